@@ -1,0 +1,53 @@
+"""What every game offers: a specification, and lanes that are stepped together."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """What a policy sees and may do.
+
+    observation: field -> (shape of one step, dtype); actions: meaning of each action index.
+    """
+
+    name: str
+    domain: str
+    observation: dict[str, tuple[tuple[int, ...], np.dtype]]
+    actions: tuple[str, ...]
+    human_return: float | None = None
+
+
+@dataclass
+class Step:
+    """Result of one step: observation fields (lanes, ...), reward float32 (lanes,) in points of
+    the game, done bool (lanes,), truncated bool (lanes,): done by the step limit alone."""
+
+    observation: dict[str, np.ndarray]
+    reward: np.ndarray
+    done: np.ndarray
+    truncated: np.ndarray
+
+
+class VectorGame(Protocol):
+    """`lanes` independent episodes. A lane that is done must be restarted before its next step
+    counts; seeds make every episode a pure function of (seed, actions)."""
+
+    spec: GameSpec
+    lanes: int
+
+    def reset(self, seeds: np.ndarray) -> dict[str, np.ndarray]: ...
+
+    def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]: ...
+
+    def step(self, actions: np.ndarray) -> Step: ...
+
+    def close(self) -> None: ...
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """The known word that looks most like `word`."""
+    return (difflib.get_close_matches(word, words, n=1, cutoff=0.0) or [words[0]])[0]
