@@ -1,8 +1,8 @@
 """The grid of a study, and the schema of the table of its results.
 
 A run is one pass of (game, family, size, seed) over the training data; a cell is a run at one
-FLOP budget. Every declared cell has exactly one row in the results table: done, failed, or
-impossible, and why.
+FLOP budget. Every cell has exactly one row in the results table: done, failed or left out of the
+grid by a stated rule, and why.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ COLUMNS = {
     "expert_return": ("float64", "mean return of the demonstrations"),
     "random_return": ("float64", "mean return of uniformly random play"),
     "action_entropy": ("float64", "entropy of the training actions' frequencies, nats"),
-    "status": ("str", "done, failed or impossible"),
+    "status": ("str", "done, failed or left out"),
     "reason": ("str", "why a cell is not done; empty otherwise"),
     "key": ("str", "key of the evaluation that the row comes from"),
 }

@@ -135,8 +135,11 @@ class Grid(Model):
         description="training FLOPs at which a run is measured, rising"
     )
     flops: Literal["exact", "published"] = Field("exact", description="FLOP convention of budgets")
-    skip: list[tuple[Count, Positive]] = Field(
-        [], description="cells left out: [size, largest budget to skip]"
+    min_updates: Count = Field(
+        100, description="cells with fewer gradient steps are left out of the grid"
+    )
+    max_epochs: Positive = Field(
+        4.0, description="cells that would see their data more often are left out of the grid"
     )
 
     @model_validator(mode="after")
@@ -197,6 +200,7 @@ class Laws(Model):
     max_epochs: Positive = Field(
         4.0, description="cells that saw their data more often are left out"
     )
+    min_sizes: Count = Field(3, description="budgets with fewer sizes are left out of the fits")
 
 
 class Params(Model):
@@ -211,6 +215,24 @@ class Params(Model):
 def schema() -> dict:
     """JSON schema of `params.yaml`, which Snakemake validates with."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}
+
+
+def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
+    """One line a key: its place, type or default, and meaning."""
+    lines = []
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        kind = field.annotation
+        inner = kind
+        if name == "games":
+            key, inner = "games.<name>", Atari
+        if isinstance(inner, type) and issubclass(inner, Model) and inner is not Rule:
+            lines.append(f"{key}: {field.description}")
+            lines += explain(inner, f"{key}.")
+            continue
+        default = "required" if field.is_required() else f"default {field.get_default()}"
+        lines.append(f"{key}: {field.description} ({default})")
+    return lines
 
 
 def overlay(base: dict, change: dict) -> dict:

@@ -66,7 +66,7 @@ def emulator(game: str, lanes: int, options: Emulator, *, threads: int = 1, **se
     )
 
 
-class AtariVector:
+class Vector:
     """`lanes` copies of one game, stepped together; see `ilscaling.games.base.VectorGame`."""
 
     def __init__(self, game: str, lanes: int, options: Emulator, *, threads: int = 1):

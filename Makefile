@@ -1,0 +1,46 @@
+# make demo: set up, run the default study     make test: set up, run all tests
+# make lint, make bench, make sweep, make test-slow, make clean: see README.md
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Tools that DVC and Snakemake start must be those of the environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo setup test test-slow lint bench sweep lock clean
+
+demo: setup
+	snakemake --cores all
+
+setup: $(VENV)/.ready
+
+# The stamp comes last: an interrupted installation is taken up again.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+test: setup
+	pytest -q -m "not slow" $(PYTEST_ARGS)
+
+test-slow: setup
+	pytest -q -m slow $(PYTEST_ARGS)
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	snakemake --lint text
+
+bench: setup
+	python benchmarks/speed.py
+
+sweep: setup
+	python benchmarks/sweep.py
+
+# Pin what is installed now: change pyproject.toml, install, then `make lock`.
+lock:
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
+
+clean:
+	rm -rf .snakemake logs data results/keys results/figures results/*.csv results/*.html results/*.json

@@ -1,0 +1,41 @@
+# From an expert to a fitted scaling law. Includes and targets only; the steps are in
+# workflow/rules, keys and paths in workflow/keys.py.
+
+configfile: "params.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demonstrations.smk"
+include: "workflow/rules/runs.smk"
+include: "workflow/rules/results.smk"
+
+
+localrules:
+    all,
+    demonstrations,
+    runs,
+    evaluations,
+
+
+# The whole study: table, fits, figures and report.
+rule all:
+    default_target: True
+    input:
+        ancient(K.stamp("report")),
+        ancient("results/report.html"),
+
+
+rule demonstrations:
+    input:
+        [ancient(K.demos_stamp(game)) for game in P.games],
+
+
+rule runs:
+    input:
+        [ancient(K.run_manifest(run)) for run in K.runs],
+
+
+rule evaluations:
+    input:
+        [ancient(K.evaluation_manifest(run)) for run in K.runs],
+        [ancient(K.random(game)) for game in P.games],

@@ -1,0 +1,350 @@
+"""`ilscaling VERB`: every step of the study by hand, on explicit files."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from ilscaling import files, params
+from ilscaling.errors import IlscalingError, ParamsError
+
+app = typer.Typer(
+    help="Scaling laws of imitation learning in games: every step of the study by hand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ParamsFile = Annotated[Path, typer.Option("--params", help="Parameter file.")]
+Study = Annotated[
+    list[Path] | None, typer.Option("--study", help="Overlay(s) of the parameter file.")
+]
+GameName = Annotated[str, typer.Option("--game", help="Game of the parameter file.")]
+Demos = Annotated[Path, typer.Option("--demos", help="Demonstrations (demos.zarr).")]
+Threads = Annotated[int, typer.Option(help="CPU threads.", min=1)]
+PARAMS = Path("params.yaml")
+
+
+def section(path: Path, game: str) -> params.Atari:
+    """The game's section of a parameter file."""
+    study = params.read(path)
+    if game not in study.games:
+        raise ParamsError(
+            f"no game {game!r} in the study",
+            where=f"{path}: games",
+            fix=f"--game {next(iter(study.games))}",
+        )
+    return study.games[game]
+
+
+@app.command("params")
+def show_params(
+    path: ParamsFile = PARAMS,
+    study: Study = None,
+    explain: Annotated[bool, typer.Option(help="List every key with type and default.")] = False,
+    schema: Annotated[bool, typer.Option(help="Print the JSON schema.")] = False,
+) -> None:
+    """Check the parameters and print them as they are, studies laid over."""
+    if schema:
+        print(json.dumps(params.schema(), indent=2))
+    elif explain:
+        print("\n".join(params.explain()))
+    else:
+        values = params.read(path, *(study or [])).model_dump(mode="json")
+        print(yaml.safe_dump(values, sort_keys=False), end="")
+
+
+@app.command()
+def plan(
+    path: ParamsFile = PARAMS,
+    study: Study = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the cells to this file.")] = None,
+) -> None:
+    """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk."""
+    import pandas as pd
+
+    from ilscaling import plan as planning
+
+    study_params = params.read(path, *(study or []))
+    cells = planning.cells(study_params)
+    table = pd.DataFrame(planning.table(cells))
+    if csv:
+        with files.atomic(csv) as temporary:
+            table.to_csv(temporary, index=False)
+    print(table.drop(columns=["family", "rate"]).to_string(index=False, float_format="%.4g"))
+    declared = [cell for cell in cells if cell.declared]
+    cost = planning.total_cost(study_params, cells)
+    last = {cell.run: cell.flops for cell in declared}
+    print(
+        f"\n{len(declared)} cells in {len(last)} runs, {len(cells) - len(declared)} left out;"
+        f" {sum(last.values()):.3g} training FLOPs;"
+        f" at most {max(c.epochs for c in declared):.1f} epochs;"
+        f"\nabout {cost.seconds / 60:.0f} thread-minutes"
+        f" and {cost.bytes / 1e9:.2f} GB of disk (orientation: measured on another machine)"
+    )
+
+
+@app.command("train-expert")
+def train_expert(
+    game: GameName,
+    out: Annotated[Path, typer.Option(help="The policy to write (.safetensors).")],
+    work: Annotated[Path, typer.Option(help="Checkpoints and TensorBoard log; resumed from.")],
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
+    from ilscaling.experts import ppo
+    from ilscaling.training import precision
+
+    settings = section(path, game)
+    where = precision.device(device)
+    ppo.train(
+        game,
+        settings.emulator,
+        settings.expert.ppo,
+        out,
+        work,
+        device=where,
+        bfloat16=precision.fast(where),
+        threads=threads,
+    )
+    print(out)
+
+
+@app.command("import-expert")
+def import_expert(
+    game: GameName,
+    file: Annotated[Path, typer.Argument(help="A Stable-Baselines3 .zip; no pickle is trusted.")],
+    out: Annotated[Path, typer.Option(help="The policy to write (.safetensors).")],
+) -> None:
+    """Make an expert of a Stable-Baselines3 checkpoint (CnnPolicy, stack of 4)."""
+    from ilscaling.experts.importing import import_sb3
+
+    import_sb3(file, out, game)
+    print(out)
+
+
+@app.command("measure-expert")
+def measure_expert(
+    expert: Annotated[Path, typer.Argument(help="Expert file (.safetensors).")],
+    game: GameName,
+    path: ParamsFile = PARAMS,
+    episodes: Annotated[int, typer.Option(min=2)] = 100,
+    threads: Threads = 1,
+) -> None:
+    """Play full episodes with an expert and write its return into the record beside it."""
+    from ilscaling.experts.measure import measure
+
+    settings = section(path, game)
+    measured = measure(
+        expert,
+        settings.emulator,
+        episodes=episodes,
+        temperature=settings.expert.temperature,
+        threads=threads,
+    )
+    print(f"return {measured['return_mean']:.2f} +- {measured['return_se']:.2f} (standard error)")
+
+
+@app.command()
+def record(
+    game: GameName,
+    expert: Annotated[Path, typer.Option(help="Expert file (.safetensors).")],
+    job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
+    out: Annotated[Path, typer.Option(help="The part to write (.zip).")],
+    path: ParamsFile = PARAMS,
+    threads: Threads = 1,
+) -> None:
+    """Record one part of the demonstrations: whole episodes over seeds of its own."""
+    from ilscaling import demonstrations
+
+    settings = section(path, game)
+    wanted = settings.demonstrations
+    if job >= wanted.jobs:
+        raise ParamsError(
+            f"there is no job {job} of {wanted.jobs}",
+            where=f"{path}: games.{game}.demonstrations.jobs",
+            fix=f"--job {wanted.jobs - 1}",
+        )
+    demonstrations.record(
+        expert,
+        game,
+        settings.emulator,
+        temperature=settings.expert.temperature,
+        seeds=demonstrations.seeds_of(wanted, job),
+        lanes=wanted.lanes,
+        steps=demonstrations.steps_of(wanted, job),
+        out=out,
+        threads=threads,
+    )
+
+
+@app.command()
+def shard(
+    game: GameName,
+    parts: Annotated[list[Path], typer.Argument(help="Parts by 'ilscaling record'.")],
+    out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
+    path: ParamsFile = PARAMS,
+    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
+) -> None:
+    """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
+    from ilscaling import demonstrations
+
+    attrs = demonstrations.shard(parts, out, settings=section(path, game).demonstrations)
+    if stamp:
+        files.write_json(stamp, attrs)
+
+
+@app.command()
+def verify(demos: Annotated[Path, typer.Argument(help="Demonstrations (demos.zarr).")]) -> None:
+    """Check every shard of a store against its recorded SHA-256."""
+    from ilscaling import store
+
+    store.verify(demos)
+    print(f"{demos}: every shard is as it was written")
+
+
+@app.command()
+def train(
+    game: GameName,
+    size: Annotated[int, typer.Option(help="The family's size dial.", min=1)],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="List of the run's cells; snapshots beside it.")],
+    seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill."""
+    from ilscaling import plan as planning
+    from ilscaling import store, training
+    from ilscaling.cells import Run, budget_name
+
+    study = params.read(path)
+    settings = section(path, game)
+    run = Run(game, settings.grid.family, size, seed)
+    only = study.model_copy(update={"games": {game: settings}})
+    cells = planning.by_run(planning.cells(only)).get(run)
+    if not cells:
+        raise ParamsError(
+            f"{run.name} has no cell in the grid of {game}",
+            where=f"{path}: games.{game}.grid",
+            fix="ilscaling plan",
+        )
+    records = training.run(
+        store.open_split(demos, "train"),
+        settings.train,
+        family=run.family,
+        size=size,
+        seed=seed,
+        budgets=[cell.budget for cell in cells],
+        out=out.parent,
+        convention=settings.grid.flops,
+        device=device,
+    )
+    names = [f"{budget_name(record['budget'])}.json" for record in records]
+    files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
+
+
+@app.command()
+def evaluate(
+    game: GameName,
+    run: Annotated[Path, typer.Option(help="List of a run's cells, by 'ilscaling train'.")],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="List of the measured cells; records beside it.")],
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Measure dev loss and return of every cell of a run."""
+    from ilscaling import evaluation
+    from ilscaling.training import precision
+
+    settings = section(path, game)
+    names = list(files.read_json(run))
+    evaluation.evaluate_run(
+        [run.parent / name for name in names],
+        demos,
+        settings.evaluation,
+        settings.emulator,
+        out.parent,
+        device=precision.device(device),
+        threads=threads,
+    )
+    files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
+
+
+@app.command("random")
+def random_play(
+    game: GameName,
+    out: Annotated[Path, typer.Option(help="JSON to write.")],
+    path: ParamsFile = PARAMS,
+    threads: Threads = 1,
+) -> None:
+    """Measure the return of uniformly random play."""
+    from ilscaling.evaluation.reference import random_play as play
+
+    settings = section(path, game)
+    wanted = settings.evaluation
+    found = play(
+        settings.domain,
+        game,
+        settings.emulator,
+        episodes=wanted.random_episodes,
+        lanes=wanted.lanes,
+        seed=wanted.seed,
+        threads=threads,
+    )
+    files.write_json(out, found)
+
+
+@app.command()
+def fit(
+    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for fits.json, optima.csv, metrics.json.")],
+    path: ParamsFile = PARAMS,
+    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
+) -> None:
+    """Fit the scaling laws of a table of runs, ours or anyone's."""
+    from ilscaling import cells, laws
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    read = cells.read_table(table)
+    found = laws.fit_table(read, settings)
+    laws.write(found, out)
+    files.write_json(out / "metrics.json", laws.metrics(read, found))
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    if stamp:
+        files.write_json(stamp, {"notes": found.notes})
+
+
+@app.command()
+def figures(
+    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for figures and the data behind them.")],
+    path: ParamsFile = PARAMS,
+) -> None:
+    """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
+    from ilscaling import cells, laws
+    from ilscaling import figures as drawing
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    read = cells.read_table(table)
+    for files_of_figure in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
+        print(files_of_figure["png"])
+
+
+def main() -> None:
+    """Run the command line; an error of ours is printed without a traceback, exit code 1."""
+    try:
+        app()
+    except IlscalingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,106 @@
+"""A part: what one recording job has played, a Zarr v3 group an episode in one zip file.
+
+One file a job is what workflow tools like; a group an episode lets the recorder write while it
+plays, and the next step pick whole episodes. Zip entries carry no time of day.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.storage import MemoryStore, ZipStore
+
+from ilscaling.errors import StoreError
+from ilscaling.files import atomic
+from ilscaling.store.writer import create_array
+
+FORMAT = "ilscaling-part-1"
+REMEDY = "delete it and record it again: 'snakemake' does"
+
+
+class PartWriter:
+    """Adds episodes to a part in the order of their seeds; made by `create`."""
+
+    def __init__(self, archive: zipfile.ZipFile, chunk: int):
+        self._archive, self._chunk = archive, chunk
+        self.episodes: dict[str, list] = {"seed": [], "steps": [], "return": [], "truncated": []}
+
+    @property
+    def steps(self) -> int:
+        return sum(self.episodes["steps"])
+
+    def add(self, seed: int, arrays: dict[str, np.ndarray], truncated: bool) -> None:
+        """Write one whole episode: {field: (steps, ...)}."""
+        entries: dict = {}
+        group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
+        for name, values in arrays.items():
+            array = create_array(
+                group, name, values.shape, values.dtype, chunk=self._chunk, shard=None
+            )
+            array[:] = values
+        self._dump(entries, f"{len(self.episodes['seed'])}/")
+        self.episodes["seed"].append(int(seed))
+        self.episodes["steps"].append(len(arrays["reward"]))
+        self.episodes["return"].append(float(arrays["reward"].sum(dtype=np.float64)))
+        self.episodes["truncated"].append(bool(truncated))
+
+    def finish(self, attributes: dict) -> None:
+        entries: dict = {}
+        group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
+        group.update_attributes({"format": FORMAT, **attributes, "episodes": self.episodes})
+        self._dump(entries, "")
+
+    def _dump(self, entries: dict, prefix: str) -> None:
+        for key in sorted(entries):
+            # A ZipInfo of one's own has a constant date; zarr's ZipStore would write today's.
+            self._archive.writestr(zipfile.ZipInfo(prefix + key), entries[key].to_bytes())
+
+
+@contextmanager
+def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[PartWriter]:
+    """A writer for a part that appears at `path` when the block has succeeded."""
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
+        writer = PartWriter(archive, chunk)
+        yield writer
+        writer.finish(attributes)
+
+
+class Part:
+    """A part opened for reading: `attrs`, and its episodes by position.
+
+    Raises StoreError for a file that is missing, truncated or no part.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            self._group = zarr.open_group(ZipStore(path, mode="r"), mode="r", zarr_format=3)
+            self.attrs = dict(self._group.attrs)
+        except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+            raise self._error(error) from None
+        if self.attrs.get("format") != FORMAT:
+            raise StoreError(
+                f"format is {self.attrs.get('format')!r}, not {FORMAT!r}", where=str(path)
+            )
+
+    def read(self, episode: int) -> dict[str, np.ndarray]:
+        """All fields of one episode: {field: (steps, ...)}."""
+        try:
+            return {name: a[:] for name, a in sorted(self._group[str(episode)].arrays())}
+        # A failed CRC-32C is a ValueError, one of the zip a BadZipFile, a missing group a KeyError.
+        except (ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
+            raise self._error(error) from None
+
+    def close(self) -> None:
+        self._group.store.close()
+
+    def _error(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"cannot read this part of the demonstrations ({type(error).__name__}: {error})",
+            where=str(self.path),
+            fix=REMEDY,
+        )

@@ -1,0 +1,123 @@
+"""The parts of the recording jobs become one store: train, dev and test of whole episodes."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ilscaling import store
+from ilscaling.demonstrations.part import Part
+from ilscaling.errors import StoreError
+from ilscaling.params import Demonstrations
+
+
+def assign(
+    steps: np.ndarray, *, seed: int, train_steps: int, dev_steps: int, test_steps: int
+) -> dict[str, np.ndarray]:
+    """Positions of each split's episodes, in rising order; `steps`: length of each episode.
+
+    The episodes are permuted by `seed`; from the first on they go to dev until it has
+    `dev_steps`, then to test, the rest to train. The permutation knows no length, and where dev
+    and test end depends on nothing after it, so that by Wald's identity their expected steps are
+    their expected episodes times the mean length: long episodes are not favoured.
+
+    Raises StoreError if less than `train_steps` are left to train on.
+    """
+    order = np.random.default_rng([seed, 2]).permutation(len(steps))
+    reached = np.cumsum(steps[order])
+    dev = int(np.searchsorted(reached, dev_steps)) + 1
+    before = reached[min(dev, len(order)) - 1]
+    test = int(np.searchsorted(reached, before + test_steps)) + 1
+    splits = {"train": order[test:], "dev": order[:dev], "test": order[dev:test]}
+    left = int(steps[splits["train"]].sum())
+    if left < train_steps or not left:
+        raise StoreError(
+            f"{int(steps.sum())} steps were recorded: dev and test take whole episodes of at "
+            f"least {dev_steps} and {test_steps} steps, which leaves {left} of the {train_steps} "
+            "steps to train on",
+            fix="record more: raise the steps of the recording jobs",
+        )
+    return {name: np.sort(chosen) for name, chosen in splits.items()}
+
+
+def shard(parts: Sequence[str | Path], out: str | Path, *, settings: Demonstrations) -> dict:
+    """Assemble the store `out` from `parts`; returns its splits' steps, episodes and returns.
+
+    The store is a function of the parts' content and `settings`, not of the order of `parts`.
+    Holds one shard and one episode in memory. Raises StoreError for parts that are damaged,
+    differ in game, expert or emulator, or share an episode, and if they hold too few steps.
+    """
+    opened = [Part(path) for path in parts]
+    try:
+        return _assemble(opened, Path(out), settings)
+    finally:
+        for part in opened:
+            part.close()
+
+
+def _assemble(parts: list[Part], out: Path, settings: Demonstrations) -> dict:
+    same = _common(parts)
+    rows = sorted(
+        (seed, number, position)
+        for number, part in enumerate(parts)
+        for position, seed in enumerate(part.attrs["episodes"]["seed"])
+    )
+    for (seed, first, _), (other, second, _) in pairwise(rows):
+        if seed == other:
+            raise StoreError(
+                f"episode {seed} is in two parts",
+                where=f"{parts[first].path}, {parts[second].path}",
+                fix="give every recording job seeds of its own",
+            )
+    table = {
+        name: np.array([parts[n].attrs["episodes"][name][k] for _, n, k in rows])
+        for name in ("seed", "steps", "return", "truncated")
+    }
+    splits = assign(
+        table["steps"],
+        seed=settings.seed,
+        train_steps=settings.train_steps,
+        dev_steps=settings.dev_steps,
+        test_steps=settings.test_steps,
+    )
+    sample = parts[0].read(0)
+    fields = {name: (values.shape[1:], values.dtype) for name, values in sample.items()}
+    attributes = {
+        **same,
+        "versions": {**same["versions"], "zarr": version("zarr")},
+        "seeds": {"first": rows[0][0], "last": rows[-1][0], "split": settings.seed},
+    }
+    bar = tqdm(
+        total=int(table["steps"].sum()), unit="step", unit_scale=True, desc="shards", mininterval=10
+    )
+
+    def read(chosen: np.ndarray):
+        for row in chosen:
+            _, number, position = rows[row]
+            episode = parts[number].read(position)
+            bar.update(len(episode["reward"]))
+            yield episode
+
+    sizes = {"chunk_steps": settings.chunk_steps, "shard_steps": settings.shard_steps}
+    with bar, store.create(out, fields, attributes, **sizes) as writer:
+        for name in store.SPLITS:
+            chosen = splits[name]
+            writer.add(name, {key: column[chosen] for key, column in table.items()}, read(chosen))
+    return writer.splits
+
+
+def _common(parts: list[Part]) -> dict:
+    """What the parts have in common, which must be all but the episodes."""
+    first, *others = [{k: v for k, v in p.attrs.items() if k != "episodes"} for p in parts]
+    for part, other in zip(parts[1:], others, strict=True):
+        different = sorted(k for k in {*first, *other} if first.get(k) != other.get(k))
+        if different:
+            raise StoreError(
+                f"parts of different recordings: {', '.join(different)} differ",
+                where=f"{parts[0].path}, {part.path}",
+                fix="record all parts with the same expert and parameters",
+            )
+    return {k: v for k, v in first.items() if k != "format"}

@@ -1,0 +1,67 @@
+"""Loss of a policy on held-out demonstrations, with a standard error over whole episodes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from ilscaling.store import Loader, Split
+from ilscaling.training.precision import autocast
+
+
+def dev_loss(
+    policy: nn.Module,
+    split: Split,
+    *,
+    frames: int,
+    batch: int = 1024,
+    precision: str = "float32",
+    device: str = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> dict:
+    """Cross-entropy (nats a step) and accuracy of `policy` over every step of `split`, in order.
+
+    Returns dev_loss, dev_loss_se (see `ratio`), top1 (share of steps whose action is the
+    likeliest), steps and episodes. `precision`: float32, or bfloat16 for the network alone (the
+    cross-entropy is taken in float64 anyway). `progress` is called with the steps of each batch.
+    """
+    sums = np.zeros(split.episodes)
+    hits = 0
+    loader = Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps)
+    with loader, torch.inference_mode(), autocast(device, precision):
+        for samples in loader:
+            logits = policy(torch.from_numpy(samples["screen"]).to(device)).double().cpu()
+            action = torch.from_numpy(samples["action"])
+            loss = torch.nn.functional.cross_entropy(logits, action, reduction="none")
+            episode = np.searchsorted(split.starts, samples["index"], side="right") - 1
+            sums += np.bincount(episode, loss.numpy(), split.episodes)
+            hits += int((logits.argmax(1) == action).sum())
+            if progress is not None:
+                progress(len(action))
+    mean, error = ratio(sums, np.diff(split.starts))
+    return {
+        "dev_loss": mean,
+        "dev_loss_se": error,
+        "top1": hits / split.steps,
+        "dev_steps": split.steps,
+        "dev_episodes": split.episodes,
+    }
+
+
+def ratio(sums: np.ndarray, sizes: np.ndarray) -> tuple[float, float | None]:
+    """Mean of a quantity over the steps of m sampled episodes, and its standard error.
+
+    sums: its sum in each episode, sizes: steps of each, both (m,). The steps of an episode are
+    not independent, the episodes are, and their lengths are random too: R = sum y / sum n is a
+    ratio of two means over clusters, with variance m / (m - 1) * sum (y - R n)^2 / (sum n)^2
+    (Cochran, Sampling Techniques, 3rd ed. 1977, sections 2.11 and 9A.1; no correction for a
+    finite population). None for a single episode, from which no error can be told.
+    """
+    sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
+    count, total = len(sizes), sizes.sum()
+    mean = sums.sum() / total
+    if count < 2:
+        return float(mean), None
+    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
+    return float(mean), float(np.sqrt(variance))

@@ -1,0 +1,60 @@
+"""Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
+
+from collections.abc import Callable
+
+import numpy as np
+from torch import nn
+
+from ilscaling.games import VectorGame
+from ilscaling.games.play import Episodes, Moment, rollout
+from ilscaling.models.acting import probabilities
+
+
+def play(
+    policies: list[nn.Module],
+    game: VectorGame,
+    *,
+    frames: int,
+    episodes: int,
+    seed: int,
+    temperature: float = 1.0,
+    progress: Callable[[int], None] | None = None,
+) -> list[Episodes]:
+    """Play the episodes seed, seed + 1, ... by every policy; one `Episodes` for each of them.
+
+    An episode is a function of (policy, seed) alone. All policies share the lanes of `game`: a
+    lane that is free takes the next episode, whosever it is, because the emulator's time is the
+    same for an idle lane. So lanes idle only at the very end; give the policy with the longest
+    episodes first, and fewer lanes rather than more.
+    """
+    seeds = np.tile(np.arange(seed, seed + episodes), len(policies))
+    actions = len(game.spec.actions)
+    seat = np.arange(game.lanes)  # the episode that each lane plays
+    seated = game.lanes
+
+    def act(stacks: np.ndarray, playing: np.ndarray) -> np.ndarray:
+        chances = np.full((len(stacks), actions), 1 / actions)
+        owner = np.where(playing, seat // episodes, -1)
+        for number in np.unique(owner[playing]):
+            mine = owner == number
+            chances[mine] = probabilities(policies[number], stacks[mine], temperature)
+        return chances
+
+    def follow(moment: Moment) -> None:
+        nonlocal seated
+        if not np.array_equal(moment.episode, np.where(seat < len(seeds), seat, -1)):
+            raise AssertionError("the playing loop seats episodes in another order")
+        for lane in np.flatnonzero(moment.done):
+            seat[lane] = seated
+            seated += 1
+
+    played = rollout(
+        game, act, seeds=seeds.tolist(), frames=frames, on_step=follow, progress=progress
+    )
+    return [
+        Episodes(*(getattr(played, name)[start : start + episodes] for name in FIELDS))
+        for start in range(0, len(seeds), episodes)
+    ]
+
+
+FIELDS = ("seeds", "returns", "lengths", "truncated")

@@ -1,0 +1,73 @@
+"""Figures of a study: each drawn from the tidy CSV beside it, so that the two cannot disagree."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ilscaling.figures import curves as _curves
+from ilscaling.figures import expert as _expert
+from ilscaling.figures import laws as _laws
+from ilscaling.figures import profiles as _profiles
+from ilscaling.figures import relation as _relation
+from ilscaling.figures import style
+from ilscaling.files import atomic, write_json
+from ilscaling.laws import StudyFit
+
+__all__ = ["FIGURES", "draw", "draw_all", "redraw"]
+
+# In the order of a report; a new figure is one module with NAME, TITLE, data, draw, caption.
+FIGURES = {m.NAME: m for m in (_profiles, _laws, _relation, _curves, _expert)}
+
+
+def draw_all(
+    table: pd.DataFrame,
+    fit: StudyFit,
+    out: str | Path,
+    *,
+    curves: pd.DataFrame | None = None,
+    returns: pd.DataFrame | None = None,
+    human: dict[str, float] | None = None,
+) -> dict[str, dict]:
+    """Draw every figure that there is data for; returns and writes `out`/figures.json.
+
+    table: results table (`cells.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
+    curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
+    human: game -> published return of a human player.
+
+    The manifest maps a figure's name to its title, caption and files (png, svg, csv, relative to
+    `out`).
+    """
+    out, human = Path(out), human or {}
+    drawn = {
+        _profiles: _profiles.data(table, fit, human),
+        _laws: _laws.data(fit),
+        _relation: _relation.data(table, fit, human),
+    }
+    if curves is not None and len(curves):
+        drawn[_curves] = _curves.data(curves)
+    if returns is not None and len(returns):
+        has = "random_return" in table
+        random = table.groupby("game")["random_return"].mean().to_dict() if has else {}
+        drawn[_expert] = _expert.data(returns, human, random)
+    manifest = {module.NAME: draw(module, data, out) for module, data in drawn.items() if len(data)}
+    write_json(out / "figures.json", manifest)
+    return manifest
+
+
+def draw(module, data: pd.DataFrame, out: Path) -> dict:
+    """Write one figure's CSV, PNG and SVG into `out`; returns its entry of the manifest."""
+    stem = out / module.NAME
+    with atomic(stem.with_suffix(".csv")) as temporary:
+        data.to_csv(temporary, index=False, float_format="%.8g")
+    redraw(stem.with_suffix(".csv"))
+    return {
+        "title": module.TITLE,
+        "caption": module.caption(data),
+        "files": {kind: f"{module.NAME}.{kind}" for kind in ("png", "svg", "csv")},
+    }
+
+
+def redraw(csv: str | Path) -> None:
+    """Draw the figure that `csv` holds the data of, as PNG and SVG beside it."""
+    csv = Path(csv)
+    style.save(FIGURES[csv.stem].draw(pd.read_csv(csv)), csv.with_suffix(""))

@@ -1,0 +1,59 @@
+"""The few numbers of a study that `dvc exp show` lists."""
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws.records import LAWS
+from ilscaling.laws.study import StudyFit
+
+
+def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
+    """Per game: the exponents by the method it quotes, their R2, and what was reached.
+
+    `best_return` is the highest return of a cell (mean over its seeds), `best_return_of_expert`
+    its share of the demonstrations' mean return; `training_flops` counts each run once, at its
+    largest budget. None stands for what is not known.
+    """
+    return {game: _game(table[table["game"] == game], game, fit) for game in fit.games}
+
+
+def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
+    method = fit.method(game)
+    values: dict = {"method": method}
+    for law in LAWS:
+        found = fit.power(game, law, method)
+        values |= {law: found["estimate"], f"{law}_r2": found["r2"], f"{law}_n": found["n"]}
+        values |= {f"{law}_low": found["ci_low"], f"{law}_high": found["ci_high"]}
+    status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
+    done = rows[status == "done"]
+    best, expert = _best_return(done), _largest(done.get("expert_return"))
+    values["best_return"] = best
+    known = best is not None and expert is not None and expert > 0
+    values["best_return_of_expert"] = best / expert if known else None
+    values["lowest_dev_loss"] = _number(done["dev_loss"].min())
+    values["training_flops"] = _training_flops(done)
+    for name in ("done", "failed", "left out"):
+        values[f"cells_{name.replace(' ', '_')}"] = int((status == name).sum())
+    return values
+
+
+def _best_return(done: pd.DataFrame) -> float | None:
+    if "return_mean" not in done:
+        return None
+    return _number(done.groupby(["budget", "params"])["return_mean"].mean().max())
+
+
+def _training_flops(done: pd.DataFrame) -> float | None:
+    size = "size" if "size" in done else "params"
+    run = [column for column in ("family", size, "seed", "run") if column in done]
+    spent = done["flops"].fillna(done["budget"]) if "flops" in done else done["budget"]
+    flops = spent.astype("float64").groupby([done[c] for c in run], dropna=False).max()
+    return _number(flops.sum()) if len(done) else None
+
+
+def _largest(column: pd.Series | None) -> float | None:
+    return None if column is None else _number(column.max())
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,75 @@
+"""What a fit is: one record a (game, law, method), and the laws there are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from ilscaling.errors import FitError
+from ilscaling.files import read_json
+
+
+@dataclass(frozen=True)
+class Law:
+    """A power law y = exp(intercept) * x ** estimate between columns of the optima table."""
+
+    x: str
+    y: str
+    optimum: str  # suffix of the columns that judge it: used, reason, edge (+ _return)
+    meaning: str
+
+
+# inverse_loss is 1 / L_min
+LAWS = {
+    "L_min": Law("flops", "L_min", "", "lowest dev loss on compute"),
+    "N_opt": Law("flops", "N_opt", "", "loss-optimal parameters on compute"),
+    "D_opt": Law("flops", "D_opt", "", "loss-optimal samples on compute"),
+    "R_max": Law("flops_return", "R_max", "_return", "highest return on compute"),
+    "R_on_1/L": Law("inverse_loss", "R_opt", "", "return on 1/loss at the loss optima"),
+}
+
+
+class Line(TypedDict):
+    """What the confidence band of a fitted line needs, in natural logs of x and y."""
+
+    centre: float  # mean of ln x
+    sxx: float  # sum of squares of ln x about it
+    sigma: float | None  # residual standard deviation of ln y, with `dof` degrees of freedom
+    dof: int
+    x_low: float  # range of the data: x, not its logarithm
+    x_high: float
+
+
+class Fit(TypedDict):
+    """A record of fits.json: ln y = intercept + estimate * ln x, or the reason why not.
+
+    Values are JSON's own types and never NaN. A law that cannot be fitted has estimate None; the
+    flags, each 'code: sentence', say why, and what else a sceptic should know.
+    """
+
+    game: str
+    law: str  # a key of LAWS
+    method: str  # how the optima were found: a key of optima.METHODS
+    flops: str  # compute fitted on: realised or nominal
+    estimate: float | None  # exponent
+    intercept: float | None  # natural logarithm of the factor
+    ci_low: float | None  # interval of the exponent
+    ci_high: float | None
+    level: float  # of the interval
+    interval: str | None  # how it was found: t (Student's, of ordinary least squares)
+    n: int  # points
+    r2: float | None  # of ln y
+    durbin_watson: float | None  # of the residuals along x; far below 2: they are correlated
+    flags: list[str]
+    line: Line | None
+
+
+def read_fits(path: str | Path) -> list[Fit]:
+    """Read fits.json; raises FitError if it is not a list of records."""
+    try:
+        fits = read_json(path)
+        wrong = [fit for fit in fits if set(fit) != set(Fit.__annotations__)]
+    except (OSError, ValueError, TypeError) as error:
+        raise FitError(f"cannot read fits: {error}", where=str(path)) from None
+    if wrong:
+        raise FitError(f"{len(wrong)} records lack fields of a fit", where=str(path))
+    return fits

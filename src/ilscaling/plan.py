@@ -1,0 +1,201 @@
+"""The plan of a study: its cells, what each costs, and which are left out, before anything runs."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ilscaling import flops, games
+from ilscaling.cells import Run, budget_name
+from ilscaling.errors import ParamsError, WorkflowError
+from ilscaling.params import Atari, Params
+
+# Measured on two cores of a 2025 server (docs/measurements.md); a plan's times are for orientation.
+STEPS_PER_SECOND = 1_500.0  # emulator steps a thread, with a small policy
+FLOPS_PER_SECOND = 6.0e10  # behaviour cloning, one thread, bfloat16
+SAMPLES_PER_SECOND = 9_000.0  # behaviour cloning of the smallest models: bound by overhead
+START_SECONDS = 6.0  # importing torch, opening the data
+EPISODE_STEPS = 700.0  # a typical episode of a half-good policy
+BYTES_PER_STEP = 400.0  # compressed demonstrations
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid as planned.
+
+    flops: training FLOPs that whole updates within the budget spend; epochs: samples over
+    `demonstrations.train_steps`; reason: empty for a declared cell, else why it is left out.
+    """
+
+    run: Run
+    budget: float
+    params: int
+    batch: int
+    rate: float
+    per_sample: float
+    updates: int
+    samples: int
+    flops: float
+    epochs: float
+    reason: str
+
+    @property
+    def declared(self) -> bool:
+        return not self.reason
+
+
+def cells(params: Params) -> list[Cell]:
+    """Every cell of every game, declared or left out, in the order of the results table.
+
+    Raises ParamsError where a budget or a size has no possible cell at all.
+    """
+    found = []
+    for name, game in params.games.items():
+        of_game = list(_cells_of(name, game))
+        _refuse_empty(name, game, of_game)
+        found += of_game
+    return found
+
+
+def _cells_of(name: str, game: Atari) -> Iterator[Cell]:
+    actions = len(games.spec(game.domain, name).actions)
+    grid, train = game.grid, game.train
+    for size in sorted(grid.sizes):
+        ledger = flops.ledger(
+            grid.family, size, frames=train.frames, actions=actions, convention=grid.flops
+        )
+        batch = train.batch_of(size)
+        for seed in sorted(grid.seeds):
+            for budget in grid.budgets:
+                updates = int(budget // (ledger.training * batch))
+                samples = updates * batch
+                epochs = samples / game.demonstrations.train_steps
+                reason = ""
+                if updates < 1:
+                    reason = "budget is below one batch"
+                elif updates < grid.min_updates:
+                    reason = f"{updates} updates, fewer than min_updates ({grid.min_updates})"
+                elif epochs > grid.max_epochs:
+                    reason = f"{epochs:.1f} epochs, more than max_epochs ({grid.max_epochs:g})"
+                yield Cell(
+                    run=Run(name, grid.family, size, seed),
+                    budget=budget,
+                    params=ledger.params,
+                    batch=batch,
+                    rate=train.rate(size),
+                    per_sample=ledger.training,
+                    updates=updates,
+                    samples=samples,
+                    flops=samples * ledger.training,
+                    epochs=epochs,
+                    reason=reason,
+                )
+
+
+def _refuse_empty(name: str, game: Atari, planned: list[Cell]) -> None:
+    for what, values, of in (
+        ("budget", game.grid.budgets, lambda cell: cell.budget),
+        ("size", game.grid.sizes, lambda cell: cell.run.size),
+    ):
+        for value in values:
+            group = [cell for cell in planned if of(cell) == value]
+            if not any(cell.declared for cell in group):
+                reasons = "; ".join(
+                    f"size {c.run.size} at {budget_name(c.budget)}: {c.reason}" for c in group[:3]
+                )
+                raise ParamsError(
+                    f"{name}: no cell is possible at {what} {value:g} ({reasons})",
+                    where=f"params: games.{name}.grid.{what}s",
+                    fix="change sizes, budgets, train.batch, min_updates, max_epochs or "
+                    "demonstrations.train_steps; 'ilscaling plan' shows every cell",
+                )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on one thread, and bytes on disk."""
+
+    seconds: float
+    bytes: float
+
+
+def record_cost(game: Atari) -> Cost:
+    """One recording job."""
+    wanted = game.demonstrations
+    steps = (wanted.train_steps + wanted.dev_steps + wanted.test_steps) / wanted.jobs
+    return Cost(START_SECONDS + steps / STEPS_PER_SECOND, steps * BYTES_PER_STEP)
+
+
+def shard_cost(game: Atari) -> Cost:
+    """Assembling the parts."""
+    wanted = game.demonstrations
+    steps = wanted.train_steps + wanted.dev_steps + wanted.test_steps
+    return Cost(START_SECONDS + steps / 40_000, steps * BYTES_PER_STEP)
+
+
+def train_cost(cells_of_run: list[Cell]) -> Cost:
+    """One run up to its largest budget; disk: weights a cell, and the resumable state."""
+    last = cells_of_run[-1]
+    seconds = START_SECONDS + last.flops / FLOPS_PER_SECOND + last.samples / SAMPLES_PER_SECOND
+    return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4))
+
+
+def evaluate_cost(game: Atari, cells_of_run: list[Cell]) -> Cost:
+    """Dev loss and return of one run's cells."""
+    last = cells_of_run[-1]
+    loss = game.demonstrations.dev_steps * last.per_sample / 3 / FLOPS_PER_SECOND
+    play = game.evaluation.episodes * EPISODE_STEPS / STEPS_PER_SECOND
+    return Cost(START_SECONDS + len(cells_of_run) * (loss + play), 4_000.0 * len(cells_of_run))
+
+
+def by_run(planned: list[Cell]) -> dict[Run, list[Cell]]:
+    """Declared cells of each run, budgets rising."""
+    runs: dict[Run, list[Cell]] = {}
+    for cell in planned:
+        if cell.declared:
+            runs.setdefault(cell.run, []).append(cell)
+    return runs
+
+
+def total_cost(params: Params, planned: list[Cell]) -> Cost:
+    """The whole study from nothing: thread-seconds and bytes (parts and shards at once)."""
+    costs = []
+    for name, game in params.games.items():
+        costs += [record_cost(game)] * game.demonstrations.jobs + [shard_cost(game)]
+        for run, of_run in by_run(planned).items():
+            if run.game == name:
+                costs += [train_cost(of_run), evaluate_cost(game, of_run)]
+    return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
+
+
+def refuse_without_space(folder: str | Path, wanted: float) -> None:
+    """Raise WorkflowError unless `folder`'s disk has `wanted` bytes and a tenth more free."""
+    free = shutil.disk_usage(folder).free
+    if free < 1.1 * wanted:
+        raise WorkflowError(
+            f"the study needs about {wanted / 1e9:.1f} GB on disk, {free / 1e9:.1f} GB are free",
+            where=str(Path(folder).resolve()),
+            fix="free some space, or record less: demonstrations.train_steps",
+        )
+
+
+def table(planned: list[Cell]) -> list[dict]:
+    """The plan as rows for printing or CSV."""
+    return [
+        {
+            "game": c.run.game,
+            "family": c.run.family,
+            "size": c.run.size,
+            "seed": c.run.seed,
+            "budget": c.budget,
+            "params": c.params,
+            "batch": c.batch,
+            "rate": c.rate,
+            "updates": c.updates,
+            "samples": c.samples,
+            "epochs": round(c.epochs, 3),
+            "flops": c.flops,
+            "left_out": c.reason,
+        }
+        for c in planned
+    ]

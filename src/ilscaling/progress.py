@@ -1,0 +1,35 @@
+"""A progress bar that a workflow can read: tqdm, plus a small file where one is asked for."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from tqdm import tqdm as _tqdm
+
+# Set by the workflow for each job: where the bar writes {"desc", "done", "total"}.
+VARIABLE = "ILSCALING_PROGRESS"
+
+
+class tqdm(_tqdm):
+    """tqdm that also writes its state to the file named by ILSCALING_PROGRESS, every 2 s."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("mininterval", 1.0 if os.isatty(2) else 10.0)
+        kwargs.setdefault("dynamic_ncols", True)
+        self._file = os.environ.get(VARIABLE)
+        self._written = 0.0
+        super().__init__(*args, **kwargs)
+
+    def update(self, n=1):
+        shown = super().update(n)
+        if self._file and time.monotonic() - self._written > 2:
+            self._written = time.monotonic()
+            state = {"desc": str(self.desc).rstrip(": "), "done": self.n, "total": self.total}
+            try:
+                temporary = Path(f"{self._file}.tmp{os.getpid()}")
+                temporary.write_text(json.dumps(state))
+                temporary.rename(self._file)
+            except OSError:
+                self._file = None  # progress is a courtesy: a full disk is reported by the work
+        return shown

@@ -1,0 +1,15 @@
+"""Demonstrations on disk: sharded Zarr v3 arrays with an episode index and checksums.
+
+A store is a folder `*.zarr` with one group a split, whose arrays share axis 0 = time step:
+the observation fields of the game (Atari: `screen` uint8 (T, 84, 84)), `action`, `reward`
+float32 (T,) and `episode` int32 (T,), the position of the step's episode in its split. The group
+`episodes` is the table of all episodes, split by split in the order in which they are stored.
+The root attributes say what was recorded and hold size and SHA-256 of every file.
+"""
+
+from ilscaling.store.checksums import FORMAT, verify
+from ilscaling.store.loader import Loader
+from ilscaling.store.split import SPLITS, Split, open_split
+from ilscaling.store.writer import Writer, create
+
+__all__ = ["FORMAT", "SPLITS", "Loader", "Split", "Writer", "create", "open_split", "verify"]

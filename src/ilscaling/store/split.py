@@ -1,0 +1,121 @@
+"""One split of a store, opened for reading."""
+
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from ilscaling.errors import StoreError
+from ilscaling.store import checksums
+
+SPLITS = ("train", "dev", "test")
+# The columns of the episode table; `split` is a position in SPLITS.
+COLUMNS = {
+    "seed": np.int64,
+    "steps": np.int64,
+    "return": np.float64,
+    "truncated": np.bool_,
+    "split": np.uint8,
+}
+
+
+class Split:
+    """Steps of whole episodes; holds the episode table in memory and no step."""
+
+    def __init__(self, path: str | Path, name: str):
+        self.path, self.name = Path(path), name
+        self.attrs = checksums.attributes(path)
+        if name not in self.attrs["splits"]:
+            raise StoreError(
+                f"no split {name!r}; there are {', '.join(self.attrs['splits'])}", where=str(path)
+            )
+        self.actions: tuple[str, ...] = tuple(self.attrs["actions"])
+        self._files = self.attrs["files"]
+        for file, expected in self._files.items():
+            if file.startswith((f"{name}/", "episodes/")):
+                checksums.check_size(self.path, file, expected)
+        try:
+            root = zarr.open_group(self.path, mode="r", zarr_format=3)
+            self._arrays = {key: root[name][key] for key in self.attrs["fields"]}
+            mine = root["episodes"]["split"][:] == SPLITS.index(name)
+            self.table = {key: root["episodes"][key][:][mine] for key in COLUMNS}
+        except Exception as error:
+            checksums.verify(self.path, [f for f in self._files if f.endswith("zarr.json")])
+            checksums.verify(self.path, [f for f in self._files if f.startswith("episodes/")])
+            raise self._error(error, str(self.path / name)) from error
+        self.starts = np.concatenate([[0], np.cumsum(self.table["steps"])]).astype(np.int64)
+        self.steps, self.episodes = int(self.starts[-1]), len(self.starts) - 1
+        for key, array in self._arrays.items():
+            if array.shape[0] != self.steps:
+                raise StoreError(
+                    f"{key} holds {array.shape[0]} steps, its episodes {self.steps}",
+                    where=str(self.path / name / key),
+                    fix=checksums.REMEDY,
+                )
+
+    @property
+    def fields(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Array name -> (shape of one step, dtype)."""
+        return {key: (array.shape[1:], array.dtype) for key, array in self._arrays.items()}
+
+    @property
+    def observation(self) -> tuple[str, ...]:
+        """Names of the fields that a policy sees."""
+        return tuple(k for k in self._arrays if k not in ("action", "reward", "episode"))
+
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that are decompressed together."""
+        return self._arrays[self.observation[0]].chunks[0]
+
+    def read(self, field: str, start: int, stop: int) -> np.ndarray:
+        """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
+        array = self._arrays[field]
+        size = array.shards[0]
+        # c/ and one number an axis: Zarr's default names; only axis 0 has more than one shard.
+        tail = "/0" * (array.ndim - 1)
+        shards = [
+            f"{self.name}/{field}/c/{k}{tail}"
+            for k in range(start // size, (max(start, stop - 1)) // size + 1)
+        ]
+        for shard in shards:
+            checksums.check_size(self.path, shard, self._files[shard])
+        try:
+            return array[start:stop]
+        # A failed checksum is a ValueError, an unreadable disk an OSError.
+        except Exception as error:
+            checksums.verify(self.path, shards)
+            raise self._error(error, ", ".join(str(self.path / s) for s in shards)) from error
+
+    def _error(self, error: Exception, where: str) -> StoreError:
+        return StoreError(
+            f"cannot read split {self.name!r} ({type(error).__name__}: {error})",
+            where=where,
+            fix=checksums.REMEDY,
+        )
+
+    def action_counts(self) -> np.ndarray:
+        """How often each action was taken: int64 (actions,)."""
+        size = self._arrays["action"].shards[0]
+        return sum(
+            (
+                np.bincount(
+                    self.read("action", k, min(k + size, self.steps)), minlength=len(self.actions)
+                )
+                for k in range(0, self.steps, size)
+            ),
+            start=np.zeros(len(self.actions), np.int64),
+        )
+
+    def returns(self) -> np.ndarray:
+        """The game's own score of each episode: float64 (episodes,)."""
+        return self.table["return"]
+
+
+def open_split(path: str | Path, split: str) -> Split:
+    """Open a split of a store.
+
+    Raises StoreError if the store is missing, of another format, or has a shard that is missing
+    or of a wrong size; content is checked when it is read, and all of it by `verify`.
+    """
+    return Split(path, split)

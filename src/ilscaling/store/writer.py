@@ -1,0 +1,154 @@
+"""Writes a store: streaming, complete or not there at all, the same bits for the same data."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from ilscaling.errors import StoreError
+from ilscaling.store import checksums
+from ilscaling.store.split import COLUMNS, SPLITS
+
+# Level of zstd: of the Breakout frames it was measured on, 9 saves 6 % over 7 and 15 % over 3 and
+# still encodes 90,000 steps/s; 12 saves 1 % more and halves the speed. Decoding does not differ.
+LEVEL = 9
+
+
+def create_array(group: zarr.Group, name: str, shape, dtype, *, chunk: int, shard: int | None):
+    """A compressed array, chunked along axis 0 only, whose chunks carry a CRC-32C."""
+    rest = tuple(shape[1:])
+    return group.create_array(
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=(chunk, *rest),
+        shards=None if shard is None else (shard, *rest),
+        # The checksum is of the compressed bytes: damage never reaches the decompressor.
+        compressors=[ZstdCodec(level=LEVEL), Crc32cCodec()],
+        fill_value=0,
+        # Chunks of zeros are written too: what is absent is then always an error.
+        config={"write_empty_chunks": True},
+    )
+
+
+class Writer:
+    """Fills a store split by split; made by `create`."""
+
+    def __init__(self, path: Path, fields: dict, *, chunk_steps: int, shard_steps: int):
+        self.path = path
+        self.fields = {**fields, "episode": ((), np.dtype(np.int32))}
+        self.chunk_steps, self.shard_steps = chunk_steps, shard_steps
+        self.splits: dict[str, dict] = {}
+        self._root = zarr.open_group(path, mode="w", zarr_format=3)
+        self._rows: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+
+    def add(self, split: str, table: dict[str, np.ndarray], episodes: Iterable[dict]) -> None:
+        """Write a whole split.
+
+        `table`: columns seed, steps, return, truncated, each (episodes,). `episodes`: for each
+        row the arrays {field: (steps, ...)}. Holds one shard of steps in memory.
+        """
+        steps, count = int(table["steps"].sum()), len(table["steps"])
+        group = self._root.create_group(split)
+        arrays = {
+            name: create_array(
+                group,
+                name,
+                (steps, *shape),
+                dtype,
+                # Fields of a few bytes a step need no finer chunks than the shard.
+                chunk=self.chunk_steps if shape else self.shard_steps,
+                shard=self.shard_steps,
+            )
+            for name, (shape, dtype) in self.fields.items()
+        }
+        buffer = {
+            name: np.empty((min(self.shard_steps, steps), *shape), dtype)
+            for name, (shape, dtype) in self.fields.items()
+        }
+        start = filled = 0
+        for number, (length, episode) in enumerate(zip(table["steps"], episodes, strict=True)):
+            episode = {**episode, "episode": np.full(length, number, np.int32)}
+            done = 0
+            while done < length:
+                part = min(length - done, self.shard_steps - filled)
+                for name in self.fields:
+                    buffer[name][filled : filled + part] = episode[name][done : done + part]
+                filled, done = filled + part, done + part
+                if filled == self.shard_steps or start + filled == steps:
+                    for name, array in arrays.items():
+                        array[start : start + filled] = buffer[name][:filled]
+                    start, filled = start + filled, 0
+        for name, dtype in COLUMNS.items():
+            column = table[name] if name != "split" else np.full(count, SPLITS.index(split))
+            self._rows[name].append(np.asarray(column, dtype))
+        returns = np.asarray(table["return"], np.float64)
+        self.splits[split] = {
+            "steps": steps,
+            "episodes": count,
+            "return_mean": float(returns.mean()),
+            "return_se": float(returns.std(ddof=1) / np.sqrt(count)) if count > 1 else None,
+        }
+
+    def finish(self, attributes: dict) -> None:
+        """Write the episode table and the root attributes, digests of all files among them."""
+        group = self._root.create_group("episodes")
+        for name, parts in self._rows.items():
+            column = np.concatenate(parts)
+            array = create_array(
+                group, name, column.shape, column.dtype, chunk=len(column), shard=None
+            )
+            array[:] = column
+        self._root.update_attributes(
+            {
+                "format": checksums.FORMAT,
+                **attributes,
+                "fields": list(self.fields),
+                "chunk_steps": self.chunk_steps,
+                "shard_steps": self.shard_steps,
+                "splits": self.splits,
+                "files": checksums.files(self.path),
+            }
+        )
+
+
+@contextmanager
+def create(
+    path: str | Path, fields: dict, attributes: dict, *, chunk_steps: int, shard_steps: int
+) -> Iterator[Writer]:
+    """A `Writer` for a new store at `path`, which appears when the block has succeeded.
+
+    `fields`: name -> (shape of one step, dtype) of observations, action and reward. A store that
+    is already there is replaced; raises StoreError if something else is.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        try:
+            checksums.attributes(path)
+        except StoreError:
+            raise StoreError(
+                "something that is no complete store of demonstrations is in the way",
+                where=str(path),
+                fix=f"look at it, then: rm -r {path}",
+            ) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        writer = Writer(temporary, fields, chunk_steps=chunk_steps, shard_steps=shard_steps)
+        yield writer
+        writer.finish(attributes)
+        if path.exists():
+            old = temporary.with_suffix(".old.tmp")
+            os.rename(path, old)
+            os.rename(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,54 @@
+"""The results table: one row for every cell of the grid, done, failed or left out."""
+
+import numpy as np
+
+from ilscaling.errors import TrainingError
+from ilscaling.plan import Cell
+
+# Left-out cells carry what was planned; failed ones what was spent until they failed.
+MEASURED = (
+    "flops", "samples", "updates", "epochs", "dev_loss", "dev_loss_se", "top1",
+    "return_mean", "return_se", "episodes", "status", "reason",
+)  # fmt: skip
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Entropy in nats of the frequencies behind `counts` (actions,): the dev loss of a policy
+    that knows how often each action is played and does not look at the screen."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def row(cell: Cell, record: dict | None, key: str, levels: dict) -> dict:
+    """A row of `cells.COLUMNS`.
+
+    record: the cell's evaluation, None for a cell that is left out of the grid; levels: the game's
+    expert_return, random_return and action_entropy.
+    """
+    if record is None and cell.declared:
+        raise TrainingError(
+            f"no measurement of {cell.run.game} {cell.run.name} at {cell.budget:g} FLOPs",
+            fix="snakemake --cores all evaluations",
+        )
+    planned = {
+        "game": cell.run.game,
+        "family": cell.run.family,
+        "size": cell.run.size,
+        "seed": cell.run.seed,
+        "budget": cell.budget,
+        "params": cell.params,
+        "batch": cell.batch,
+        "rate": cell.rate,
+        **levels,
+    }
+    if record is None:
+        left_out = {
+            "flops": cell.flops,
+            "samples": cell.samples,
+            "updates": cell.updates,
+            "epochs": cell.epochs,
+            "status": "left out",
+            "reason": cell.reason,
+        }
+        return {**planned, **left_out, "key": ""}
+    return {**planned, **{name: record.get(name) for name in MEASURED}, "key": key}

@@ -1,0 +1,243 @@
+"""One run of behaviour cloning: the loop, its snapshots, and how it stops and goes on."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from ilscaling import __version__, cells, flops, models
+from ilscaling.errors import TrainingError
+from ilscaling.files import digest, write_json
+from ilscaling.params import Train
+from ilscaling.progress import tqdm
+from ilscaling.store import Loader, Split
+from ilscaling.training import precision, snapshot
+from ilscaling.training.state import State, saved
+
+CHECK = 50  # updates between two looks at the loss: a look waits for the device
+
+
+def run(
+    split: Split,
+    settings: Train,
+    *,
+    family: str,
+    size: int,
+    seed: int,
+    budgets: list[float],
+    out: str | Path,
+    convention: str = "exact",
+    device: str = "auto",
+) -> list[dict]:
+    """Train one policy on `split` and write its snapshot at every budget to `out`.
+
+    budgets: training FLOPs by `convention`, rising; each is spent in whole batches. Adam (betas
+    0.9, 0.999) at a constant rate after the warm-up; batch and rate follow the rules in
+    `settings`; seed sets weights and sample order. Complete cells of the same run in `out` are
+    kept. Training goes on from the saved state if no missing cell lies before it.
+
+    Returns the records of all cells, in the order of `budgets`. A loss that is not finite ends
+    the run: cells not yet reached get status 'failed'. On SIGTERM or SIGINT the state is saved
+    and SystemExit raised with 128 + the signal's number. Raises TrainingError, before any work,
+    for budgets that do not rise or are below one batch; ParamsError for an unknown family or
+    convention; StoreError where the data cannot be read.
+    """
+    out, device = Path(out), precision.device(device)
+    facts = _facts(split, settings, family, size, seed, convention, device)
+    ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
+    batch = facts["batch"]
+    due = flops.schedule(budgets, ledger.training, batch)
+    paths = [out / f"{cells.budget_name(budget)}.safetensors" for budget in budgets]
+    if len(set(paths)) < len(paths):
+        raise TrainingError(f"budgets differ by less than six digits: {budgets}", where="budgets")
+    records = [snapshot.kept(path, facts["run"]) for path in paths]
+    if None not in records:
+        return records
+
+    torch.set_num_threads(settings.threads)
+    torch.backends.cudnn.deterministic = True
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        policy = models.build(family, size, **snapshot.shape(facts))
+    state = State(policy, settings, rate=facts["rate"], device=device, type=facts["precision"])
+    at = saved(out / "state.safetensors", facts["run"])
+    if at is not None and at <= due[records.index(None)]:
+        state.restore(out / "state.safetensors")
+    loader = Loader(
+        split,
+        frames=settings.frames,
+        batch=batch,
+        seed=seed,
+        start=state.update * batch,
+        buffer_steps=settings.buffer_steps,
+    )
+    bar = tqdm(
+        total=due[-1] * batch,
+        initial=state.update * batch,
+        desc=cells.Run(facts["game"], family, size, seed).name,
+        unit="sample",
+        unit_scale=True,
+    )
+    trainer = _Trainer(state, out, facts, ledger.training)
+    with loader, bar:
+        for position, end in enumerate(due):
+            if not trainer.advance(loader, bar, end):
+                # What can still be said of the run, for every cell that it does not reach.
+                trainer.write_curve()
+                reason = f"the loss or a weight is not finite after update {state.update}"
+                for later in range(position, len(due)):
+                    failed = trainer.record(budgets[later], split.steps, reason)
+                    records[later] = snapshot.write(paths[later], None, failed)
+                break
+            trainer.save()
+            if records[position] is None:
+                done = trainer.record(budgets[position], split.steps)
+                records[position] = snapshot.write(paths[position], state.snapshot(), done)
+    return records
+
+
+def _facts(
+    split: Split,
+    settings: Train,
+    family: str,
+    size: int,
+    seed: int,
+    convention: str,
+    device: str,
+) -> dict:
+    """What all cells of a run have in common. Two runs of one `run` digest are the same run,
+    whatever their budgets."""
+    if "screen" not in split.fields:
+        raise TrainingError(
+            f"the demonstrations of {split.attrs['game']} hold no screens, which {family} sees",
+            where=str(split.path),
+            fix="choose a policy family for this game: grid.family",
+        )
+    shape = {
+        "frames": settings.frames,
+        "screen": list(split.fields["screen"][0]),
+        "actions": list(split.actions),
+    }
+    facts = {
+        "game": split.attrs["game"],
+        "family": family,
+        "size": size,
+        "seed": seed,
+        "params": flops.ledger(family, size, **snapshot.shape(shape)).params,
+        "batch": settings.batch_of(size),
+        "rate": settings.rate(size),
+        "ema": settings.ema,
+        "convention": convention,
+        "precision": precision.resolve(settings.precision, device),
+        "threads": settings.threads,
+        "device": device,
+        **shape,
+        "versions": {"ilscaling": __version__, "torch": torch.__version__},
+    }
+    whole = {
+        **facts,
+        "settings": settings.model_dump(exclude={"checkpoint_seconds"}),
+        "demonstrations": digest(split.attrs),
+        "split": split.name,
+    }
+    return {**facts, "run": digest(whole)}
+
+
+class _Trainer:
+    """Moves a state forward and keeps it on disk."""
+
+    def __init__(self, state: State, out: Path, facts: dict, per_sample: int):
+        self.state, self.out, self.facts, self.per_sample = state, out, facts, per_sample
+        self.batch = facts["batch"]
+        self.saved_at = time.monotonic()
+
+    def advance(self, loader: Loader, bar: tqdm, end: int) -> bool:
+        """Train up to update `end`; False as soon as losses or weights are seen not finite."""
+        state = self.state
+        with _interrupts() as received:
+            while state.update < end:
+                began = time.perf_counter()
+                samples = next(loader)
+                state.step(*(_onto(state.device, samples[k]) for k in ("screen", "action")))
+                bar.update(self.batch)
+                if state.update % CHECK == 0 or state.update == end:
+                    # Where we look depends on the update alone, so that a failed run, too, ends
+                    # the same way each time.
+                    if not state.finite():
+                        return False
+                    loss = f"{state.curve.recent(state.update):.3f}"
+                    bar.set_postfix(loss=loss, refresh=False)
+                state.seconds += time.perf_counter() - began
+                late = time.monotonic() - self.saved_at > state.settings.checkpoint_seconds
+                if late or received:
+                    self.save()
+                if received:
+                    raise SystemExit(128 + received[0])
+        return True
+
+    def record(self, budget: float, steps: int, failure: str = "") -> dict:
+        """The cell of a budget as the run stands now; `steps`: size of the training data."""
+        samples = self.state.update * self.batch
+        return {
+            **self.facts,
+            "budget": budget,
+            "flops": samples * self.per_sample,
+            "updates": self.state.update,
+            "samples": samples,
+            "epochs": samples / steps,
+            "train_loss": None if failure else self.state.curve.recent(self.state.update),
+            "status": "failed" if failure else "done",
+            "reason": failure,
+        }
+
+    def save(self) -> None:
+        """Write curve, times and state; one that is not finite is not worth resuming."""
+        self.saved_at = time.monotonic()
+        if not self.state.finite():
+            return
+        self.write_curve()
+        samples, seconds = self.state.update * self.batch, self.state.seconds
+        times = {
+            "seconds": round(seconds, 1),
+            "samples": samples,
+            "samples_per_second": round(samples / seconds, 1) if seconds else None,
+            "processor": precision.processor(self.state.device),
+            **{key: self.facts[key] for key in ("device", "threads", "precision")},
+        }
+        write_json(self.out / "timing.json", times)
+        self.state.save(self.out / "state.safetensors", self.facts["run"])
+
+    def write_curve(self) -> None:
+        self.state.curve.write(
+            self.out / "curve.csv",
+            batch=self.batch,
+            per_sample=self.per_sample,
+            rate=self.state.rate,
+        )
+
+
+def _onto(device: str, array) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    if device == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect SIGTERM and SIGINT instead of dying of them; outside the main thread, nothing."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in wanted}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

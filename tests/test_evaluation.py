@@ -1,0 +1,296 @@
+"""Evaluation: the loss and its error against planted truth, play that depends on seeds alone."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageSequence
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ilscaling import games, store
+from ilscaling.cells import budget_name
+from ilscaling.errors import TrainingError
+from ilscaling.evaluation.cell import evaluate_run
+from ilscaling.evaluation.loss import dev_loss, ratio
+from ilscaling.evaluation.reference import random_play
+from ilscaling.evaluation.returns import play
+from ilscaling.figures import gallery
+from ilscaling.files import read_json, sha256, write_json
+from ilscaling.params import Emulator, Evaluation, Rule, Train
+from ilscaling.training import load_policy, run
+
+ACTIONS = games.spec("atari", "breakout").actions
+FAST = Emulator(max_steps=40)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory):
+    """A store of Breakout with made-up screens: episodes of 30 to 90 steps, known actions."""
+    path = tmp_path_factory.mktemp("demos") / "demos.zarr"
+    rng = np.random.default_rng(0)
+    fields = {
+        "screen": ((84, 84), np.dtype(np.uint8)),
+        "action": ((), np.dtype(np.uint8)),
+        "reward": ((), np.dtype(np.float32)),
+    }
+    attributes = {"game": "breakout", "domain": "atari", "actions": list(ACTIONS)}
+    with store.create(path, fields, attributes, chunk_steps=32, shard_steps=64) as writer:
+        for split, first in (("train", 0), ("dev", 10), ("test", 20)):
+            lengths = rng.integers(30, 91, 6)
+            episodes = [
+                {
+                    "screen": rng.integers(0, 256, (n, 84, 84), np.uint8),
+                    # The mix of actions changes between episodes: steps are not independent.
+                    "action": rng.choice(4, n, p=rng.dirichlet(np.ones(4))).astype(np.uint8),
+                    "reward": (rng.random(n) < 0.1).astype(np.float32),
+                }
+                for n in lengths
+            ]
+            table = {
+                "seed": np.arange(first, first + 6),
+                "steps": lengths,
+                "return": np.array([e["reward"].sum() for e in episodes]),
+                "truncated": np.zeros(6, bool),
+            }
+            writer.add(split, table, episodes)
+    return path
+
+
+class Constant(nn.Module):
+    """The same logits whatever the screen."""
+
+    def __init__(self, *logits: float):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits, dtype=torch.float32))
+
+    def forward(self, screens):
+        return self.logits.expand(len(screens), -1)
+
+
+def network(seed: int) -> nn.Module:
+    """An untrained policy whose action depends on the screens."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        Scale(), nn.Conv2d(4, 4, 8, 4), nn.ReLU(), nn.Flatten(), nn.Linear(1600, 256),
+        nn.ReLU(), nn.Linear(256, 4),
+    )  # fmt: skip
+
+
+class Scale(nn.Module):
+    def forward(self, screens):
+        return screens.float() / 32
+
+
+# --- loss ----------------------------------------------------------------------------------------
+
+
+def test_the_loss_of_a_uniform_policy_is_the_logarithm_of_the_number_of_actions(demos):
+    split = store.open_split(demos, "dev")
+    found = dev_loss(Constant(0, 0, 0, 0), split, frames=4, batch=50)
+    assert found["dev_loss"] == pytest.approx(math.log(4), abs=1e-12)
+    assert found["dev_loss_se"] == pytest.approx(0, abs=1e-12)
+    assert found["top1"] == (split.read("action", 0, split.steps) == 0).mean()
+    assert (found["dev_steps"], found["dev_episodes"]) == (split.steps, 6)
+
+
+def test_the_loss_sees_every_step_with_its_own_stack_and_episode(demos):
+    split = store.open_split(demos, "dev")
+    policy = network(0)
+    screens, actions = split.read("screen", 0, split.steps), split.read("action", 0, split.steps)
+    losses, episodes = np.zeros(split.steps), split.read("episode", 0, split.steps)
+    for t in range(split.steps):
+        first = split.starts[episodes[t]]
+        stack = screens[np.maximum(np.arange(t - 3, t + 1), first)]
+        with torch.no_grad():
+            chances = policy(torch.from_numpy(stack)[None]).double().log_softmax(1)[0]
+        losses[t] = -chances[actions[t]]
+    found = dev_loss(policy, split, frames=4, batch=37)
+    assert found["dev_loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    sums = np.array([losses[episodes == e].sum() for e in range(6)])
+    assert found["dev_loss_se"] == pytest.approx(ratio(sums, np.bincount(episodes))[1], rel=1e-4)
+
+
+def test_the_standard_error_is_that_of_a_bootstrap_over_episodes():
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(100, 2_000, 80)
+    level = rng.gamma(4, 0.1, 80) + sizes / 4_000  # longer episodes are harder
+    sums = np.array([rng.exponential(lev, n).sum() for lev, n in zip(level, sizes, strict=True)])
+    mean, error = ratio(sums, sizes)
+    drawn = rng.integers(0, 80, (20_000, 80))
+    means = sums[drawn].sum(1) / sizes[drawn].sum(1)
+    assert mean == sums.sum() / sizes.sum()
+    assert error == pytest.approx(means.std(), rel=0.05)
+    # Steps taken for independent would make it look several times more certain.
+    assert error > 5 * mean / math.sqrt(sizes.sum())
+
+
+def test_one_episode_tells_no_error():
+    assert ratio(np.array([3.0]), np.array([6])) == (0.5, None)
+
+
+# --- play ----------------------------------------------------------------------------------------
+
+
+def played(policies, lanes, episodes=4, temperature=1.0):
+    game = games.make("atari", "breakout", lanes, FAST)
+    try:
+        found = play(policies, game, frames=4, episodes=episodes, seed=7, temperature=temperature)
+    finally:
+        game.close()
+    return [(e.seeds.tolist(), e.returns.tolist(), e.lengths.tolist()) for e in found]
+
+
+def test_an_episode_depends_on_policy_and_seed_alone():
+    """Not on lanes, nor on who else plays: the same scores alone, pooled, and in other lanes."""
+    first, second = network(0), network(1)
+    together = played([first, second], lanes=3)
+    assert played([second, first], lanes=5) == together[::-1]
+    assert played([first], lanes=1) + played([second], lanes=4) == together
+    assert together[0][0] == [7, 8, 9, 10]
+
+
+def test_policies_are_not_mixed_up_in_the_pool():
+    """Who never serves plays to the limit; who only serves loses five balls before it."""
+    idle, server = Constant(9, -99, -99, -99), Constant(-99, 9, -99, -99)
+    game = games.make("atari", "breakout", 3, Emulator(max_steps=150))
+    try:
+        found = play([idle, server, idle], game, frames=1, episodes=2, seed=0)
+    finally:
+        game.close()
+    for number in (0, 2):
+        assert found[number].lengths.tolist() == [150, 150]
+        assert found[number].truncated.all()
+    assert (found[1].lengths < 150).all()
+    assert not found[1].truncated.any()
+
+
+def test_random_play_of_breakout_is_what_is_published_and_repeats():
+    """Published: 1.7 (Mnih et al. 2015); 0.8 to 1.4 with sticky actions."""
+    found = random_play("atari", "breakout", Emulator(), episodes=12, lanes=4, seed=3)
+    assert 0.5 < found["return_mean"] < 3
+    assert found["return_se"] == np.std(found["returns"], ddof=1) / math.sqrt(12)
+    again = random_play("atari", "breakout", Emulator(), episodes=3, lanes=2, seed=3)
+    assert again["returns"] == found["returns"][:3]
+    assert again["lengths"] == found["lengths"][:3]
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+BUDGETS = [1e8, 4e8]
+SETTINGS = Evaluation(episodes=2, lanes=3, seed=9)
+
+
+@pytest.fixture(scope="module")
+def snapshots(demos, tmp_path_factory):
+    """A run of the smallest size, trained for a few updates."""
+    out = tmp_path_factory.mktemp("run")
+    split = store.open_split(demos, "train")
+    settings = Train(batch=Rule(value=16), warmup_steps=2, precision="float32")
+    run(split, settings, family="cnn", size=2, seed=0, budgets=BUDGETS, out=out, device="cpu")
+    return [out / f"{budget_name(budget)}.json" for budget in BUDGETS]
+
+
+def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
+    records = evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path)
+    split = store.open_split(demos, "dev")
+    for record, snapshot in zip(records, snapshots, strict=True):
+        assert read_json(tmp_path / snapshot.name) == record
+        policy, made = load_policy(snapshot.with_suffix(".safetensors"))
+        assert record["snapshot"] == made["sha256"]
+        assert {k: record[k] for k in ("size", "budget", "flops", "status")} == {
+            k: made[k] for k in ("size", "budget", "flops", "status")
+        }
+        assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
+        game = games.make("atari", "breakout", 2, FAST)
+        alone = play([policy], game, frames=4, episodes=2, seed=9)[0]
+        game.close()
+        assert (record["returns"], record["lengths"]) == (
+            alone.returns.tolist(),
+            alone.lengths.tolist(),
+        )
+    assert records[0]["dev_loss"] != records[1]["dev_loss"]
+
+    times = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
+    assert evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path) == records
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())] == times
+    longer = evaluate_run(
+        snapshots[:1], demos, SETTINGS.model_copy(update={"episodes": 1}), FAST, tmp_path
+    )
+    assert longer[0]["returns"] == records[0]["returns"][:1]
+
+
+def test_a_failed_cell_is_recorded_and_the_rest_goes_on(demos, snapshots, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(snapshots[0].parent, run_dir)
+    first, second = (run_dir / snapshot.name for snapshot in snapshots)
+    record = read_json(second) | {"status": "failed", "reason": "the loss is nan", "sha256": None}
+    write_json(second, record)
+    second.with_suffix(".safetensors").unlink()
+    done, failed = evaluate_run([first, second], demos, SETTINGS, FAST, tmp_path / "out")
+    assert done["status"] == "done"
+    assert (failed["status"], failed["reason"]) == ("failed", "the loss is nan")
+    assert "dev_loss" not in failed
+    assert read_json(tmp_path / "out" / second.name) == failed
+
+
+def test_weights_that_give_no_loss_fail_their_cell_alone(demos, snapshots, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(snapshots[0].parent, run_dir)
+    first, second = (run_dir / snapshot.name for snapshot in snapshots)
+    weights = first.with_suffix(".safetensors")
+    tensors = {name: torch.full_like(t, torch.nan) for name, t in load_file(weights).items()}
+    save_file(tensors, weights)
+    write_json(first, read_json(first) | {"sha256": sha256(weights)})
+    broken, fine = evaluate_run([first, second], demos, SETTINGS, FAST, tmp_path / "out")
+    assert (broken["status"], broken["reason"]) == ("failed", "the dev loss is not finite")
+    assert fine["status"] == "done"
+
+
+def test_snapshots_of_another_game_are_refused_before_any_work(demos, snapshots, tmp_path):
+    other = tmp_path / snapshots[0].name
+    write_json(other, read_json(snapshots[0]) | {"game": "pong"})
+    with pytest.raises(TrainingError, match="'pong'"):
+        evaluate_run([snapshots[1], other], demos, SETTINGS, FAST, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def test_the_animation_shows_recorded_screens_within_its_limit(demos, tmp_path):
+    path, small = tmp_path / "play.gif", tmp_path / "small.gif"
+    gallery.animation(demos, path, seconds=1.4, zoom=2)
+    gallery.animation(demos, small, seconds=1.4, zoom=2, limit=100_000)
+    assert small.stat().st_size <= 100_000 < path.stat().st_size
+    split = store.open_split(demos, "dev")
+    best = int(np.argmax(split.returns()))
+    screens = split.read("screen", split.starts[best], split.starts[best + 1]).astype(int)
+    rewards = split.read("reward", split.starts[best], split.starts[best + 1])
+    with Image.open(path) as gif:
+        assert (gif.n_frames, gif.size) == (20, (168, 182))
+        shown = np.array(
+            [np.asarray(frame.convert("L"))[14::2, ::2] for frame in ImageSequence.Iterator(gif)]
+        ).astype(int)
+    gains = np.array([rewards[k : k + 20].sum() for k in range(len(rewards) - 19)])
+    first = int(np.argmax(gains))
+    assert abs(shown - screens[first : first + 20]).max() <= 3
+    before = path.read_bytes()
+    gallery.animation(demos, path, seconds=1.4, zoom=2)
+    assert path.read_bytes() == before
+
+
+def test_the_contact_sheet_is_the_same_on_every_drawing(demos, tmp_path):
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    for path in (first, second):
+        gallery.contact_sheet(demos, path, episodes=2, frames=3)
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as sheet:
+        assert np.asarray(sheet.convert("L")).std() > 20

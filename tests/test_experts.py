@@ -1,0 +1,269 @@
+"""Experts: training that resumes, files that are refused, checkpoints of others."""
+
+import contextlib
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from stable_baselines3 import A2C, DQN, PPO
+
+from ilscaling.errors import ExpertError
+from ilscaling.experts import ppo
+from ilscaling.experts.importing import import_sb3
+from ilscaling.experts.measure import measure
+from ilscaling.experts.policy import ExpertPolicy, load, save
+from ilscaling.files import read_json
+from ilscaling.games import spec
+from ilscaling.params import PPO as PPOParams
+from ilscaling.params import Emulator
+
+FAST = Emulator(max_steps=40)
+TINY = PPOParams(steps=256, width=0.05, lanes=2, horizon=32, epochs=1, batch=32)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def expert(tmp_path) -> Path:
+    """An untrained expert of Breakout on disk."""
+    torch.manual_seed(1)
+    path = tmp_path / "breakout.safetensors"
+    actions = spec("atari", "breakout").actions
+    record = {"game": "breakout", "width": 0.1, "actions": list(actions), "steps": 0}
+    save(path, ExpertPolicy(0.1, len(actions)), record)
+    return path
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_an_expert_comes_back_as_it_was_saved(expert):
+    policy, record = load(expert, "breakout")
+    torch.manual_seed(1)
+    same = ExpertPolicy(0.1, 4)
+    screens = torch.randint(0, 256, (3, 4, 84, 84), dtype=torch.uint8)
+    assert torch.equal(policy(screens), same(screens))
+    assert record["steps"] == 0
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def not_safetensors(path: Path) -> None:
+    content = b"these are no tensors at all"
+    path.write_bytes(content)
+    record = read_json(path.with_suffix(".json"))
+    record["sha256"] = hashlib.sha256(content).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(record))
+
+
+def no_record(path: Path) -> None:
+    path.with_suffix(".json").unlink()
+
+
+def foreign_record(path: Path) -> None:
+    path.with_suffix(".json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("harm", "game", "says"),
+    [
+        (lambda path: None, "pong", "plays 'breakout', not 'pong'"),
+        (truncated, "breakout", "truncated"),
+        (not_safetensors, "breakout", "not a safetensors file"),
+        (no_record, "breakout", "missing"),
+        (foreign_record, "breakout", "format is None"),
+        (Path.unlink, "breakout", "missing"),
+    ],
+)
+def test_a_bad_expert_file_is_refused(expert, harm, game, says):
+    harm(expert)
+    with pytest.raises(ExpertError, match=says) as refusal:
+        load(expert, game)
+    assert "breakout." in refusal.value.where
+    assert refusal.value.fix
+
+
+def test_measuring_adds_to_the_record_and_is_repeatable(expert):
+    before = read_json(expert.with_suffix(".json"))
+    first = measure(expert, FAST, episodes=3, lanes=2, seed=5)
+    record = read_json(expert.with_suffix(".json"))
+    assert record == {**before, "measured": first}
+    assert first["seeds"] == [5, 7]
+    assert first["episodes"] == len(first["returns"]) == 3
+    assert max(first["lengths"]) <= FAST.max_steps
+    assert measure(expert, FAST, episodes=3, lanes=3, seed=5) == first
+    load(expert, "breakout")  # the file itself is untouched
+
+
+# --- PPO -----------------------------------------------------------------------------------------
+
+
+def test_ppo_resumes_after_an_interruption_and_exports(tmp_path, monkeypatch):
+    out, work = tmp_path / "expert.safetensors", tmp_path / "work"
+    written = ppo.checkpoint
+
+    def interrupted(path, model, settings):
+        written(path, model, settings)
+        if model.num_timesteps < TINY.steps:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ppo, "checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ppo.train("breakout", FAST, TINY, out, work, every=128)
+    assert not out.exists()
+    with safe_open(work / "checkpoint.safetensors", "pt") as file:
+        assert file.metadata()["steps"] == "128"
+    monkeypatch.setattr(ppo, "checkpoint", written)
+
+    seen = []
+    restore = ppo.restore
+    monkeypatch.setattr(ppo, "restore", lambda *args: seen.append(restore(*args)))
+    ppo.train("breakout", FAST, TINY, out, work, every=128)
+    assert seen == [128]
+    policy, record = load(out, "breakout")
+    assert record["steps"] == TINY.steps
+    with safe_open(work / "checkpoint.safetensors", "pt") as file:
+        trained = file.get_tensor("policy/action_net.weight")
+    assert torch.equal(policy.action_net.weight, trained)
+
+    other = TINY.model_copy(update={"rate": 0.1})
+    with pytest.raises(ExpertError, match="other settings"):
+        ppo.train("breakout", FAST, other, out, work)
+
+
+# --- checkpoints of Stable-Baselines3 ------------------------------------------------------------
+
+
+class Screens(gymnasium.Env):
+    """Nothing but the spaces of an Atari game under Stable-Baselines3's wrappers."""
+
+    def __init__(self, actions: int = 4, stack: int = 4):
+        self.observation_space = gymnasium.spaces.Box(0, 255, (stack, 84, 84), np.uint8)
+        self.action_space = gymnasium.spaces.Discrete(actions)
+
+
+def saved(path: Path, algorithm=PPO, policy="CnnPolicy", *, actions=4, stack=4, **settings) -> Path:
+    """A freshly created model of Stable-Baselines3, saved by itself."""
+    model = algorithm(policy, Screens(actions, stack), seed=3, device="cpu", **settings)
+    model.save(path)
+    return path
+
+
+def test_an_imported_policy_computes_what_stable_baselines_computes(tmp_path):
+    path = saved(tmp_path / "ppo.zip")
+    record = import_sb3(path, tmp_path / "breakout.safetensors", "breakout")
+    assert record["width"] == 1.0
+    policy, _ = load(tmp_path / "breakout.safetensors", "breakout")
+    screens = np.random.default_rng(0).integers(0, 256, (5, 4, 84, 84), np.uint8)
+    model = PPO.load(path, device="cpu")
+    with torch.no_grad():
+        wanted = model.policy.get_distribution(torch.from_numpy(screens)).distribution.logits
+        # A distribution keeps its logits normalised.
+        ours = policy(torch.from_numpy(screens)).log_softmax(1)
+    assert wanted.std() > 0
+    torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-6)
+
+
+class Payload:
+    """Unpickled, it would create a file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def repacked(path: Path, content: bytes | None) -> Path:
+    """The .zip with `policy.pth` replaced, or left out for None."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts.pop("policy.pth")
+    if content is not None:
+        parts["policy.pth"] = content
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return path
+
+
+def torch_bytes(value) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def not_a_zip(path: Path) -> Path:
+    path.write_bytes(b"PK but not really")
+    return path
+
+
+def cut(path: Path) -> Path:
+    saved(path)
+    path.write_bytes(path.read_bytes()[:50_000])
+    return path
+
+
+def not_finite(path: Path) -> Path:
+    model = PPO("CnnPolicy", Screens(), device="cpu")
+    model.policy.action_net.weight.data[0, 0] = torch.nan
+    model.save(path)
+    return path
+
+
+FOREIGN = {
+    "another game": (lambda p: saved(p, actions=6), "6 actions, 'breakout' has 4"),
+    "MlpPolicy": (lambda p: saved(p, policy="MlpPolicy"), "not a CnnPolicy"),
+    "DQN": (lambda p: saved(p, DQN, buffer_size=10), "not a CnnPolicy"),
+    "hidden layers": (lambda p: saved(p, policy_kwargs={"net_arch": [8]}), "mlp_extractor"),
+    "one frame": (lambda p: saved(p, A2C, stack=1), "cnn.0.weight is of shape"),
+    "recurrent": (
+        lambda p: repacked(saved(p), torch_bytes({"lstm_actor.bias_hh_l0": torch.zeros(4)})),
+        "recurrent",
+    ),
+    "not finite": (not_finite, "not finite"),
+    "not tensors": (lambda p: repacked(saved(p), torch_bytes([1, 2])), "not a mapping"),
+    "no weights": (lambda p: repacked(saved(p), None), "no policy.pth"),
+    "not a zip": (not_a_zip, "not a whole .zip"),
+    "truncated": (cut, "not a whole .zip"),
+    "missing": (lambda p: p, "No such file"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_checkpoint_that_is_no_expert_is_refused(tmp_path, kind):
+    make, says = FOREIGN[kind]
+    out = tmp_path / "out" / "breakout.safetensors"
+    with pytest.raises(ExpertError, match=says):
+        import_sb3(make(tmp_path / "model.zip"), out, "breakout")
+    assert not out.parent.exists()
+
+
+def bare_pickle(value) -> bytes:
+    return pickle.dumps(value, protocol=2)
+
+
+@pytest.mark.parametrize("wrap", [bare_pickle, torch_bytes])
+def test_a_pickle_that_would_run_code_is_refused_not_run(tmp_path, wrap):
+    trap = tmp_path / "executed"
+    path = repacked(saved(tmp_path / "model.zip"), wrap({"x": Payload(trap)}))
+    with pytest.raises(ExpertError, match="would run code"):
+        import_sb3(path, tmp_path / "breakout.safetensors", "breakout")
+    assert not trap.exists()
+    # The trap is real: PyTorch's unsafe way springs it.
+    with zipfile.ZipFile(path) as archive, contextlib.suppress(RuntimeError):
+        torch.load(io.BytesIO(archive.read("policy.pth")), weights_only=False)
+    assert trap.exists()

@@ -1,0 +1,74 @@
+"""The FLOP ledger against PyTorch's counter and against the runs that others released."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilscaling import flops, models
+from ilscaling.errors import ParamsError, TrainingError
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    size=st.integers(1, 24),
+    batch=st.integers(1, 3),
+    frames=st.integers(1, 4),
+    actions=st.integers(1, 18),
+    screen=st.tuples(st.integers(36, 90), st.integers(36, 90)),
+)
+def test_exact_ledger_is_pytorchs_count(size, batch, frames, actions, screen):
+    shape = {"frames": frames, "actions": actions, "screen": screen}
+    ledger = flops.ledger("cnn", size, **shape)
+    model = models.build("cnn", size, **shape)
+    screens = torch.zeros(batch, frames, *screen, dtype=torch.uint8)
+    assert flops.counted(model, screens) == (batch * ledger.forward, batch * ledger.training)
+    assert ledger.params == sum(p.numel() for p in model.parameters())
+    assert [row.params for row in ledger.layers] == [
+        sum(p.numel() for p in layer.parameters()) for layer in (*model.convolutions, model.linear)
+    ]
+
+
+# From the released Atari data at 1e14: game's actions, width, parameters, samples trained on.
+RELEASED = [
+    (4, 1, 725, 9_146_368),
+    (4, 8, 9_580, 1_081_344),
+    (4, 34, 100_814, 212_992),
+    (4, 266, 4_985_110, 12_288),
+    (6, 13, 22_535, 638_976),
+]
+
+
+@pytest.mark.parametrize("actions, width, params, samples", RELEASED)
+def test_published_convention_reproduces_released_runs(actions, width, params, samples):
+    ledger = flops.ledger("cnn", width, frames=4, actions=actions, convention="published")
+    assert ledger.params == params
+    # They trained in batches of 4,096 and finished the batch in which the budget ran out.
+    assert math.ceil(1e14 / ledger.training / 4096) * 4096 == samples
+
+
+def test_ledger_needs_no_torch():
+    code = (
+        "import sys; from ilscaling import flops, models; "
+        "flops.ledger('cnn', 8, frames=4, actions=4); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_schedule_spends_whole_batches_and_refuses_less_than_one():
+    assert flops.schedule([100.0, 199.0, 200.0, 1e19], 10, 10) == [1, 1, 2, 10**17]
+    with pytest.raises(TrainingError, match="below one batch of 10"):
+        flops.schedule([99.0, 200.0], 10, 10)
+    with pytest.raises(TrainingError, match="must rise"):
+        flops.schedule([200.0, 200.0], 10, 10)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ParamsError, match="unknown policy family 'mlp'"):
+        flops.ledger("mlp", 8, frames=4, actions=4)
+    with pytest.raises(ParamsError, match="unknown FLOP convention 'rough'"):
+        flops.ledger("cnn", 8, frames=4, actions=4, convention="rough")

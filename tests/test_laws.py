@@ -1,0 +1,315 @@
+"""Laws recover planted truth, and whatever does not fit is refused or flagged, never silent."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilscaling import laws
+from ilscaling.cells import read_table
+from ilscaling.errors import FitError
+from ilscaling.params import Laws
+
+# Planted exponents: N_opt ~ C^A, D_opt ~ C^(1 - A), L_min ~ C^-G, R ~ (1/L)^H.
+A, G, H = 0.55, 0.16, 1.7
+TRUTH = {"N_opt": A, "D_opt": 1 - A, "L_min": -G, "R_max": G * H, "R_on_1/L": H}
+STEP = 0.5  # between two sizes, in ln N
+# From one budget to the next the optimum moves by one size, so that it is always on the grid.
+BUDGETS = tuple(1e12 * np.exp(k * STEP / A) for k in range(6))
+
+
+def planted(budgets=BUDGETS, sizes=9, seeds=(0,), noise=0.0, seed=0, scale=1.0, run_noise=0.0):
+    """A table from known laws: at each budget a parabola of ln L in ln N about the optimum, which
+    is the second size at the first budget."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    # One offset a run moves all its snapshots together; `noise` is each cell's own.
+    offset = run_noise * generator.standard_normal((sizes, len(seeds)))
+    for budget in budgets:
+        for i in range(sizes):
+            for j, run in enumerate(seeds):
+                params = 2e4 * np.exp((i - 1) * STEP)
+                away = np.log(params / (2e4 * (budget / 1e12) ** A))
+                error = offset[i, j] + noise * generator.standard_normal()
+                loss = 0.9 * (budget / 1e12) ** -G * np.exp(0.08 * away**2 + error)
+                rows.append(
+                    {
+                        "game": "pong",
+                        "family": "cnn",
+                        "size": i + 1,
+                        "seed": run,
+                        "budget": scale * budget,
+                        "flops": 0.97 * scale * budget,
+                        "params": params,
+                        "samples": budget / (6 * params),
+                        "updates": 1000.0,
+                        "epochs": 1.0,
+                        "dev_loss": loss,
+                        "return_mean": 12 * loss**-H,
+                        "expert_return": 100.0,
+                        "action_entropy": 1.7,
+                        "status": "done",
+                        "reason": "",
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def estimates(fit, game="pong"):
+    keys = [(law, method) for law in laws.LAWS for method in laws.METHODS]
+    return {key: fit.power(game, *key)["estimate"] for key in keys}
+
+
+@pytest.mark.parametrize("method", laws.METHODS)
+def test_planted_laws_are_recovered(method):
+    fit = laws.fit_table(planted(), Laws())
+    for law, truth in TRUTH.items():
+        found = fit.power("pong", law, method)
+        assert found["estimate"] == pytest.approx(truth, abs=1e-6)
+        assert found["ci_low"] <= found["estimate"] <= found["ci_high"]
+        assert (found["n"], found["flags"]) == (len(BUDGETS), [])
+    mean, _, _ = laws.predict(fit.power("pong", "L_min", method), 0.97 * np.array(BUDGETS))
+    assert mean == pytest.approx(0.9 * (np.array(BUDGETS) / 1e12) ** -G, rel=1e-6)
+    assert fit.notes == []
+
+
+def test_vertex_between_the_sizes_is_found_and_its_curve_is_the_parabola():
+    table = planted()
+    fit = laws.fit_table(table[table["size"] != 2], Laws())
+    assert fit.power("pong", "N_opt", "vertex")["estimate"] == pytest.approx(A, abs=1e-6)
+    row = fit.optima[fit.optima["method"] == "vertex"].iloc[0]
+    assert row["N_opt"] == pytest.approx(2e4, rel=1e-6)
+    sizes, losses = laws.curve(row)
+    truth = 0.9 * np.exp(0.08 * np.log(sizes / 2e4) ** 2)
+    np.testing.assert_allclose(losses, truth, rtol=1e-6)
+    sizes, returns = laws.curve(row, "return")
+    truth = 12 * (0.9 * np.exp(0.08 * np.log(sizes / 2e4) ** 2)) ** -H
+    np.testing.assert_allclose(returns, truth, rtol=1e-6)
+
+
+def test_intervals_cover_the_truth_under_noise():
+    """With independent noise the 90 % t-interval of the vertex law covers in 90 % of studies."""
+    covered = 0
+    for seed in range(60):
+        fit = laws.fit_table(planted(noise=0.02, seed=seed), Laws(level=0.9))
+        found = fit.power("pong", "L_min", "vertex")
+        covered += found["ci_low"] <= -G <= found["ci_high"]
+    # Binomial(60, 0.9) lies in this range with probability 0.998.
+    assert 46 <= covered <= 59
+
+
+def test_band_is_the_interval_of_the_mean_response():
+    import statsmodels.api as sm
+
+    fit = laws.fit_table(planted(noise=0.05), Laws())
+    found = fit.power("pong", "L_min", "grid")
+    points = fit.optima[fit.optima["method"] == "grid"]
+    model = sm.OLS(np.log(points["L_min"]), sm.add_constant(np.log(points["flops"]))).fit()
+    at = np.array([1e11, 1e13, 1e16])
+    frame = model.get_prediction(sm.add_constant(np.log(at))).summary_frame(alpha=0.2)
+    expected = np.exp(frame[["mean", "mean_ci_lower", "mean_ci_upper"]].to_numpy().T)
+    assert np.array(laws.predict(found, at, 0.8)) == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    scale=st.floats(1e-6, 1e6), order=st.randoms(use_true_random=False), seed=st.integers(0, 1000)
+)
+def test_exponents_know_neither_the_unit_of_compute_nor_the_order_of_rows(scale, order, seed):
+    table = planted(noise=0.1, seed=seed, seeds=(0, 1))
+    shuffled = list(table.index)
+    order.shuffle(shuffled)
+    expected = laws.fit_table(table, Laws())
+    again = laws.fit_table(table.loc[shuffled], Laws())
+    assert json.dumps(again.fits) == json.dumps(expected.fits)
+    pd.testing.assert_frame_equal(again.optima, expected.optima)
+    scaled = laws.fit_table(planted(noise=0.1, seed=seed, seeds=(0, 1), scale=scale), Laws())
+    assert estimates(scaled) == pytest.approx(estimates(expected), rel=1e-6)
+
+
+def test_edge_optima_are_flagged_and_have_no_vertex():
+    table = planted(sizes=12).assign(action_entropy=5.0)
+    fit = laws.fit_table(table[table["size"] >= 8], Laws())
+    assert set(fit.optima["edge"]) == {"smallest"}
+    assert (
+        "edge: 6 of 6 optima at the smallest or largest size"
+        in (fit.power("pong", "N_opt", "grid")["flags"])
+    )
+    vertex = fit.power("pong", "N_opt", "vertex")
+    assert vertex["estimate"] is None
+    assert vertex["flags"][0].startswith("left_out: 6 of 6 budgets (outside 1e+12, ")
+    assert fit.method("pong") == "grid"
+
+
+def test_budgets_on_the_plateau_are_left_out():
+    table = planted().assign(action_entropy=0.9)
+    fit = laws.fit_table(table, Laws())
+    assert fit.optima.groupby("budget")["used"].first().tolist() == [False] + [True] * 5
+    for method in laws.METHODS:
+        found = fit.power("pong", "L_min", method)
+        assert found["n"] == 5
+        assert found["flags"] == ["left_out: 1 of 6 budgets (plateau 1e+12)"]
+
+
+def test_rows_are_dropped_with_their_reason():
+    table = planted()
+    table.loc[0, ["status", "reason"]] = ["failed", "loss is not finite"]
+    table.loc[1, "dev_loss"] = np.nan
+    table.loc[[2, 3], "updates"] = 99
+    table.loc[4, "epochs"] = 5.0
+    table.loc[5, "flops"] = 0.0
+    table = pd.concat([table, table.iloc[[10]]])  # one label twice, too
+    fit = laws.fit_table(table, Laws())
+    assert fit.notes == [
+        "dropped 1 row of pong: repeated word for word",
+        "dropped 1 row of pong: status failed (loss is not finite)",
+        "dropped 1 row of pong: dev_loss missing or not positive",
+        "dropped 1 row of pong: compute missing or not positive",
+        "dropped 2 rows of pong: fewer than 100 updates",
+        "dropped 1 row of pong: data seen more than 4 times",
+    ]
+    assert len(fit.cells) == len(planted()) - 6
+
+
+def test_seeds_are_averaged_and_missing_ones_flagged():
+    table = planted(seeds=(0, 1), run_noise=0.1)
+    fit = laws.fit_table(table, Laws())
+    assert fit.notes == ["averaged 54 of 54 cells of pong over up to 2 runs"]
+    mean = table.groupby(["budget", "params"])["dev_loss"].mean().groupby("budget").min()
+    grid = fit.optima[fit.optima["method"] == "grid"]
+    assert grid["L_min"].tolist() == pytest.approx(mean.tolist(), rel=1e-12)
+    fit = laws.fit_table(table.drop(index=[0, 3]), Laws())
+    assert fit.optima["flags"][0] == "seeds: 2 of 9 sizes have fewer than 2 runs"
+    flag = "seeds: 1 of 6 budgets have sizes with missing runs"
+    assert flag in fit.power("pong", "L_min", "grid")["flags"]
+
+
+def test_nominal_and_realised_compute():
+    table = planted()
+    table["flops"] = table["budget"] ** 1.1
+    assert laws.fit_table(table, Laws()).power("pong", "L_min", "vertex")[
+        "estimate"
+    ] == pytest.approx(-G / 1.1)
+    nominal = laws.fit_table(table, Laws(flops="nominal")).power("pong", "L_min", "vertex")
+    assert (nominal["estimate"], nominal["flops"]) == (pytest.approx(-G), "nominal")
+    without = laws.fit_table(table.drop(columns="flops"), Laws())
+    assert without.fits[0]["flops"] == "nominal"
+    assert "pong has no realised FLOPs: fitted on nominal budgets" in without.notes
+
+
+def unfit(change, **kwargs):
+    fit = laws.fit_table(change(planted(**kwargs)), Laws())
+    for record in fit.fits:
+        assert record["estimate"] is not None or record["flags"], record
+    json.dumps(fit.fits, allow_nan=False)
+    json.dumps(laws.metrics(change(planted(**kwargs)), fit), allow_nan=False)
+    return fit
+
+
+def test_two_budgets_give_an_exponent_without_interval():
+    fit = unfit(lambda t: t, budgets=BUDGETS[:2])
+    found = fit.power("pong", "N_opt", "grid")
+    assert found["estimate"] == pytest.approx(A)
+    assert (found["interval"], found["ci_low"], found["r2"]) == (None, None, None)
+    assert found["flags"] == ["two_points: the line passes through both, there is no interval"]
+    mean, low, _ = laws.predict(found, np.array([1e13]))
+    assert np.isfinite(mean).all() and np.isnan(low).all()
+
+
+def test_one_budget_or_one_size_gives_no_law():
+    one = unfit(lambda t: t, budgets=BUDGETS[:1]).power("pong", "N_opt", "grid")
+    assert one["estimate"] is None
+    assert one["flags"] == ["not_fitted: 1 point, a line needs two"]
+    with pytest.raises(FitError, match="N_opt was not fitted"):
+        laws.predict(one, np.array([1e13]))
+    size = unfit(lambda t: t, sizes=1).power("pong", "L_min", "grid")
+    assert size["estimate"] is None
+    assert size["flags"][0].startswith("left_out: 6 of 6 budgets (sizes 1e+12, ")
+
+
+def test_returns_without_a_logarithm():
+    fit = unfit(lambda t: t.assign(return_mean=0.0))
+    assert fit.power("pong", "L_min")["estimate"] == pytest.approx(-G)
+    for law in ("R_max", "R_on_1/L"):
+        for method in laws.METHODS:
+            found = fit.power("pong", law, method)
+            assert found["estimate"] is None
+            assert found["flags"][0].startswith("left_out: 6 of 6 budgets (not_positive 1e+12")
+    fit = unfit(lambda t: t.drop(columns="return_mean"))
+    assert "(missing 1e+12" in fit.power("pong", "R_max", "vertex")["flags"][0]
+
+
+def test_a_return_that_was_not_measured_is_not_interpolated():
+    table = planted()
+    table.loc[1, "return_mean"] = np.nan  # the loss-optimal cell of the first budget
+    grid = laws.fit_table(table, Laws()).optima.iloc[0]
+    assert np.isnan(grid["R_opt"]) and grid["R_max"] > 0
+
+
+def test_constant_loss_has_no_vertex():
+    fit = unfit(lambda t: t.assign(dev_loss=0.5))
+    assert fit.power("pong", "L_min", "vertex")["estimate"] is None
+    assert fit.power("pong", "L_min", "grid")["r2"] is None
+
+
+def test_games_are_fitted_one_by_one_and_a_missing_one_is_said():
+    table = pd.concat([planted(), planted(noise=0.1).assign(game="alien")])
+    fit = laws.fit_table(table, Laws(), games=["pong", "alien", "qbert"])
+    assert fit.games == ["pong", "alien", "qbert"]
+    assert estimates(fit) == estimates(laws.fit_table(planted(), Laws()))
+    assert "qbert has no rows" in fit.notes
+    found = fit.power("qbert", "L_min", "grid")
+    assert found["estimate"] is None and found["flags"][0].startswith("no_cells")
+    values = laws.metrics(table, fit)["qbert"]
+    assert (values["L_min"], values["best_return"], values["cells_done"]) == (None, None, 0)
+
+
+def test_huge_flops_do_not_overflow(tmp_path):
+    table = planted(scale=1e7).astype({"budget": object})
+    table["params"] = (table["params"] * 1e3).astype("int64")
+    table["flops"] = [int(value) for value in table["budget"]]
+    assert table["flops"].max() > 2**63
+    fit = laws.fit_table(table, Laws())
+    assert estimates(fit) == pytest.approx(estimates(laws.fit_table(planted(), Laws())), rel=1e-4)
+
+
+def test_bad_tables_are_refused():
+    with pytest.raises(FitError, match="no rows"):
+        laws.fit_table(planted().iloc[:0], Laws())
+    with pytest.raises(FitError, match="columns are missing: dev_loss"):
+        laws.fit_table(planted().drop(columns="dev_loss"), Laws())
+    mixed = planted()
+    mixed.loc[0, "family"] = "lstm"
+    with pytest.raises(FitError, match="families cnn, lstm"):
+        laws.fit_table(mixed, Laws())
+
+
+def test_metrics_count_each_run_once():
+    table = planted(seeds=(0, 1))
+    table.loc[[0, 1], "status"] = ["failed", "left out"]
+    fit = laws.fit_table(table, Laws())
+    values = laws.metrics(table, fit)["pong"]
+    assert values["method"] == "vertex"
+    assert values["N_opt"] == pytest.approx(A)
+    done = table[table["status"] == "done"]
+    assert values["best_return"] == pytest.approx(done["return_mean"].max())
+    assert values["best_return_of_expert"] == pytest.approx(done["return_mean"].max() / 100)
+    assert values["training_flops"] == pytest.approx(18 * 0.97 * BUDGETS[-1])
+    assert [values[f"cells_{s}"] for s in ("done", "failed", "left_out")] == [106, 1, 1]
+
+
+def test_what_is_written_comes_back(tmp_path):
+    table = planted(noise=0.1)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    fit = laws.fit_table(read_table(tmp_path / "table.csv"), Laws())
+    files = laws.write(fit, tmp_path / "fits")
+    assert sorted(p.name for p in (tmp_path / "fits").iterdir()) == sorted(p.name for p in files)
+    back = laws.read(tmp_path / "fits")
+    assert (back.fits, back.notes) == (fit.fits, fit.notes)
+    pd.testing.assert_frame_equal(back.optima, fit.optima, rtol=1e-9)
+    (tmp_path / "fits" / "fits.json").write_text("[{}]")
+    with pytest.raises(FitError, match="lack fields"):
+        laws.read(tmp_path / "fits")

@@ -1,0 +1,33 @@
+"""The policies: their shapes, and that they compute what their layers say."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ilscaling import models
+from ilscaling.errors import ParamsError
+
+
+def test_cnn_is_the_papers():
+    """Against the plain definition: screens over 255, stock convolutions, one linear layer."""
+    torch.manual_seed(0)
+    model = models.build("cnn", 3, frames=4, actions=6)
+    screens = torch.randint(0, 256, (5, 4, 84, 84), dtype=torch.uint8)
+    x = screens.float() / 255
+    for convolution, stride in zip(model.convolutions, (4, 2, 1), strict=True):
+        x = F.relu(F.conv2d(x, convolution.weight, convolution.bias, stride))
+    assert x.shape == (5, 6, 7, 7)
+    expected = F.linear(x.flatten(1), model.linear.weight, model.linear.bias)
+    assert torch.allclose(model(screens), expected, atol=1e-5)
+    assert model(screens).dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        low = model(screens)
+    assert low.dtype == torch.float32
+    assert torch.allclose(low, expected, atol=0.02) and not torch.equal(low, model(screens))
+
+
+def test_bad_architectures_are_refused():
+    with pytest.raises(ParamsError, match="unknown policy family"):
+        models.build("mlp", 3, frames=4, actions=6)
+    with pytest.raises(ParamsError, match="too small"):
+        models.build("cnn", 3, frames=4, actions=6, screen=(35, 84))

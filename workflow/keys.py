@@ -1,0 +1,248 @@
+"""Keys and paths of everything that the workflow makes; the only code that computes either.
+
+The key of a step is a digest of the parameters that it uses, of the code that it runs (the closure
+of its imports) and of the keys of its inputs. It stands in the path of what the step makes, so an
+artefact that exists under its key is valid, whatever its age. A run's key does not name its
+budgets: a budget that is added later goes on from the run's last state.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import sources  # noqa: E402
+
+from ilscaling import files, plan  # noqa: E402
+from ilscaling.cells import Run, budget_name  # noqa: E402
+from ilscaling.errors import ExpertError  # noqa: E402
+from ilscaling.params import Params  # noqa: E402
+
+LENGTH = 12  # hex digits of a key in a path
+
+# Modules whose import closure is the code of a step. What a registry names instead of importing
+# (a domain's game, a family's model) is added by the step's own domain and family.
+ROOTS = {
+    "expert": ("ilscaling.experts.ppo",),
+    "record": ("ilscaling.demonstrations.record",),
+    "shard": ("ilscaling.demonstrations.shard",),
+    "train": ("ilscaling.training",),
+    "evaluate": ("ilscaling.evaluation",),
+    "random": ("ilscaling.evaluation.reference",),
+    "table": ("ilscaling.tabulate", "ilscaling.plan"),
+    "fit": ("ilscaling.laws",),
+    "figures": ("ilscaling.figures",),
+    "report": ("ilscaling.report",),
+}
+GAME_ROOTS = {"atari": ("ilscaling.games.atari",)}
+FAMILY_ROOTS = {"cnn": ("ilscaling.models.cnn",)}
+
+
+def key(step: str, content: object, *roots: str) -> str:
+    """Key of a step: its parameters and inputs' keys (`content`), and its code."""
+    return files.digest([step, content, sources.digest(*ROOTS[step], *roots)])[:LENGTH]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All keys and paths of one study. `root`: where shipped expert files are looked up."""
+
+    params: Params
+    root: Path = field(default_factory=Path)
+
+    @cached_property
+    def cells(self) -> list[plan.Cell]:
+        return plan.cells(self.params)
+
+    @cached_property
+    def runs(self) -> dict[Run, list[plan.Cell]]:
+        return plan.by_run(self.cells)
+
+    @cached_property
+    def _memory(self) -> dict:
+        return {}
+
+    def _once(self, name: tuple, make):
+        if name not in self._memory:
+            self._memory[name] = make()
+        return self._memory[name]
+
+    def _game_roots(self, game: str) -> tuple[str, ...]:
+        return GAME_ROOTS[self.params.games[game].domain]
+
+    # Expert
+
+    def expert_key(self, game: str) -> str:
+        return self._once(("expert", game), lambda: self._expert_key(game))
+
+    def _expert_key(self, game: str) -> str:
+        section = self.params.games[game]
+        if section.expert.file is None:
+            content = [game, section.emulator.model_dump(), section.expert.ppo.model_dump()]
+            return key("expert", content, *self._game_roots(game))
+        path = self.root / section.expert.file
+        if not path.is_file():
+            raise ExpertError(
+                "expert file is missing",
+                where=f"{path} (params: games.{game}.expert.file)",
+                fix=f"git checkout -- {section.expert.file}   or set the parameter to null: "
+                "then the workflow trains one by PPO",
+            )
+        return files.sha256(path)[:LENGTH]
+
+    def expert(self, game: str) -> str:
+        given = self.params.games[game].expert.file
+        return given or f"data/experts/{game}-{self.expert_key(game)}.safetensors"
+
+    def expert_work(self, game: str) -> str:
+        return f"data/experts/{game}-{self.expert_key(game)}-work"
+
+    # Demonstrations
+
+    def record_key(self, game: str) -> str:
+        section = self.params.games[game]
+        wanted = section.demonstrations.model_dump(exclude={"chunk_steps", "shard_steps"})
+        content = [
+            game,
+            section.emulator.model_dump(),
+            self.expert_key(game),
+            section.expert.temperature,
+            wanted,
+        ]
+        return self._once(("record", game), lambda: key("record", content, *self._game_roots(game)))
+
+    def parts(self, game: str) -> list[str]:
+        jobs = self.params.games[game].demonstrations.jobs
+        return [f"data/parts/{game}-{self.record_key(game)}/part-{job}.zip" for job in range(jobs)]
+
+    def demos_key(self, game: str) -> str:
+        wanted = self.params.games[game].demonstrations
+        content = [self.record_key(game), wanted.chunk_steps, wanted.shard_steps]
+        return self._once(("shard", game), lambda: key("shard", content))
+
+    def demos(self, game: str) -> str:
+        return f"data/demonstrations/{game}-{self.demos_key(game)}/demos.zarr"
+
+    def demos_stamp(self, game: str) -> str:
+        return f"data/demonstrations/{game}-{self.demos_key(game)}/done.json"
+
+    # Runs and cells
+
+    def run_key(self, run: Run) -> str:
+        return self._once(("train", run), lambda: self._run_key(run))
+
+    def _run_key(self, run: Run) -> str:
+        section = self.params.games[run.game]
+        train = section.train
+        content = [
+            self.demos_key(run.game),
+            [run.game, run.family, run.size, run.seed],
+            # By value: a rule that changes for other sizes leaves this run alone.
+            {"batch": train.batch_of(run.size), "rate": train.rate(run.size)},
+            train.model_dump(exclude={"batch", "rate", "checkpoint_seconds"}),
+            section.grid.flops,
+        ]
+        return key("train", content, *FAMILY_ROOTS[run.family])
+
+    def run_dir(self, run: Run) -> str:
+        return f"data/runs/{run.game}/{run.name}-{self.run_key(run)}"
+
+    def ladder(self, run: Run) -> str:
+        """Digest of the run's budgets: names the list of its snapshots."""
+        return files.digest([cell.budget for cell in self.runs[run]])[:LENGTH]
+
+    def run_manifest(self, run: Run) -> str:
+        return f"{self.run_dir(run)}/cells-{self.ladder(run)}.json"
+
+    def evaluation_key(self, run: Run) -> str:
+        section = self.params.games[run.game]
+        content = [
+            self.run_key(run),
+            section.evaluation.model_dump(exclude={"random_episodes"}),
+            section.emulator.model_dump(),
+        ]
+        roots = (*self._game_roots(run.game), *FAMILY_ROOTS[run.family])
+        return self._once(("evaluate", run), lambda: key("evaluate", content, *roots))
+
+    def evaluation_dir(self, run: Run) -> str:
+        return f"data/evaluations/{run.game}/{run.name}-{self.evaluation_key(run)}"
+
+    def evaluation_manifest(self, run: Run) -> str:
+        return f"{self.evaluation_dir(run)}/cells-{self.ladder(run)}.json"
+
+    def random_key(self, game: str) -> str:
+        section = self.params.games[game]
+        evaluation = section.evaluation
+        content = [
+            game,
+            section.emulator.model_dump(),
+            evaluation.random_episodes,
+            evaluation.lanes,
+            evaluation.seed,
+        ]
+        return self._once(("random", game), lambda: key("random", content, *self._game_roots(game)))
+
+    def random(self, game: str) -> str:
+        return f"data/evaluations/{game}/random-{self.random_key(game)}.json"
+
+    # Results: fixed names for people, one keyed stamp a step for the workflow
+
+    @cached_property
+    def table_key(self) -> str:
+        content = [
+            [[self.evaluation_key(run), self.ladder(run)] for run in self.runs],
+            [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
+            [[budget_name(cell.budget), cell.reason] for cell in self.cells],
+        ]
+        return key("table", content)
+
+    @cached_property
+    def fit_key(self) -> str:
+        return key("fit", [self.table_key, self.params.laws.model_dump()])
+
+    @cached_property
+    def figures_key(self) -> str:
+        return key("figures", [self.fit_key])
+
+    @cached_property
+    def report_key(self) -> str:
+        return key("report", [self.figures_key, self.params.model_dump()])
+
+    def stamp(self, step: str) -> str:
+        return f"results/keys/{step}-{getattr(self, f'{step}_key')}.json"
+
+    # What the study names, for pruning and provenance
+
+    def named(self, stage: str) -> set[str]:
+        """Paths under the stage's outs that the study still needs; anything else is prunable."""
+        found: set[str] = set()
+        for game in self.params.games:
+            if stage == "demonstrations":
+                found.add(str(Path(self.demos(game)).parent))
+            if stage == "evaluations":
+                found.add(self.random(game))
+        for run in self.runs:
+            if stage == "runs":
+                found.add(self.run_dir(run))
+            if stage == "evaluations":
+                found.add(self.evaluation_dir(run))
+        return found
+
+    def all(self) -> dict[str, object]:
+        """Every key by step, for the report and for people."""
+        return {
+            "expert": {game: self.expert_key(game) for game in self.params.games},
+            "record": {game: self.record_key(game) for game in self.params.games},
+            "demonstrations": {game: self.demos_key(game) for game in self.params.games},
+            "runs": {f"{run.game}/{run.name}": self.run_key(run) for run in self.runs},
+            "evaluations": {
+                f"{run.game}/{run.name}": self.evaluation_key(run) for run in self.runs
+            },
+            "table": self.table_key,
+            "fit": self.fit_key,
+            "figures": self.figures_key,
+            "report": self.report_key,
+        }

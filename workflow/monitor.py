@@ -1,0 +1,104 @@
+"""One line on the terminal now and then: how far the workflow is, and how long it will take.
+
+Each job's expected cost comes from the plan, its own progress from the file that the job's bar
+writes. The plan's speeds are another machine's: elapsed time corrects them on the way.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work: what makes it done, where it reports, its expected thread-seconds."""
+
+    name: str
+    output: str
+    seconds: float
+
+    @property
+    def progress(self) -> Path:
+        return progress_file(self.output)
+
+
+def progress_file(output: str) -> Path:
+    """Where the job that makes `output` reports its progress."""
+    return Path(".snakemake/progress") / (output.replace("/", "_") + ".json")
+
+
+class Monitor:
+    """Watches `jobs` from a daemon thread; prints to stderr while the workflow runs."""
+
+    def __init__(self, jobs: list[Job], every: float | None = None):
+        self.jobs = [job for job in jobs if not Path(job.output).exists()]
+        self.every = every or (5.0 if os.isatty(2) else 20.0)
+        self.total = sum(job.seconds for job in self.jobs)
+        self.start = time.monotonic()
+        self.first = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    start_watching = __enter__
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _watch(self) -> None:
+        self.first = self._done()[0]  # what an interrupted job had done before
+        while not self._stop.wait(self.every):
+            line = self.line()
+            if line:
+                print(line, file=sys.stderr, flush=True)
+
+    def _done(self) -> tuple[float, list[str]]:
+        done, running = 0.0, []
+        for job in self.jobs:
+            if Path(job.output).exists():
+                done += job.seconds
+                continue
+            try:
+                state = json.loads(job.progress.read_text())
+                share = min(1.0, state["done"] / state["total"])
+            except (OSError, ValueError, TypeError, ZeroDivisionError):
+                continue
+            done += share * job.seconds
+            if time.time() - job.progress.stat().st_mtime < 30:
+                running.append(f"{job.name} {share:.0%}")
+        return done, running
+
+    def line(self) -> str:
+        """E.g. '[ 42 %] cnn-8-s0 63% · cnn-16-s0 20% | 3 min gone, about 4 min left'."""
+        if not self.total:
+            return ""
+        done, running = self._done()
+        gone = time.monotonic() - self.start
+        fresh = done - self.first
+        # Until a tenth of the work is seen, the plan's own speed is the better guess.
+        planned = (self.total - done) / max(1, len(running) or os.cpu_count() or 1)
+        measured = (self.total - done) * gone / fresh if fresh > 0 else planned
+        trust = min(1.0, fresh / (0.1 * self.total))
+        left = trust * measured + (1 - trust) * planned
+        share = done / self.total
+        return (
+            f"[{share:4.0%}] {' · '.join(running) or 'between jobs'} | "
+            f"{span(gone)} gone, about {span(left)} left"
+        )
+
+
+def span(seconds: float) -> str:
+    """'45 s', '3 min 20 s', '2 h 5 min'."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

@@ -1,0 +1,75 @@
+# Parameters, keys, the one-at-a-time lock, and what every rule shares.
+import os
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+for folder in (WORKFLOW, Path(workflow.basedir) / "src"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+# Jobs import this workspace's code, not that of an editable install elsewhere (as in the
+# temporary folders of `dvc exp run --temp`).
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(workflow.basedir) / "src"), os.environ.get("PYTHONPATH", "")]
+).rstrip(os.pathsep)
+
+from snakemake.exceptions import WorkflowError as SnakemakeError
+from snakemake.utils import validate
+
+import guard
+import keys
+import monitor
+from ilscaling import params as parameters
+from ilscaling import plan
+from ilscaling.errors import IlscalingError
+
+try:
+    # Ours first: its messages name the nearest key and the remedy. Then the JSON schema, so that
+    # a drift between the two cannot go unnoticed.
+    P = parameters.check(parameters.overlay({}, dict(config)), where="params.yaml and --configfile")
+    validate(config, str(WORKFLOW / "schemas" / "params.schema.json"))
+    K = keys.Keys(P)
+    K.report_key
+    if workflow.is_main_process and not workflow.dryrun:
+        LOCK = guard.hold(".snakemake")
+        plan.refuse_without_space(".", guard.missing_bytes(P, K))
+except IlscalingError as error:
+    raise SnakemakeError(f"\n{error}")
+
+PARAMS = guard.write_params(P)
+PYTHON = sys.executable
+ILSCALING = f"{PYTHON} -m ilscaling"
+# A job that computes with torch takes a free GPU, if there are any, for as long as it runs.
+ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
+WATCH = monitor.Monitor(guard.jobs(P, K))
+
+
+wildcard_constraints:
+    game="[a-z][a-z0-9_]*",
+    key="[0-9a-f]{12}",
+    job=r"\d+",
+
+
+def reports(path):
+    """Environment of a job that reports its progress under the name of its output."""
+    return f"ILSCALING_PROGRESS={monitor.progress_file(path)}"
+
+
+onstart:
+    Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
+    WATCH.start_watching()
+
+
+onsuccess:
+    WATCH.stop()
+    guard.announce(K)
+
+
+onerror:
+    WATCH.stop()
+    print(
+        "\nA job failed: its log is named above. Fix the cause and give the same command again:"
+        "\nnothing that was finished is computed twice.",
+        file=sys.stderr,
+    )
