@@ -1,10 +1,9 @@
 """Training: it learns, and what it writes is a function of data, settings and seed alone."""
 
-import json
+import multiprocessing
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from ilscaling.training import load_policy, precision, run
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
 SETTINGS = Train(
-    batch=Rule(value=16), rate=Rule(value=0.005), warmup_steps=10, buffer_steps=128, ema=0.1
+    batch=Rule(value=16), rate=Rule(value=0.002), warmup_steps=10, buffer_steps=128, ema=0.1
 )
 BATCH = 16 * flops.ledger("cnn", 2, frames=4, actions=4).training
 
@@ -71,20 +70,26 @@ def files(out: Path) -> dict[str, str]:
     return {p.name: sha256(p) for p in sorted(out.iterdir()) if p.name not in apart}
 
 
+def snapshots(out: Path) -> list[Path]:
+    """Snapshots of a run, budgets rising."""
+    found = (p for p in out.glob("*.safetensors") if p.name != "state.safetensors")
+    return sorted(found, key=lambda p: float(p.stem))
+
+
 @pytest.fixture(scope="module")
 def undisturbed(demos, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
-    return out, train(demos, out, (20, 60, 150))
+    return out, train(demos, out, (10, 40, 100))
 
 
 def test_learns_a_planted_rule_and_says_what_it_did(undisturbed):
     out, records = undisturbed
     first, _, last = records
     assert first["train_loss"] > 1 and last["train_loss"] < 0.1
-    assert (last["updates"], last["samples"], last["epochs"]) == (150, 2400, 2400 / 360)
-    assert last["flops"] == last["budget"] == 150 * BATCH
+    assert (last["updates"], last["samples"], last["epochs"]) == (100, 1600, 1600 / 360)
+    assert last["flops"] == last["budget"] == 100 * BATCH
     assert last["params"] == 1582
-    policy, record = load_policy(out / "3.57e+08.safetensors" if False else snapshots(out)[-1])
+    policy, record = load_policy(snapshots(out)[-1])
     assert record == last
     screens = torch.zeros(4, 4, 84, 84, dtype=torch.uint8)
     for quadrant, screen in enumerate(screens):
@@ -94,12 +99,144 @@ def test_learns_a_planted_rule_and_says_what_it_did(undisturbed):
     assert policy(screens).argmax(1).tolist() == [0, 1, 2, 3]
     rows = (out / "curve.csv").read_text().splitlines()
     assert rows[0] == "update,samples,flops,loss,rate"
-    assert rows[1].startswith(f"10,160,{10 * BATCH},1.") and rows[1].endswith(",0.005")
+    assert rows[1].startswith(f"10,160,{10 * BATCH},1.") and rows[1].endswith(",0.002")
     timing = read_json(out / "timing.json")
-    assert timing["samples"] == 2400 and timing["threads"] == 1
+    assert timing["samples"] == 1600 and timing["threads"] == 1
 
 
-def snapshots(out: Path) -> list[Path]:
-    """Snapshots of a run, budgets rising."""
-    found = (p for p in out.glob("*.safetensors") if p.name != "state.safetensors")
-    return sorted(found, key=lambda p: float(p.stem))
+def test_snapshots_hold_averaged_weights(undisturbed):
+    out, _ = undisturbed
+    state = load_file(out / "state.safetensors")
+    for name, tensor in load_file(snapshots(out)[-1]).items():
+        assert torch.equal(tensor, state[f"average/{name}"])
+        assert not torch.equal(tensor, state[f"weight/{name}"])
+
+
+def test_killed_runs_end_as_if_undisturbed(demos, undisturbed, tmp_path):
+    settings = SETTINGS.model_copy(update={"checkpoint_seconds": 1e-6})
+    # Fresh processes that inherit only the imports.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ilscaling.training"])
+    state = tmp_path / "state.safetensors"
+
+    def saved() -> int:
+        return state.stat().st_mtime_ns if state.exists() else 0
+
+    chance = random.Random(0)
+    signals = [signal.SIGTERM] + 3 * [signal.SIGKILL]
+    sent = []
+    while True:
+        before = saved()
+        child = context.Process(target=train, args=(demos, tmp_path, (10, 40, 100), settings))
+        child.start()
+        if signals:
+            # It is at work once it has saved anew; then it may die in the middle of anything.
+            while child.is_alive() and saved() == before:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.08))
+            os.kill(child.pid, signals[0])
+        child.join()
+        if child.exitcode == 0:
+            break
+        assert child.exitcode == (143 if signals[0] == signal.SIGTERM else -9)
+        sent.append(signals.pop(0))
+    assert len(sent) >= 2, "the run ended before it could be killed"
+    assert files(tmp_path) == files(undisturbed[0])
+
+
+def test_larger_budgets_go_on_from_the_state(demos, undisturbed, tmp_path, monkeypatch):
+    train(demos, tmp_path, (10,))
+    train(demos, tmp_path, (10, 40))
+    starts = []
+    loader = store.Loader
+
+    def watched(*args, start, **kwargs):
+        starts.append(start)
+        return loader(*args, start=start, **kwargs)
+
+    monkeypatch.setattr("ilscaling.training.loop.Loader", watched)
+    train(demos, tmp_path, (10, 40, 100))
+    assert files(tmp_path) == files(undisturbed[0])
+    # Nothing to do is nothing done; a damaged cell is made again, from the start.
+    assert train(demos, tmp_path, (10, 40, 100)) == undisturbed[1]
+    snapshots(tmp_path)[1].write_bytes(b"damaged")
+    assert train(demos, tmp_path, (10, 40, 100)) == undisturbed[1]
+    assert starts == [40 * 16, 0]
+    assert files(tmp_path) == files(undisturbed[0])
+
+
+def test_what_decides_the_result_makes_another_run(demos, undisturbed, tmp_path):
+    """Another seed in the same folder neither keeps nor resumes anything."""
+    train(demos, tmp_path, (10,))
+    mixed = train(demos, tmp_path, (10,), seed=1)
+    alone = tmp_path / "alone"
+    assert mixed == train(demos, alone, (10,), seed=1)
+    assert mixed[0]["sha256"] != undisturbed[1][0]["sha256"]
+    slower = SETTINGS.model_copy(update={"checkpoint_seconds": 5.0})
+    assert train(demos, alone, (10,), settings=slower) == undisturbed[1][:1]
+
+
+def test_loss_that_is_not_finite_fails_the_cells_to_come(demos, tmp_path):
+    settings = SETTINGS.model_copy(update={"rate": Rule(value=1e30)})
+    records = train(demos, tmp_path, (1, 20, 60), settings=settings)
+    assert [r["status"] for r in records] == ["done", "failed", "failed"]
+    assert "not finite after update 20" in records[1]["reason"]
+    assert len(snapshots(tmp_path)) == 1
+    assert records[1]["sha256"] is None and records[1]["train_loss"] is None
+    failed = snapshots(tmp_path)[0].with_name(f"{records[2]['budget']:.6g}.safetensors")
+    with pytest.raises(TrainingError, match="this cell has no policy"):
+        load_policy(failed)
+    before = files(tmp_path)
+    assert train(demos, tmp_path, (1, 20, 60), settings=settings) == records
+    assert files(tmp_path) == before
+
+
+def test_bad_budgets_are_refused_before_any_work(demos, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(TrainingError, match="below one batch of 16"):
+        train(demos, out, (0.5, 20))
+    with pytest.raises(TrainingError, match="must rise"):
+        train(demos, out, (20, 20))
+    with pytest.raises(ParamsError, match="unknown policy family"):
+        train(demos, out, (10,), family="mlp")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda path: path.unlink(), "snapshot is missing"),
+        (lambda path: path.with_suffix(".json").unlink(), "record is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-8]), "truncated or was changed"),
+        (lambda path: _foreign(path), "not a safetensors file"),
+        (lambda path: _record(path, size=3), "weights do not fit"),
+        (lambda path: _record(path, format="other"), "not a record of format"),
+    ],
+)
+def test_damaged_snapshots_are_named(undisturbed, tmp_path, damage, message):
+    path = tmp_path / "1e+09.safetensors"
+    path.write_bytes(snapshots(undisturbed[0])[0].read_bytes())
+    write_json(path.with_suffix(".json"), undisturbed[1][0])
+    damage(path)
+    with pytest.raises(TrainingError, match=message) as caught:
+        load_policy(path)
+    assert caught.value.where in (str(path), str(path.with_suffix(".json")))
+    assert caught.value.fix
+
+
+def _foreign(path: Path) -> None:
+    path.write_bytes(b"PK\x03\x04 a pickle in a zip, say")
+    _record(path, sha256=sha256(path))
+
+
+def _record(path: Path, **changes) -> None:
+    beside = path.with_suffix(".json")
+    write_json(beside, {**read_json(beside), **changes})
+
+
+def test_precision_follows_the_device(undisturbed, monkeypatch):
+    assert undisturbed[1][0]["precision"] == precision.resolve("auto", "cpu")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
+    assert precision.resolve("auto", "cpu") == "float32"
+    assert precision.resolve("bfloat16", "cpu") == "bfloat16"

@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import sources  # noqa: E402
+import sources
 
-from ilscaling import files, plan  # noqa: E402
-from ilscaling.cells import Run, budget_name  # noqa: E402
-from ilscaling.errors import ExpertError  # noqa: E402
-from ilscaling.params import Params  # noqa: E402
+from ilscaling import files, plan
+from ilscaling.cells import Run, budget_name
+from ilscaling.errors import ExpertError
+from ilscaling.params import Params
 
 LENGTH = 12  # hex digits of a key in a path
 
@@ -34,16 +34,20 @@ ROOTS = {
     "random": ("ilscaling.evaluation.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan"),
     "fit": ("ilscaling.laws",),
-    "figures": ("ilscaling.figures",),
+    "figures": ("ilscaling.figures", "ilscaling.figures.gallery", "ilscaling.laws"),
     "report": ("ilscaling.report",),
 }
+# Scripts beside this file that run a step.
+SCRIPTS = {"table": "tabulate.py", "figures": "picture.py", "report": "publish.py"}
 GAME_ROOTS = {"atari": ("ilscaling.games.atari",)}
 FAMILY_ROOTS = {"cnn": ("ilscaling.models.cnn",)}
 
 
 def key(step: str, content: object, *roots: str) -> str:
     """Key of a step: its parameters and inputs' keys (`content`), and its code."""
-    return files.digest([step, content, sources.digest(*ROOTS[step], *roots)])[:LENGTH]
+    script = sources.script(SCRIPTS[step]) if step in SCRIPTS else ""
+    code = sources.digest(*ROOTS[step], *roots)
+    return files.digest([step, content, code, script])[:LENGTH]
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class Keys:
         section = self.params.games[run.game]
         content = [
             self.run_key(run),
-            section.evaluation.model_dump(exclude={"random_episodes"}),
+            section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
             section.emulator.model_dump(),
         ]
         roots = (*self._game_roots(run.game), *FAMILY_ROOTS[run.family])
@@ -180,7 +184,6 @@ class Keys:
             game,
             section.emulator.model_dump(),
             evaluation.random_episodes,
-            evaluation.lanes,
             evaluation.seed,
         ]
         return self._once(("random", game), lambda: key("random", content, *self._game_roots(game)))

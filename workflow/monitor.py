@@ -36,7 +36,8 @@ class Monitor:
 
     def __init__(self, jobs: list[Job], every: float | None = None):
         self.jobs = [job for job in jobs if not Path(job.output).exists()]
-        self.every = every or (5.0 if os.isatty(2) else 20.0)
+        self.live = os.isatty(2)  # on a terminal one line is rewritten, in a log lines follow
+        self.every = every or (2.0 if self.live else 20.0)
         self.total = sum(job.seconds for job in self.jobs)
         self.start = time.monotonic()
         self.first = 0.0
@@ -50,14 +51,18 @@ class Monitor:
     start_watching = __enter__
 
     def stop(self) -> None:
+        """End the watching and leave the terminal on a fresh line."""
         self._stop.set()
+        if self.live:
+            print(file=sys.stderr)
 
     def _watch(self) -> None:
         self.first = self._done()[0]  # what an interrupted job had done before
         while not self._stop.wait(self.every):
             line = self.line()
             if line:
-                print(line, file=sys.stderr, flush=True)
+                start, end = ("\r\033[K", "") if self.live else ("", "\n")
+                print(start + line, end=end, file=sys.stderr, flush=True)
 
     def _done(self) -> tuple[float, list[str]]:
         done, running = 0.0, []

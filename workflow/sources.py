@@ -67,9 +67,18 @@ def closure(*roots: str) -> tuple[str, ...]:
     return tuple(sorted(seen))
 
 
-@cache
 def _digest_one(module: str) -> str:
-    tree = _tree(module)
+    return _digest_tree(_tree(module))
+
+
+@cache
+def script(name: str) -> str:
+    """Digest of the code of a script beside this file, without what it imports."""
+    return _digest_tree(ast.parse((Path(__file__).parent / name).read_text()))
+
+
+def _digest_tree(tree: ast.Module) -> str:
+    """SHA-256 of the code without its docstrings."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if (
@@ -83,8 +92,19 @@ def _digest_one(module: str) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
+def _data_digests(module: str) -> list[str]:
+    """Name and digest of a package's data files, such as templates."""
+    path = path_of(module)
+    if path.name != "__init__.py":
+        return []
+    data = sorted(p for p in path.parent.iterdir() if p.is_file() and p.suffix != ".py")
+    return [f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in data]
+
+
 @cache
 def digest(*roots: str) -> str:
-    """Hex SHA-256 over the code of the closure of `roots`."""
-    lines = [f"{module} {_digest_one(module)}" for module in closure(*roots)]
+    """Hex SHA-256 over the code of the closure of `roots`, and the data of its packages."""
+    lines = []
+    for module in closure(*roots):
+        lines += [f"{module} {_digest_one(module)}", *_data_digests(module)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

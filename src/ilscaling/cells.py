@@ -61,6 +61,11 @@ def budget_name(budget: float) -> str:
     return f"{budget:.6g}"
 
 
+def title(game: str) -> str:
+    """A game's name as people write it: 'space_invaders' -> 'Space Invaders'."""
+    return game if any(c.isupper() for c in game) else game.replace("_", " ").title()
+
+
 def write_table(path: str | Path, rows: list[dict]) -> None:
     """Write rows as CSV in the schema's column order, sorted by game, size, seed, budget."""
     table = pd.DataFrame(rows, columns=list(COLUMNS))

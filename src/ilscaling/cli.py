@@ -171,14 +171,15 @@ def record(
             where=f"{path}: games.{game}.demonstrations.jobs",
             fix=f"--job {wanted.jobs - 1}",
         )
+    seeds, steps = demonstrations.job(wanted, settings.emulator, job)
     demonstrations.record(
         expert,
         game,
         settings.emulator,
         temperature=settings.expert.temperature,
-        seeds=demonstrations.seeds_of(wanted, job),
+        seeds=seeds,
         lanes=wanted.lanes,
-        steps=demonstrations.steps_of(wanted, job),
+        steps=steps,
         out=out,
         threads=threads,
     )

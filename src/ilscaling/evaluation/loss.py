@@ -15,7 +15,7 @@ def dev_loss(
     split: Split,
     *,
     frames: int,
-    batch: int = 1024,
+    batch: int = 256,
     precision: str = "float32",
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,

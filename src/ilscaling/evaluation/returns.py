@@ -1,6 +1,7 @@
 """Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 from torch import nn
@@ -52,9 +53,6 @@ def play(
         game, act, seeds=seeds.tolist(), frames=frames, on_step=follow, progress=progress
     )
     return [
-        Episodes(*(getattr(played, name)[start : start + episodes] for name in FIELDS))
+        Episodes(*(getattr(played, f.name)[start : start + episodes] for f in fields(Episodes)))
         for start in range(0, len(seeds), episodes)
     ]
-
-
-FIELDS = ("seeds", "returns", "lengths", "truncated")

@@ -27,15 +27,14 @@ def draw_all(
     curves: pd.DataFrame | None = None,
     returns: pd.DataFrame | None = None,
     human: dict[str, float] | None = None,
-) -> dict[str, dict]:
-    """Draw every figure that there is data for; returns and writes `out`/figures.json.
+) -> dict[str, dict[str, Path]]:
+    """Draw every figure that there is data for; returns name -> its files: png, svg, csv.
 
     table: results table (`cells.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
     curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
     human: game -> published return of a human player.
 
-    The manifest maps a figure's name to its title, caption and files (png, svg, csv, relative to
-    `out`).
+    `out`/figures.json, which a report reads, holds each figure's title, caption and files.
     """
     out, human = Path(out), human or {}
     drawn = {
@@ -51,7 +50,10 @@ def draw_all(
         drawn[_expert] = _expert.data(returns, human, random)
     manifest = {module.NAME: draw(module, data, out) for module, data in drawn.items() if len(data)}
     write_json(out / "figures.json", manifest)
-    return manifest
+    return {
+        name: {kind: out / file for kind, file in entry["files"].items()}
+        for name, entry in manifest.items()
+    }
 
 
 def draw(module, data: pd.DataFrame, out: Path) -> dict:

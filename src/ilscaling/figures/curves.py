@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ilscaling.cells import title
 from ilscaling.figures import style
 
 NAME, TITLE = "curves", "Learning curves"
@@ -66,7 +67,7 @@ def draw(data: pd.DataFrame) -> Figure:
             ax.set_xlabel(style.FLOPS)
             ax.set_ylabel("training loss (nats a step)")
             ax.grid(True, which="major")
-            ax.set_title(style.title(game), loc="left")
+            ax.set_title(title(game), loc="left")
             entries = [style.handle(f"{size:g}", color=colours[size]) for size in sorted(colours)]
             entries.append(style.handle("frontier", color=style.INK, lw=2.4))
             ax.legend(

@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from ilscaling.cells import title
 from ilscaling.figures import style
 
 NAME, TITLE = "expert", "The expert's returns"
@@ -75,7 +76,7 @@ def draw(data: pd.DataFrame) -> Figure:
                 ax.set_xlabel(style.RETURN)
                 ax.grid(True, axis="y")
                 style.level_lines(ax, levels, vertical=True)
-            left.set_title(style.title(game), loc="left", pad=22)
+            left.set_title(title(game), loc="left", pad=22)
     return figure
 
 

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ilscaling.cells import title
 from ilscaling.figures import style
 from ilscaling.files import atomic
 from ilscaling.store import Split, open_split
@@ -47,8 +48,8 @@ def contact_sheet(
                 ax.set_title(f"step {step:,}, score {scores[step]:,.6g}", fontsize=6.5, pad=2.5)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
-        expert = data.attrs["game"]
-        figure.suptitle(f"The expert in {style.title(expert)}: {split} episodes by return")
+        game = title(data.attrs["game"])
+        figure.suptitle(f"The expert in {game}: {split} episodes by return")
         with atomic(out_png) as temporary:
             figure.savefig(temporary, format="png", metadata={"Software": None})
 

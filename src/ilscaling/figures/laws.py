@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
+from ilscaling.cells import title
 from ilscaling.figures import style
 
 NAME, TITLE = "laws", "Scaling laws"
@@ -72,7 +73,7 @@ def draw(data: pd.DataFrame) -> Figure:
             part = data[(data["game"] == game) & (data["law"] == law)]
             _panel(ax, part, law, 6 if columns == 2 else 4)
             if law == "L_min":
-                ax.set_title(style.title(game), loc="left")
+                ax.set_title(title(game), loc="left")
         figure.legend(handles=handles(data), loc="outside lower center", ncols=5, columnspacing=1.6)
     return figure
 
@@ -192,9 +193,14 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
         return
     style.log_axis(ax.xaxis, optima["x"].min(), optima["x"].max(), most=labels)
     positive = optima.loc[optima["y"] > 0, "y"]
+    if positive.empty:
+        ax.text(0.5, 0.5, "none positive", transform=ax.transAxes, ha="center", color="#777777")
+        return
     # Head room for the exponents.
     low, high = positive.min(), positive.max()
-    style.log_axis(ax.yaxis, low, high * max(high / low, 2) ** 0.2, plain=law in ("L_min", "R_max"), most=6)
+    style.log_axis(
+        ax.yaxis, low, high * max(high / low, 2) ** 0.2, plain=law in ("L_min", "R_max"), most=6
+    )
     exponents(ax, part, symbol, "C", left=law != "L_min")
     ax.grid(True, which="major")
 

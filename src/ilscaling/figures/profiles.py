@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
-from ilscaling.cells import budget_name
+from ilscaling.cells import budget_name, title
 from ilscaling.figures import style
 
 NAME, TITLE = "profiles", "isoFLOP profiles"
@@ -109,7 +109,7 @@ def draw(data: pd.DataFrame) -> Figure:
                 ax.set_xlabel(style.PARAMETERS)
                 cells = of[of["kind"] == "cell"]
                 style.log_axis(ax.xaxis, cells["x"].min(), cells["x"].max(), most=5)
-            row[0].set_title(style.title(game), loc="left")
+            row[0].set_title(title(game), loc="left")
             _legend(row[1], of, colours)
     return figure
 
@@ -124,9 +124,9 @@ def _curves(ax: Axes, part: pd.DataFrame, colours: dict) -> None:
                 cells["y"],
                 cells["se"].fillna(0.0),
                 fmt="o",
-                ms=3.4,
+                ms=4,
                 mew=0,
-                elinewidth=0.7,
+                elinewidth=0.6,
                 color=colours[budget],
                 alpha=0.9 if used else FAINT,
             )

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ilscaling.cells import title
 from ilscaling.figures import laws, style
 
 NAME, TITLE = "return_on_loss", "Return against dev loss"
@@ -58,7 +59,7 @@ def draw(data: pd.DataFrame) -> Figure:
             ax.set_xlabel(style.DEV_LOSS + ", falling")
             ax.set_ylabel(style.RETURN)
             ax.grid(True, which="major")
-            ax.set_title(style.title(game), loc="left")
+            ax.set_title(title(game), loc="left")
         entries = [style.handle("all cells", ls="none", marker="o", ms=4, color="#bdbdbd")]
         entries += laws.handles(data)
         figure.legend(handles=entries, loc="outside lower center", ncols=3 if columns < 3 else 5)
@@ -68,7 +69,7 @@ def draw(data: pd.DataFrame) -> Figure:
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     return (
-        "Return against dev loss: all cells (grey) and the loss-optimal cell of each budget with "
+        "All cells (grey) and the loss-optimal cell of each budget with "
         "the law fitted through those within its regime, band and bracket as before. Horizontal "
         "lines: reference returns."
     )

@@ -63,7 +63,7 @@ _LOOK = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "figure.dpi": 100,
+    "figure.dpi": 200,  # as saved: text is laid out once
     "savefig.dpi": 200,
     "svg.fonttype": "path",  # a reader without DejaVu sees the same text
     "svg.hashsalt": "ilscaling",
@@ -108,11 +108,6 @@ def power(value: float, digits: int = 2) -> str:
     return f"${tail}$" if mantissa == "1" else f"${mantissa}\\times{tail}$"
 
 
-def title(game: str) -> str:
-    """A game's name as people write it: 'space_invaders' -> 'Space Invaders'."""
-    return game if any(c.isupper() for c in game) else game.replace("_", " ").title()
-
-
 def number(value: float, like: float | None = None) -> str:
     """An exponent: two decimals, three where it (or `like`, which it stands beside) is small."""
     text = f"{value:.3f}" if abs(value if like is None else like) < 0.2 else f"{value:.2f}"
@@ -142,6 +137,10 @@ def log_axis(
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) <= most:
             break
+    if len(ticks) < 2:
+        inside = ticker.MaxNLocator(4).tick_values(low, high)
+        ticks = [tick for tick in inside if low <= tick <= high]
+    ticks = ticks[:: -(-len(ticks) // most)]
     axis.set_major_locator(ticker.FixedLocator(ticks))
     axis.set_minor_locator(ticker.LogLocator(subs=tuple(range(2, 10)), numticks=99))
     write = points if plain else power

@@ -14,6 +14,9 @@ from ilscaling.errors import GameError
 from ilscaling.games.base import GameSpec, Step, nearest
 from ilscaling.params import Emulator
 
+# Every emulator would print its version otherwise.
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+
 SCREEN = (84, 84)
 
 # Published mean scores of a human player and of uniformly random play (Mnih et al., Nature 2015,
@@ -35,7 +38,6 @@ def spec(game: str) -> GameSpec:
             fix=f"did you mean {nearest(game, names())!r}? names are those of ale-py's ROMs",
         )
     ale = ale_py.ALEInterface()
-    ale.setLoggerMode(ale_py.LoggerMode.Error)
     ale.loadROM(roms.get_rom_path(game))
     actions = tuple(action.name for action in ale.getMinimalActionSet())
     return GameSpec(

@@ -10,6 +10,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -66,6 +67,12 @@ class Buffer:
             if name in split.observation
         }
         self.step = self.action = self.row = self.age = np.empty(0, np.int64)
+        # A call to zarr costs as much as a third of a block's frames; actions are a byte a step.
+        self._actions = lru_cache(maxsize=128)(self._read_actions)
+
+    def _read_actions(self, shard: int) -> np.ndarray:
+        size = self.split.shard_steps
+        return self.split.read("action", shard * size, min((shard + 1) * size, self.split.steps))
 
     def fill(self, blocks: np.ndarray, order: np.ndarray, stopped: threading.Event) -> None:
         """Read `blocks` and arrange their samples in `order`; returns early when `stopped`."""
@@ -82,7 +89,8 @@ class Buffer:
             for name, storage in self.storage.items():
                 storage[filled : filled + size] = split.read(name, start - halo, stop)
             steps.append(np.arange(start, stop))
-            actions.append(split.read("action", start, stop))
+            shard, within = divmod(start, split.shard_steps)
+            actions.append(self._actions(shard)[within : within + stop - start])
             rows.append(np.arange(filled + halo, filled + size))
             filled, behind = filled + size, stop
         self.step = np.concatenate(steps)[order]

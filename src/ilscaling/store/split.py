@@ -68,6 +68,11 @@ class Split:
         """Steps that are decompressed together."""
         return self._arrays[self.observation[0]].chunks[0]
 
+    @property
+    def shard_steps(self) -> int:
+        """Steps that are stored in one file an array."""
+        return self._arrays["action"].shards[0]
+
     def read(self, field: str, start: int, stop: int) -> np.ndarray:
         """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
         array = self._arrays[field]
@@ -76,7 +81,7 @@ class Split:
         tail = "/0" * (array.ndim - 1)
         shards = [
             f"{self.name}/{field}/c/{k}{tail}"
-            for k in range(start // size, (max(start, stop - 1)) // size + 1)
+            for k in range(start // size, max(start, stop - 1) // size + 1)
         ]
         for shard in shards:
             checksums.check_size(self.path, shard, self._files[shard])
@@ -96,16 +101,11 @@ class Split:
 
     def action_counts(self) -> np.ndarray:
         """How often each action was taken: int64 (actions,)."""
-        size = self._arrays["action"].shards[0]
-        return sum(
-            (
-                np.bincount(
-                    self.read("action", k, min(k + size, self.steps)), minlength=len(self.actions)
-                )
-                for k in range(0, self.steps, size)
-            ),
-            start=np.zeros(len(self.actions), np.int64),
-        )
+        counts = np.zeros(len(self.actions), np.int64)
+        for start in range(0, self.steps, self.shard_steps):
+            taken = self.read("action", start, min(start + self.shard_steps, self.steps))
+            counts += np.bincount(taken, minlength=len(counts))
+        return counts
 
     def returns(self) -> np.ndarray:
         """The game's own score of each episode: float64 (episodes,)."""

@@ -6,7 +6,7 @@ learning curve; `state.safetensors`, from which a killed or extended run goes on
 and seed: the same bytes whether or not the run was interrupted.
 """
 
-from ilscaling.training.run import run
+from ilscaling.training.loop import run
 from ilscaling.training.snapshot import load_policy
 
 __all__ = ["load_policy", "run"]

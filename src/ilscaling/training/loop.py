@@ -18,6 +18,8 @@ from ilscaling.store import Loader, Split
 from ilscaling.training import precision, snapshot
 from ilscaling.training.state import State, saved
 
+# Settings that do not change the result, or do so through facts recorded for the run's size.
+APART = {"checkpoint_seconds", "batch", "rate", "precision"}
 CHECK = 50  # updates between two looks at the loss: a look waits for the device
 
 
@@ -140,7 +142,7 @@ def _facts(
     }
     whole = {
         **facts,
-        "settings": settings.model_dump(exclude={"checkpoint_seconds"}),
+        "settings": settings.model_dump(exclude=APART),
         "demonstrations": digest(split.attrs),
         "split": split.name,
     }

@@ -1,0 +1,147 @@
+"""The page: figures, tables and provenance in one file, everything embedded."""
+
+import base64
+import os
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from ilscaling import cells
+from ilscaling.errors import WorkflowError
+from ilscaling.files import atomic, read_json
+from ilscaling.laws import StudyFit
+from ilscaling.report import text
+
+TYPES = {
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".svg": "image/svg+xml",
+    ".csv": "text/csv",
+    ".json": "application/json",
+}
+
+
+def write(
+    out_html: str | Path,
+    *,
+    title: str,
+    params: dict,
+    table: pd.DataFrame,
+    fit: StudyFit,
+    figures_dir: str | Path,
+    demonstrations: dict[str, dict],
+    provenance: dict,
+    links: dict[str, str],
+) -> None:
+    """Write the report of a study; equal inputs give equal bytes.
+
+    title: of the page. params: the whole study as plain values (`Params.model_dump(mode="json")`).
+    table: results table (`cells.COLUMNS`); fit: its laws. figures_dir: where `figures.draw_all`
+    wrote its manifest figures.json and files.
+
+    demonstrations: game -> {"splits": {split: {"steps", "episodes", "mean_return", "return_se"}},
+    "expert": {what: value} (its record, shown as given), "images": {caption: path of a PNG or
+    GIF}}; each part may be missing.
+
+    provenance, each part may be missing: "commit" str, "dirty" bool, "keys" {step: key},
+    "versions" {package: version}, "hardware" {what: value}, "stages" [{"stage" str, "jobs" int,
+    "seconds" float (summed over jobs), "flops" float or None}], "reproduce" [command], and
+    "notes" [sentence].
+
+    links: text -> path of a file, relative to the page. Raises WorkflowError if one leaves for the
+    network, or if a figure or image is missing.
+    """
+    out_html, figures_dir = Path(out_html), Path(figures_dir)
+    for label, target in links.items():
+        if "://" in target or target.startswith("//"):
+            raise WorkflowError(
+                f"the report opens without a network; its link {label!r} does not",
+                where=target,
+                fix="give the path of a file, relative to the page",
+            )
+    games = text.unique(table["game"])
+    page = _environment().from_string(
+        resources.files("ilscaling.report").joinpath("template.html.j2").read_text("utf-8")
+    )
+    html = page.render(
+        title=title,
+        params=params,
+        params_yaml=yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
+        games=games,
+        runs=table.drop_duplicates(["game", "family", "size", "seed"]).groupby("game").size(),
+        table=table,
+        cells=text.cells(table, fit),
+        fit=fit,
+        fits=text.ordered(fit),
+        figures=_figures(figures_dir, out_html.parent),
+        demonstrations={game: _embedded(demonstrations.get(game, {})) for game in games},
+        provenance=provenance,
+        links=links,
+    )
+    with atomic(out_html) as temporary:
+        temporary.write_text(html, "utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in (
+        "number",
+        "fixed",
+        "count",
+        "power",
+        "with_error",
+        "rule",
+        "seconds",
+        "exponent",
+        "formula",
+    ):
+        environment.filters[name] = getattr(text, name)
+    environment.filters["title_case"] = cells.title
+    for name in ("headline", "states", "known", "SYMBOLS"):
+        environment.globals[name] = getattr(text, name)
+    return environment
+
+
+def data_uri(path: Path) -> str:
+    """A file as a data: URI; raises WorkflowError if it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WorkflowError(f"cannot embed: {error.strerror}", where=str(path)) from None
+    return f"data:{TYPES[path.suffix]};base64,{base64.b64encode(content).decode()}"
+
+
+def _figures(directory: Path, beside: Path) -> list[dict]:
+    """The manifest's figures, with images and data embedded and links relative to the page."""
+    relative = Path(os.path.relpath(directory, beside))
+    try:
+        manifest = read_json(directory / "figures.json")
+    except OSError as error:
+        raise WorkflowError(
+            f"no figures: {error.strerror}", where=str(directory), fix="ilscaling figures --help"
+        ) from None
+    return [
+        {
+            **figure,
+            "name": name,
+            "image": data_uri(directory / figure["files"]["svg"]),
+            "data": data_uri(directory / figure["files"]["csv"]),
+            "rows": (directory / figure["files"]["csv"]).read_bytes().count(b"\n") - 1,
+            "links": {
+                kind: quote((relative / file).as_posix()) for kind, file in figure["files"].items()
+            },
+        }
+        for name, figure in manifest.items()
+    ]
+
+
+def _embedded(shown: dict) -> dict:
+    """A game's demonstrations with all parts present and the images embedded."""
+    images = {caption: data_uri(Path(path)) for caption, path in shown.get("images", {}).items()}
+    return {"splits": shown.get("splits", {}), "expert": shown.get("expert", {}), "images": images}

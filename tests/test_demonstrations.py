@@ -1,0 +1,202 @@
+"""Real recordings of a tiny expert: reproducible, unbiased, split by whole episodes."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ilscaling import demonstrations, games, store
+from ilscaling.demonstrations.record import act
+from ilscaling.demonstrations.shard import assign
+from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
+from ilscaling.experts import policy
+from ilscaling.games import play
+from ilscaling.params import Demonstrations, Emulator
+
+EMULATOR = Emulator(max_steps=30, noop_max=2)
+SETTINGS = Demonstrations(
+    train_steps=60, dev_steps=31, test_steps=10, jobs=2, lanes=3, chunk_steps=8, shard_steps=32
+)
+
+
+@pytest.fixture(scope="module")
+def expert(tmp_path_factory):
+    path = tmp_path_factory.mktemp("expert") / "tiny.safetensors"
+    torch.manual_seed(0)
+    network = policy.ExpertPolicy(0.05, 4)
+    with torch.no_grad():
+        network.action_net.weight.mul_(30)  # opinions strong enough to show in the play
+    actions = list(games.spec("atari", "breakout").actions)
+    policy.save(path, network, {"game": "breakout", "width": 0.05, "actions": actions})
+    return path
+
+
+def record(expert, out, **changes):
+    options = {"temperature": 1.0, "seeds": range(0, 100, 2), "lanes": 2, "steps": 85, "out": out}
+    return demonstrations.record(expert, "breakout", EMULATOR, **{**options, **changes})
+
+
+@pytest.fixture(scope="module")
+def parts(expert, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    record(expert, folder / "0.zip")
+    record(expert, folder / "1.zip", seeds=range(1, 100, 2))
+    return [folder / "0.zip", folder / "1.zip"]
+
+
+def test_recording_is_reproducible_to_the_bit(expert, parts, tmp_path):
+    record(expert, tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == parts[0].read_bytes()
+
+
+def test_an_episode_is_the_same_in_another_lane(expert, parts, tmp_path):
+    record(expert, tmp_path / "shifted.zip", seeds=[2, 0, 4], steps=60)
+    here, there = demonstrations.Part(parts[0]), demonstrations.Part(tmp_path / "shifted.zip")
+    assert there.attrs["episodes"]["seed"] == [2, 0]
+    for one, other in ((0, 1), (1, 0)):
+        first, second = here.read(one), there.read(other)
+        assert len(set(first["action"])) > 1
+        for field, values in first.items():
+            assert (values == second[field]).all()
+
+
+def test_a_part_is_the_shortest_run_of_seeds_with_enough_steps(parts):
+    episodes = demonstrations.Part(parts[0]).attrs["episodes"]
+    assert episodes["seed"] == [0, 2, 4]
+    assert episodes["steps"] == [30, 30, 30] and all(episodes["truncated"])
+
+
+def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_path):
+    whole = Emulator(max_steps=400, noop_max=2)
+    game = games.make("atari", "breakout", 3, whole)
+    network, _ = policy.load(expert, "breakout")
+    played = play.rollout(game, act(network, 1.0), seeds=range(3), frames=policy.STACK)
+    game.close()
+    longest, middle, shortest = np.argsort(-played.lengths)
+    assert played.lengths[shortest] < played.lengths[longest]
+    demonstrations.record(
+        expert,
+        "breakout",
+        whole,
+        temperature=1.0,
+        seeds=[int(longest), int(middle), int(shortest)],
+        lanes=3,
+        steps=int(played.lengths[longest]) + 1,
+        out=tmp_path / "a.zip",
+    )
+    episodes = demonstrations.Part(tmp_path / "a.zip").attrs["episodes"]
+    assert episodes["seed"] == [longest, middle]
+    assert episodes["steps"] == list(played.lengths[[longest, middle]])
+    assert episodes["return"] == list(played.returns[[longest, middle]])
+
+
+def test_temperature_sharpens_and_zero_is_greedy(expert):
+    network, _ = policy.load(expert, "breakout")
+    stacks = np.random.default_rng(0).integers(0, 256, (5, 4, 84, 84), np.uint8)
+    plain = act(network, 1.0)(stacks, np.ones(5, bool))
+    logits = network(torch.from_numpy(stacks)).double().numpy()
+    assert np.allclose(np.log(plain) - np.log(plain[:, :1]), logits - logits[:, :1])
+    sharp = act(network, 0.5)(stacks, np.ones(5, bool))
+    assert np.allclose(sharp, plain**2 / (plain**2).sum(1, keepdims=True))
+    greedy = act(network, 0)(stacks, np.ones(5, bool))
+    assert (greedy == np.eye(4)[logits.argmax(1)]).all()
+
+
+def test_bad_requests_are_refused_and_leave_no_file(expert, tmp_path):
+    with pytest.raises(ExpertError, match="plays 'breakout'"):
+        demonstrations.record(
+            expert, "pong", EMULATOR, temperature=1.0, seeds=[0], lanes=1, steps=1,
+            out=tmp_path / "a.zip",
+        )  # fmt: skip
+    with pytest.raises(GameError, match="ran out"):
+        record(expert, tmp_path / "a.zip", seeds=[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_store_holds_the_parts_whole_episodes_once(parts, tmp_path):
+    demonstrations.shard(parts, tmp_path / "a.zarr", settings=SETTINGS)
+    demonstrations.shard(parts[::-1], tmp_path / "b.zarr", settings=SETTINGS)
+    one, other = (store.open_split(tmp_path / name, "train") for name in ("a.zarr", "b.zarr"))
+    assert one.attrs == other.attrs  # digests of all files among them
+    assert store.verify(tmp_path / "a.zarr")
+
+    recorded = {}
+    for path in parts:
+        part = demonstrations.Part(path)
+        for k, number in enumerate(part.attrs["episodes"]["seed"]):
+            recorded[number] = part.read(k)
+    for name in store.SPLITS:
+        split = store.open_split(tmp_path / "a.zarr", name)
+        assert split.steps >= getattr(SETTINGS, f"{name}_steps")
+        assert split.attrs["expert"]["digest"] and split.attrs["game"] == "breakout"
+        assert split.actions == ("NOOP", "FIRE", "RIGHT", "LEFT")
+        for k, number in enumerate(split.table["seed"]):
+            episode = recorded.pop(int(number))  # a KeyError if it were in two splits
+            for field, values in episode.items():
+                assert (split.read(field, *split.starts[k : k + 2]) == values).all()
+    assert not recorded
+
+
+def test_parts_that_do_not_belong_together_are_refused(expert, parts, tmp_path):
+    def shard(*paths):
+        demonstrations.shard(paths, tmp_path / "a.zarr", settings=SETTINGS)
+
+    record(expert, tmp_path / "cold.zip", temperature=0.5, seeds=[51], steps=1)
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(parts[1].read_bytes()[:-100])
+    flipped = tmp_path / "flipped.zip"
+    content = bytearray(parts[1].read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    for other, message in [
+        (tmp_path / "cold.zip", "temperature differ"),
+        (shutil.copy(parts[0], tmp_path / "copy.zip"), "in two parts"),
+        (cut, "cut.zip"),
+        (flipped, "flipped.zip"),
+        (tmp_path / "missing.zip", "missing.zip"),
+    ]:
+        with pytest.raises(StoreError, match=message):
+            shard(parts[0], other)
+    with pytest.raises(StoreError, match="record more"):
+        shard(parts[0])
+    assert not (tmp_path / "a.zarr").exists()
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=40),
+    st.integers(0, 9),
+    *[st.integers(1, 200)] * 3,
+)
+def test_splits_are_disjoint_whole_and_large_enough(steps, seed, train, dev, test):
+    steps = np.array(steps)
+    wanted = {"train_steps": train, "dev_steps": dev, "test_steps": test}
+    try:
+        splits = assign(steps, seed=seed, **wanted)
+    except IlscalingError:
+        # Only refused when even the least overshoot could not have been avoided.
+        assert steps.sum() < train + dev + test + 2 * (steps.max() - 1)
+        return
+    assert sorted(np.concatenate(list(splits.values()))) == list(range(len(steps)))
+    for name, chosen in splits.items():
+        assert steps[chosen].sum() >= wanted[f"{name}_steps"]
+
+
+def test_held_out_episodes_are_not_chosen_by_length():
+    """Wald's identity, which a rule that looks at lengths would break by several per cent."""
+    steps = np.array([10, 90] * 100)
+    picks = [
+        steps[assign(steps, seed=s, train_steps=1, dev_steps=200, test_steps=200)["dev"]]
+        for s in range(2000)
+    ]
+    dev = sum(p.sum() for p in picks) / sum(len(p) for p in picks)
+    assert dev == pytest.approx(steps.mean(), rel=0.02)
+
+
+def test_jobs_never_share_a_seed_and_record_enough_for_any_split():
+    settings = Demonstrations(train_steps=1000, dev_steps=70, test_steps=70, jobs=3, seed=5)
+    seeds, steps = zip(*(demonstrations.job(settings, EMULATOR, n) for n in range(3)), strict=True)
+    assert sorted(s for r in seeds for s in r[:4]) == list(range(5, 17))
+    assert sum(steps) >= 1000 + 70 + 70 + 2 * (EMULATOR.max_steps - 1)
