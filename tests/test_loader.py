@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ilscaling import store
 from ilscaling.errors import StoreError
+from ilscaling.store.loader import plan
 
 # Chunks of 8 steps: episodes shorter than a stack, at chunk borders, and across many chunks.
 LENGTHS = [1, 7, 2, 3, 19, 8, 8, 41, 1, 1, 14]
@@ -112,6 +114,8 @@ def test_shuffling_mixes_blocks_and_the_samples_of_a_buffer(split):
     # With one block a buffer, what differs between epochs is the order of blocks alone.
     alone = take(split, 2 * STEPS, buffer_steps=8, **options)["index"].reshape(2, STEPS) // 8
     assert (alone[0] != alone[1]).sum() > STEPS / 2
+    single = plan(30, 30, 30, seed=0, shuffle=True, start=0, stop=None)
+    assert len({tuple(order) for _, order in islice(single, 3)}) == 3
 
 
 def test_a_bad_shard_reaches_the_consumer_by_name(path, tmp_path):

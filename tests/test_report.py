@@ -5,6 +5,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
@@ -41,23 +42,21 @@ class Page(HTMLParser):
         self.words += [] if self.open else [data]
 
 
-def written(tmp_path, table: pd.DataFrame, **changes) -> str:
-    """The page of `table` with its figures, an expert's picture and provenance."""
+def written(folder: Path, table: pd.DataFrame, **changes) -> str:
+    """The page of `table` in `folder`, with its figures, an expert's picture and provenance."""
     fit = laws.fit_table(table, params.Laws())
-    if not (tmp_path / "figures").exists():
-        figures.draw_all(table, fit, tmp_path / "figures")
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "sheet.png")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "sheet.png")
     given = {
         "title": "A study of <games>",
         "params": {"laws": params.Laws().model_dump(mode="json")},
         "table": table,
         "fit": fit,
-        "figures_dir": tmp_path / "figures",
+        "figures_dir": folder / "figures",
         "demonstrations": {
             "breakout": {
                 "splits": {"train": {"steps": 1_234_567, "episodes": 99, "mean_return": 41.5}},
                 "expert": {"algorithm": "PPO"},
-                "images": {"Some screens.": tmp_path / "sheet.png"},
+                "images": {"Some screens.": folder / "sheet.png"},
             }
         },
         "provenance": {
@@ -68,14 +67,21 @@ def written(tmp_path, table: pd.DataFrame, **changes) -> str:
         },
         "links": {"results table": "results.csv"},
     } | changes
-    report.write(tmp_path / "page.html", **given)
-    return (tmp_path / "page.html").read_text()
+    report.write(folder / "page.html", **given)
+    return (folder / "page.html").read_text()
 
 
 @pytest.fixture(scope="module")
-def two_games(tmp_path_factory):
+def folder(tmp_path_factory):
+    """A folder with the figures of one game: drawing is slow, and what they show no matter here."""
+    folder, table = tmp_path_factory.mktemp("report"), study()
+    figures.draw_all(table, laws.fit_table(table, params.Laws()), folder / "figures")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_games(folder):
     """A page of two games with failed and impossible cells, its folder and its table."""
-    folder = tmp_path_factory.mktemp("report")
     table = pd.concat([study(), study("space_invaders", scale=300.0, seed=1)], ignore_index=True)
     return written(folder, table), folder, table
 
@@ -144,10 +150,11 @@ def test_equal_inputs_give_equal_bytes(two_games):
     assert written(folder, table) == html
 
 
-def test_without_a_law_the_page_says_so(tmp_path):
-    page = Page(
-        written(tmp_path, study(budgets=(1e12,)), demonstrations={}, provenance={}, links={})
-    )
+def test_without_a_law_the_page_says_so(two_games, tmp_path):
+    _, folder, _ = two_games
+    (tmp_path / "figures").symlink_to(folder / "figures")
+    nothing = {"demonstrations": {}, "provenance": {}, "links": {}}
+    page = Page(written(tmp_path, study(budgets=(1e12,)), **nothing))
     assert "no law could be fitted" in page.text and "not fitted" in page.text
     assert page.rows == 6
 

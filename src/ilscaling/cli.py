@@ -273,6 +273,7 @@ def evaluate(
         settings.evaluation,
         settings.emulator,
         out.parent,
+        precision=precision.resolve(settings.train.precision, precision.device(device)),
         device=precision.device(device),
         threads=threads,
     )
@@ -336,8 +337,8 @@ def figures(
 
     settings = params.read(path).laws if path.exists() else params.Laws()
     read = cells.read_table(table)
-    for files_of_figure in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
-        print(files_of_figure["png"])
+    for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
+        print(out / drawn["files"]["png"])
 
 
 def main() -> None:
@@ -346,6 +347,11 @@ def main() -> None:
         app()
     except IlscalingError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        # Files are written under temporary names, so nothing half-written stays behind.
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from ilscaling import games
 from ilscaling.demonstrations import part
@@ -14,6 +13,7 @@ from ilscaling.errors import ExpertError, GameError
 from ilscaling.experts import policy
 from ilscaling.games import play
 from ilscaling.params import Demonstrations, Emulator
+from ilscaling.progress import tqdm
 
 CHUNK = 256  # steps; only a unit of compression here, the store has its own
 

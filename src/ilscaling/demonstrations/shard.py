@@ -6,12 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ilscaling import store
 from ilscaling.demonstrations.part import Part
 from ilscaling.errors import StoreError
 from ilscaling.params import Demonstrations
+from ilscaling.progress import tqdm
 
 
 def assign(

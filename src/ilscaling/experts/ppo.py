@@ -20,7 +20,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
-from tqdm import tqdm
 
 from ilscaling.errors import ExpertError
 from ilscaling.experts.policy import STACK, ExpertPolicy, NatureFeatures, save
@@ -28,6 +27,7 @@ from ilscaling.files import atomic, digest
 from ilscaling.games.atari import SCREEN, emulator, spec
 from ilscaling.params import PPO as PPOParams
 from ilscaling.params import Emulator
+from ilscaling.progress import tqdm
 
 
 class AtariLanes(VecEnv):

@@ -63,7 +63,7 @@ _LOOK = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "figure.dpi": 200,  # as saved: text is laid out once
+    "figure.dpi": 100,
     "savefig.dpi": 200,
     "svg.fonttype": "path",  # a reader without DejaVu sees the same text
     "svg.hashsalt": "ilscaling",

@@ -1,0 +1,92 @@
+"""One tiny study, run once by the real tools, for every test that looks at a finished one."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ilscaling import params
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Workspace:
+    """A copy of the project with tiny parameters, in a Git repository of its own."""
+
+    path: Path
+
+    def run(self, *command: str, ok: bool = True, timeout: int = 600, **extra: str):
+        """Run a command there; returns the completed process, output and errors as one text."""
+        environment = {**os.environ, **extra, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            command, cwd=self.path, env=environment, timeout=timeout,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        if ok:
+            assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}"
+        return done
+
+    def snakemake(self, *arguments: str, **options):
+        return self.run("snakemake", *arguments, **options)
+
+    def git(self, *arguments: str):
+        who = ["-c", "user.name=tester", "-c", "user.email=tester@example.org"]
+        return self.run("git", *who, *arguments)
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs that a dry run would do, by rule."""
+        text = self.snakemake("-n", *arguments).stdout
+        if "Job stats" not in text:
+            return {}
+        lines = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
+        jobs = dict(line.split() for line in lines if line.strip())
+        return {rule: int(n) for rule, n in jobs.items() if rule != "total"}
+
+    def set(self, **changes) -> None:
+        """Change params.yaml: games__breakout__train__ema=0.1."""
+        values = yaml.safe_load((self.path / "params.yaml").read_text())
+        for path, value in changes.items():
+            *parents, last = path.split("__")
+            section = values
+            for part in parents:
+                section = section[part]
+            section[last] = value
+        (self.path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def copy_project(target: Path) -> Workspace:
+    """Copy what Git tracks or would track, and commit it with tiny parameters."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes((ROOT / name).read_bytes())
+    tiny = params.read(ROOT / "params.yaml", ROOT / "tests/params/tiny.yaml")
+    text = yaml.safe_dump(tiny.model_dump(mode="json"), sort_keys=False)
+    (target / "params.yaml").write_text(text)
+    # Locks and metrics of the real study are not those of the tiny one.
+    for name in ("dvc.lock", "results/metrics.json"):
+        (target / name).unlink(missing_ok=True)
+    workspace = Workspace(target)
+    workspace.git("init", "-q")
+    workspace.git("add", "-A")
+    workspace.git("commit", "-qm", "tiny study")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Workspace:
+    """A finished tiny study. Tests that change it must change it back."""
+    workspace = copy_project(tmp_path_factory.mktemp("study"))
+    workspace.log = workspace.snakemake("--cores", "2").stdout
+    return workspace

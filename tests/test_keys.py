@@ -1,0 +1,157 @@
+"""Keys cover what a step uses, and nothing else changes them."""
+
+import copy
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import keys  # noqa: E402
+import sources  # noqa: E402
+
+from ilscaling import params  # noqa: E402
+
+
+def study(**changes) -> keys.Keys:
+    """Keys of the default study with 'a.b.c': value changes below games.breakout or laws."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for path, value in changes.items():
+        section = values if path.startswith("laws") else values["games"]["breakout"]
+        *parents, last = path.split("__")
+        for part in parents:
+            section = section[part]
+        section[last] = copy.deepcopy(value)
+    return keys.Keys(params.check(values), ROOT)
+
+
+# change -> what gets a new key: the first step named and all after it (parallel steps not)
+ORDER = ("record", "demonstrations", "runs", "evaluations", "table", "fit", "figures", "report")
+CHANGES = {
+    "emulator__sticky": (0.1, "record"),
+    "expert__temperature": (0.5, "record"),
+    "expert__file": (None, "record"),
+    "demonstrations__train_steps": (500_001, "record"),
+    "demonstrations__seed": (1, "record"),
+    "demonstrations__jobs": (5, "record"),
+    "demonstrations__shard_steps": (65_536, "demonstrations"),
+    "train__rate": ({"value": 0.001}, "runs"),
+    "train__batch": ({"value": 64}, "runs"),
+    "train__warmup_steps": (50, "runs"),
+    "train__ema": (0.1, "runs"),
+    "train__precision": ("float32", "runs"),
+    "train__threads": (2, "runs"),
+    "train__buffer_steps": (8192, "runs"),
+    "evaluation__episodes": (21, "evaluations"),
+    "evaluation__temperature": (0.5, "evaluations"),
+    "laws__level": (0.9, "fit"),
+    # No effect on any result but the list of parameters that the report shows.
+    "train__checkpoint_seconds": (61.0, "report"),
+    "evaluation__lanes": (9, "report"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_parameter_changes_the_keys_of_what_depends_on_it(change):
+    value, first = CHANGES[change]
+    before, after = study().all(), study(**{change: value}).all()
+    for step in ORDER:
+        same = before[step] == after[step]
+        assert same == (ORDER.index(step) < ORDER.index(first)), step
+        if not same and isinstance(before[step], dict):
+            assert not set(before[step].values()) & set(after[step].values()), step
+
+
+def test_new_sizes_seeds_and_budgets_leave_runs_alone():
+    base = study()
+    grid = base.params.games["breakout"].grid
+    wider = study(
+        grid__sizes=[*grid.sizes, 96],
+        grid__seeds=[0, 1],
+        grid__budgets=[*grid.budgets, 2 * grid.budgets[-1]],
+    )
+    for run in base.runs:
+        assert wider.run_dir(run) == base.run_dir(run)
+        assert wider.evaluation_dir(run) == base.evaluation_dir(run)
+    assert set(base.runs) < set(wider.runs)
+    assert wider.table_key != base.table_key
+    changed = [run for run in base.runs if wider.run_manifest(run) != base.run_manifest(run)]
+    longer = [run for run in base.runs if len(wider.runs[run]) > len(base.runs[run])]
+    assert changed == longer and longer
+
+
+def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
+    at = study().params.games["breakout"].train.rate.at
+    before, after = study(), study(train__rate={"value": 0.002, "at": at, "power": -0.3})
+    base = study(train__rate={"value": 0.002, "at": at, "power": 0.0})
+    for run in before.runs:
+        assert (base.run_key(run) == after.run_key(run)) == (run.size == at)
+
+
+def test_closures_hold_what_a_step_runs():
+    closure = sources.closure(*keys.ROOTS["train"], *keys.FAMILY_ROOTS["cnn"])
+    for module in ("training.loop", "training.state", "store.loader", "models.cnn", "flops"):
+        assert f"ilscaling.{module}" in closure
+    assert not any("figures" in module or "laws" in module for module in closure)
+    for step, roots in keys.ROOTS.items():
+        assert sources.closure(*roots), step
+
+
+def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
+    package = tmp_path / "ilscaling"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "base.py").write_text("X = 1\n")
+    step = package / "step.py"
+
+    def digest(text: str) -> str:
+        step.write_text(text)
+        for function in (sources._tree, sources.imports, sources.closure, sources.digest):
+            function.cache_clear()
+        return sources.digest("ilscaling.step")
+
+    monkeypatch.setattr(sources, "SOURCE", tmp_path)
+    try:
+        first = digest('"""One."""\nfrom ilscaling.base import X\n\ndef f():\n    return X\n')
+        comment = digest(
+            '"""Two."""\n# why\nfrom ilscaling.base import X\ndef f():\n    "doc"\n    return X\n'
+        )
+        code = digest('"""One."""\nfrom ilscaling.base import X\n\ndef f():\n    return X + 1\n')
+        assert first == comment != code
+        (package / "base.py").write_text("X = 2\n")
+        assert digest(step.read_text()) != code
+    finally:
+        for function in (sources._tree, sources.imports, sources.closure, sources.digest):
+            function.cache_clear()
+
+
+def test_layers_import_strictly_downward():
+    """design.md: the layers of the library, and who may import whom."""
+    layer = {
+        "errors": 0, "files": 0, "params": 0, "progress": 0,
+        "games": 1, "store": 1, "models": 1, "cells": 1, "laws": 1,
+        "flops": 2, "experts": 2,
+        "demonstrations": 3, "training": 3, "plan": 3,
+        "evaluation": 4, "tabulate": 4,
+        "figures": 5, "report": 5,
+        "cli": 6, "__main__": 7,
+    }  # fmt: skip
+    # Sideways imports that the design allows: pure data of the same layer.
+    allowed = {("laws", "cells"), ("files", "errors"), ("params", "errors"), ("params", "files")}
+    wrong = []
+    for path in sorted((ROOT / "src/ilscaling").rglob("*.py")):
+        parts = path.relative_to(ROOT / "src").with_suffix("").parts
+        module = ".".join(parts).removesuffix(".__init__")
+        if module == "ilscaling":
+            continue
+        unit = parts[1]
+        for name in sources.imports(module):
+            other = name.split(".")[1] if "." in name else None
+            if other is None or other == unit or (unit, other) in allowed:
+                continue
+            if layer[other] >= layer[unit]:
+                wrong.append(f"{module} imports {name}")
+    assert not wrong

@@ -1,0 +1,100 @@
+"""params.yaml, its types and its schema agree, and bad values are refused with a remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ilscaling import params
+from ilscaling.errors import ParamsError
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
+
+
+def default() -> dict:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value: object) -> dict:
+    values = default()
+    *parents, last = path.split(".")
+    section = values
+    for part in parents:
+        section = section[part]
+    section[last] = value
+    return values
+
+
+def test_default_study_is_valid_and_complete():
+    read = params.read(ROOT / "params.yaml")
+    # Every key stands in the file, so that a reader sees (and dvc -S can set) all of them.
+    assert read.model_dump(mode="json") == params.check(default()).model_dump(mode="json")
+    written = default()
+    assert set(written["laws"]) == set(params.Laws.model_fields)
+    game = written["games"]["breakout"]
+    assert set(game) == set(params.Atari.model_fields)
+    for name in ("emulator", "expert", "demonstrations", "grid", "train", "evaluation"):
+        model = params.Atari.model_fields[name].annotation
+        assert set(game[name]) == set(model.model_fields), name
+
+
+def test_every_key_of_the_default_study_is_explained():
+    for line in (ROOT / "params.yaml").read_text().splitlines():
+        key = line.strip().split(":")[0]
+        if line.strip() and not line.strip().startswith("#") and line.rstrip()[-1] != ":":
+            assert "#" in line, f"no comment beside {key!r}"
+
+
+def test_schema_on_disk_is_that_of_the_model():
+    on_disk = json.loads((ROOT / "workflow/schemas/params.schema.json").read_text())
+    assert on_disk == params.schema(), (
+        "out of date: ilscaling params --schema > workflow/schemas/params.schema.json"
+    )
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_studies_are_valid_overlays(study):
+    params.read(ROOT / "params.yaml", study)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("games.breakout.train.rat", 1.0, "did you mean 'rate'"),
+        ("lawz", {}, "did you mean 'laws'"),
+        ("games.breakout.grid.budgets", ["1e11"], "is a string"),
+        ("games.breakout.train.rate", {"value": "1e-3"}, "is a string"),
+        ("games.breakout.grid.budgets", [2.0e11, 1.0e11], "must rise"),
+        ("games.breakout.grid.sizes", [4, 4], "twice"),
+        ("games.breakout.emulator.sticky", 1.5, "less than 1"),
+        ("games.breakout.train.threads", True, "valid integer"),
+        ("games.breakout.demonstrations.chunk_steps", 100, "multiple of chunk_steps"),
+        ("games.breakout.domain", "arcade", "'atari'"),
+        ("games", {}, "at least 1"),
+    ],
+)
+def test_a_bad_value_names_its_key_and_the_remedy(path, value, says):
+    with pytest.raises(ParamsError) as caught:
+        params.check(changed(path, value))
+    text = str(caught.value)
+    assert path.split(".")[-1] in text or path.split(".")[-2] in text
+    assert says in text
+
+
+def test_an_overlay_changes_only_what_it_names_and_null_removes_a_game():
+    base = default()
+    merged = params.overlay(base, {"games": {"breakout": {"train": {"ema": 0.1}}}})
+    assert merged["games"]["breakout"]["train"]["ema"] == 0.1
+    merged["games"]["breakout"]["train"]["ema"] = base["games"]["breakout"]["train"]["ema"]
+    assert merged == base
+    assert params.overlay(base, {"games": {"breakout": None}})["games"] == {}
+
+
+def test_size_rules():
+    train = params.Train(
+        batch=params.Rule(value=32, at=16, power=1.0), rate=params.Rule(value=0.01, power=-0.5)
+    )
+    assert [train.batch_of(size) for size in (4, 16, 60)] == [8, 32, 128]
+    assert train.rate(64) == pytest.approx(0.005)

@@ -1,0 +1,211 @@
+"""The whole workflow, by the real Snakemake and DVC, on a tiny study."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import device  # noqa: E402
+import guard  # noqa: E402
+
+RESULTS = ("results/results.csv", "results/fits.json", "results/optima.csv", "results/metrics.json")
+
+
+def digests(study) -> dict[str, bytes]:
+    figures = sorted((study.path / "results/figures").iterdir())
+    return {str(p): p.read_bytes() for p in [*figures, *(study.path / name for name in RESULTS)]}
+
+
+def test_one_command_makes_everything(study):
+    table = pd.read_csv(study.path / "results/results.csv")
+    assert len(table) == 3 * 4
+    assert (table["status"] == "done").all()
+    assert table[["dev_loss", "return_mean", "expert_return"]].notna().all().all()
+    # One run gives all budgets of a size, so more compute means more samples.
+    assert table.groupby("size")["samples"].apply(lambda s: s.is_monotonic_increasing).all()
+    metrics = json.loads((study.path / "results/metrics.json").read_text())
+    assert metrics["breakout"]["cells_done"] == 12
+    for name in ("profiles.png", "profiles.svg", "profiles.csv", "expert-breakout.gif"):
+        assert (study.path / "results/figures" / name).stat().st_size > 0
+    assert "results/report.html" in study.log and "N_opt" in study.log
+    assert not (study.path / "data/parts").exists() or not any(
+        (study.path / "data/parts").rglob("*.zip")
+    )
+
+
+def test_a_second_run_does_nothing_whatever_the_times(study):
+    started = time.monotonic()
+    assert "Nothing to be done" in study.snakemake("--cores", "2").stdout
+    assert time.monotonic() - started < 60
+    for path in sorted((study.path / "data").rglob("*")) + sorted(study.path.glob("results/*")):
+        moment = random.Random(str(path)).uniform(1e9, 1.7e9)
+        os.utime(path, (moment, moment))
+    metadata = study.path / ".snakemake"
+    shutil.move(metadata, study.path / "set-aside")
+    try:
+        assert study.planned() == {}
+    finally:
+        shutil.rmtree(metadata, ignore_errors=True)
+        shutil.move(study.path / "set-aside", metadata)
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ({"laws__level": 0.9}, {"fit", "figures", "report"}),
+        ({"games__breakout__evaluation__episodes": 3}, {"evaluate"}),
+        ({"games__breakout__grid__budgets": [3.0e8, 6.0e8, 1.2e9]}, {"train", "evaluate"}),
+        ({"games__breakout__train__ema": 0.1}, {"train", "evaluate"}),
+        ({"games__breakout__demonstrations__seed": 7}, {"record", "shard", "train", "evaluate"}),
+    ],
+)
+def test_a_change_runs_what_depends_on_it_and_nothing_else(study, change, jobs):
+    before = (study.path / "params.yaml").read_text()
+    try:
+        study.set(**change)
+        planned = set(study.planned()) - {"all"}
+    finally:
+        (study.path / "params.yaml").write_text(before)
+    assert planned == jobs | {"table", "fit", "figures", "report"} - (
+        {"table"} if "laws__level" in change else set()
+    )
+
+
+def test_a_deleted_figure_set_comes_back_byte_identical(study):
+    before = digests(study)
+    shutil.rmtree(study.path / "results")
+    study.snakemake("--cores", "2")
+    assert digests(study) == before
+
+
+def test_dvc_agrees_with_snakemake(study):
+    before = digests(study)
+    text = study.run("dvc", "repro").stdout
+    assert text.count("Nothing to be done") == 4, text
+    assert "up to date" in study.run("dvc", "repro").stdout
+    assert study.planned() == {}
+    assert digests(study) == before
+    study.git("add", "-A")
+    study.git("commit", "-qm", "results")
+    shown = study.run("dvc", "exp", "show", "--csv").stdout
+    header = shown.splitlines()[0]
+    assert "breakout.N_opt" in header and "games.breakout.train.ema" in header
+
+
+def test_an_experiment_retrains_what_its_parameter_touches(study):
+    text = study.run("dvc", "exp", "run", "-S", "laws.level=0.9").stdout
+    assert "rule train" not in text and "Ran experiment" in text
+    fits = json.loads((study.path / "results/fits.json").read_text())
+    assert {fit["level"] for fit in fits} == {0.9}
+    study.git("checkout", "-q", "--", ".")
+    study.snakemake("--cores", "2")
+
+
+def test_a_second_pipeline_is_refused(study):
+    lock = guard.hold(study.path / ".snakemake")
+    try:
+        refused = study.snakemake("--cores", "1", ok=False)
+        assert refused.returncode != 0
+        assert "another pipeline is running in this folder" in refused.stdout
+        assert study.planned() == {}, "a dry run looks on"
+    finally:
+        os.close(lock)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"games__breakout__trian": {}}, "did you mean 'train'"),
+        ({"games__breakout__grid__budgets": [2.0e9, 1.0e9]}, "must rise"),
+        ({"games__breakout__grid__budgets": [1.0e3, 1.0e9]}, "no cell is possible at budget"),
+        ({"games__breakout__expert__file": "experts/none.safetensors"}, "expert file is missing"),
+        ({"games__breakout__demonstrations__train_steps": 10**12}, "GB are free"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(study, change, says):
+    before = (study.path / "params.yaml").read_text()
+    try:
+        study.set(**change)
+        refused = study.snakemake("--cores", "1", ok=False)
+    finally:
+        (study.path / "params.yaml").write_text(before)
+    assert refused.returncode != 0
+    assert says in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert study.planned() == {}
+
+
+def test_an_unknown_game_names_the_nearest(study):
+    before = (study.path / "params.yaml").read_text()
+    try:
+        (study.path / "params.yaml").write_text(before.replace("  breakout:", "  brakeout:", 1))
+        refused = study.snakemake("--cores", "1", ok=False)
+    finally:
+        (study.path / "params.yaml").write_text(before)
+    assert refused.returncode != 0 and "did you mean 'breakout'" in refused.stdout
+
+
+def test_a_killed_pipeline_recovers_by_the_same_command(study):
+    """kill -9 of the whole process group in the middle of training; then the command again."""
+    before = (study.path / "params.yaml").read_text()
+    study.set(games__breakout__train__warmup_steps=11)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        ["snakemake", "--cores", "2"], cwd=study.path, env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        known = set((study.path / "data/runs").rglob("state.safetensors"))
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            if set((study.path / "data/runs").rglob("state.safetensors")) - known:
+                break
+            time.sleep(0.1)
+        assert process.poll() is None, "finished before it could be killed"
+        os.killpg(process.pid, 9)
+        process.wait()
+        study.snakemake("--cores", "2")
+        assert study.planned() == {}
+        assert not list((study.path / "data").rglob(".*.tmp*"))
+        once = digests(study)
+        # The same study in a folder that was never disturbed.
+        for name in ("data/runs", "data/evaluations", "results"):
+            shutil.rmtree(study.path / name)
+        study.snakemake("--cores", "2")
+        assert digests(study) == once
+    finally:
+        (study.path / "params.yaml").write_text(before)
+        study.snakemake("--cores", "2")
+
+
+def test_concurrent_jobs_never_share_a_device(tmp_path):
+    """Two fake devices, six jobs: each job logs its device while it holds it."""
+    script = (
+        "import os, sys, time; sys.path.insert(0, sys.argv[1]); import device;"
+        "from pathlib import Path;"
+        "name = device.take(['a', 'b'], Path(sys.argv[2]), poll=0.02);"
+        "mark = Path(sys.argv[2]) / ('held-' + name);"
+        "os.close(os.open(mark, os.O_CREAT | os.O_EXCL)); time.sleep(0.2); mark.unlink()"
+    )
+    jobs = [
+        subprocess.Popen([sys.executable, "-c", script, str(ROOT / "workflow"), str(tmp_path)])
+        for _ in range(6)
+    ]
+    assert [job.wait(timeout=60) for job in jobs] == [0] * 6
+
+
+def test_devices_respect_the_environment(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert device.devices() == ["2", "3"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device.devices() == []
