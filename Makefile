@@ -43,4 +43,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
 clean:
-	rm -rf .snakemake logs data results/keys results/figures results/*.csv results/*.html results/*.json
+	rm -rf .snakemake logs data results/keys results/figures results/laws results/*.csv results/*.html

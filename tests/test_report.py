@@ -54,7 +54,7 @@ def written(folder: Path, table: pd.DataFrame, **changes) -> str:
         "figures_dir": folder / "figures",
         "demonstrations": {
             "breakout": {
-                "splits": {"train": {"steps": 1_234_567, "episodes": 99, "mean_return": 41.5}},
+                "splits": {"train": {"steps": 1_234_567, "episodes": 99, "return_mean": 41.5}},
                 "expert": {"algorithm": "PPO"},
                 "images": {"Some screens.": folder / "sheet.png"},
             }

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,7 +39,15 @@ def hold(folder: str | Path) -> int:
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     for stale in (folder / "locks").glob("*.lock"):
         stale.unlink(missing_ok=True)
+    sweep(Path("data"), Path("results"))
     return descriptor
+
+
+def sweep(*folders: Path) -> None:
+    """Remove the temporary files and folders that killed jobs left half-written."""
+    for folder in folders:
+        for stale in sorted(folder.glob("**/.*.tmp*")):
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
 
 
 def write_params(params: Params) -> str:
@@ -94,14 +103,47 @@ def announce(keys: Keys) -> None:
         print(line, file=sys.stderr)
 
 
+def explain_failure(since: float) -> None:
+    """Print the end of the logs of the jobs that failed after the moment `since`."""
+    for log in sorted(Path("logs").rglob("*.log"), key=lambda path: path.stat().st_mtime):
+        text = log.read_text(errors="replace")
+        if log.stat().st_mtime >= since and ("error:" in text or "Traceback" in text):
+            lines = [line.split("\r")[-1] for line in text.rstrip().splitlines()[-12:]]
+            print(f"\n{log} ends with:\n  " + "\n  ".join(lines), file=sys.stderr)
+    print(
+        "\nA job failed. Fix the cause and give the same command again: nothing that was finished"
+        " is computed twice.",
+        file=sys.stderr,
+    )
+
+
+LAWS = {
+    "N_opt": "compute-optimal parameters  N ~ C^",
+    "D_opt": "compute-optimal samples     D ~ C^",
+    "L_min": "lowest dev loss             L ~ C^",
+    "R_max": "highest return              R ~ C^",
+    "R_on_1/L": "return on loss              R ~ (1/L)^",
+}
+
+
 def headline(metrics: dict) -> list[str]:
-    """The fitted exponents in one line a law, for the terminal."""
+    """The fitted exponents for the terminal, one line a law."""
     lines = []
     for game, found in metrics.items():
-        lines.append(f"{game}:")
-        lines += [f"  {name} = {_short(value)}" for name, value in found.items()]
+        method = "parabola vertices" if found["method"] == "vertex" else "grid minima"
+        lines.append(f"\n{game}: {found['cells_done']} cells, exponents from {method}")
+        for law, text in LAWS.items():
+            lines.append(f"  {text}{_interval(found, law)}")
+        lines.append(
+            f"  best return {found['best_return']:.1f}, "
+            f"{found['best_return_of_expert']:.0%} of the expert's"
+        )
     return lines
 
 
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _interval(found: dict, law: str) -> str:
+    if found.get(law) is None:
+        return " not fitted (results/laws/notes.txt says why)"
+    low, high, r2 = (found.get(f"{law}_{part}") for part in ("low", "high", "r2"))
+    interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
+    return f"{found[law]:.3f}{interval}" + ("" if r2 is None else f"  R2 {r2:.3f}")

@@ -62,8 +62,8 @@ def main() -> None:
         provenance=provenance.gather(keys),
         links={
             "results table": "results.csv",
-            "fits": "fits.json",
-            "optima": "optima.csv",
+            "fits": "laws/fits.json",
+            "optima": "laws/optima.csv",
             "metrics": "metrics.json",
         },
     )

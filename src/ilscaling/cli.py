@@ -307,8 +307,9 @@ def random_play(
 @app.command()
 def fit(
     table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
-    out: Annotated[Path, typer.Option(help="Folder for fits.json, optima.csv, metrics.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for fits, optima, cells and notes.")],
     path: ParamsFile = PARAMS,
+    metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
     """Fit the scaling laws of a table of runs, ours or anyone's."""
@@ -318,7 +319,8 @@ def fit(
     read = cells.read_table(table)
     found = laws.fit_table(read, settings)
     laws.write(found, out)
-    files.write_json(out / "metrics.json", laws.metrics(read, found))
+    if metrics:
+        files.write_json(metrics, laws.metrics(read, found))
     for note in found.notes:
         print(note, file=sys.stderr)
     if stamp:

@@ -1,6 +1,7 @@
 # Parameters, keys, the one-at-a-time lock, and what every rule shares.
 import os
 import sys
+import time
 from pathlib import Path
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
@@ -34,6 +35,8 @@ try:
     if workflow.is_main_process and not workflow.dryrun:
         LOCK = guard.hold(".snakemake")
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
+        # Snakemake says nothing of its own when there is nothing to do.
+        guard.announce(K)
 except IlscalingError as error:
     raise SnakemakeError(f"\n{error}")
 
@@ -42,6 +45,7 @@ PYTHON = sys.executable
 ILSCALING = f"{PYTHON} -m ilscaling"
 # A job that computes with torch takes a free GPU, if there are any, for as long as it runs.
 ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
+STARTED = time.time()
 WATCH = monitor.Monitor(guard.jobs(P, K))
 
 
@@ -68,8 +72,4 @@ onsuccess:
 
 onerror:
     WATCH.stop()
-    print(
-        "\nA job failed: its log is named above. Fix the cause and give the same command again:"
-        "\nnothing that was finished is computed twice.",
-        file=sys.stderr,
-    )
+    guard.explain_failure(STARTED)

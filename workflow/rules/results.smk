@@ -24,16 +24,15 @@ rule fit:
         table=ancient("results/results.csv"),
     output:
         stamp=K.stamp("fit"),
-        fits="results/fits.json",
-        optima="results/optima.csv",
+        fits="results/laws/fits.json",
         metrics="results/metrics.json",
     log:
         f"logs/fit-{K.fit_key}.log",
     benchmark:
         f"logs/times/fit-{K.fit_key}.tsv"
     shell:
-        "{ILSCALING} fit {input.table} --params {PARAMS} --out results"
-        " --stamp {output.stamp} > {log} 2>&1"
+        "{ILSCALING} fit {input.table} --params {PARAMS} --out results/laws"
+        " --metrics {output.metrics} --stamp {output.stamp} > {log} 2>&1"
 
 
 rule figures:

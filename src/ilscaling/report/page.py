@@ -43,7 +43,7 @@ def write(
     table: results table (`cells.COLUMNS`); fit: its laws. figures_dir: where `figures.draw_all`
     wrote its manifest figures.json and files.
 
-    demonstrations: game -> {"splits": {split: {"steps", "episodes", "mean_return", "return_se"}},
+    demonstrations: game -> {"splits": {split: {"steps", "episodes", "return_mean", "return_se"}},
     "expert": {what: value} (its record, shown as given), "images": {caption: path of a PNG or
     GIF}}; each part may be missing.
 
