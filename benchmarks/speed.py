@@ -110,7 +110,7 @@ def recording_speed(seconds: float) -> dict:
     row = {}
     for name, act in (
         ("bare", play.uniform(4)),
-        ("with the expert", lambda stacks, playing: probabilities(policy, stacks, 1.0)),
+        ("with the expert", lambda stacks, episode: probabilities(policy, stacks, 1.0)),
     ):
         game = games.make("atari", "breakout", 8, Emulator())
         moments = play.moments(game, act, seeds=range(10**6), frames=4)

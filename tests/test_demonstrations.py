@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilscaling import demonstrations, games, store
-from ilscaling.demonstrations.record import act
 from ilscaling.demonstrations.shard import assign
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
 from ilscaling.experts import policy
 from ilscaling.games import play
+from ilscaling.models.acting import probabilities
 from ilscaling.params import Demonstrations, Emulator
 
 EMULATOR = Emulator(max_steps=30, noop_max=2)
@@ -73,7 +73,12 @@ def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_
     whole = Emulator(max_steps=400, noop_max=2)
     game = games.make("atari", "breakout", 3, whole)
     network, _ = policy.load(expert, "breakout")
-    played = play.rollout(game, act(network, 1.0), seeds=range(3), frames=policy.STACK)
+    played = play.rollout(
+        game,
+        lambda stacks, episode: probabilities(network, stacks, 1.0),
+        seeds=range(3),
+        frames=policy.STACK,
+    )
     game.close()
     longest, middle, shortest = np.argsort(-played.lengths)
     assert played.lengths[shortest] < played.lengths[longest]
@@ -96,12 +101,12 @@ def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_
 def test_temperature_sharpens_and_zero_is_greedy(expert):
     network, _ = policy.load(expert, "breakout")
     stacks = np.random.default_rng(0).integers(0, 256, (5, 4, 84, 84), np.uint8)
-    plain = act(network, 1.0)(stacks, np.ones(5, bool))
+    plain = probabilities(network, stacks, 1.0)
     logits = network(torch.from_numpy(stacks)).double().numpy()
     assert np.allclose(np.log(plain) - np.log(plain[:, :1]), logits - logits[:, :1])
-    sharp = act(network, 0.5)(stacks, np.ones(5, bool))
+    sharp = probabilities(network, stacks, 0.5)
     assert np.allclose(sharp, plain**2 / (plain**2).sum(1, keepdims=True))
-    greedy = act(network, 0)(stacks, np.ones(5, bool))
+    greedy = probabilities(network, stacks, 0)
     assert (greedy == np.eye(4)[logits.argmax(1)]).all()
 
 

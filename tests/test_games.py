@@ -27,7 +27,7 @@ def replay(lanes: int, seeds: list[int]) -> dict[int, str]:
     age = np.zeros(lanes, np.int64)
     hashes = {seed: hashlib.sha256() for seed in seeds}
 
-    def act(stacks, playing):
+    def act(stacks, episode):
         return np.eye(4)[(7 * age + age // 5) % 4]
 
     for moment in play.moments(game, act, seeds=seeds, frames=2):
@@ -64,7 +64,7 @@ def test_a_random_episode_is_a_function_of_its_seed_alone():
 def test_stacks_hold_the_last_screens_and_start_with_the_first_repeated():
     seen = []
 
-    def act(stacks, playing):
+    def act(stacks, episode):
         seen.append(stacks.copy())
         return np.full((1, 4), 0.25)
 

@@ -3,12 +3,14 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
 from keys import Keys
 from monitor import Job
+from snakemake.logging import logger as snakemake_logger
 
 from ilscaling import files, plan
 from ilscaling.errors import WorkflowError
@@ -48,6 +50,12 @@ def sweep(*folders: Path) -> None:
     for folder in folders:
         for stale in sorted(folder.glob("**/.*.tmp*")):
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+
+
+def hush() -> None:
+    """Keep Snakemake's scheduling chatter off the terminal, which no option of it does."""
+    chatter = re.compile(r"(Select jobs to execute|Execute \d+ jobs)\.\.\.")
+    snakemake_logger.addFilter(lambda record: not chatter.match(str(record.msg)))
 
 
 def write_params(params: Params) -> str:

@@ -35,20 +35,21 @@ class Monitor:
     """Watches `jobs` from a daemon thread; prints to stderr while the workflow runs."""
 
     def __init__(self, jobs: list[Job], every: float | None = None):
-        self.jobs = [job for job in jobs if not Path(job.output).exists()]
+        self.jobs = jobs
         self.live = os.isatty(2)  # on a terminal one line is rewritten, in a log lines follow
         self.every = every or (2.0 if self.live else 20.0)
-        self.total = sum(job.seconds for job in self.jobs)
-        self.start = time.monotonic()
-        self.first = 0.0
+        self.total = 0.0
+        self.began = 0.0
+        self.before = 0.0  # thread-seconds of work that was done before this start
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    start_watching = __enter__
+    def start(self, outputs: set[str]) -> None:
+        """Watch the jobs that make one of `outputs`, those that this start will run."""
+        self.jobs = [job for job in self.jobs if job.output in outputs]
+        self.total = sum(job.seconds for job in self.jobs)
+        self.began = time.monotonic()
+        self.before = self._done()[0]
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def stop(self) -> None:
         """End the watching and leave the terminal on a fresh line."""
@@ -57,7 +58,6 @@ class Monitor:
             print(file=sys.stderr)
 
     def _watch(self) -> None:
-        self.first = self._done()[0]  # what an interrupted job had done before
         while not self._stop.wait(self.every):
             line = self.line()
             if line:
@@ -85,8 +85,8 @@ class Monitor:
         if not self.total:
             return ""
         done, running = self._done()
-        gone = time.monotonic() - self.start
-        fresh = done - self.first
+        gone = time.monotonic() - self.began
+        fresh = done - self.before
         # Until a tenth of the work is seen, the plan's own speed is the better guess.
         planned = (self.total - done) / max(1, len(running) or os.cpu_count() or 1)
         measured = (self.total - done) * gone / fresh if fresh > 0 else planned

@@ -10,13 +10,14 @@ from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.params import Atari, Params
 
-# Measured on two cores of a 2025 server (docs/measurements.md); a plan's times are for orientation.
-STEPS_PER_SECOND = 1_500.0  # emulator steps a thread, with a small policy
-FLOPS_PER_SECOND = 6.0e10  # behaviour cloning, one thread, bfloat16
-SAMPLES_PER_SECOND = 9_000.0  # behaviour cloning of the smallest models: bound by overhead
+# Measured on one thread of a shared server (docs/measurements.md); for orientation elsewhere.
+STEP_SECONDS = 7.0e-4  # recording: emulator and expert
+RESTART_SECONDS = 0.1  # seeding an episode of its own
+TRAIN_SECONDS = (1 / 9_000, 1 / 1.5e11)  # a sample, and a training FLOP on top, bfloat16
+LOSS_SECONDS = (1 / 13_000, 1 / 1.5e11)  # the same for the dev loss
 START_SECONDS = 6.0  # importing torch, opening the data
-EPISODE_STEPS = 700.0  # a typical episode of a half-good policy
-BYTES_PER_STEP = 400.0  # compressed demonstrations
+EPISODE_STEPS = 500.0  # a typical episode of a half-good policy
+BYTES_PER_STEP = 40.0  # compressed demonstrations
 
 
 @dataclass(frozen=True)
@@ -123,28 +124,31 @@ def record_cost(game: Atari) -> Cost:
     """One recording job."""
     wanted = game.demonstrations
     steps = (wanted.train_steps + wanted.dev_steps + wanted.test_steps) / wanted.jobs
-    return Cost(START_SECONDS + steps / STEPS_PER_SECOND, steps * BYTES_PER_STEP)
+    seconds = steps * (STEP_SECONDS + RESTART_SECONDS / EPISODE_STEPS)
+    return Cost(START_SECONDS + seconds, steps * BYTES_PER_STEP)
 
 
 def shard_cost(game: Atari) -> Cost:
     """Assembling the parts."""
     wanted = game.demonstrations
     steps = wanted.train_steps + wanted.dev_steps + wanted.test_steps
-    return Cost(START_SECONDS + steps / 40_000, steps * BYTES_PER_STEP)
+    return Cost(START_SECONDS + steps / 30_000, steps * BYTES_PER_STEP)
 
 
 def train_cost(cells_of_run: list[Cell]) -> Cost:
     """One run up to its largest budget; disk: weights a cell, and the resumable state."""
     last = cells_of_run[-1]
-    seconds = START_SECONDS + last.flops / FLOPS_PER_SECOND + last.samples / SAMPLES_PER_SECOND
+    sample, flop = TRAIN_SECONDS
+    seconds = START_SECONDS + last.samples * (sample + last.per_sample * flop)
     return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4))
 
 
 def evaluate_cost(game: Atari, cells_of_run: list[Cell]) -> Cost:
     """Dev loss and return of one run's cells."""
     last = cells_of_run[-1]
-    loss = game.demonstrations.dev_steps * last.per_sample / 3 / FLOPS_PER_SECOND
-    play = game.evaluation.episodes * EPISODE_STEPS / STEPS_PER_SECOND
+    sample, flop = LOSS_SECONDS
+    loss = game.demonstrations.dev_steps * (sample + last.per_sample / 3 * flop)
+    play = game.evaluation.episodes * (EPISODE_STEPS * STEP_SECONDS + RESTART_SECONDS)
     return Cost(START_SECONDS + len(cells_of_run) * (loss + play), 4_000.0 * len(cells_of_run))
 
 

@@ -40,6 +40,8 @@ try:
 except IlscalingError as error:
     raise SnakemakeError(f"\n{error}")
 
+guard.hush()
+
 PARAMS = guard.write_params(P)
 PYTHON = sys.executable
 ILSCALING = f"{PYTHON} -m ilscaling"
@@ -62,7 +64,7 @@ def reports(path):
 
 onstart:
     Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
-    WATCH.start_watching()
+    WATCH.start({str(path) for job in workflow.dag.needrun_jobs() for path in job.output})
 
 
 onsuccess:

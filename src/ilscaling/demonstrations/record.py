@@ -12,6 +12,7 @@ from ilscaling.demonstrations import part
 from ilscaling.errors import ExpertError, GameError
 from ilscaling.experts import policy
 from ilscaling.games import play
+from ilscaling.models.acting import probabilities
 from ilscaling.params import Demonstrations, Emulator
 from ilscaling.progress import tqdm
 
@@ -27,21 +28,6 @@ def job(settings: Demonstrations, emulator: Emulator, number: int) -> tuple[rang
     wanted = settings.train_steps + settings.dev_steps + settings.test_steps
     steps = -(-(wanted + 2 * (emulator.max_steps - 1)) // settings.jobs)
     return range(settings.seed + number, 2**31, settings.jobs), steps
-
-
-def act(expert: policy.ExpertPolicy, temperature: float) -> play.Act:
-    """The expert as the playing loop wants it; temperature 0 plays its best action."""
-
-    def probabilities(stacks: np.ndarray, playing: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            logits = expert(torch.from_numpy(stacks)).double().numpy()
-        logits -= logits.max(axis=1, keepdims=True)
-        if temperature == 0:
-            return np.eye(logits.shape[1])[logits.argmax(axis=1)]
-        weights = np.exp(logits / temperature)
-        return weights / weights.sum(axis=1, keepdims=True)
-
-    return probabilities
 
 
 def record(
@@ -88,10 +74,14 @@ def record(
         },
         "versions": {name: version(name) for name in ("ale-py", "numpy", "torch")},
     }
-    bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game} expert", mininterval=10)
+
+    def act(stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
+        return probabilities(network, stacks, temperature)
+
+    bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game} expert")
     try:
         with part.create(out, attributes, chunk=CHUNK) as writer, bar:
-            for episode in _episodes(emulators, act(network, temperature), seeds, steps, bar):
+            for episode in _episodes(emulators, act, seeds, steps, bar):
                 writer.add(*episode)
             if writer.steps < steps:
                 raise GameError(

@@ -7,7 +7,7 @@ import numpy as np
 from torch import nn
 
 from ilscaling.games import VectorGame
-from ilscaling.games.play import Episodes, Moment, rollout
+from ilscaling.games.play import Episodes, rollout
 from ilscaling.models.acting import probabilities
 
 
@@ -30,28 +30,16 @@ def play(
     """
     seeds = np.tile(np.arange(seed, seed + episodes), len(policies))
     actions = len(game.spec.actions)
-    seat = np.arange(game.lanes)  # the episode that each lane plays
-    seated = game.lanes
 
-    def act(stacks: np.ndarray, playing: np.ndarray) -> np.ndarray:
+    def act(stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
         chances = np.full((len(stacks), actions), 1 / actions)
-        owner = np.where(playing, seat // episodes, -1)
-        for number in np.unique(owner[playing]):
+        owner = np.where(episode >= 0, episode // episodes, -1)
+        for number in np.unique(owner[owner >= 0]):
             mine = owner == number
             chances[mine] = probabilities(policies[number], stacks[mine], temperature)
         return chances
 
-    def follow(moment: Moment) -> None:
-        nonlocal seated
-        if not np.array_equal(moment.episode, np.where(seat < len(seeds), seat, -1)):
-            raise AssertionError("the playing loop seats episodes in another order")
-        for lane in np.flatnonzero(moment.done):
-            seat[lane] = seated
-            seated += 1
-
-    played = rollout(
-        game, act, seeds=seeds.tolist(), frames=frames, on_step=follow, progress=progress
-    )
+    played = rollout(game, act, seeds=seeds.tolist(), frames=frames, progress=progress)
     return [
         Episodes(*(getattr(played, f.name)[start : start + episodes] for f in fields(Episodes)))
         for start in range(0, len(seeds), episodes)

@@ -34,7 +34,7 @@ def measure(
     try:
         played = rollout(
             vector,
-            lambda stacks, playing: probabilities(policy, stacks, temperature),
+            lambda stacks, episode: probabilities(policy, stacks, temperature),
             seeds=range(seed, seed + episodes),
             frames=STACK,
             progress=bar.update,

@@ -12,7 +12,8 @@ import numpy as np
 
 from ilscaling.games.base import VectorGame
 
-# (stacks uint8 (lanes, frames, 84, 84), playing bool (lanes,)) -> probabilities (lanes, actions)
+# (stacks uint8 (lanes, frames, 84, 84), episode int64 (lanes,): its position among the seeds, -1
+# for an idle lane) -> probabilities (lanes, actions)
 Act = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -52,7 +53,7 @@ def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 def uniform(actions: int) -> Act:
     """Uniformly random play."""
-    return lambda stacks, playing: np.full((len(stacks), actions), 1 / actions)
+    return lambda stacks, episode: np.full((len(stacks), actions), 1 / actions)
 
 
 def moments(game: VectorGame, act: Act, *, seeds: Iterable[int], frames: int) -> Iterator[Moment]:
@@ -85,12 +86,12 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int], frames: int) ->
         take(lane)
     screen = game.reset(seed)["screen"]
     stacks = np.repeat(screen[:, None], frames, axis=1)
-    while (playing := episode >= 0).any():
+    while (episode >= 0).any():
         # An idle lane draws on from a generator that no episode will use again.
         uniforms = np.array([generator.random() for generator in generators])
-        action = draw(act(stacks, playing), uniforms)
+        action = draw(act(stacks, episode), uniforms)
         step = game.step(action)
-        done = step.done & playing
+        done = step.done & (episode >= 0)
         yield Moment(episode, seed, screen, action, step.reward, done, step.truncated & done)
         screen = step.observation["screen"]
         stacks[:, :-1] = stacks[:, 1:]
