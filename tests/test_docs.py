@@ -12,6 +12,9 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import readme  # noqa: E402
 
+# One worker runs all tests that share the finished study.
+pytestmark = pytest.mark.xdist_group("study")
+
 TEXT = (ROOT / "README.md").read_text()
 
 # What a test cannot repeat: it sets up, runs for long, or needs files of the reader's own. The

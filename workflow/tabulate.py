@@ -13,13 +13,8 @@ from ilscaling.cells import budget_name
 def levels(keys: Keys, game: str) -> dict:
     """What the game's rows are judged by: expert, random play, blind prediction of actions."""
     train = store.open_split(keys.demos(game), "train")
-    splits = train.attrs["splits"].values()
-    episodes = sum(split["episodes"] for split in splits)
-    return {
-        "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits) / episodes,
-        "random_return": files.read_json(keys.random(game))["return_mean"],
-        "action_entropy": tabulate.entropy(train.action_counts()),
-    }
+    random = files.read_json(keys.random(game))
+    return tabulate.levels(train.attrs["splits"], train.action_counts(), random)
 
 
 def main() -> None:

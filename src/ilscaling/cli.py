@@ -305,6 +305,36 @@ def random_play(
 
 
 @app.command()
+def tabulate(
+    game: GameName,
+    evaluations: Annotated[list[Path], typer.Argument(help="Folders by 'ilscaling evaluate'.")],
+    random: Annotated[Path, typer.Option(help="JSON by 'ilscaling random'.")],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="The results table to write (CSV).")],
+    path: ParamsFile = PARAMS,
+) -> None:
+    """Gather the measurements of a game's runs into a results table: one row a cell."""
+    from ilscaling import cells, plan, store
+    from ilscaling import tabulate as table
+
+    study = params.read(path)
+    only = study.model_copy(update={"games": {game: section(path, game)}})
+    train = store.open_split(demos, "train")
+    judged_by = table.levels(train.attrs["splits"], train.action_counts(), files.read_json(random))
+    records = {}
+    for folder in evaluations:
+        for file in sorted(folder.glob("[0-9]*.json")):
+            record = files.read_json(file)
+            at = (record["size"], record["seed"], cells.budget_name(record["budget"]))
+            records[at] = record
+    rows = []
+    for cell in plan.cells(only):
+        record = records.get((cell.run.size, cell.run.seed, cells.budget_name(cell.budget)))
+        rows.append(table.row(cell, record if cell.declared else None, "", judged_by))
+    cells.write_table(out, rows)
+
+
+@app.command()
 def fit(
     table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
     out: Annotated[Path, typer.Option(help="Folder for fits, optima, cells and notes.")],
@@ -341,6 +371,34 @@ def figures(
     read = cells.read_table(table)
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
         print(out / drawn["files"]["png"])
+
+
+@app.command()
+def report(
+    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    pictures: Annotated[Path, typer.Option("--figures", help="Folder by 'ilscaling figures'.")],
+    out: Annotated[Path, typer.Option(help="The page to write (HTML).")],
+    path: ParamsFile = PARAMS,
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Scaling laws",
+) -> None:
+    """Write one offline HTML page of a table's laws, figures and cells."""
+    from ilscaling import cells, laws
+    from ilscaling import report as page
+
+    study = params.read(path)
+    read = cells.read_table(table)
+    page.write(
+        out,
+        title=title,
+        params=study.model_dump(mode="json"),
+        table=read,
+        fit=laws.fit_table(read, study.laws),
+        figures_dir=pictures,
+        demonstrations={},
+        provenance={},
+        links={},
+    )
+    print(out)
 
 
 def main() -> None:

@@ -19,11 +19,24 @@ def entropy(counts: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def row(cell: Cell, record: dict | None, key: str, levels: dict) -> dict:
+def levels(splits: dict[str, dict], action_counts: np.ndarray, random: dict) -> dict:
+    """What a game's rows are judged by: expert, random play, blind prediction of actions.
+
+    splits: the store's summary of each split; action_counts: int64 (actions,) of the training
+    split; random: the measurement of uniformly random play.
+    """
+    episodes = sum(split["episodes"] for split in splits.values())
+    return {
+        "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
+        "random_return": random["return_mean"],
+        "action_entropy": entropy(action_counts),
+    }
+
+
+def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     """A row of `cells.COLUMNS`.
 
-    record: the cell's evaluation, None for a cell that is left out of the grid; levels: the game's
-    expert_return, random_return and action_entropy.
+    record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see `levels`.
     """
     if record is None and cell.declared:
         raise TrainingError(
@@ -39,7 +52,7 @@ def row(cell: Cell, record: dict | None, key: str, levels: dict) -> dict:
         "params": cell.params,
         "batch": cell.batch,
         "rate": cell.rate,
-        **levels,
+        **judged_by,
     }
     if record is None:
         left_out = {

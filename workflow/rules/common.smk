@@ -32,7 +32,8 @@ try:
     validate(config, str(WORKFLOW / "schemas" / "params.schema.json"))
     K = keys.Keys(P)
     K.report_key
-    if workflow.is_main_process and not workflow.dryrun:
+    # The executor is not known while the Snakefile is read; a dry run already is.
+    if workflow.is_main_process and not workflow.output_settings.dryrun:
         LOCK = guard.hold(".snakemake")
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
         # Snakemake says nothing of its own when there is nothing to do.
