@@ -36,7 +36,8 @@ def levels(splits: dict[str, dict], action_counts: np.ndarray, random: dict) -> 
 def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     """A row of `cells.COLUMNS`.
 
-    record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see `levels`.
+    record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see
+    `levels`.
     """
     if record is None and cell.declared:
         raise TrainingError(
