@@ -30,7 +30,6 @@ test-slow: setup
 lint: setup
 	ruff check .
 	ruff format --check .
-	snakemake --lint text
 
 bench: setup
 	python benchmarks/speed.py

@@ -43,7 +43,7 @@ class Workspace:
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs that a dry run would do, by rule."""
         text = self.snakemake("-n", *arguments).stdout
-        if "Job stats" not in text:
+        if "Nothing to be done" in text:
             return {}
         lines = text.split("Job stats:")[1].split("\n\n")[0].splitlines()[3:]
         jobs = dict(line.split() for line in lines if line.strip())

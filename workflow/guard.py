@@ -11,6 +11,7 @@ from pathlib import Path
 from keys import Keys
 from monitor import Job
 from snakemake.logging import logger as snakemake_logger
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from ilscaling import files, plan
 from ilscaling.errors import WorkflowError
@@ -53,9 +54,14 @@ def sweep(*folders: Path) -> None:
 
 
 def hush() -> None:
-    """Keep Snakemake's scheduling chatter off the terminal, which no option of it does."""
-    chatter = re.compile(r"(Select jobs to execute|Execute \d+ jobs)\.\.\.")
-    snakemake_logger.addFilter(lambda record: not chatter.match(str(record.msg)))
+    """Keep Snakemake's scheduling chatter off the terminal, which no option of it does alone."""
+    events = {LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.PROGRESS}
+    chatter = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.")
+
+    def wanted(record) -> bool:
+        return getattr(record, "event", None) not in events and not chatter.match(str(record.msg))
+
+    snakemake_logger.addFilter(wanted)
 
 
 def write_params(params: Params) -> str:

@@ -87,7 +87,7 @@ def _cells_of(name: str, game: Atari) -> Iterator[Cell]:
                     per_sample=ledger.training,
                     updates=updates,
                     samples=samples,
-                    flops=samples * ledger.training,
+                    flops=float(samples * ledger.training),
                     epochs=epochs,
                     reason=reason,
                 )

@@ -32,7 +32,8 @@ rule train:
     benchmark:
         "logs/times/train/{game}-{run}-{ladder}.tsv"
     threads: lambda w: P.games[w.game].train.threads
-    priority: lambda w: run_of(w).size
+    # The longest first: the last job to end decides when the stage does.
+    priority: lambda w: round(plan.train_cost(K.runs[run_of(w)]).seconds)
     resources:
         gpu=1,
     shell:

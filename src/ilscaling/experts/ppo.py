@@ -254,7 +254,7 @@ def train(
         "training_score_mean_100": float(np.mean(lanes.returns[-100:])) if lanes.returns else None,
         "precision": "bfloat16" if bfloat16 else "float32",
         "device": device,
-        "seconds_of_last_session": round(time.time() - started),
+        "seconds_since_resumed": round(time.time() - started),
         "versions": {
             name: version(name) for name in ("stable-baselines3", "torch", "ale-py", "gymnasium")
         },

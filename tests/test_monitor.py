@@ -1,0 +1,43 @@
+"""The line with the ETA: shares come from the jobs' own progress, times from what was seen."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
+
+import monitor  # noqa: E402
+
+from ilscaling.progress import VARIABLE, tqdm  # noqa: E402
+
+
+def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake/progress").mkdir(parents=True)
+    jobs = [monitor.Job("done", "data/done", 30.0), monitor.Job("half", "data/half", 60.0)]
+    jobs.append(monitor.Job("other", "data/other", 1000.0))
+    watch = monitor.Monitor(jobs, every=3600)
+    watch.start({"data/done", "data/half"})
+    assert watch.line().startswith("[  0%]")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/done").write_text("")
+    monkeypatch.setenv(VARIABLE, str(jobs[1].progress))
+    with tqdm(total=10, desc="half") as bar:
+        bar.update(5)
+    assert json.loads(jobs[1].progress.read_text()) == {"desc": "half", "done": 5, "total": 10}
+    # 30 + 60 / 2 of 90 planned thread-seconds; what this start does not run is not counted.
+    watch.began = time.monotonic() - 100
+    line = watch.line()
+    assert line.startswith("[ 67%] half 50%")
+    assert "about 50 s left" in line
+    watch.stop()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_spans(seconds, text):
+    assert monitor.span(seconds) == text
