@@ -370,7 +370,7 @@ def figures(
     settings = params.read(path).laws if path.exists() else params.Laws()
     read = cells.read_table(table)
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
-        print(out / drawn["files"]["png"])
+        print(drawn["png"])
 
 
 @app.command()
