@@ -38,7 +38,7 @@ ROOTS = {
     "report": ("ilscaling.report",),
 }
 # Scripts beside this file that run a step.
-SCRIPTS = {"table": "tabulate.py", "figures": "picture.py", "report": "publish.py"}
+SCRIPTS = {"table": "gather.py", "figures": "picture.py", "report": "publish.py"}
 GAME_ROOTS = {"atari": ("ilscaling.games.atari",)}
 FAMILY_ROOTS = {"cnn": ("ilscaling.models.cnn",)}
 

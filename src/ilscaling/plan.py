@@ -11,9 +11,9 @@ from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.params import Atari, Params
 
 # Measured on one thread of a shared server (docs/measurements.md); for orientation elsewhere.
-STEP_SECONDS = 7.0e-4  # recording: emulator and expert
+STEP_SECONDS = 8.0e-4  # recording: emulator and expert
 RESTART_SECONDS = 0.1  # seeding an episode of its own
-TRAIN_SECONDS = (1 / 9_000, 1 / 1.5e11)  # a sample, and a training FLOP on top, bfloat16
+TRAIN_SECONDS = (1 / 6_500, 1 / 1.5e11)  # a sample, and a training FLOP on top, bfloat16
 LOSS_SECONDS = (1 / 13_000, 1 / 1.5e11)  # the same for the dev loss
 START_SECONDS = 6.0  # importing torch, opening the data
 EPISODE_STEPS = 500.0  # a typical episode of a half-good policy

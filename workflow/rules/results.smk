@@ -14,7 +14,7 @@ rule table:
     benchmark:
         f"logs/times/table-{K.table_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/tabulate.py --params {PARAMS} --out {output.table}"
+        "{PYTHON} {WORKFLOW}/gather.py --params {PARAMS} --out {output.table}"
         " --stamp {output.stamp} > {log} 2>&1"
 
 
