@@ -14,10 +14,11 @@ demo: setup
 
 setup: $(VENV)/.ready
 
-# The stamp comes last: an interrupted installation is taken up again.
+# The stamp comes last: an interrupted installation is taken up again. Python compiles what it
+# imports; compiling everything beforehand would take as long as the download.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 

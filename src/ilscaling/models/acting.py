@@ -7,7 +7,7 @@ from torch import nn
 # The last bits of a row of logits depend on the shape of the batch it is computed in, seen with
 # one to three rows against more. With one shape for all, an episode is the same whatever plays
 # beside it.
-ROWS = 8
+ROWS = 16
 
 
 def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> np.ndarray:
