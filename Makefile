@@ -23,7 +23,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup
 	pytest -q -m slow $(PYTEST_ARGS)

@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
 
-import monitor  # noqa: E402
+import monitor
 
-from ilscaling.progress import VARIABLE, tqdm  # noqa: E402
+from ilscaling.progress import VARIABLE, tqdm
 
 
 def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):

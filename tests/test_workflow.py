@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from readme_commands import RUNNABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 import device  # noqa: E402
 import guard  # noqa: E402
-
-# One worker runs all tests that share the finished study.
-pytestmark = pytest.mark.xdist_group("study")
 
 RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json")
 
@@ -130,6 +128,11 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
     pd.testing.assert_frame_equal(mine, whole)
 
 
+@pytest.mark.parametrize("command", RUNNABLE)
+def test_a_command_of_the_readme_runs(study, command):
+    study.run(*command.split())
+
+
 def test_dvc_agrees_with_snakemake(study):
     before = digests(study)
     text = study.run("dvc", "repro").stdout
@@ -145,6 +148,10 @@ def test_dvc_agrees_with_snakemake(study):
 
 
 def test_an_experiment_retrains_what_its_parameter_touches(study):
+    # What DVC has not seen, it would remove first (README says so).
+    study.run("dvc", "repro")
+    study.git("add", "-A")
+    study.git("commit", "--allow-empty", "-qm", "results")
     text = study.run("dvc", "exp", "run", "-S", "laws.level=0.9").stdout
     assert "training" not in text and "evaluating" not in text and "Ran experiment" in text
     fits = json.loads((study.path / "results/laws/fits.json").read_text())

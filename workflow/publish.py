@@ -19,7 +19,7 @@ def demonstrations(keys: Keys, figures: Path) -> dict[str, dict]:
         measured = record.get("measured", {})
         expert = {
             "algorithm": record.get("algorithm"),
-            "agent steps": record.get("steps"),
+            "agent steps": f"{record['steps']:,}" if "steps" in record else "not recorded",
             "file": keys.expert(game),
             "SHA-256": record["sha256"],
         }

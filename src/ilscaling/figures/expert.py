@@ -76,7 +76,7 @@ def draw(data: pd.DataFrame) -> Figure:
                 ax.set_xlabel(style.RETURN)
                 ax.grid(True, axis="y")
                 style.level_lines(ax, levels, vertical=True)
-            left.set_title(title(game), loc="left", pad=22)
+            left.set_title(title(game), loc="left", pad=36)
     return figure
 
 

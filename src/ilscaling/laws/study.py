@@ -43,14 +43,15 @@ class StudyFit:
         raise FitError(f"no fit of {law} by {method} for {game}", fix=f"there are: {known}")
 
     def method(self, game: str) -> str:
-        """The method to quote: vertex if it has three budgets and half of the grid's, else grid.
+        """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
 
-        The vertex does not jump between sizes, but budgets without an inner optimum have none.
+        The vertex does not jump between sizes, but budgets without an inner optimum have none, and
+        a line through fewer than five says little.
         """
         rows = self.optima[(self.optima["game"] == game) & self.optima["used"]]
         count = rows["method"].value_counts()
         vertices, cells = count.get("vertex", 0), count.get("grid", 0)
-        return "vertex" if vertices >= 3 and 2 * vertices >= cells else "grid"
+        return "vertex" if vertices >= 5 and 2 * vertices >= cells else "grid"
 
 
 def fit_table(
