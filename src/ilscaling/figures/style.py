@@ -135,7 +135,10 @@ def log_axis(
     for steps in _STEPS:
         ticks = [f * 10.0**d for d in range(-12, 31) for f in steps]
         ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= most:
+        # On a logarithmic axis few labels can still crowd: powers side by side are wide.
+        wide = axis.axis_name == "x" and not plain
+        apart = np.diff(np.log10(ticks)).min(initial=np.inf) * 9 >= np.log10(high / low)
+        if len(ticks) <= most and (apart or not wide):
             break
     if len(ticks) < 2:
         inside = ticker.MaxNLocator(4).tick_values(low, high)
