@@ -33,11 +33,12 @@ def test_default_study_is_valid_and_complete():
     assert read.model_dump(mode="json") == params.check(default()).model_dump(mode="json")
     written = default()
     assert set(written["laws"]) == set(params.Laws.model_fields)
-    game = written["games"]["breakout"]
-    assert set(game) == set(params.Atari.model_fields)
-    for name in ("emulator", "expert", "demonstrations", "grid", "train", "evaluation"):
-        model = params.Atari.model_fields[name].annotation
-        assert set(game[name]) == set(model.model_fields), name
+    for game in written["games"].values():
+        section = params.SECTIONS[game["domain"]]
+        assert set(game) == set(section.model_fields)
+        for name in ("emulator", "expert", "demonstrations", "grid", "train", "evaluation"):
+            model = section.model_fields[name].annotation
+            assert set(game[name]) == set(model.model_fields), name
 
 
 def test_every_key_of_the_default_study_is_explained():
@@ -72,6 +73,12 @@ def test_studies_are_valid_overlays(study):
         ("games.breakout.train.threads", True, "valid integer"),
         ("games.breakout.demonstrations.chunk_steps", 100, "multiple of chunk_steps"),
         ("games.breakout.domain", "arcade", "'atari'"),
+        ("games.nethack.train.contex", 4, "did you mean 'context'"),
+        ("games.nethack.train.context", 24, "power of two"),
+        ("games.nethack.train.batch", {"value": 16.0}, "less than one stretch"),
+        ("games.nethack.emulator.role", "monk", "match pattern"),
+        ("games.nethack", {"like": "nethak"}, "no game of the study"),
+        ("games.nethack", {"like": "nethack"}, "like itself"),
         ("games", {}, "at least 1"),
     ],
 )
@@ -89,7 +96,16 @@ def test_an_overlay_changes_only_what_it_names_and_null_removes_a_game():
     assert merged["games"]["breakout"]["train"]["ema"] == 0.1
     merged["games"]["breakout"]["train"]["ema"] = base["games"]["breakout"]["train"]["ema"]
     assert merged == base
-    assert params.overlay(base, {"games": {"breakout": None}})["games"] == {}
+    assert set(params.overlay(base, {"games": {"breakout": None}})["games"]) == {"nethack"}
+
+
+def test_a_game_may_start_from_another():
+    values = default()
+    values["games"]["nethack_short"] = {"like": "nethack", "train": {"context": 8}}
+    games = params.check(values).games
+    assert games["nethack_short"].train.context == 8
+    same = games["nethack_short"].model_dump(exclude={"train"})
+    assert same == games["nethack"].model_dump(exclude={"train"})
 
 
 def test_size_rules():

@@ -8,7 +8,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 import difflib
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -39,6 +39,18 @@ class Emulator(Model):
     max_steps: Count = Field(4500, description="steps after which an episode is cut")
 
 
+class NetHackEmulator(Model):
+    """How NetHack is run: the keyboard and options of the NetHack Challenge."""
+
+    role: Annotated[str, Field(pattern=r"^[a-z]{3}-[a-z]{3}-[a-z]{3}-[a-z]{3}$|^@$")] = Field(
+        "mon-hum-neu-mal", description="role-race-alignment-gender; @: drawn at random"
+    )
+    max_steps: Count = Field(100_000, description="keys after which a game is cut")
+    no_progress: Count = Field(
+        1_000, description="keys without a turn passing after which a game is cut"
+    )
+
+
 class PPO(Model):
     """PPO with the published Atari settings of RL Baselines3 Zoo."""
 
@@ -67,15 +79,14 @@ class Expert(Model):
     ppo: PPO = Field(default_factory=PPO, description="how an expert is trained if file is null")
 
 
-class Demonstrations(Model):
-    """What is recorded."""
+class Recorded(Model):
+    """What is recorded, of whatever game."""
 
     train_steps: Count = Field(500_000, description="steps to train on, at least")
     dev_steps: Count = Field(20_000, description="steps of held-out episodes for the dev loss")
     test_steps: Count = Field(20_000, description="steps of held-out episodes nobody selects by")
     jobs: Count = Field(4, description="parallel recording jobs over disjoint seeds")
-    lanes: Count = Field(8, description="games side by side in one job")
-    seed: Seed = Field(0, description="first episode seed")
+    seed: Seed = Field(0, description="first episode seed, and seed of the splits")
     chunk_steps: Count = Field(256, description="steps a Zarr chunk (the unit of decompression)")
     shard_steps: Count = Field(32_768, description="steps a Zarr shard (the unit of storage)")
 
@@ -89,6 +100,16 @@ class Demonstrations(Model):
         return self
 
 
+class Demonstrations(Recorded):
+    """What is recorded of an Atari game."""
+
+    lanes: Count = Field(8, description="games side by side in one job")
+
+
+class Games(Recorded):
+    """What is recorded, or taken from recordings, of NetHack."""
+
+
 class Rule(Model):
     """A quantity as a power of the size: value * (size / at) ** power."""
 
@@ -100,13 +121,12 @@ class Rule(Model):
         return self.value * (size / self.at) ** self.power
 
 
-class Train(Model):
-    """Behaviour cloning: Adam, constant rate after a warm-up."""
+class Training(Model):
+    """Behaviour cloning, of whatever policy: constant rate after a warm-up."""
 
     batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
     rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
-    frames: Count = Field(4, description="frames that the policy sees")
     ema: Fraction = Field(
         0.0,
         description="averaged weights: horizon as a share of the steps so far; 0: off",
@@ -123,18 +143,45 @@ class Train(Model):
         return 2 ** max(0, round(math.log2(self.batch(size))))
 
 
-class Grid(Model):
+class Train(Training):
+    """Behaviour cloning from stacks of frames, by Adam."""
+
+    frames: Count = Field(4, description="frames that the policy sees")
+
+
+class TrainSequences(Training):
+    """Behaviour cloning from stretches of play, by AdamW; a sample is one frame."""
+
+    context: Annotated[int, Field(ge=1)] = Field(
+        32, description="frames of a stretch, and how far back the transformer sees; 2 ** k"
+    )
+    depth: Count | None = Field(None, description="layers; null: by the family's rule")
+    inventory: bool = Field(False, description="show the policy what the player carries")
+    clip: Positive = Field(1.0, description="largest norm of the gradient")
+    beta2: Annotated[float, Field(gt=0, lt=1)] = Field(0.98, description="AdamW's second beta")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, of matrices")
+
+    @model_validator(mode="after")
+    def _context_divides_batches(self):
+        if self.context & (self.context - 1):
+            raise ValueError(f"context ({self.context}) must be a power of two, as batches are")
+        return self
+
+
+class Cells(Model):
     """The cells: sizes x seeds, each measured at every budget on its way."""
 
-    family: Literal["cnn"] = Field("cnn", description="policy family")
     sizes: Annotated[list[Count], Field(min_length=1)] = Field(
-        description="the family's size dial (cnn: width of the first convolution)"
+        description="the family's size dial (cnn: width of the first convolution; "
+        "transformer, lstm: width of a layer)"
     )
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field([0], description="one run each")
     budgets: Annotated[list[Positive], Field(min_length=1)] = Field(
         description="training FLOPs at which a run is measured, rising"
     )
-    flops: Literal["exact", "published"] = Field("exact", description="FLOP convention of budgets")
+    flops: Literal["exact", "published", "6nd"] = Field(
+        "exact", description="FLOP convention of budgets; 6nd: 6 x parameters x samples"
+    )
     min_updates: Count = Field(
         100, description="cells with fewer gradient steps are left out of the grid"
     )
@@ -151,6 +198,18 @@ class Grid(Model):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} holds a value twice: {values}")
         return self
+
+
+class Grid(Cells):
+    """The cells of an Atari game."""
+
+    family: Literal["cnn"] = Field("cnn", description="policy family")
+
+
+class SequenceGrid(Cells):
+    """The cells of NetHack."""
+
+    family: Literal["transformer", "lstm"] = Field("transformer", description="policy family")
 
 
 class Evaluation(Model):
@@ -177,6 +236,52 @@ class Atari(Model):
     grid: Grid = Field(description="the cells")
     train: Train = Field(default_factory=Train, description="behaviour cloning")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
+
+
+class Recordings(Model):
+    """Games that somebody else has recorded, in the layout of NLD: DIR/<any name>/*.xlogfile."""
+
+    path: str = Field(description="the folder DIR")
+    roles: list[str] | None = Field(None, description="roles to take, such as Mon; null: all")
+    races: list[str] | None = Field(None, description="races to take, such as Hum; null: all")
+    min_points: int | None = Field(None, description="fewest points of a game; null: any")
+    max_games: Count | None = Field(None, description="games to take, at most; null: all")
+
+
+class NetHackExpert(Model):
+    """Who plays the demonstrations."""
+
+    recordings: Recordings | None = Field(None, description="null: the built-in bot plays")
+
+
+class NetHack(Model):
+    """NetHack; the section's name is free, so that a study may compare several settings."""
+
+    domain: Literal["nethack"] = Field(description="which interface plays it")
+    emulator: NetHackEmulator = Field(
+        default_factory=NetHackEmulator, description="how the game is run"
+    )
+    expert: NetHackExpert = Field(
+        default_factory=NetHackExpert, description="who plays the demonstrations"
+    )
+    demonstrations: Games = Field(default_factory=Games, description="what is recorded")
+    grid: SequenceGrid = Field(description="the cells")
+    train: TrainSequences = Field(default_factory=TrainSequences, description="behaviour cloning")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
+
+    @model_validator(mode="after")
+    def _batches_hold_stretches(self):
+        for size in self.grid.sizes:
+            if self.train.batch_of(size) < self.train.context:
+                raise ValueError(
+                    f"train.batch is {self.train.batch_of(size)} frames at size {size}, less than "
+                    f"one stretch of train.context ({self.train.context})"
+                )
+        return self
+
+
+SECTIONS = {"atari": Atari, "nethack": NetHack}
+Game = Annotated[Atari | NetHack, Field(discriminator="domain")]
 
 
 class Laws(Model):
@@ -206,8 +311,8 @@ class Laws(Model):
 class Params(Model):
     """A whole study."""
 
-    games: Annotated[dict[Name, Atari], Field(min_length=1)] = Field(
-        description="the games by ROM name"
+    games: Annotated[dict[Name, Game], Field(min_length=1)] = Field(
+        description="the games: Atari by ROM name, NetHack by any name"
     )
     laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
 
@@ -222,17 +327,26 @@ def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
     lines = []
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
-        kind = field.annotation
-        inner = kind
-        if name == "games":
-            key, inner = "games.<name>", Atari
-        if isinstance(inner, type) and issubclass(inner, Model) and inner is not Rule:
+        if name == "games" and model is Params:
+            for section in SECTIONS.values():
+                lines += explain(section, f"games.<{section.__name__}>.")
+            continue
+        inner = _section(field.annotation)
+        if inner is not None and inner is not Rule:
             lines.append(f"{key}: {field.description}")
             lines += explain(inner, f"{key}.")
             continue
         default = "required" if field.is_required() else f"default {field.get_default()}"
         lines.append(f"{key}: {field.description} ({default})")
     return lines
+
+
+def _section(annotation) -> type[Model] | None:
+    """The section that a field holds (or may hold), None for a plain value."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Model):
+            return kind
+    return None
 
 
 def overlay(base: dict, change: dict) -> dict:
@@ -269,7 +383,13 @@ def read(path: str | Path, *studies: str | Path) -> Params:
 
 
 def check(values: dict, *, where: str = "params.yaml") -> Params:
-    """Validate a mapping; raises ParamsError that lists every bad key at once."""
+    """Validate a mapping; raises ParamsError that lists every bad key at once.
+
+    A game with the key `like: NAME` starts from game NAME of the same mapping, and its other keys
+    are laid over it: so that a study may compare settings without repeating them.
+    """
+    if isinstance(values.get("games"), dict):
+        values = {**values, "games": _likes(values["games"], where)}
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -281,9 +401,32 @@ def check(values: dict, *, where: str = "params.yaml") -> Params:
         ) from None
 
 
+def _likes(games: dict, where: str) -> dict:
+    """The games with every `like` resolved."""
+
+    def resolved(name: str, through: tuple[str, ...]) -> object:
+        section = games[name]
+        if not isinstance(section, dict) or "like" not in section:
+            return section
+        base = section["like"]
+        if base not in games or base in (*through, name):
+            raise ParamsError(
+                f"games.{name}.like: {base!r} is "
+                + ("no game of the study" if base not in games else "like itself"),
+                where=where,
+                fix=f"games are: {', '.join(games)}",
+            )
+        change = {key: value for key, value in section.items() if key != "like"}
+        return overlay(resolved(base, (*through, name)), change)
+
+    return {name: resolved(name, ()) for name in games}
+
+
 def _explain(problem: dict) -> str:
     location = [part for part in problem["loc"] if part != "[key]"]
-    key = ".".join(str(part) for part in location)
+    # pydantic puts the domain after a game's name; in the file there is no such level.
+    shown = location[:2] + location[3:] if location[:1] == ["games"] else location
+    key = ".".join(str(part) for part in shown)
     if problem["type"] == "extra_forbidden":
         known = _keys_at(location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
@@ -291,20 +434,22 @@ def _explain(problem: dict) -> str:
     if problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], str):
         hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
         return f"{key}: a number is wanted, {problem['input']!r} is a string{hint}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{key}.domain: wanted, one of {', '.join(SECTIONS)}"
     message = problem["msg"].removeprefix("Value error, ")
     given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
     return f"{key or 'params'}: {message}{given}"
 
 
 def _keys_at(location: list) -> list[str]:
-    """Known keys of the section at `location`."""
+    """Known keys of the section at `location`, which names the domain of a game after its name."""
     model: type[Model] = Params
-    for part in location:
+    parts = iter(location)
+    for part in parts:
         if model is Params and part == "games":
+            next(parts, None)
+            model = SECTIONS.get(next(parts, ""), Atari)
             continue
         field = model.model_fields.get(str(part))
-        if field is None:
-            model = Atari if model is Params else model
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, Model):
-            model = field.annotation
+        model = (_section(field.annotation) if field else None) or model
     return list(model.model_fields)
