@@ -27,13 +27,13 @@ def replay(lanes: int, seeds: list[int]) -> dict[int, str]:
     age = np.zeros(lanes, np.int64)
     hashes = {seed: hashlib.sha256() for seed in seeds}
 
-    def act(stacks, episode):
+    def act(observation, episode, fresh):
         return np.eye(4)[(7 * age + age // 5) % 4]
 
-    for moment in play.moments(game, act, seeds=seeds, frames=2):
+    for moment in play.moments(game, act, seeds=seeds):
         for lane in np.flatnonzero(moment.episode >= 0):
             hashes[int(moment.seed[lane])].update(
-                moment.screen[lane].tobytes() + moment.reward[lane].tobytes()
+                moment.observation["screen"][lane].tobytes() + moment.reward[lane].tobytes()
             )
         age = np.where(moment.done, 0, age + 1)
     game.close()
@@ -49,7 +49,7 @@ def test_a_random_episode_is_a_function_of_its_seed_alone():
     def scores(lanes, seeds):
         game = games.make("atari", "breakout", lanes, Emulator())
         bar = []
-        result = play.rollout(game, play.uniform(4), seeds=seeds, frames=1, progress=bar.append)
+        result = play.rollout(game, play.uniform(4), seeds=seeds, progress=bar.append)
         game.close()
         assert sum(bar) == len(seeds)
         return result
@@ -70,8 +70,8 @@ def test_stacks_hold_the_last_screens_and_start_with_the_first_repeated():
 
     game = games.make("atari", "breakout", 1, Emulator(max_steps=6))
     screens = [
-        (m.screen[0].copy(), m.done[0], m.truncated[0])
-        for m in play.moments(game, act, seeds=[0, 1], frames=3)
+        (m.observation["screen"][0].copy(), m.done[0], m.truncated[0])
+        for m in play.moments(game, play.Stacks(3, act), seeds=[0, 1])
     ]
     game.close()
     assert [done for _, done, _ in screens] == ([False] * 5 + [True]) * 2

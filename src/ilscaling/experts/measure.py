@@ -5,7 +5,7 @@ from pathlib import Path
 from ilscaling import games
 from ilscaling.experts.policy import STACK, load
 from ilscaling.files import write_json
-from ilscaling.games.play import rollout
+from ilscaling.games.play import Stacks, rollout
 from ilscaling.games.score import summary
 from ilscaling.models.acting import probabilities
 from ilscaling.params import Emulator
@@ -34,9 +34,8 @@ def measure(
     try:
         played = rollout(
             vector,
-            lambda stacks, episode: probabilities(policy, stacks, temperature),
+            Stacks(STACK, lambda stacks, episode: probabilities(policy, stacks, temperature)),
             seeds=range(seed, seed + episodes),
-            frames=STACK,
             progress=bar.update,
         )
     finally:

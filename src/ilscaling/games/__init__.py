@@ -8,7 +8,7 @@ __all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "spec"]
 
 # domain -> module with `spec(game)` and `Vector(game, lanes, emulator, threads=)`. Named, not
 # imported: a study of one domain needs neither the packages nor the keys of another.
-DOMAINS = {"atari": "ilscaling.games.atari"}
+DOMAINS = {"atari": "ilscaling.games.atari", "nethack": "ilscaling.games.nethack"}
 
 
 def spec(domain: str, game: str) -> GameSpec:

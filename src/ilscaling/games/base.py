@@ -1,7 +1,7 @@
 """What every game offers: a specification, and lanes that are stepped together."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,12 +24,14 @@ class GameSpec:
 @dataclass
 class Step:
     """Result of one step: observation fields (lanes, ...), reward float32 (lanes,) in points of
-    the game, done bool (lanes,), truncated bool (lanes,): done by the step limit alone."""
+    the game, done bool (lanes,), truncated bool (lanes,): done by a limit of ours alone, extras:
+    name -> (lanes,), what else the game counts, such as the depth reached so far."""
 
     observation: dict[str, np.ndarray]
     reward: np.ndarray
     done: np.ndarray
     truncated: np.ndarray
+    extras: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class VectorGame(Protocol):

@@ -6,15 +6,16 @@ given is played to its end; taking whichever episodes finish first would favour 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ilscaling.games.base import VectorGame
 
-# (stacks uint8 (lanes, frames, 84, 84), episode int64 (lanes,): its position among the seeds, -1
-# for an idle lane) -> probabilities (lanes, actions)
-Act = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (observation {field: (lanes, ...)}, episode int64 (lanes,): its position among the seeds, -1 for
+# an idle lane, fresh bool (lanes,): the episode begins here) -> probabilities (lanes, actions).
+# A player with a method `taken` is told the actions int64 (lanes,) that were then drawn.
+Act = Callable[[dict[str, np.ndarray], np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,23 @@ class Episodes:
     seeds: np.ndarray  # int64
     returns: np.ndarray  # float64, sum of the game's own rewards
     lengths: np.ndarray  # int64, steps
-    truncated: np.ndarray  # bool, cut by the step limit
+    truncated: np.ndarray  # bool, cut by a limit
+    extras: dict[str, np.ndarray] = field(default_factory=dict)  # the game's counts at the end
+
+    @classmethod
+    def join(cls, parts: "list[Episodes]") -> "Episodes":
+        """All episodes of some parts, one after the other."""
+        dtypes = {"seeds": np.int64, "returns": float, "lengths": np.int64, "truncated": bool}
+        return cls(
+            *(
+                np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])
+                for name, dtype in dtypes.items()
+            ),
+            {
+                name: np.concatenate([part.extras[name] for part in parts])
+                for name in (parts[0].extras if parts else ())
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -32,16 +49,40 @@ class Moment:
     """One step of all lanes; the arrays (lanes, ...) are valid until the next moment.
 
     `episode` is the position of the lane's episode among the seeds, -1 where a lane is idle: its
-    other entries then mean nothing. `screen` is what `action` was chosen on.
+    other entries then mean nothing. `observation` is what `action` was chosen on.
     """
 
     episode: np.ndarray  # int64
     seed: np.ndarray  # int64
-    screen: np.ndarray  # uint8 (lanes, 84, 84)
+    observation: dict[str, np.ndarray]  # field -> (lanes, ...)
     action: np.ndarray  # int64
     reward: np.ndarray  # float32
     done: np.ndarray  # bool
     truncated: np.ndarray  # bool
+    extras: dict[str, np.ndarray]  # after `action`
+
+
+class Stacks:
+    """A player that sees the last `frames` screens of each lane, the newest last.
+
+    `act`: (stacks uint8 (lanes, frames, 84, 84), episode int64 (lanes,)) -> probabilities. At an
+    episode's start its first screen is repeated.
+    """
+
+    def __init__(self, frames: int, act: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+        self.frames, self.act = frames, act
+        self._stacks: np.ndarray | None = None
+
+    def __call__(
+        self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
+    ) -> np.ndarray:
+        screen = observation["screen"]
+        if self._stacks is None:
+            self._stacks = np.repeat(screen[:, None], self.frames, axis=1)
+        self._stacks[:, :-1] = self._stacks[:, 1:]
+        self._stacks[:, -1] = screen
+        self._stacks[fresh] = screen[fresh, None]
+        return self.act(self._stacks, episode)
 
 
 def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -53,15 +94,14 @@ def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 def uniform(actions: int) -> Act:
     """Uniformly random play."""
-    return lambda stacks, episode: np.full((len(stacks), actions), 1 / actions)
+    return lambda observation, episode, fresh: np.full((len(episode), actions), 1 / actions)
 
 
-def moments(game: VectorGame, act: Act, *, seeds: Iterable[int], frames: int) -> Iterator[Moment]:
+def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Moment]:
     """Play one episode a seed; a free lane takes the next seed, which may depend on the play.
 
-    `act` sees the last `frames` screens of each lane, the newest last; at an episode's start the
-    first screen is repeated. It is always called with all lanes, idle ones too: the shape of the
-    batch, and with it the arithmetic, does not change when episodes end.
+    `act` is always called with all lanes, idle ones too: the shape of the batch, and with it the
+    arithmetic, does not change when episodes end.
     """
     waiting = iter(seeds)
     lanes = game.lanes
@@ -69,6 +109,7 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int], frames: int) ->
     seed = np.zeros(lanes, np.int64)
     generators: list[np.random.Generator] = [np.random.default_rng(0)] * lanes
     taken = 0
+    tell = getattr(act, "taken", None)
 
     def take(lane: int) -> bool:
         nonlocal taken
@@ -82,24 +123,45 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int], frames: int) ->
         taken += 1
         return True
 
-    for lane in range(lanes):
-        take(lane)
-    screen = game.reset(seed)["screen"]
-    stacks = np.repeat(screen[:, None], frames, axis=1)
+    fresh = np.array([take(lane) for lane in range(lanes)])
+    observation = game.reset(seed)
     while (episode >= 0).any():
         # An idle lane draws on from a generator that no episode will use again.
         uniforms = np.array([generator.random() for generator in generators])
-        action = draw(act(stacks, episode), uniforms)
+        action = draw(act(observation, episode, fresh), uniforms)
+        if tell is not None:
+            tell(action)
         step = game.step(action)
         done = step.done & (episode >= 0)
-        yield Moment(episode, seed, screen, action, step.reward, done, step.truncated & done)
-        screen = step.observation["screen"]
-        stacks[:, :-1] = stacks[:, 1:]
-        stacks[:, -1] = screen
+        truncated = step.truncated & done
+        yield Moment(episode, seed, observation, action, step.reward, done, truncated, step.extras)
+        observation = step.observation
         fresh = np.array([over and take(lane) for lane, over in enumerate(done)])
         if fresh.any():
-            screen = game.restart(fresh, seed[fresh])["screen"]
-            stacks[fresh] = screen[fresh, None]
+            observation = game.restart(fresh, seed[fresh])
+
+
+def ended(
+    game: VectorGame,
+    act: Act,
+    *,
+    seeds: Iterable[int],
+    on_step: Callable[[Moment], None] | None = None,
+) -> Iterator[tuple[int, Episodes]]:
+    """Play one whole episode a seed (see `moments`): its position among the seeds and its scores,
+    alone in an `Episodes`, as soon as it has ended."""
+    returns = np.zeros(game.lanes)
+    lengths = np.zeros(game.lanes, np.int64)
+    for moment in moments(game, act, seeds=seeds):
+        returns += moment.reward
+        lengths += 1
+        if on_step is not None:
+            on_step(moment)
+        for lane in np.flatnonzero(moment.done):
+            scores = (moment.seed, returns, lengths, moment.truncated)
+            extras = {name: values[[lane]] for name, values in moment.extras.items()}
+            yield int(moment.episode[lane]), Episodes(*(s[[lane]] for s in scores), extras)
+            returns[lane] = lengths[lane] = 0
 
 
 def rollout(
@@ -107,7 +169,6 @@ def rollout(
     act: Act,
     *,
     seeds: Iterable[int],
-    frames: int,
     on_step: Callable[[Moment], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Episodes:
@@ -115,21 +176,9 @@ def rollout(
 
     `progress` is called with the number of episodes that just ended, such as a bar's `update`.
     """
-    ended: dict[int, tuple[int, float, int, bool]] = {}
-    returns = np.zeros(game.lanes)
-    lengths = np.zeros(game.lanes, np.int64)
-    for moment in moments(game, act, seeds=seeds, frames=frames):
-        returns += moment.reward
-        lengths += 1
-        if on_step is not None:
-            on_step(moment)
-        for lane in np.flatnonzero(moment.done):
-            result = (moment.seed[lane], returns[lane], lengths[lane], moment.truncated[lane])
-            ended[int(moment.episode[lane])] = result
-            returns[lane] = lengths[lane] = 0
-        if progress is not None and moment.done.any():
-            progress(int(moment.done.sum()))
-    rows = [ended[position] for position in sorted(ended)]
-    dtypes = (np.int64, np.float64, np.int64, bool)
-    columns = zip(*rows, strict=True) if rows else [()] * len(dtypes)
-    return Episodes(*(np.array(c, d) for c, d in zip(columns, dtypes, strict=True)))
+    played: dict[int, Episodes] = {}
+    for position, episode in ended(game, act, seeds=seeds, on_step=on_step):
+        played[position] = episode
+        if progress is not None:
+            progress(1)
+    return Episodes.join([played[position] for position in sorted(played)])

@@ -9,7 +9,8 @@ def summary(episodes: Episodes) -> dict:
     """Mean return and what is needed to judge it, ready for JSON.
 
     `return_se` is the standard deviation (ddof 1) over sqrt(episodes), None for one episode.
-    `truncated` counts episodes that the step limit cut, whose returns are lower bounds.
+    `truncated` counts episodes that a limit cut, whose returns are lower bounds. What else the
+    game counts (`Episodes.extras`) gets a mean and a maximum.
     """
     returns = episodes.returns
     count = len(returns)
@@ -22,6 +23,8 @@ def summary(episodes: Episodes) -> dict:
         "return_max": float(returns.max()),
         "length_mean": float(episodes.lengths.mean()),
         "truncated": int(episodes.truncated.sum()),
+        **{f"{name}_mean": float(values.mean()) for name, values in episodes.extras.items()},
+        **{f"{name}_max": float(values.max()) for name, values in episodes.extras.items()},
         "returns": returns.tolist(),
         "lengths": episodes.lengths.tolist(),
     }
