@@ -8,8 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilscaling import demonstrations, games, store
-from ilscaling.demonstrations.shard import assign
+from ilscaling import games, store
+from ilscaling.demonstrations.jobs import job
+from ilscaling.demonstrations.part import Part
+from ilscaling.demonstrations.record import record as play_expert
+from ilscaling.demonstrations.shard import assign, shard
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
 from ilscaling.experts import policy
 from ilscaling.games import play
@@ -36,7 +39,7 @@ def expert(tmp_path_factory):
 
 def record(expert, out, **changes):
     options = {"temperature": 1.0, "seeds": range(0, 100, 2), "lanes": 2, "steps": 85, "out": out}
-    return demonstrations.record(expert, "breakout", EMULATOR, **{**options, **changes})
+    return play_expert(expert, "breakout", EMULATOR, **{**options, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def test_recording_is_reproducible_to_the_bit(expert, parts, tmp_path):
 
 def test_an_episode_is_the_same_in_another_lane(expert, parts, tmp_path):
     record(expert, tmp_path / "shifted.zip", seeds=[2, 0, 4], steps=60)
-    here, there = demonstrations.Part(parts[0]), demonstrations.Part(tmp_path / "shifted.zip")
+    here, there = Part(parts[0]), Part(tmp_path / "shifted.zip")
     assert there.attrs["episodes"]["seed"] == [2, 0]
     for one, other in ((0, 1), (1, 0)):
         first, second = here.read(one), there.read(other)
@@ -64,7 +67,7 @@ def test_an_episode_is_the_same_in_another_lane(expert, parts, tmp_path):
 
 
 def test_a_part_is_the_shortest_run_of_seeds_with_enough_steps(parts):
-    episodes = demonstrations.Part(parts[0]).attrs["episodes"]
+    episodes = Part(parts[0]).attrs["episodes"]
     assert episodes["seed"] == [0, 2, 4]
     assert episodes["steps"] == [30, 30, 30] and all(episodes["truncated"])
 
@@ -75,14 +78,13 @@ def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_
     network, _ = policy.load(expert, "breakout")
     played = play.rollout(
         game,
-        lambda stacks, episode: probabilities(network, stacks, 1.0),
+        play.Stacks(policy.STACK, lambda stacks, episode: probabilities(network, stacks, 1.0)),
         seeds=range(3),
-        frames=policy.STACK,
     )
     game.close()
     longest, middle, shortest = np.argsort(-played.lengths)
     assert played.lengths[shortest] < played.lengths[longest]
-    demonstrations.record(
+    play_expert(
         expert,
         "breakout",
         whole,
@@ -92,7 +94,7 @@ def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_
         steps=int(played.lengths[longest]) + 1,
         out=tmp_path / "a.zip",
     )
-    episodes = demonstrations.Part(tmp_path / "a.zip").attrs["episodes"]
+    episodes = Part(tmp_path / "a.zip").attrs["episodes"]
     assert episodes["seed"] == [longest, middle]
     assert episodes["steps"] == list(played.lengths[[longest, middle]])
     assert episodes["return"] == list(played.returns[[longest, middle]])
@@ -112,7 +114,7 @@ def test_temperature_sharpens_and_zero_is_greedy(expert):
 
 def test_bad_requests_are_refused_and_leave_no_file(expert, tmp_path):
     with pytest.raises(ExpertError, match="plays 'breakout'"):
-        demonstrations.record(
+        play_expert(
             expert, "pong", EMULATOR, temperature=1.0, seeds=[0], lanes=1, steps=1,
             out=tmp_path / "a.zip",
         )  # fmt: skip
@@ -122,15 +124,15 @@ def test_bad_requests_are_refused_and_leave_no_file(expert, tmp_path):
 
 
 def test_store_holds_the_parts_whole_episodes_once(parts, tmp_path):
-    demonstrations.shard(parts, tmp_path / "a.zarr", settings=SETTINGS)
-    demonstrations.shard(parts[::-1], tmp_path / "b.zarr", settings=SETTINGS)
+    shard(parts, tmp_path / "a.zarr", settings=SETTINGS)
+    shard(parts[::-1], tmp_path / "b.zarr", settings=SETTINGS)
     one, other = (store.open_split(tmp_path / name, "train") for name in ("a.zarr", "b.zarr"))
     assert one.attrs == other.attrs  # digests of all files among them
     assert store.verify(tmp_path / "a.zarr")
 
     recorded = {}
     for path in parts:
-        part = demonstrations.Part(path)
+        part = Part(path)
         for k, number in enumerate(part.attrs["episodes"]["seed"]):
             recorded[number] = part.read(k)
     for name in store.SPLITS:
@@ -146,8 +148,8 @@ def test_store_holds_the_parts_whole_episodes_once(parts, tmp_path):
 
 
 def test_parts_that_do_not_belong_together_are_refused(expert, parts, tmp_path):
-    def shard(*paths):
-        demonstrations.shard(paths, tmp_path / "a.zarr", settings=SETTINGS)
+    def together(*paths):
+        shard(paths, tmp_path / "a.zarr", settings=SETTINGS)
 
     record(expert, tmp_path / "cold.zip", temperature=0.5, seeds=[51], steps=1)
     cut = tmp_path / "cut.zip"
@@ -164,9 +166,9 @@ def test_parts_that_do_not_belong_together_are_refused(expert, parts, tmp_path):
         (tmp_path / "missing.zip", "missing.zip"),
     ]:
         with pytest.raises(StoreError, match=message):
-            shard(parts[0], other)
+            together(parts[0], other)
     with pytest.raises(StoreError, match="record more"):
-        shard(parts[0])
+        together(parts[0])
     assert not (tmp_path / "a.zarr").exists()
 
 
@@ -202,6 +204,6 @@ def test_held_out_episodes_are_not_chosen_by_length():
 
 def test_jobs_never_share_a_seed_and_record_enough_for_any_split():
     settings = Demonstrations(train_steps=1000, dev_steps=70, test_steps=70, jobs=3, seed=5)
-    seeds, steps = zip(*(demonstrations.job(settings, EMULATOR, n) for n in range(3)), strict=True)
+    seeds, steps = zip(*(job(settings, EMULATOR, n) for n in range(3)), strict=True)
     assert sorted(s for r in seeds for s in r[:4]) == list(range(5, 17))
     assert sum(steps) >= 1000 + 70 + 70 + 2 * (EMULATOR.max_steps - 1)

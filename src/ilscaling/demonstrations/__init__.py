@@ -1,7 +1,5 @@
-"""Expert play becomes demonstrations: parallel recording jobs, then one store of their parts."""
+"""Expert play becomes demonstrations: recordings, Atari's or NetHack's, then one store of them.
 
-from ilscaling.demonstrations.part import Part
-from ilscaling.demonstrations.record import job, record
-from ilscaling.demonstrations.shard import shard
-
-__all__ = ["Part", "job", "record", "shard"]
+Nothing is imported here: who reads recorded games of NetHack needs neither Atari nor PyTorch, and
+their key does not depend on the code of either.
+"""

@@ -6,7 +6,7 @@ plays, and the next step pick whole episodes. Zip entries carry no time of day.
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from zarr.storage import MemoryStore, ZipStore
 
 from ilscaling.errors import StoreError
 from ilscaling.files import atomic
-from ilscaling.store.writer import create_array
+from ilscaling.store.writer import LEVEL, create_array
 
 FORMAT = "ilscaling-part-1"
 REMEDY = "delete it and record it again: 'snakemake' does"
@@ -25,27 +25,43 @@ REMEDY = "delete it and record it again: 'snakemake' does"
 class PartWriter:
     """Adds episodes to a part in the order of their seeds; made by `create`."""
 
-    def __init__(self, archive: zipfile.ZipFile, chunk: int):
-        self._archive, self._chunk = archive, chunk
+    def __init__(self, archive: zipfile.ZipFile, chunk: int, level: int):
+        self._archive, self._chunk, self._level = archive, chunk, level
         self.episodes: dict[str, list] = {"seed": [], "steps": [], "return": [], "truncated": []}
 
     @property
     def steps(self) -> int:
         return sum(self.episodes["steps"])
 
-    def add(self, seed: int, arrays: dict[str, np.ndarray], truncated: bool) -> None:
-        """Write one whole episode: {field: (steps, ...)}."""
+    def add(self, seed: int, blocks: dict | Iterable[dict], truncated: bool) -> None:
+        """Write one whole episode: {field: (steps, ...)}, or such blocks one after the other.
+
+        All blocks but the last must hold whole chunks of steps. If they raise an error, nothing
+        of the episode is written.
+        """
         entries: dict = {}
         group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
-        for name, values in arrays.items():
-            array = create_array(
-                group, name, values.shape, values.dtype, chunk=self._chunk, shard=None
-            )
-            array[:] = values
+        arrays: dict[str, zarr.Array] = {}
+        steps, total = 0, 0.0
+        for block in [blocks] if isinstance(blocks, dict) else blocks:
+            for name, values in block.items():
+                if name not in arrays:
+                    arrays[name] = create_array(
+                        group,
+                        name,
+                        (0, *values.shape[1:]),
+                        values.dtype,
+                        chunk=self._chunk,
+                        shard=None,
+                        level=self._level,
+                    )
+                arrays[name].append(values)
+            steps += len(block["reward"])
+            total += float(block["reward"].sum(dtype=np.float64))
         self._dump(entries, f"{len(self.episodes['seed'])}/")
         self.episodes["seed"].append(int(seed))
-        self.episodes["steps"].append(len(arrays["reward"]))
-        self.episodes["return"].append(float(arrays["reward"].sum(dtype=np.float64)))
+        self.episodes["steps"].append(steps)
+        self.episodes["return"].append(total)
         self.episodes["truncated"].append(bool(truncated))
 
     def finish(self, attributes: dict) -> None:
@@ -61,10 +77,15 @@ class PartWriter:
 
 
 @contextmanager
-def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[PartWriter]:
-    """A writer for a part that appears at `path` when the block has succeeded."""
+def create(
+    path: str | Path, attributes: dict, *, chunk: int, level: int = LEVEL
+) -> Iterator[PartWriter]:
+    """A writer for a part that appears at `path` when the block has succeeded.
+
+    `attributes` may still be added to until then. `level`: of zstd.
+    """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
-        writer = PartWriter(archive, chunk)
+        writer = PartWriter(archive, chunk, level)
         yield writer
         writer.finish(attributes)
 
@@ -87,10 +108,11 @@ class Part:
                 f"format is {self.attrs.get('format')!r}, not {FORMAT!r}", where=str(path)
             )
 
-    def read(self, episode: int) -> dict[str, np.ndarray]:
-        """All fields of one episode: {field: (steps, ...)}."""
+    def read(self, episode: int, start: int = 0, stop: int | None = None) -> dict[str, np.ndarray]:
+        """All fields of an episode's steps [start, stop), or of all: {field: (steps, ...)}."""
         try:
-            return {name: a[:] for name, a in sorted(self._group[str(episode)].arrays())}
+            arrays = sorted(self._group[str(episode)].arrays())
+            return {name: array[start:stop] for name, array in arrays}
         # A failed CRC-32C is a ValueError, one of the zip a BadZipFile, a missing group a KeyError.
         except (ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
             raise self._error(error) from None

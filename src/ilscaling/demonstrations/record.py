@@ -13,21 +13,10 @@ from ilscaling.errors import ExpertError, GameError
 from ilscaling.experts import policy
 from ilscaling.games import play
 from ilscaling.models.acting import probabilities
-from ilscaling.params import Demonstrations, Emulator
+from ilscaling.params import Emulator
 from ilscaling.progress import tqdm
 
 CHUNK = 256  # steps; only a unit of compression here, the store has its own
-
-
-def job(settings: Demonstrations, emulator: Emulator, number: int) -> tuple[range, int]:
-    """Seeds and steps of recording job `number` of `settings.jobs`.
-
-    The jobs take turns at the seeds from `settings.seed` on, so that they never share one and
-    use a short range. The steps leave room for dev and test to end with a whole episode each.
-    """
-    wanted = settings.train_steps + settings.dev_steps + settings.test_steps
-    steps = -(-(wanted + 2 * (emulator.max_steps - 1)) // settings.jobs)
-    return range(settings.seed + number, 2**31, settings.jobs), steps
 
 
 def record(
@@ -81,7 +70,7 @@ def record(
     bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game} expert")
     try:
         with part.create(out, attributes, chunk=CHUNK) as writer, bar:
-            for episode in _episodes(emulators, act, seeds, steps, bar):
+            for episode in _episodes(emulators, play.Stacks(policy.STACK, act), seeds, steps, bar):
                 writer.add(*episode)
             if writer.steps < steps:
                 raise GameError(
@@ -109,12 +98,12 @@ def _episodes(
                 return
             yield seed
 
-    for moment in play.moments(game, act, seeds=needed(), frames=policy.STACK):
+    for moment in play.moments(game, act, seeds=needed()):
         lanes = np.flatnonzero(moment.episode >= 0)
         bar.update(min(len(lanes), max(0, steps - played)))
         played += len(lanes)
         for lane in lanes:
-            screens[lane].append(moment.screen[lane].copy())
+            screens[lane].append(moment.observation["screen"][lane].copy())
             actions[lane].append(int(moment.action[lane]))
             rewards[lane].append(float(moment.reward[lane]))
             if moment.done[lane]:

@@ -1,6 +1,7 @@
 """The parts of the recording jobs become one store: train, dev and test of whole episodes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +11,18 @@ import numpy as np
 from ilscaling import store
 from ilscaling.demonstrations.part import Part
 from ilscaling.errors import StoreError
-from ilscaling.params import Demonstrations
+from ilscaling.params import Recorded
 from ilscaling.progress import tqdm
 
 
 def assign(
-    steps: np.ndarray, *, seed: int, train_steps: int, dev_steps: int, test_steps: int
+    steps: np.ndarray,
+    *,
+    seed: int,
+    train_steps: int,
+    dev_steps: int,
+    test_steps: int,
+    fix: str = "record more: raise the steps of the recording jobs",
 ) -> dict[str, np.ndarray]:
     """Positions of each split's episodes, in rising order; `steps`: length of each episode.
 
@@ -38,75 +45,112 @@ def assign(
             f"{int(steps.sum())} steps were recorded: dev and test take whole episodes of at "
             f"least {dev_steps} and {test_steps} steps, which leaves {left} of the {train_steps} "
             "steps to train on",
-            fix="record more: raise the steps of the recording jobs",
+            fix=fix,
         )
     return {name: np.sort(chosen) for name, chosen in splits.items()}
 
 
-def shard(parts: Sequence[str | Path], out: str | Path, *, settings: Demonstrations) -> dict:
+class Source:
+    """Steps of episodes in parts: `store.writer.Source` over `places`, (part, position) each."""
+
+    def __init__(self, places: Sequence[tuple[str | Path, int]]):
+        self.places = [(str(path), position) for path, position in places]
+
+    def __call__(self, episode: int, start: int, stop: int) -> dict[str, np.ndarray]:
+        path, position = self.places[episode]
+        return _opened(path).read(position, start, stop)
+
+
+@lru_cache(maxsize=16)
+def _opened(path: str) -> Part:
+    return Part(path)
+
+
+def shard(
+    parts: Sequence[str | Path],
+    out: str | Path,
+    *,
+    settings: Recorded,
+    processes: int = 1,
+) -> dict:
     """Assemble the store `out` from `parts`; returns its splits' steps, episodes and returns.
 
-    The store is a function of the parts' content and `settings`, not of the order of `parts`.
-    Holds one shard and one episode in memory. Raises StoreError for parts that are damaged,
-    differ in game, expert or emulator, or share an episode, and if they hold too few steps.
+    The store is a function of the parts' content and `settings`, not of the order of `parts` or
+    the number of `processes`. Every process holds one shard in memory. Raises StoreError for
+    parts that are damaged, differ in game, expert or emulator, or share an episode, and if they
+    hold too few steps.
     """
     opened = [Part(path) for path in parts]
     try:
-        return _assemble(opened, Path(out), settings)
+        same = _common(opened)
+        rows = sorted(
+            (seed, number, position)
+            for number, part in enumerate(opened)
+            for position, seed in enumerate(part.attrs["episodes"]["seed"])
+        )
+        for (seed, first, _), (other, second, _) in pairwise(rows):
+            if seed == other:
+                raise StoreError(
+                    f"episode {seed} is in two parts",
+                    where=f"{opened[first].path}, {opened[second].path}",
+                    fix="give every recording job seeds of its own",
+                )
+        table = {
+            name: np.array([opened[n].attrs["episodes"][name][k] for _, n, k in rows])
+            for name in ("seed", "steps", "return", "truncated")
+        }
     finally:
         for part in opened:
             part.close()
+    places = [(parts[number], position) for _, number, position in rows]
+    return assemble(places, table, same, out, settings=settings, processes=processes)[0]
 
 
-def _assemble(parts: list[Part], out: Path, settings: Demonstrations) -> dict:
-    same = _common(parts)
-    rows = sorted(
-        (seed, number, position)
-        for number, part in enumerate(parts)
-        for position, seed in enumerate(part.attrs["episodes"]["seed"])
-    )
-    for (seed, first, _), (other, second, _) in pairwise(rows):
-        if seed == other:
-            raise StoreError(
-                f"episode {seed} is in two parts",
-                where=f"{parts[first].path}, {parts[second].path}",
-                fix="give every recording job seeds of its own",
-            )
-    table = {
-        name: np.array([parts[n].attrs["episodes"][name][k] for _, n, k in rows])
-        for name in ("seed", "steps", "return", "truncated")
-    }
+def assemble(
+    places: Sequence[tuple[str | Path, int]],
+    table: dict[str, np.ndarray],
+    attributes: dict,
+    out: str | Path,
+    *,
+    settings: Recorded,
+    processes: int = 1,
+    **remedy: str,
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Write a store of episodes in parts; returns its splits' summary and their episodes.
+
+    `places`: part and position of each episode; `table`: columns seed, steps, return, truncated
+    (episodes,); `attributes`: the root's, versions among them; `remedy`: `fix` of `assign`.
+    """
     splits = assign(
         table["steps"],
         seed=settings.seed,
         train_steps=settings.train_steps,
         dev_steps=settings.dev_steps,
         test_steps=settings.test_steps,
+        **remedy,
     )
-    sample = parts[0].read(0)
-    fields = {name: (values.shape[1:], values.dtype) for name, values in sample.items()}
+    source = Source(places)
+    fields = {name: (v.shape[1:], v.dtype) for name, v in source(0, 0, 1).items()}
     attributes = {
-        **same,
-        "versions": {**same["versions"], "zarr": version("zarr")},
-        "seeds": {"first": rows[0][0], "last": rows[-1][0], "split": settings.seed},
+        **attributes,
+        "versions": {**attributes["versions"], "zarr": version("zarr")},
+        "seeds": {
+            "first": int(table["seed"][0]),
+            "last": int(table["seed"][-1]),
+            "split": settings.seed,
+        },
     }
     bar = tqdm(
         total=int(table["steps"].sum()), unit="step", unit_scale=True, desc="shards", mininterval=10
     )
-
-    def read(chosen: np.ndarray):
-        for row in chosen:
-            _, number, position = rows[row]
-            episode = parts[number].read(position)
-            bar.update(len(episode["reward"]))
-            yield episode
-
     sizes = {"chunk_steps": settings.chunk_steps, "shard_steps": settings.shard_steps}
-    with bar, store.create(out, fields, attributes, **sizes) as writer:
-        for name in store.SPLITS:
-            chosen = splits[name]
-            writer.add(name, {key: column[chosen] for key, column in table.items()}, read(chosen))
-    return writer.splits
+    try:
+        with bar, store.create(out, fields, attributes, **sizes) as writer:
+            chosen = {name: splits[name] for name in store.SPLITS}
+            writer.fill(chosen, table, source, processes=processes, progress=bar.update)
+    finally:
+        _opened.cache_clear()
+    return writer.splits, splits
 
 
 def _common(parts: list[Part]) -> dict:
