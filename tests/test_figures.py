@@ -1,5 +1,7 @@
 """Figures show what the table and the fits say, and come out the same every time."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,21 +9,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from ilscaling import figures, laws, params
-from ilscaling.cells import COLUMNS
-from ilscaling.figures import curves, profiles, relation, style
+from ilscaling import figures, laws, params, store
+from ilscaling.cells import COLUMNS, together
+from ilscaling.errors import GameError
+from ilscaling.figures import (
+    conditions,
+    curves,
+    expert,
+    gallery,
+    profiles,
+    relation,
+    replays,
+    style,
+    terminal,
+)
 from ilscaling.figures import laws as law_figure
 
 SIZES, BUDGETS = (2, 4, 8, 16, 32, 64), (3e10, 1e11, 3e11, 1e12, 3e12)
 
 
-def study(game="breakout", budgets=BUDGETS, scale=20.0, seed=0) -> pd.DataFrame:
+def study(game="breakout", budgets=BUDGETS, scale=20.0, seed=0, domain="atari") -> pd.DataFrame:
     """A study with parabolas around N ~ C^0.4: a plateau, impossible cells and a failed one."""
     rng, rows = np.random.default_rng(seed), []
     for size in SIZES:
         for budget in budgets:
             N = 400.0 * size**1.5
-            row = {"game": game, "family": "cnn", "size": size, "seed": 0, "budget": budget}
+            row = {
+                "game": game,
+                "domain": domain,
+                "family": "cnn",
+                "size": size,
+                "seed": 0,
+                "budget": budget,
+            }
             row |= {"params": int(N), "batch": 64, "rate": 0.002, "action_entropy": 1.1}
             row |= {"expert_return": 5 * scale, "random_return": 0.05 * scale, "key": "k"}
             updates = int(budget / (3500 * N * 64))
@@ -37,6 +57,32 @@ def study(game="breakout", budgets=BUDGETS, scale=20.0, seed=0) -> pd.DataFrame:
             rows.append({**row, "top1": 0.7, "status": "done", "reason": ""})
     rows[-1] |= {"status": "failed", "reason": "loss is not finite", "dev_loss": np.nan}
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def settings_of_nethack() -> pd.DataFrame:
+    """Two settings of NetHack whose losses differ, after a game of another domain."""
+    sections = [study(domain="atari")]
+    for name, level in (("nethack_context_8", 1.0), ("nethack_context_32", 0.8)):
+        section = study(name, domain="nethack", scale=200.0)
+        sections.append(section.assign(dev_loss=section["dev_loss"] * level, action_entropy=2.0))
+    return pd.concat(sections, ignore_index=True)
+
+
+def played(count: int = 40, seed: int = 0) -> terminal.Play:
+    """A made-up game: a few characters change with every key, menus come and go."""
+    rng = np.random.default_rng(seed)
+    chars = np.full((count, 24, 80), ord(" "), np.uint8)
+    colors = np.zeros((count, 24, 80), np.int8)
+    for i in range(count):
+        chars[i], colors[i] = chars[i - 1], colors[i - 1]
+        at = rng.integers(0, 23 * 80, 30)
+        chars[i].flat[at] = rng.integers(32, 127, 30)
+        colors[i].flat[at] = rng.integers(0, 24, 30)
+        status = f"Dlvl:{1 + i // 10} $:0 HP:14(14) T:{1 + i}".ljust(80).encode()
+        chars[i, 23] = np.frombuffer(status if i % 7 else b"(end)".ljust(80), np.uint8)
+    cursor = rng.integers(0, 24, (count, 2)).astype(np.uint8)
+    reward = (rng.random(count) < 0.2).astype(np.float32) * 20
+    return terminal.Play(chars, colors, cursor, rng.integers(0, 121, count), reward)
 
 
 def fitted(table: pd.DataFrame) -> laws.StudyFit:
@@ -59,25 +105,25 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def gallery(table, tmp_path_factory):
+def folder(table, tmp_path_factory):
     """Profiles drawn once."""
     out = tmp_path_factory.mktemp("figures")
     figures.draw(profiles, profiles.data(table, fitted(table), {"breakout": 30.5}), out)
     return out
 
 
-def test_drawing_again_gives_equal_bytes(gallery, tmp_path):
-    (tmp_path / "profiles.csv").write_bytes((gallery / "profiles.csv").read_bytes())
+def test_drawing_again_gives_equal_bytes(folder, tmp_path):
+    (tmp_path / "profiles.csv").write_bytes((folder / "profiles.csv").read_bytes())
     figures.redraw(tmp_path / "profiles.csv")
     for kind in ("png", "svg"):
         assert (tmp_path / f"profiles.{kind}").read_bytes() == (
-            gallery / f"profiles.{kind}"
+            folder / f"profiles.{kind}"
         ).read_bytes()
-    assert "<dc:date>" not in (gallery / "profiles.svg").read_text()
+    assert "<dc:date>" not in (folder / "profiles.svg").read_text()
 
 
-def test_profiles_show_every_measured_cell_and_optimum(table, gallery):
-    figure = profiles.draw(pd.read_csv(gallery / "profiles.csv"))
+def test_profiles_show_every_measured_cell_and_optimum(table, folder):
+    figure = profiles.draw(pd.read_csv(folder / "profiles.csv"))
     done, fit = style.done(table), fitted(table)
     assert drawn(figure, 0) >= rounded(zip(done["params"], done["dev_loss"], strict=True))
     assert drawn(figure, 1) >= rounded(zip(done["params"], done["return_mean"], strict=True))
@@ -168,3 +214,144 @@ def test_log_axes_have_two_to_so_many_labels(low, decades, most):
 )
 def test_powers_are_written_as_people_do(value, text):
     assert style.power(value) == text
+
+
+def test_settings_of_one_game_are_compared_with_their_exponents():
+    table = settings_of_nethack()
+    fit = fitted(table)
+    data = conditions.data(table, fit)
+    assert list(dict.fromkeys(data["game"])) == ["nethack_context_32", "nethack_context_8"]
+    figure = conditions.draw(data)
+    done = style.done(table[table["domain"] == "nethack"])
+    best = done.groupby(["game", "budget"])["dev_loss"].min()
+    assert {y for _, y in drawn(figure, 0)} >= {y for _, y in rounded((1, y) for y in best)}
+    legend = " ".join(text.get_text() for text in figure.axes[1].get_legend().get_texts())
+    for game in data["game"].unique():
+        for law in conditions.PANELS:
+            assert style.number(fit.power(game, law, "grid")["estimate"]) in legend
+    assert "context 8" in legend
+
+
+def test_different_games_are_not_settings_of_one():
+    table = pd.concat([study(), study("pong"), study("nethack", domain="nethack")])
+    assert conditions.data(table, fitted(table)).empty
+    assert conditions.data(table.drop(columns="domain"), fitted(table)).empty
+
+
+def test_games_come_in_the_order_of_the_fits(tmp_path, monkeypatch):
+    # Rendering takes seconds and has no say in the order.
+    monkeypatch.setattr(style, "save", lambda figure, stem: None)
+    table = settings_of_nethack()
+    order = ["nethack_context_8", "breakout", "nethack_context_32"]
+    fit = laws.fit_table(table, params.Laws(), games=order)
+    figures.draw_all(table, fit, tmp_path)
+    for name in ("profiles", "laws", "return_on_loss"):
+        assert list(dict.fromkeys(pd.read_csv(tmp_path / f"{name}.csv")["game"])) == order
+    assert "conditions" in json.loads((tmp_path / "figures.json").read_text())
+
+
+def test_shared_demonstrations_are_drawn_once():
+    rows = pd.DataFrame({"split": ["train"] * 9 + ["dev"] * 3, "return": np.arange(12.0)})
+    names = ["nethack_context_8", "breakout", "nethack_context_32"]
+    shift = {"breakout": 5.0}
+    returns = pd.concat(
+        rows.assign(game=name, **{"return": rows["return"] + shift.get(name, 0.0)})
+        for name in names
+    )
+    data = expert.data(returns, {}, dict.fromkeys(names, 1.0))
+    assert data[data["kind"] == "episode"].groupby("game").size().to_dict() == {
+        "nethack_context_8": 12,
+        "breakout": 12,
+    }
+    figure = expert.draw(data)
+    assert figure.axes[0].get_title("left") == together(["nethack_context_8", "nethack_context_32"])
+
+
+def decoded(game: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Characters and colours (T, 24, 80) of a game in a replay file, as its reader makes them."""
+    text, ink = np.full(24 * 80, ord(" "), np.uint8), np.zeros(24 * 80, np.int8)
+    screens = []
+    for runs in game["screens"]:
+        for place, piece, paint in zip(runs[::3], runs[1::3], runs[2::3], strict=True):
+            to = slice(place, place + len(piece))
+            text[to] = list(piece.encode("latin-1"))
+            ink[to] = [int(digit, 32) for digit in paint] * (len(piece) if len(paint) == 1 else 1)
+        screens.append((text.copy(), ink.copy()))
+    return tuple(np.array(part).reshape(-1, 24, 80) for part in zip(*screens, strict=True))
+
+
+def test_a_replay_file_holds_every_screen(tmp_path):
+    play = played()
+    replays.write(tmp_path / "a.json", {"expert": play, "agent": played(5, seed=1)})
+    replays.write(tmp_path / "b.json", {"expert": play, "agent": played(5, seed=1)})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    games = json.loads((tmp_path / "a.json").read_text())["games"]
+    assert [game["name"] for game in games] == ["expert", "agent"]
+    text, ink = decoded(games[0])
+    assert np.array_equal(text, play.chars)
+    visible = (play.chars != ord(" ")) | (play.colors >= terminal.INVERSE)
+    assert np.array_equal(ink[visible], play.colors[visible])
+    assert games[0]["scores"] == play.scores[:-1].tolist()
+    # Behind a menu the level and turn last seen stand.
+    assert games[0]["turns"][13:16] == [14, 14, 16] and games[0]["levels"][21] == 3
+
+
+def test_a_replay_keeps_its_limit_and_says_what_it_shows(tmp_path):
+    play = played(200)
+    replays.write(tmp_path / "a.json", {"expert": play}, frames=100, limit=9000)
+    (game,) = json.loads((tmp_path / "a.json").read_text())["games"]
+    first, count = game["first"], len(game["screens"])
+    assert len(json.dumps(game["screens"], separators=(",", ":"))) < 9000 and 2 < count < 100
+    assert game["about"].startswith(f"Keys {first} to {first + count - 1} of 200")
+    assert np.array_equal(decoded(game)[0], play.chars[first - 1 :][:count])
+
+
+@settings(max_examples=50, deadline=None)
+@given(gains=st.lists(st.integers(-5, 50), min_size=1, max_size=30), data=st.data())
+def test_the_stretch_is_the_first_of_the_most_rewarding(gains, data):
+    length = data.draw(st.integers(1, len(gains)))
+    empty = np.zeros((len(gains), 24, 80), np.uint8)
+    play = terminal.Play(empty, empty, empty, np.zeros(len(gains)), np.array(gains, np.float32))
+    sums = [sum(gains[i : i + length]) for i in range(len(gains) - length + 1)]
+    assert replays.stretch(play, length) == sums.index(max(sums))
+
+
+def test_nethack_plays_again_from_seed_and_actions():
+    from ilscaling.games.nethack import KEYS, Game
+
+    options, keys = params.NetHackEmulator(), b"hjklyubns" * 12
+    game = Game(options)
+    game.start(7)
+    seen, gained = [], []
+    for key in keys:
+        seen.append(game.observation["tty_chars"].copy())
+        gained.append(game.press(key))
+    game.close()
+    play = terminal.replay(options, 7, [KEYS.index(key) for key in keys])
+    assert np.array_equal(play.chars, seen) and play.reward.tolist() == gained
+    assert play.status()[1][-1] > 1
+    with pytest.raises(GameError, match="ended at key"):
+        short = options.model_copy(update={"max_steps": 20})
+        terminal.replay(short, 7, [KEYS.index(key) for key in keys])
+
+
+def test_pictures_are_chosen_by_domain(tmp_path):
+    play = played()
+    names = {"tty_chars": "chars", "tty_colors": "colors", "tty_cursor": "cursor"}
+    steps = {name: getattr(play, of) for name, of in names.items()}
+    steps |= {"action": play.action.astype(np.uint8), "reward": play.reward}
+    fields = {name: (array.shape[1:], array.dtype) for name, array in steps.items()}
+    about = {"domain": "nethack", "game": "nethack", "actions": ["k"] * 121}
+    with store.create(
+        tmp_path / "demos.zarr", fields, about, chunk_steps=16, shard_steps=32
+    ) as writer:
+        table = {"seed": [0], "steps": np.array([40]), "return": [1.0], "truncated": [False]}
+        writer.add("dev", table, [steps])
+    again = terminal.recorded(tmp_path / "demos.zarr")
+    assert np.array_equal(again.chars, play.chars) and np.array_equal(again.scores, play.scores)
+    drawn = gallery.pictures(tmp_path / "demos.zarr", tmp_path, "nethack")
+    assert drawn == gallery.paths("nethack", tmp_path, "nethack")
+    content = {path: path.read_bytes() for path in drawn.values()}
+    gallery.pictures(tmp_path / "demos.zarr", tmp_path, "nethack")
+    assert content == {path: path.read_bytes() for path in drawn.values()}
+    assert len(gallery.paths("atari", tmp_path, "breakout")) == 2

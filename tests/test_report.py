@@ -2,8 +2,12 @@
 
 import base64
 import io
+import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,10 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from test_figures import study
+from test_figures import played, settings_of_nethack, study
 
 from ilscaling import figures, laws, params, report
 from ilscaling.errors import WorkflowError
+from ilscaling.figures import replays
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Page(HTMLParser):
@@ -164,3 +171,103 @@ def test_a_link_into_the_network_is_refused(two_games):
     with pytest.raises(WorkflowError, match="without a network"):
         written(folder, table, links={"code": "https://a.b/c"})
     assert (folder / "page.html").read_text() == html
+
+
+@pytest.fixture(scope="module")
+def nethack(folder):
+    """A page of Breakout and two settings of NetHack that share their demonstrations."""
+    table = settings_of_nethack().assign(depth_mean=2.34, length_mean=812.0)
+    shown = {}
+    for game, budget in (("nethack_context_8", 1e10), ("nethack_context_32", 3.2e10)):
+        path = folder / f"{game}.json"
+        agent = played(12, seed=int(budget) % 97)
+        replays.write(path, {"expert": played(), replays.agent(budget): agent})
+        shown[game] = {
+            "splits": {"train": {"steps": 5000, "episodes": 9, "return_mean": 2231.0}},
+            "expert": {"algorithm": "built-in bot"},
+            "ingest": {"games": 420, "kept": 400, "left_out": {"truncated file": 20}},
+            "images": {"Some screens.": folder / "sheet.png"},
+            "replay": path,
+        }
+    study_ = params.read(ROOT / "params.yaml").model_dump(mode="json")["games"]["breakout"]
+    train = params.TrainSequences(context=8).model_dump(mode="json")
+    sections = {game: {**study_, "train": train} for game in shown}
+    given = {"params": {"games": {"breakout": study_, **sections}}, "demonstrations": shown}
+    return written(folder, table, **given), folder
+
+
+def test_sections_of_one_game_share_the_account_of_its_expert(nethack):
+    page = Page(nethack[0])
+    assert page.text.count("built-in bot") == 1 and page.text.count("truncated file 20") == 1
+    assert "NetHack: context 32, context 8" in page.text
+    assert len([image for image in page.images if "image/png" in image]) == 1
+
+
+def test_sections_say_how_their_policies_were_trained(nethack):
+    text = Page(nethack[0]).text
+    assert "4 frames" in text and "context of 8 frames" in text
+    assert "2.34" in text and "812" in text
+
+
+def test_the_player_holds_each_game_once(nethack):
+    html, folder = nethack
+    (packed,) = re.findall(r'<script type="text/plain">(.*?)</script>', html, re.S)
+    held = json.loads(zlib.decompress(base64.b64decode(packed)))
+    names = [game["name"] for game in held["games"]]
+    assert names == [
+        "expert",
+        "context 32, agent at 3.2\N{MULTIPLICATION SIGN}10¹⁰ FLOPs",
+        "context 8, agent at 10¹⁰ FLOPs",
+    ]
+    file = json.loads((folder / "nethack_context_8.json").read_text())
+    assert held["games"][0] == file["games"][0] and held["palette"] == file["palette"]
+
+
+def test_a_damaged_replay_is_named(nethack):
+    _, folder = nethack
+    (folder / "broken.json").write_text('{"games": []}')
+    shown = {"breakout": {"replay": folder / "broken.json"}}
+    with pytest.raises(WorkflowError, match="lacks columns, ground"):
+        written(folder, study(), demonstrations=shown)
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+def test_the_player_plays_from_a_file(nethack):
+    """Opened as file:// in a browser: keys step, tabs choose, the screen is the recorded one."""
+    html, folder = nethack
+    script = """<script>setTimeout(() => {
+      const root = document.querySelector(".terminal"), screen = root.querySelector(".screen");
+      const press = (at, key) =>
+        at.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      const state = () => [...root.querySelectorAll("output, .score, .level, .turn, .play")]
+        .map(part => part.textContent).join(" ");
+      const seen = [state()];
+      for (const key of ["ArrowRight", "ArrowRight", "End", "ArrowLeft", " "]) {
+        press(screen, key);
+        seen.push(state());
+      }
+      const text = screen.textContent;
+      press(root.querySelector("[role=tab]"), "ArrowRight");
+      seen.push(root.querySelector("[aria-selected=true]").textContent + state());
+      document.body.replaceChildren(JSON.stringify({ seen, text }));
+    }, 500)</script></body>"""
+    (folder / "driven.html").write_text(html.replace("</body>", script))
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    url = (folder / "driven.html").resolve().as_uri()
+    done = subprocess.run(
+        [*browser, "--virtual-time-budget=3000", url],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    words = "".join(Page(done.stdout).words)
+    found = json.loads(words[words.index("{") :])
+    play = played()
+    level, turn = play.status()
+
+    def state(step: int, button: str = "Play") -> str:
+        return f"{play.scores[step]} {level[step]} {turn[step]} {button} key {step + 1}"
+
+    steps = [state(0), state(1), state(2), state(39), state(38), state(38, "Pause")]
+    assert found["seen"][:-1] == steps
+    assert found["seen"][-1].startswith("context 32, agent") and "key 1" in found["seen"][-1]
+    lines = [bytes(row).decode("latin-1") for row in play.chars[38]]
+    assert found["text"].splitlines() == lines

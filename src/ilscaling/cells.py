@@ -5,6 +5,7 @@ FLOP budget. Every cell has exactly one row in the results table: done, failed o
 grid by a stated rule, and why.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from ilscaling.files import atomic
 
 # column -> (pandas dtype, meaning); tables published by others need only a subset
 COLUMNS = {
-    "game": ("str", "game"),
+    "game": ("str", "section of the study: a game, or a setting of one"),
+    "domain": ("str", "which interface plays it: atari, nethack"),
     "family": ("str", "policy family"),
     "size": ("int64", "the family's size dial"),
     "seed": ("int64", "seed of weights and sample order"),
@@ -32,6 +34,9 @@ COLUMNS = {
     "top1": ("float64", "share of dev steps whose action is the likeliest"),
     "return_mean": ("float64", "mean return over full episodes, game points"),
     "return_se": ("float64", "its standard error"),
+    "return_median": ("float64", "median return of those episodes"),
+    "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
+    "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),
     "expert_return": ("float64", "mean return of the demonstrations"),
     "random_return": ("float64", "mean return of uniformly random play"),
@@ -40,6 +45,10 @@ COLUMNS = {
     "reason": ("str", "why a cell is not done; empty otherwise"),
     "key": ("str", "key of the evaluation that the row comes from"),
 }
+
+
+# Domains of one game: their sections are settings of it, which may be compared with each other.
+ONE_GAME = ("nethack",)
 
 
 @dataclass(frozen=True, order=True)
@@ -62,8 +71,25 @@ def budget_name(budget: float) -> str:
 
 
 def title(game: str) -> str:
-    """A game's name as people write it: 'space_invaders' -> 'Space Invaders'."""
-    return game if any(c.isupper() for c in game) else game.replace("_", " ").title()
+    """A game's name as people write it: 'space_invaders' -> 'Space Invaders', and a section of
+    NetHack with its setting: 'nethack_context_8' -> 'NetHack: context 8'."""
+    if any(c.isupper() for c in game):
+        return game
+    first, _, setting = game.partition("_")
+    if first == "nethack":
+        setting = setting.replace("lstm", "LSTM").replace("_", " ")
+        return f"NetHack: {setting}" if setting else "NetHack"
+    return game.replace("_", " ").title()
+
+
+def together(games: Sequence[str]) -> str:
+    """Sections that share something, in one title: 'NetHack: context 8, context 32'."""
+    names = [title(game) for game in games]
+    first, _, _ = names[0].partition(": ")
+    if len(names) > 1 and all(name.partition(": ")[0] == first for name in names):
+        settings = [name.partition(": ")[2] or "default" for name in names]
+        return f"{first}: {', '.join(settings)}"
+    return ", ".join(names)
 
 
 def write_table(path: str | Path, rows: list[dict]) -> None:

@@ -8,7 +8,8 @@ from ilscaling.plan import Cell
 # Left-out cells carry what was planned; failed ones what was spent until they failed.
 MEASURED = (
     "flops", "samples", "updates", "epochs", "dev_loss", "dev_loss_se", "top1",
-    "return_mean", "return_se", "episodes", "status", "reason",
+    "return_mean", "return_se", "return_median", "depth_mean", "length_mean", "episodes",
+    "status", "reason",
 )  # fmt: skip
 
 
@@ -19,14 +20,17 @@ def entropy(counts: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def levels(splits: dict[str, dict], action_counts: np.ndarray, random: dict) -> dict:
+def levels(
+    splits: dict[str, dict], action_counts: np.ndarray, random: dict, *, domain: str = ""
+) -> dict:
     """What a game's rows are judged by: expert, random play, blind prediction of actions.
 
     splits: the store's summary of each split; action_counts: int64 (actions,) of the training
-    split; random: the measurement of uniformly random play.
+    split; random: the measurement of uniformly random play. domain: the game's, for its column.
     """
     episodes = sum(split["episodes"] for split in splits.values())
     return {
+        "domain": domain,
         "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
         "random_return": random["return_mean"],
         "action_entropy": entropy(action_counts),

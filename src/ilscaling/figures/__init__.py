@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ilscaling.figures import conditions as _conditions
 from ilscaling.figures import curves as _curves
 from ilscaling.figures import expert as _expert
 from ilscaling.figures import laws as _laws
@@ -16,7 +17,7 @@ from ilscaling.laws import StudyFit
 __all__ = ["FIGURES", "draw", "draw_all", "redraw"]
 
 # In the order of a report; a new figure is one module with NAME, TITLE, data, draw, caption.
-FIGURES = {m.NAME: m for m in (_profiles, _laws, _relation, _curves, _expert)}
+FIGURES = {m.NAME: m for m in (_profiles, _laws, _relation, _conditions, _curves, _expert)}
 
 
 def draw_all(
@@ -32,28 +33,37 @@ def draw_all(
 
     table: results table (`cells.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
     curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
-    human: game -> published return of a human player.
+    human: game -> published return of a human player. Games come in the order of `fit`.
 
     `out`/figures.json, which a report reads, holds each figure's title, caption and files.
     """
     out, human = Path(out), human or {}
+    table = _ordered(table, fit.games)
     drawn = {
         _profiles: _profiles.data(table, fit, human),
         _laws: _laws.data(fit),
         _relation: _relation.data(table, fit, human),
+        _conditions: _conditions.data(table, fit),
     }
     if curves is not None and len(curves):
-        drawn[_curves] = _curves.data(curves)
+        drawn[_curves] = _curves.data(_ordered(curves, fit.games))
     if returns is not None and len(returns):
         has = "random_return" in table
         random = table.groupby("game")["random_return"].mean().to_dict() if has else {}
-        drawn[_expert] = _expert.data(returns, human, random)
+        drawn[_expert] = _expert.data(_ordered(returns, fit.games), human, random)
     manifest = {module.NAME: draw(module, data, out) for module, data in drawn.items() if len(data)}
     write_json(out / "figures.json", manifest)
     return {
         name: {kind: out / file for kind, file in entry["files"].items()}
         for name, entry in manifest.items()
     }
+
+
+def _ordered(rows: pd.DataFrame, games: list[str]) -> pd.DataFrame:
+    """`rows` game by game in the order of `games`, otherwise as they stand."""
+    place = {game: i for i, game in enumerate(games)}
+    at = rows["game"].map(lambda game: place.get(game, len(place)))
+    return rows.iloc[at.to_numpy().argsort(kind="stable")]
 
 
 def draw(module, data: pd.DataFrame, out: Path) -> dict:

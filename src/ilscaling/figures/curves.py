@@ -20,9 +20,10 @@ def data(curves: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     known = curves[np.isfinite(curves["loss"])].sort_values(
-        ["game", "size", "seed", "flops"], kind="stable"
+        ["size", "seed", "flops"], kind="stable"
     )
-    for game, of in known.groupby("game", sort=True):
+    for game in dict.fromkeys(curves["game"]):
+        of = known[known["game"] == game]
         points = []
         for (size, seed), run in of.groupby(["size", "seed"], sort=True):
             weight = run["samples"].diff().fillna(run["samples"]).clip(lower=0)
@@ -58,7 +59,7 @@ def draw(data: pd.DataFrame) -> Figure:
             for (size, _), run in runs.groupby(["size", "seed"], sort=True):
                 ax.plot(run["flops"], run["loss"], color=colours[size], lw=1.1, alpha=0.9)
             ax.plot(frontier["flops"], frontier["loss"], color=style.INK, lw=2.4, alpha=0.85)
-            style.log_axis(ax.xaxis, part["flops"].min(), part["flops"].max(), room=0.02)
+            style.log_axis(ax.xaxis, part["flops"].min(), part["flops"].max(), room=0.02, most=5)
             # The first batches of an untrained policy would squeeze all that follows.
             top = min(
                 runs["loss"].max(), 1.6 * runs.groupby(["size", "seed"])["loss"].median().max()

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from ilscaling.cells import title
+from ilscaling.cells import together
 from ilscaling.figures import style
 
 NAME, TITLE = "expert", "The expert's returns"
@@ -14,12 +15,19 @@ DASHES = {"train": "-", "dev": (0, (4, 1.5)), "test": (0, (1, 1))}
 
 
 def data(returns: pd.DataFrame, human: dict[str, float], random: dict[str, float]) -> pd.DataFrame:
-    """What the figure draws: game, kind (episode, level), split, label, return.
+    """What the figure draws: game, title, kind (episode, level), split, label, return.
 
     `returns`: one row an episode with game, split and return; `human`, `random`: game -> level.
+    Sections that were trained on the same demonstrations (equal returns in equal order) are drawn
+    once, under the first one's name and a title that names all.
     """
-    rows = []
-    for game, of in returns.groupby("game", sort=True):
+    rows, seen = [], {}
+    for game, of in returns.groupby("game", sort=False):
+        seen.setdefault((*of["split"], *of["return"]), []).append(game)
+    for same in seen.values():
+        game = same[0]
+        of = returns[returns["game"] == game]
+        first = len(rows)
         for split in SPLITS:
             rows += [
                 {"game": game, "kind": "episode", "split": split, "return": value}
@@ -28,11 +36,13 @@ def data(returns: pd.DataFrame, human: dict[str, float], random: dict[str, float
         for label, levels in (("human", human), ("random", random)):
             if levels.get(game) is not None and np.isfinite(levels[game]):
                 rows.append({"game": game, "kind": "level", "label": label, "return": levels[game]})
-    return pd.DataFrame(rows, columns=["game", "kind", "split", "label", "return"])
+        for row in rows[first:]:
+            row["title"] = together(same)
+    return pd.DataFrame(rows, columns=["game", "title", "kind", "split", "label", "return"])
 
 
 def draw(data: pd.DataFrame) -> Figure:
-    """One row a game: histogram of all episodes, and the splits' cumulative distributions."""
+    """One row a set of demonstrations: histogram, and cumulative distributions by split."""
     games = list(dict.fromkeys(data["game"]))
     with style.look():
         figure, axes = style.panels(max(len(games), 1), 2, width=9.0, height=3.2)
@@ -65,8 +75,8 @@ def draw(data: pd.DataFrame) -> Figure:
             entries = []
             for split in present:
                 values = episodes.loc[episodes["split"] == split, "return"]
-                error = f" ± {values.std(ddof=1) / len(values) ** 0.5:.3g}" * (len(values) > 1)
-                text = f"{split}: {len(values)} episodes,\nmean {values.mean():.4g}{error}"
+                mean = style.measured(values.mean(), values.std(ddof=1) / len(values) ** 0.5)
+                text = f"{split}: {len(values):,} episodes,\nmean {mean}"
                 entries.append(style.handle(text, color=SPLITS[split], ls=DASHES[split]))
             right.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.0, 1.02))
             for ax in (left, right):
@@ -74,9 +84,11 @@ def draw(data: pd.DataFrame) -> Figure:
                 high = max(episodes["return"].max(), *levels.values())
                 ax.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
                 ax.set_xlabel(style.RETURN)
+                ax.xaxis.set_major_locator(ticker.MaxNLocator(6))
+                ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: style.points(v, 6)))
                 ax.grid(True, axis="y")
-                style.level_lines(ax, levels, vertical=True)
-            left.set_title(title(game), loc="left", pad=36)
+                above = style.level_lines(ax, levels, vertical=True)
+            left.set_title(part["title"].iloc[0], loc="left", pad=8 + 9 * above)
     return figure
 
 

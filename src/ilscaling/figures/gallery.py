@@ -1,8 +1,11 @@
-"""The expert at play: a contact sheet of recorded episodes and a short animation of the best one.
+"""The expert at play: what is shown of its recorded episodes, by domain.
 
-Both show the recorded screens as the policy gets them (84x84, grey), enlarged without smoothing.
+Atari: a contact sheet of a few episodes and a short animation of the best one, of the recorded
+screens as the policy gets them (84x84, grey), enlarged without smoothing. NetHack: screens of a
+median game, as a terminal shows them.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,12 +13,27 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ilscaling.cells import title
-from ilscaling.figures import style
+from ilscaling.figures import style, terminal
 from ilscaling.files import atomic
 from ilscaling.store import Split, open_split
 
 STEP_MS = 70  # a step lasts 4 of 60 frames, 67 ms; GIF counts in units of 10 ms
 GREYS = 64  # colours of the animation: Atari screens use far fewer
+
+
+def pictures(demos: str | Path, folder: str | Path, name: str) -> dict[str, Path]:
+    """Draw what is shown of the store `demos` as `folder`/expert-`name`.png and so on; returns
+    caption -> file. Raises StoreError for bad data."""
+    domain = open_split(demos, "dev").attrs["domain"]
+    files = paths(domain, folder, name)
+    for (_, _, make), path in zip(SHOWN[domain], files.values(), strict=True):
+        make(demos, path)
+    return files
+
+
+def paths(domain: str, folder: str | Path, name: str) -> dict[str, Path]:
+    """Where `pictures` puts what it draws of a game: caption -> file."""
+    return {caption: Path(folder) / f"expert-{name}{end}" for caption, end, _ in SHOWN[domain]}
 
 
 def contact_sheet(
@@ -128,3 +146,13 @@ def _frame(screen: np.ndarray, left: str, right: str, zoom: int) -> Image.Image:
     coloured = Image.fromarray(index.astype(np.uint8), mode="P")
     coloured.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
     return coloured
+
+
+# domain -> (caption, ending of the file, who draws it from a store)
+SHOWN: dict[str, tuple[tuple[str, str, Callable[[str | Path, str | Path], None]], ...]] = {
+    "atari": (
+        ("Screens of recorded episodes", ".png", contact_sheet),
+        ("The most rewarding stretch of a recorded episode", ".gif", animation),
+    ),
+    "nethack": (("Screens of a recorded game of median return", ".png", terminal.contact_sheet),),
+}

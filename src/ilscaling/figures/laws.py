@@ -172,6 +172,7 @@ def exponents(
             va="top",
             fontsize=8,
             color="#777777",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
 
 
@@ -189,12 +190,12 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
     ax.set_ylabel(label)
     optima = part[part["kind"] == "optimum"]
     if optima.empty:
-        ax.text(0.5, 0.5, "not measured", transform=ax.transAxes, ha="center", color="#777777")
+        style.empty(ax, "no optimum to fit")
         return
     style.log_axis(ax.xaxis, optima["x"].min(), optima["x"].max(), most=labels)
     positive = optima.loc[optima["y"] > 0, "y"]
     if positive.empty:
-        ax.text(0.5, 0.5, "none positive", transform=ax.transAxes, ha="center", color="#777777")
+        style.empty(ax, "none positive")
         return
     # Head room for the exponents.
     low, high = positive.min(), positive.max()

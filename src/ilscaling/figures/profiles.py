@@ -27,7 +27,7 @@ def data(table: pd.DataFrame, fit: laws.StudyFit, human: dict[str, float]) -> pd
     of a cell, whether it may, in a budget of the law's regime. `human`: game -> return of a human.
     """
     rows = []
-    for game, measured in style.done(table).groupby("game", sort=True):
+    for game, measured in style.done(table).groupby("game", sort=False):
         optima = fit.optima[fit.optima["game"] == game]
         means = fit.cells[fit.cells["game"] == game]
         of_grid = optima[optima["method"] == "grid"].set_index("budget")
@@ -99,7 +99,7 @@ def draw(data: pd.DataFrame) -> Figure:
     Raises no error for a game without returns: its second panel says so."""
     games = list(dict.fromkeys(data["game"]))
     with style.look():
-        figure, axes = style.panels(max(len(games), 1), 2, width=9.6, height=3.5)
+        figure, axes = style.panels(max(len(games), 1), 2, width=9.8, height=3.5)
         for row, game in zip(axes, games, strict=True):
             of = data[data["game"] == game]
             colours = style.shades(of["budget"].dropna())
@@ -175,7 +175,7 @@ def _loss(ax: Axes, part: pd.DataFrame, colours: dict) -> None:
 
 def _return(ax: Axes, part: pd.DataFrame, colours: dict) -> None:
     if part.empty:
-        ax.text(0.5, 0.5, "no returns measured", ha="center", transform=ax.transAxes)
+        style.empty(ax, "no returns measured")
         ax.set_ylabel(style.RETURN)
         return
     _curves(ax, part, colours)
@@ -214,7 +214,7 @@ def _legend(ax: Axes, of: pd.DataFrame, colours: dict) -> None:
         handles=handles,
         title=style.FLOPS,
         loc="upper left",
-        bbox_to_anchor=(1.2, 1.03),
+        bbox_to_anchor=(1.26, 1.03),
         alignment="left",
         ncols=1 if len(handles) <= 13 else 2,
         handlelength=1.8,

@@ -16,7 +16,7 @@ def data(table: pd.DataFrame, fit, human: dict[str, float]) -> pd.DataFrame:
     cells = style.done(table)
     if "return_mean" not in cells:
         return laws.frame([])
-    for game, known in cells[cells["return_mean"].notna()].groupby("game", sort=True):
+    for game, known in cells[cells["return_mean"].notna()].groupby("game", sort=False):
         rows += [
             {"game": game, "kind": "cell", "budget": c.budget, "x": c.dev_loss, "y": c.return_mean}
             for c in known.sort_values(["budget", "params", "seed"]).itertuples()
@@ -62,7 +62,7 @@ def draw(data: pd.DataFrame) -> Figure:
             ax.set_title(title(game), loc="left")
         entries = [style.handle("all cells", ls="none", marker="o", ms=4, color="#bdbdbd")]
         entries += laws.handles(data)
-        figure.legend(handles=entries, loc="outside lower center", ncols=3 if columns < 3 else 5)
+        figure.legend(handles=entries, loc="outside lower center", ncols=3 if columns < 2 else 5)
     return figure
 
 

@@ -100,6 +100,17 @@ def shades(values: Iterable[float], palette: str = "viridis") -> dict[float, tup
     return {value: tuple(colours[i]) for i, value in enumerate(values)}
 
 
+def kinds(names: Iterable[str]) -> dict[str, tuple | str]:
+    """Name -> colour of unordered things: Okabe and Ito's as far as they go, else by hue."""
+    names = list(names)
+    if len(names) <= len(_KINDS):
+        return dict(zip(names, _KINDS, strict=False))
+    return dict(zip(names, sns.husl_palette(len(names), s=0.85, l=0.55), strict=True))
+
+
+_KINDS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
+
+
 def power(value: float, digits: int = 2) -> str:
     """A number as mathtext: 3e10 -> $3\\times10^{10}$; 1e12 -> $10^{12}$."""
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -114,9 +125,19 @@ def number(value: float, like: float | None = None) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def points(value: float) -> str:
+def points(value: float, digits: int = 3) -> str:
     """A return or a loss as text: '1.7', '30.5', '1,080'."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def measured(value: float, error: float) -> str:
+    """A measurement, both numbers to the error's second digit: '55.0 ± 1.9', '2,213 ± 113'."""
+    if not (np.isfinite(error) and error > 0):
+        return points(value)
+    decimals = max(0, 1 - int(np.floor(np.log10(error))))
+    text = f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def log_axis(
@@ -177,27 +198,45 @@ def return_axis(ax: Axes, values: Iterable[float]) -> None:
         ax.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
-def level_lines(ax: Axes, levels: dict[str, float], *, vertical: bool = False) -> None:
+def level_lines(ax: Axes, levels: dict[str, float], *, vertical: bool = False) -> int:
     """Reference levels of return as lines, each named outside the panel, at the right or on top.
 
     The axis must have its limits and scale: names of levels that lie close are moved apart.
+    Returns in how many rows the names stand above the panel.
     """
     draw = ax.axvline if vertical else ax.axhline
     to_axes = ax.transData + ax.transAxes.inverted()
-    free, row, last = -np.inf, 0, -np.inf
+    free, ends, rows = -np.inf, [], 0
     for name, value in sorted(levels.items(), key=lambda item: item[1]):
         draw(value, lw=0.9, zorder=1, **LEVELS[name])
         text = f"{name} {points(value)}"
         at = to_axes.transform((value, value))[0 if vertical else 1]
         settings = {"fontsize": 7, "color": LEVELS[name]["color"], "textcoords": "offset points"}
         if vertical:
-            row = row + 1 if at - last < 0.16 else 0
-            last = at
+            # The lowest row whose last name ends before this one begins.
+            half = 0.55 * 7 * len(text) / 72 / _inches(ax) / 2
+            at = max(at, half)
+            row = next((i for i, end in enumerate(ends) if end < at - half), len(ends))
+            ends[row:] = [at + half + 0.02, *ends[row + 1 :]]
             where, offset, align = (at, 1.0), (0, 2 + 8 * row), ("center", "bottom")
+            rows = max(rows, row + 1)
         else:
             free = max(at, free + 0.05)
             where, offset, align = (1.0, free), (3, 0), ("left", "center")
         ax.annotate(text, where, offset, "axes fraction", ha=align[0], va=align[1], **settings)
+    return rows
+
+
+def _inches(ax: Axes) -> float:
+    """About how wide a panel will be, before the figure is laid out."""
+    columns = ax.get_subplotspec().get_gridspec().ncols
+    return 0.7 * ax.figure.get_figwidth() / columns
+
+
+def empty(ax: Axes, why: str) -> None:
+    """A panel without data says so, and shows no numbers of its own making."""
+    ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color="#777777")
+    ax.set(xticks=[], yticks=[])
 
 
 def handle(label: str, **settings) -> Line2D:

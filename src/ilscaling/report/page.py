@@ -2,19 +2,18 @@
 
 import base64
 import os
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilscaling import cells
 from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
 from ilscaling.laws import StudyFit
-from ilscaling.report import text
+from ilscaling.report import terminal, text
 
 TYPES = {
     ".png": "image/png",
@@ -44,8 +43,10 @@ def write(
     wrote its manifest figures.json and files.
 
     demonstrations: game -> {"splits": {split: {"steps", "episodes", "return_mean", "return_se"}},
-    "expert": {what: value} (its record, shown as given), "images": {caption: path of a PNG or
-    GIF}}; each part may be missing.
+    "expert": {what: value} (its record, shown as given), "ingest": what was taken of recorded
+    games (see `text.ingest`), "images": {caption: path of a PNG or GIF}, "replay": path of a file
+    of `figures.replays.write`}; each part may be missing. Sections of one game whose parts are
+    equal, but for the replay, share one account of the expert.
 
     provenance, each part may be missing: "commit" str, "dirty" bool, "keys" {step: key},
     "versions" {package: version}, "hardware" {what: value}, "stages" [{"stage" str, "jobs" int,
@@ -63,24 +64,30 @@ def write(
                 where=target,
                 fix="give the path of a file, relative to the page",
             )
-    games = text.unique(table["game"])
-    page = _environment().from_string(
-        resources.files("ilscaling.report").joinpath("template.html.j2").read_text("utf-8")
-    )
-    html = page.render(
-        title=title,
-        params=params,
-        params_yaml=yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
-        games=games,
-        runs=table.drop_duplicates(["game", "family", "size", "seed"]).groupby("game").size(),
-        table=table,
-        cells=text.cells(table, fit),
-        fit=fit,
-        fits=text.ordered(fit),
-        figures=_figures(figures_dir, out_html.parent),
-        demonstrations={game: _embedded(demonstrations.get(game, {})) for game in games},
-        provenance=provenance,
-        links=links,
+    games = [game for game in fit.games if game in set(table["game"])]
+    games += [game for game in text.unique(table["game"]) if game not in games]
+    shown = {game: _embedded(demonstrations.get(game, {})) for game in games}
+    experts = _experts(shown, demonstrations)
+    html = (
+        _environment()
+        .get_template("template.html.j2")
+        .render(
+            title=title,
+            params=params,
+            params_yaml=yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
+            games=games,
+            runs=table.drop_duplicates(["game", "family", "size", "seed"]).groupby("game").size(),
+            table=table,
+            cells=text.cells(table, fit),
+            more=text.more(table),
+            fit=fit,
+            fits=text.ordered(fit),
+            figures=_figures(figures_dir, out_html.parent),
+            demonstrations=shown,
+            experts=experts,
+            provenance=provenance,
+            links=links,
+        )
     )
     with atomic(out_html) as temporary:
         temporary.write_text(html, "utf-8")
@@ -88,7 +95,11 @@ def write(
 
 def _environment() -> Environment:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("ilscaling.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     for name in (
         "number",
@@ -97,6 +108,8 @@ def _environment() -> Environment:
         "power",
         "with_error",
         "rule",
+        "training",
+        "ingest",
         "seconds",
         "exponent",
         "formula",
@@ -144,4 +157,33 @@ def _figures(directory: Path, beside: Path) -> list[dict]:
 def _embedded(shown: dict) -> dict:
     """A game's demonstrations with all parts present and the images embedded."""
     images = {caption: data_uri(Path(path)) for caption, path in shown.get("images", {}).items()}
-    return {"splits": shown.get("splits", {}), "expert": shown.get("expert", {}), "images": images}
+    parts = {name: shown.get(name, {}) for name in ("splits", "expert", "ingest")}
+    return {**parts, "images": images}
+
+
+def _experts(shown: dict[str, dict], demonstrations: dict[str, dict]) -> list[dict]:
+    """One entry a set of demonstrations: the sections that share it, what is shown, a player."""
+    groups: list[tuple[dict, list[str]]] = []
+    for game, parts in shown.items():
+        same = next(
+            (games for known, games in groups if any(parts.values()) and known == parts), None
+        )
+        if same is None:
+            groups.append((parts, [game]))
+        else:
+            same.append(game)
+    return [
+        {
+            **parts,
+            "games": games,
+            "title": cells.together(games),
+            "player": terminal.player(
+                {
+                    game: Path(demonstrations[game]["replay"])
+                    for game in games
+                    if "replay" in demonstrations.get(game, {})
+                }
+            ),
+        }
+        for parts, games in groups
+    ]

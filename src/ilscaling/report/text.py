@@ -71,6 +71,54 @@ def rule(of: dict) -> str:
     return f"{value} at size {number(of['at'])}, as size to the power {number(of['power'])}"
 
 
+def training(of: dict) -> str:
+    """How a game's policies were trained (its section `train`), in words."""
+    parts = [f"batch {rule(of['batch'])}", f"rate {rule(of['rate'])}"]
+    parts.append(f"{of['warmup_steps']} warm-up steps")
+    if "frames" in of:
+        parts.append(f"{of['frames']} frames")
+    if "context" in of:
+        parts.append(f"context of {of['context']} frames")
+        parts.append(
+            "depth by the family's rule" if of["depth"] is None else f"depth {of['depth']}"
+        )
+        parts.append("inventory shown" if of["inventory"] else "inventory not shown")
+        parts.append(f"gradient clipped at {number(of['clip'])}")
+        parts.append(f"AdamW with weight decay {number(of['weight_decay'])}")
+    parts.append(f"{of['precision']} precision")
+    if of.get("ema"):
+        parts.append(f"averaged weights over {number(of['ema'])} of the steps")
+    return "; ".join(parts)
+
+
+# key of an ingest report -> what it is called
+INGEST = {
+    "games": "games found",
+    "kept": "games taken",
+    "roles": "roles",
+    "score_mean": "mean score",
+    "score_median": "median score",
+    "depth_mean": "deepest level, mean",
+    "depth_max": "deepest level",
+    "turns_mean": "turns, mean",
+}
+
+
+def ingest(report: dict) -> list[tuple[str, str]]:
+    """An ingest report as (what, value): `games` and `kept` int, `left_out` {reason: games},
+    `roles` {role: games}, and the numbers of `INGEST`; each may be missing, and more is shown as
+    it is given."""
+    rows = []
+    for name, value in report.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{part} {count(n)}" for part, n in value.items()) or "none"
+        elif isinstance(value, int | float):
+            value = count(value) if name in ("games", "kept") else number(value, 4)
+        what = "left out" if name == "left_out" else INGEST.get(name, name.replace("_", " "))
+        rows.append((what, str(value)))
+    return rows
+
+
 def seconds(value: float | None) -> str:
     """Wall time: '42 s', '3 min 20 s', '2 h 5 min'."""
     if not known(value):
@@ -173,6 +221,19 @@ def cells(table: pd.DataFrame, fit: StudyFit) -> list[dict]:
         }
         for row in table.to_dict("records")
     ]
+
+
+# column of the results table -> heading and decimals, for columns that not every table has
+MORE = {
+    "return_median": ("median", 1),
+    "length_mean": ("steps", 0),
+    "depth_mean": ("depth", 2),
+}
+
+
+def more(table: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """Those of `MORE` that hold a number."""
+    return {c: v for c, v in MORE.items() if c in table and table[c].notna().any()}
 
 
 def unique(values: Iterable) -> list:
