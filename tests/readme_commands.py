@@ -18,7 +18,7 @@ LONG = {
     "dvc exp run -S games.breakout.train.ema=0.1",
     "dvc commit -f",
 }
-THEIRS = ("ilscaling import-expert", "ilscaling measure-expert")
+THEIRS = ("ilscaling import-expert", "ilscaling measure-expert", "ilscaling ingest")
 
 
 def commands() -> list[str]:

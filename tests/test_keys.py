@@ -16,11 +16,11 @@ import sources  # noqa: E402
 from ilscaling import params  # noqa: E402
 
 
-def study(**changes) -> keys.Keys:
-    """Keys of the default study with 'a.b.c': value changes below games.breakout or laws."""
+def study(game: str = "breakout", **changes) -> keys.Keys:
+    """Keys of the default study with 'a__b__c': value changes below games.GAME or laws."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     for path, value in changes.items():
-        section = values if path.startswith("laws") else values["games"]["breakout"]
+        section = values if path.startswith("laws") else values["games"][game]
         *parents, last = path.split("__")
         for part in parents:
             section = section[part]
@@ -54,15 +54,63 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_parameter_changes_the_keys_of_what_depends_on_it(change):
-    value, first = CHANGES[change]
-    before, after = study().all(), study(**{change: value}).all()
+NETHACK = {
+    "emulator__role": ("val-hum-neu-fem", "record"),
+    "expert__recordings": ({"path": "elsewhere"}, "record"),
+    "demonstrations__train_steps": (1_000_001, "record"),
+    "demonstrations__chunk_steps": (512, "demonstrations"),
+    "train__context": (16, "runs"),
+    "train__depth": (3, "runs"),
+    "train__inventory": (True, "runs"),
+    "train__clip": (2.0, "runs"),
+    "train__beta2": (0.99, "runs"),
+    "train__weight_decay": (0.1, "runs"),
+    "grid__family": ("lstm", "runs"),
+    "grid__flops": ("6nd", "runs"),
+    "evaluation__seed": (5, "evaluations"),
+}
+CASES = [("breakout", change, *CHANGES[change]) for change in CHANGES] + [
+    ("nethack", change, *NETHACK[change]) for change in NETHACK
+]
+
+
+@pytest.mark.parametrize(("game", "change", "value", "first"), CASES)
+def test_a_parameter_changes_the_keys_of_what_depends_on_it(game, change, value, first):
+    before, after = study().all(), study(game, **{change: value}).all()
     for step in ORDER:
-        same = before[step] == after[step]
-        assert same == (ORDER.index(step) < ORDER.index(first)), step
-        if not same and isinstance(before[step], dict):
-            assert not set(before[step].values()) & set(after[step].values()), step
+        expected = ORDER.index(step) < ORDER.index(first)
+        if not isinstance(before[step], dict):
+            assert (before[step] == after[step]) == expected, step
+            continue
+        # Keys of the other game never change; of this one all do.
+        for one, other in ((before[step], after[step]), (after[step], before[step])):
+            for name, key in one.items():
+                same = key in other.values()
+                assert same == (expected or name.split("/")[0] != game), (step, name)
+
+
+def test_sections_of_nethack_share_what_they_have_in_common():
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["games"]["nethack_short"] = {"like": "nethack", "train": {"context": 8}}
+    both = keys.Keys(params.check(values), ROOT)
+    assert both.demos("nethack") == both.demos("nethack_short")
+    assert both.random("nethack") == both.random("nethack_short")
+    runs = {both.run_dir(run) for run in both.runs}
+    assert len(runs) == len(both.runs)
+    assert both.owner("nethack", both.demos_key("nethack_short")) == "nethack"
+
+
+def test_recordings_have_the_key_of_their_content(tmp_path):
+    folder = tmp_path / "nld" / "1"
+    folder.mkdir(parents=True)
+    absent = keys.recordings_digest(tmp_path / "none")
+    (folder / "nle.1.xlogfile").write_text("points=3")
+    one = keys.recordings_digest(tmp_path / "nld")
+    (folder / "nle.1.0.ttyrec3.bz2").write_bytes(b"...")
+    two = keys.recordings_digest(tmp_path / "nld")
+    assert len({absent, one, two}) == 3
+    (tmp_path / "nld").rename(tmp_path / "moved")
+    assert keys.recordings_digest(tmp_path / "moved") == two
 
 
 def test_new_sizes_seeds_and_budgets_leave_runs_alone():
@@ -87,7 +135,7 @@ def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
     at = study().params.games["breakout"].train.rate.at
     before, after = study(), study(train__rate={"value": 0.002, "at": at, "power": -0.3})
     base = study(train__rate={"value": 0.002, "at": at, "power": 0.0})
-    for run in before.runs:
+    for run in [run for run in before.runs if run.game == "breakout"]:
         assert (base.run_key(run) == after.run_key(run)) == (run.size == at)
 
 

@@ -32,19 +32,20 @@ def digests(study) -> dict[str, bytes]:
 
 def test_one_command_makes_everything(study):
     table = pd.read_csv(study.path / "results/results.csv")
-    assert len(table) == 3 * 4
+    assert len(table) == 2 * 3 * 4
     assert (table["status"] == "done").all()
     assert table[["dev_loss", "return_mean", "expert_return"]].notna().all().all()
     # One run gives all budgets of a size, so more compute means more samples.
-    assert table.groupby("size")["samples"].apply(lambda s: s.is_monotonic_increasing).all()
+    runs = table.groupby(["game", "size"])["samples"]
+    assert runs.apply(lambda samples: samples.is_monotonic_increasing).all()
+    assert table.loc[table["game"] == "nethack", "depth_mean"].ge(1).all()
     metrics = json.loads((study.path / "results/metrics.json").read_text())
-    assert metrics["breakout"]["cells_done"] == 12
-    for name in ("profiles.png", "profiles.svg", "profiles.csv", "expert-breakout.gif"):
+    assert metrics["breakout"]["cells_done"] == metrics["nethack"]["cells_done"] == 12
+    for name in ("profiles.png", "profiles.svg", "expert-breakout.gif", "expert-nethack.png"):
         assert (study.path / "results/figures" / name).stat().st_size > 0
     assert "results/report.html" in study.log and "compute-optimal" in study.log
-    assert not (study.path / "data/parts").exists() or not any(
-        (study.path / "data/parts").rglob("*.zip")
-    )
+    leftovers = [*study.path.glob("data/parts/*/*"), *study.path.glob("data/recordings/*/*")]
+    assert not leftovers, "parts and recordings are temporary"
 
 
 def test_a_second_run_does_nothing_whatever_the_times(study):
@@ -71,6 +72,12 @@ def test_a_second_run_does_nothing_whatever_the_times(study):
         ({"games__breakout__grid__budgets": [3.0e8, 6.0e8, 1.2e9]}, {"train", "evaluate"}),
         ({"games__breakout__train__ema": 0.1}, {"train", "evaluate"}),
         ({"games__breakout__demonstrations__seed": 7}, {"record", "shard", "train", "evaluate"}),
+        ({"games__nethack__train__context": 16}, {"train", "evaluate"}),
+        (
+            {"games__nethack__emulator__role": "val-hum-neu-fem"},
+            {"play", "ingest", "random", "train", "evaluate"},
+        ),
+        ({"games__nethack_twice": {"like": "nethack"}}, {"train", "evaluate"}),
     ],
 )
 def test_a_change_runs_what_depends_on_it_and_nothing_else(study, change, jobs):
@@ -124,7 +131,7 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
         study.git("checkout", "-q", "--", "params.yaml")
     mine = pd.read_csv(at["table.csv"]).drop(columns="key")
     whole = pd.read_csv(study.path / "results/results.csv").drop(columns="key")
-    whole = whole[whole["size"] == 2].reset_index(drop=True)
+    whole = whole[(whole["game"] == "breakout") & (whole["size"] == 2)].reset_index(drop=True)
     pd.testing.assert_frame_equal(mine, whole)
 
 

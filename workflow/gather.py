@@ -1,40 +1,36 @@
 """Gather the measurements of every cell into the results table."""
 
-import argparse
 from pathlib import Path
 
 import stamps
-from keys import Keys
+import study
 
-from ilscaling import cells, files, params, store, tabulate
+from ilscaling import cells, files, plan, store, tabulate
 from ilscaling.cells import budget_name
 
 
-def levels(keys: Keys, game: str) -> dict:
+def levels(game: dict, domain: str) -> dict:
     """What the game's rows are judged by: expert, random play, blind prediction of actions."""
-    train = store.open_split(keys.demos(game), "train")
-    random = files.read_json(keys.random(game))
-    return tabulate.levels(train.attrs["splits"], train.action_counts(), random)
+    train = store.open_split(game["demos"], "train")
+    random = files.read_json(game["random"])
+    return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--stamp", type=Path, required=True)
-    arguments = parser.parse_args()
-    keys = Keys(params.read(arguments.params))
-    of_game = {game: levels(keys, game) for game in keys.params.games}
+    given = study.arguments(__doc__)
+    domains = {name: game.domain for name, game in given.study.params.games.items()}
+    of_game = {name: levels(game, domains[name]) for name, game in given.study.games.items()}
     rows = []
-    for cell in keys.cells:
+    for cell in plan.cells(given.study.params):
         record, key = None, ""
         if cell.declared:
-            key = keys.evaluation_key(cell.run)
-            folder = Path(keys.evaluation_dir(cell.run))
+            made = given.study.by_run[cell.run]
+            key = made["evaluation_key"]
+            folder = Path(made["evaluation_dir"])
             record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
         rows.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
-    cells.write_table(arguments.out, rows)
-    stamps.write(arguments.stamp, {"rows": len(rows), "sha256": files.sha256(arguments.out)})
+    cells.write_table(given.out, rows)
+    stamps.write(given.stamp, {"rows": len(rows), "sha256": files.sha256(given.out)})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from ilscaling import files, plan
 from ilscaling.errors import WorkflowError
-from ilscaling.params import Params
+from ilscaling.params import Atari, NetHack, Params
 
 
 def hold(folder: str | Path) -> int:
@@ -78,7 +78,9 @@ def jobs(params: Params, keys: Keys) -> list[Job]:
     found = []
     for name, game in params.games.items():
         stamp = keys.demos_stamp(name)
-        if game.expert.file is None:
+        if stamp in {job.output for job in found}:
+            continue  # sections of NetHack may share their demonstrations
+        if isinstance(game, Atari) and game.expert.file is None:
             seconds = game.expert.ppo.steps / 500
             found.append(Job(f"expert of {name}", keys.expert(name), seconds))
         if not Path(stamp).exists():
@@ -87,7 +89,7 @@ def jobs(params: Params, keys: Keys) -> list[Job]:
         found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game).seconds))
     for run, cells in keys.runs.items():
         game = params.games[run.game]
-        train, evaluate = plan.train_cost(cells), plan.evaluate_cost(game, cells)
+        train, evaluate = plan.train_cost(game, cells), plan.evaluate_cost(game, cells)
         found.append(Job(f"training {run.name}", keys.run_manifest(run), train.seconds))
         found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
     found.append(Job("results", keys.stamp("report"), 30.0))
@@ -97,14 +99,29 @@ def jobs(params: Params, keys: Keys) -> list[Job]:
 def missing_bytes(params: Params, keys: Keys) -> float:
     """Disk space that what is still to be made will take."""
     wanted = 0.0
-    for name, game in params.games.items():
-        if not Path(keys.demos_stamp(name)).exists():
+    stamps = {keys.demos_stamp(name): game for name, game in params.games.items()}
+    for stamp, game in stamps.items():
+        if not Path(stamp).exists():
             wanted += game.demonstrations.jobs * plan.record_cost(game).bytes
             wanted += plan.shard_cost(game).bytes
     for run, cells in keys.runs.items():
         if not Path(keys.run_manifest(run)).exists():
-            wanted += plan.train_cost(cells).bytes
+            wanted += plan.train_cost(params.games[run.game], cells).bytes
     return wanted
+
+
+def refuse_absent_recordings(params: Params, keys: Keys) -> None:
+    """Raise WorkflowError if recordings that are still to be ingested are not there."""
+    for name, game in params.games.items():
+        if not isinstance(game, NetHack) or game.expert.recordings is None:
+            continue
+        folder = Path(game.expert.recordings.path).expanduser()
+        if not folder.is_dir() and not Path(keys.demos_stamp(name)).exists():
+            raise WorkflowError(
+                f"no recordings of {name} there",
+                where=f"{folder} (params: games.{name}.expert.recordings.path)",
+                fix="give the folder that holds NLD's subfolders, or null for the built-in bot",
+            )
 
 
 def announce(keys: Keys) -> None:

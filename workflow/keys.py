@@ -19,7 +19,7 @@ import sources
 from ilscaling import files, plan
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ExpertError
-from ilscaling.params import Params
+from ilscaling.params import NetHack, Params
 
 LENGTH = 12  # hex digits of a key in a path
 
@@ -29,18 +29,30 @@ ROOTS = {
     "expert": ("ilscaling.experts.ppo",),
     "record": ("ilscaling.demonstrations.record",),
     "shard": ("ilscaling.demonstrations.shard",),
+    "games": ("ilscaling.demonstrations.recording", "ilscaling.experts.bot"),
+    "ingest": ("ilscaling.demonstrations.ingest",),
     "train": ("ilscaling.training",),
     "evaluate": ("ilscaling.evaluation",),
     "random": ("ilscaling.evaluation.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan"),
     "fit": ("ilscaling.laws",),
-    "figures": ("ilscaling.figures", "ilscaling.figures.gallery", "ilscaling.laws"),
-    "report": ("ilscaling.report",),
+    "figures": (
+        "ilscaling.figures",
+        "ilscaling.figures.gallery",
+        "ilscaling.figures.replays",
+        "ilscaling.evaluation.replay",
+        "ilscaling.laws",
+    ),
+    "report": ("ilscaling.report", "ilscaling.figures.gallery"),
 }
 # Scripts beside this file that run a step.
 SCRIPTS = {"table": "gather.py", "figures": "picture.py", "report": "publish.py"}
-GAME_ROOTS = {"atari": ("ilscaling.games.atari",)}
-FAMILY_ROOTS = {"cnn": ("ilscaling.models.cnn",)}
+GAME_ROOTS = {"atari": ("ilscaling.games.atari",), "nethack": ("ilscaling.games.nethack",)}
+FAMILY_ROOTS = {
+    "cnn": ("ilscaling.models.cnn",),
+    "transformer": ("ilscaling.models.transformer",),
+    "lstm": ("ilscaling.models.lstm",),
+}
 
 
 def key(step: str, content: object, *roots: str) -> str:
@@ -48,6 +60,17 @@ def key(step: str, content: object, *roots: str) -> str:
     script = sources.script(SCRIPTS[step]) if step in SCRIPTS else ""
     code = sources.digest(*ROOTS[step], *roots)
     return files.digest([step, content, code, script])[:LENGTH]
+
+
+def recordings_digest(folder: str | Path) -> str:
+    """Key of somebody's recordings in the layout of NLD: the names and sizes of the games and the
+    content of their xlogfiles. Of an absent folder, its name: such a study can be planned."""
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        return files.digest(["absent", str(folder)])[:LENGTH]
+    logs = {p.relative_to(root).as_posix(): files.sha256(p) for p in root.glob("*/*xlogfile")}
+    sizes = {p.relative_to(root).as_posix(): p.stat().st_size for p in root.glob("*/*.bz2")}
+    return files.digest([sorted(logs.items()), sorted(sizes.items())])[:LENGTH]
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,10 @@ class Keys:
 
     def _expert_key(self, game: str) -> str:
         section = self.params.games[game]
+        if isinstance(section, NetHack):
+            if section.expert.recordings is None:
+                return key("games", [section.emulator.model_dump()], *self._game_roots(game))
+            return recordings_digest(section.expert.recordings.path)
         if section.expert.file is None:
             content = [game, section.emulator.model_dump(), section.expert.ppo.model_dump()]
             return key("expert", content, *self._game_roots(game))
@@ -98,6 +125,7 @@ class Keys:
         return files.sha256(path)[:LENGTH]
 
     def expert(self, game: str) -> str:
+        """File of an Atari game's expert policy."""
         given = self.params.games[game].expert.file
         return given or f"data/experts/{game}-{self.expert_key(game)}.safetensors"
 
@@ -106,32 +134,75 @@ class Keys:
 
     # Demonstrations
 
+    def source(self, game: str) -> str:
+        """Name under which a game's demonstrations are kept. Sections of NetHack that differ in
+        training alone share them."""
+        section = self.params.games[game]
+        return section.domain if isinstance(section, NetHack) else game
+
+    def owner(self, source: str, key: str) -> str:
+        """The first game whose demonstrations, recordings or random play have that key."""
+        for game in self.params.games:
+            keys = (self.record_key(game), self.demos_key(game), self.random_key(game))
+            if self.source(game) == source and key in keys:
+                return game
+        raise KeyError(f"{source}-{key}")
+
     def record_key(self, game: str) -> str:
+        return self._once(("record", game), lambda: self._record_key(game))
+
+    def _record_key(self, game: str) -> str:
         section = self.params.games[game]
         wanted = section.demonstrations.model_dump(exclude={"chunk_steps", "shard_steps"})
+        if isinstance(section, NetHack) and section.expert.recordings is not None:
+            taken = section.expert.recordings.model_dump(exclude={"path"})
+            del wanted["jobs"]
+            return key("ingest", [self.expert_key(game), taken, wanted])
         content = [
-            game,
+            self.source(game),
             section.emulator.model_dump(),
             self.expert_key(game),
-            section.expert.temperature,
+            section.expert.model_dump(exclude={"file", "ppo"}),
             wanted,
         ]
-        return self._once(("record", game), lambda: key("record", content, *self._game_roots(game)))
+        step = "games" if isinstance(section, NetHack) else "record"
+        return key(step, content, *self._game_roots(game))
 
     def parts(self, game: str) -> list[str]:
-        jobs = self.params.games[game].demonstrations.jobs
-        return [f"data/parts/{game}-{self.record_key(game)}/part-{job}.zip" for job in range(jobs)]
+        """What the recording jobs make: a part each of an Atari game, a folder of recorded games
+        each of NetHack; nothing where somebody else's recordings are taken."""
+        section = self.params.games[game]
+        folder = f"{self.source(game)}-{self.record_key(game)}"
+        jobs = range(section.demonstrations.jobs)
+        if not isinstance(section, NetHack):
+            return [f"data/parts/{folder}/part-{job}.zip" for job in jobs]
+        if section.expert.recordings is None:
+            return [f"data/recordings/{folder}/job-{job}" for job in jobs]
+        return []
+
+    def recordings(self, game: str) -> str:
+        """The folder of NetHack games that is ingested, in the layout of NLD."""
+        section = self.params.games[game]
+        if section.expert.recordings is not None:
+            return section.expert.recordings.path
+        return f"data/recordings/{self.source(game)}-{self.record_key(game)}"
 
     def demos_key(self, game: str) -> str:
-        wanted = self.params.games[game].demonstrations
+        return self._once(("shard", game), lambda: self._demos_key(game))
+
+    def _demos_key(self, game: str) -> str:
+        section = self.params.games[game]
+        wanted = section.demonstrations
         content = [self.record_key(game), wanted.chunk_steps, wanted.shard_steps]
-        return self._once(("shard", game), lambda: key("shard", content))
+        if isinstance(section, NetHack):
+            return key("ingest", content)
+        return key("shard", content)
 
     def demos(self, game: str) -> str:
-        return f"data/demonstrations/{game}-{self.demos_key(game)}/demos.zarr"
+        return f"data/demonstrations/{self.source(game)}-{self.demos_key(game)}/demos.zarr"
 
     def demos_stamp(self, game: str) -> str:
-        return f"data/demonstrations/{game}-{self.demos_key(game)}/done.json"
+        return f"data/demonstrations/{self.source(game)}-{self.demos_key(game)}/done.json"
 
     # Runs and cells
 
@@ -181,7 +252,7 @@ class Keys:
         section = self.params.games[game]
         evaluation = section.evaluation
         content = [
-            game,
+            self.source(game),
             section.emulator.model_dump(),
             evaluation.random_episodes,
             evaluation.seed,
@@ -189,7 +260,7 @@ class Keys:
         return self._once(("random", game), lambda: key("random", content, *self._game_roots(game)))
 
     def random(self, game: str) -> str:
-        return f"data/evaluations/{game}/random-{self.random_key(game)}.json"
+        return f"data/evaluations/{self.source(game)}/random-{self.random_key(game)}.json"
 
     # Results: fixed names for people, one keyed stamp a step for the workflow
 

@@ -1,63 +1,76 @@
 """Draw every figure of the study, with the data behind it, and the expert at play."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
 import stamps
-from keys import Keys
+import study
 
-from ilscaling import cells, figures, files, games, laws, params, store
-from ilscaling.figures import gallery
+from ilscaling import cells, figures, files, games, laws, store
+from ilscaling.evaluation import replay
+from ilscaling.figures import gallery, replays, terminal
+from ilscaling.params import NetHack
 
 SPLITS = ("train", "dev", "test")
 
 
-def returns(keys: Keys) -> pd.DataFrame:
+def returns(known: study.Study) -> pd.DataFrame:
     """Return of every recorded episode: game, split, return."""
     rows = []
-    for game in keys.params.games:
+    for game, paths in known.games.items():
         for split in SPLITS:
-            found = store.open_split(keys.demos(game), split).returns()
+            found = store.open_split(paths["demos"], split).returns()
             rows.append(pd.DataFrame({"game": game, "split": split, "return": found}))
     return pd.concat(rows, ignore_index=True)
 
 
-def curves(keys: Keys) -> pd.DataFrame:
+def curves(known: study.Study) -> pd.DataFrame:
     """Learning curves of all runs: the columns of curve.csv, with game, size and seed."""
     rows = []
-    for run, of_run in keys.runs.items():
-        curve = pd.read_csv(Path(keys.run_dir(run)) / "curve.csv")
+    for run, made in known.by_run.items():
+        curve = pd.read_csv(Path(made["run_dir"]) / "curve.csv")
         # A run that was once trained further than this study's budgets still shows this study.
-        curve = curve[curve["flops"] <= of_run[-1].flops]
+        curve = curve[curve["flops"] <= made["flops"]]
         rows.append(curve.assign(game=run.game, size=run.size, seed=run.seed))
     return pd.concat(rows, ignore_index=True)
 
 
+def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str, terminal.Play]:
+    """A game of NetHack by the expert, and at each budget one by the agent with the lowest loss."""
+    shown = {"expert": terminal.recorded(known.games[game]["demos"])}
+    done = table[(table["game"] == game) & (table["status"] == "done")]
+    for budget, at in done.groupby("budget", sort=True):
+        best = at.loc[at["dev_loss"].idxmin()]
+        run = cells.Run(game, best["family"], int(best["size"]), int(best["seed"]))
+        folder = Path(known.by_run[run]["evaluation_dir"])
+        kept = files.read_json(folder / f"{cells.budget_name(budget)}.json")["replay"]
+        played = terminal.replay(
+            known.params.games[game].emulator, kept["seed"], replay.actions(kept)
+        )
+        shown[replays.agent(budget)] = played
+    return shown
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--stamp", type=Path, required=True)
-    arguments = parser.parse_args()
-    keys = Keys(params.read(arguments.params))
-    table = cells.read_table(arguments.table)
-    specs = {name: games.spec(game.domain, name) for name, game in keys.params.games.items()}
+    given = study.arguments(__doc__, "table", "laws")
+    known = given.study
+    specs = {name: games.spec(game.domain, name) for name, game in known.params.games.items()}
+    table = cells.read_table(given.table)
     figures.draw_all(
         table,
-        laws.fit_table(table, keys.params.laws, games=list(keys.params.games)),
-        arguments.out,
-        curves=curves(keys),
-        returns=returns(keys),
+        laws.read(given.laws),
+        given.out,
+        curves=curves(known),
+        returns=returns(known),
         human={name: spec.human_return for name, spec in specs.items()},
     )
-    for game in keys.params.games:
-        demos = keys.demos(game)
-        gallery.contact_sheet(demos, arguments.out / f"expert-{game}.png")
-        gallery.animation(demos, arguments.out / f"expert-{game}.gif")
-    made = sorted(path for path in arguments.out.iterdir() if not path.name.startswith("."))
-    stamps.write(arguments.stamp, {"sha256": {path.name: files.sha256(path) for path in made}})
+    for game, paths in known.games.items():
+        gallery.pictures(paths["demos"], given.out, game)
+        if isinstance(known.params.games[game], NetHack):
+            file = given.out / f"replay-{game}.json"
+            replays.write(file, games_played(known, game, table))
+    made = sorted(path for path in given.out.iterdir() if not path.name.startswith("."))
+    stamps.write(given.stamp, {"sha256": {path.name: files.sha256(path) for path in made}})
 
 
 if __name__ == "__main__":

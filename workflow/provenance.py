@@ -7,12 +7,12 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from keys import Keys
+from study import Study
 
 from ilscaling.files import read_json
 
 PACKAGES = (
-    "ilscaling", "torch", "ale-py", "gymnasium", "numpy", "zarr", "pandas", "statsmodels",
+    "ilscaling", "torch", "ale-py", "nle", "gymnasium", "numpy", "zarr", "pandas", "statsmodels",
     "matplotlib", "seaborn", "stable-baselines3", "snakemake", "dvc",
 )  # fmt: skip
 
@@ -20,7 +20,9 @@ PACKAGES = (
 STAGES = {
     "train_expert": "training the expert",
     "record": "recording demonstrations",
+    "play": "recording NetHack",
     "shard": "sharding",
+    "ingest": "ingesting NetHack",
     "random": "random play",
     "train": "behaviour cloning",
     "evaluate": "evaluation",
@@ -48,35 +50,41 @@ def seconds(pattern: str) -> list[float]:
     return found
 
 
-def stages(keys: Keys) -> list[dict]:
+def stages(study: Study) -> list[dict]:
     """Jobs, wall seconds and training FLOPs of each stage, as far as this folder ran them."""
-    rows = []
-    patterns: dict[str, list[str]] = {name: [] for name in STAGES}
-    for game in keys.params.games:
-        patterns["train_expert"].append(f"train_expert/{game}-{keys.expert_key(game)}.tsv")
-        patterns["record"].append(f"record/{game}-{keys.record_key(game)}-*.tsv")
-        patterns["shard"].append(f"shard/{game}-{keys.demos_key(game)}.tsv")
-        patterns["random"].append(f"random/{game}-{keys.random_key(game)}.tsv")
-    for run in keys.runs:
+    patterns: dict[str, set[str]] = {name: set() for name in STAGES}
+    for game in study.games.values():
+        source = game["source"]
+        for rule, key, tail in (
+            ("train_expert", "expert_key", ""),
+            ("record", "record_key", "-*"),
+            ("play", "record_key", "-*"),
+            ("shard", "demos_key", ""),
+            ("ingest", "demos_key", ""),
+            ("random", "random_key", ""),
+        ):
+            patterns[rule].add(f"{rule}/{source}-{game[key]}{tail}.tsv")
+    for run, made in study.by_run.items():
         name = f"{run.game}-{run.name}"
-        patterns["train"].append(f"train/{name}-{keys.run_key(run)}-*.tsv")
-        patterns["evaluate"].append(f"evaluate/{name}-{keys.evaluation_key(run)}-*.tsv")
+        patterns["train"].add(f"train/{name}-{made['run_key']}-*.tsv")
+        patterns["evaluate"].add(f"evaluate/{name}-{made['evaluation_key']}-*.tsv")
     for step in ("table", "fit", "figures"):
-        patterns[step].append(f"{step}-{getattr(keys, f'{step}_key')}.tsv")
-    spent = sum(cells[-1].flops for cells in keys.runs.values())
+        patterns[step].add(f"{step}-{study.keys[step]}.tsv")
+    spent = sum(made["flops"] for made in study.runs)
+    rows = []
     for rule, stage in STAGES.items():
-        took = [value for pattern in patterns[rule] for value in seconds(pattern)]
+        took = [value for pattern in sorted(patterns[rule]) for value in seconds(pattern)]
         if took:
             flops = spent if rule == "train" else None
             rows.append({"stage": stage, "jobs": len(took), "seconds": sum(took), "flops": flops})
     return rows
 
 
-def processors(keys: Keys) -> str:
+def processors(study: Study) -> str:
     """What trained the runs, as their own records say, with precision and threads."""
     found = set()
-    for run in keys.runs:
-        timing = Path(keys.run_dir(run)) / "timing.json"
+    for run in study.runs:
+        timing = Path(run["run_dir"]) / "timing.json"
         if timing.exists():
             made = read_json(timing)
             parts = [
@@ -86,19 +94,19 @@ def processors(keys: Keys) -> str:
     return "; ".join(sorted(found)) or platform.processor()
 
 
-def gather(keys: Keys) -> dict:
+def gather(study: Study) -> dict:
     """Everything that `report.write` shows under provenance."""
     return {
         "commit": git("rev-parse", "HEAD") or "no commit",
         "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
-        "keys": _flat(keys.all()),
+        "keys": _flat(study.keys),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "hardware": {
-            "runs trained on": processors(keys),
+            "runs trained on": processors(study),
             "cores here": os.cpu_count(),
             "system": f"{platform.system()} {platform.machine()}",
         },
-        "stages": stages(keys),
+        "stages": stages(study),
         "reproduce": ["git checkout COMMIT", "make demo"],
         "notes": [],
     }

@@ -1,65 +1,86 @@
 """Write the report of the study: one HTML file that opens offline."""
 
-import argparse
 from pathlib import Path
 
+import pandas as pd
 import provenance
 import stamps
-from keys import Keys
+import study
 
-from ilscaling import cells, files, laws, params, report, store
+from ilscaling import cells, files, laws, report, store
+from ilscaling.figures import gallery
+from ilscaling.params import NetHack
 
 
-def demonstrations(keys: Keys, figures: Path) -> dict[str, dict]:
+def ppo_expert(file: str) -> dict[str, str]:
+    """What an Atari expert's record says of it."""
+    record = files.read_json(Path(file).with_suffix(".json"))
+    expert = {
+        "algorithm": record.get("algorithm"),
+        "agent steps": f"{record['steps']:,}" if "steps" in record else "not recorded",
+        "file": file,
+        "SHA-256": record["sha256"],
+    }
+    measured = record.get("measured")
+    if measured:
+        expert["return over whole episodes"] = (
+            f"{measured['return_mean']:.1f} ± {measured['return_se']:.1f} (standard error), "
+            f"median {measured['return_median']:g}, {measured['episodes']} episodes"
+        )
+    return expert
+
+
+def nethack_expert(demos: Path, attrs: dict) -> dict:
+    """Who played a store of NetHack games, and what was taken of the recordings."""
+    read = files.read_json(demos.parent / "ingest.json")
+    kept = pd.DataFrame(read["kept"])
+    bot = "the built-in bot" if attrs["recorder"] == "bot" else f"recordings: {attrs['recorder']}"
+    return {
+        "expert": {"player": bot},
+        "ingest": {
+            "games": len(kept) + sum(read["left_out"].values()),
+            "kept": len(kept),
+            "left_out": read["left_out"],
+            "roles": kept["role"].value_counts().to_dict(),
+            "score_mean": kept["points"].mean(),
+            "score_median": kept["points"].median(),
+            "depth_mean": kept["depth"].mean(),
+            "depth_max": int(kept["depth"].max()),
+            "turns_mean": kept["turns"].mean(),
+        },
+    }
+
+
+def demonstrations(known: study.Study, figures: Path) -> dict[str, dict]:
     """What the report shows of each game's data and expert."""
     found = {}
-    for game in keys.params.games:
-        attrs = store.open_split(keys.demos(game), "train").attrs
-        record = files.read_json(Path(keys.expert(game)).with_suffix(".json"))
-        measured = record.get("measured", {})
-        expert = {
-            "algorithm": record.get("algorithm"),
-            "agent steps": f"{record['steps']:,}" if "steps" in record else "not recorded",
-            "file": keys.expert(game),
-            "SHA-256": record["sha256"],
-        }
-        if measured:
-            expert["return over whole episodes"] = (
-                f"{measured['return_mean']:.1f} ± {measured['return_se']:.1f} (standard error), "
-                f"median {measured['return_median']:g}, {measured['episodes']} episodes"
-            )
-        found[game] = {
+    for game, paths in known.games.items():
+        attrs = store.open_split(paths["demos"], "train").attrs
+        shown = {
             "splits": attrs["splits"],
-            "expert": expert,
-            "images": {
-                "Screens of recorded episodes": figures / f"expert-{game}.png",
-                "The most rewarding stretch of a recorded episode": figures / f"expert-{game}.gif",
-            },
+            "images": gallery.paths(attrs["domain"], figures, game),
         }
+        if isinstance(known.params.games[game], NetHack):
+            shown |= nethack_expert(Path(paths["demos"]), attrs)
+            shown["replay"] = figures / f"replay-{game}.json"
+        else:
+            shown["expert"] = ppo_expert(paths["expert"])
+        found[game] = shown
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--stamp", type=Path, required=True)
-    arguments = parser.parse_args()
-    study = params.read(arguments.params)
-    keys = Keys(study)
-    table = cells.read_table(arguments.table)
-    figures = arguments.out.parent / "figures"
-    names = ", ".join(cells.title(game) for game in study.games)
+    given = study.arguments(__doc__, "table", "laws", "figures")
+    known = given.study
     report.write(
-        arguments.out,
-        title=f"Scaling laws of imitation learning: {names}",
-        params=study.model_dump(mode="json"),
-        table=table,
-        fit=laws.fit_table(table, study.laws, games=list(study.games)),
-        figures_dir=figures,
-        demonstrations=demonstrations(keys, figures),
-        provenance=provenance.gather(keys),
+        given.out,
+        title=f"Scaling laws of imitation learning: {cells.together(list(known.games))}",
+        params=known.params.model_dump(mode="json"),
+        table=cells.read_table(given.table),
+        fit=laws.read(given.laws),
+        figures_dir=given.figures,
+        demonstrations=demonstrations(known, given.figures),
+        provenance=provenance.gather(known),
         links={
             "results table": "results.csv",
             "fits": "laws/fits.json",
@@ -67,7 +88,7 @@ def main() -> None:
             "metrics": "metrics.json",
         },
     )
-    stamps.write(arguments.stamp, {"sha256": files.sha256(arguments.out)})
+    stamps.write(given.stamp, {"sha256": files.sha256(given.out)})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import json
 import shutil
 from pathlib import Path
 
+from ilscaling.cells import title
+
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 FIGURES = ("profiles.png", "laws.png", "return_on_loss.png")
@@ -27,7 +29,7 @@ def block(metrics: dict) -> str:
     for game, found in metrics.items():
         method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
         lines += [
-            f"What it should show for {game.replace('_', ' ').title()}, with exponents fitted to "
+            f"What it should show for {title(game)}, with exponents fitted to "
             f"{method} (another CPU gives other last digits, and another course of training):",
             "",
             "| law | exponent | 95 % interval | R2 |",

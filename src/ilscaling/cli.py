@@ -29,8 +29,10 @@ Threads = Annotated[int, typer.Option(help="CPU threads.", min=1)]
 PARAMS = Path("params.yaml")
 
 
-def section(path: Path, game: str) -> params.Atari:
-    """The game's section of a parameter file."""
+def section(
+    path: Path, game: str, kind: type[params.Model] | None = None
+) -> params.Atari | params.NetHack:
+    """The game's section of a parameter file; raises ParamsError if it is not of that kind."""
     study = params.read(path)
     if game not in study.games:
         raise ParamsError(
@@ -38,7 +40,15 @@ def section(path: Path, game: str) -> params.Atari:
             where=f"{path}: games",
             fix=f"--game {next(iter(study.games))}",
         )
-    return study.games[game]
+    found = study.games[game]
+    if kind is not None and not isinstance(found, kind):
+        fitting = [name for name, other in study.games.items() if isinstance(other, kind)]
+        raise ParamsError(
+            f"this step is for games of {kind.__name__}, {game!r} is of {type(found).__name__}",
+            where=f"{path}: games.{game}.domain",
+            fix=f"--game {fitting[0]}" if fitting else f"add a game of {kind.__name__}",
+        )
+    return found
 
 
 @app.command("params")
@@ -101,7 +111,7 @@ def train_expert(
     from ilscaling.experts import ppo
     from ilscaling.training import precision
 
-    settings = section(path, game)
+    settings = section(path, game, params.Atari)
     where = precision.device(device)
     ppo.train(
         game,
@@ -140,7 +150,7 @@ def measure_expert(
     """Play full episodes with an expert and write its return into the record beside it."""
     from ilscaling.experts.measure import measure
 
-    settings = section(path, game)
+    settings = section(path, game, params.Atari)
     measured = measure(
         expert,
         settings.emulator,
@@ -154,14 +164,18 @@ def measure_expert(
 @app.command()
 def record(
     game: GameName,
-    expert: Annotated[Path, typer.Option(help="Expert file (.safetensors).")],
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="The part to write (.zip).")],
+    out: Annotated[Path, typer.Option(help="Atari: the part (.zip). NetHack: the folder.")],
+    expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
 ) -> None:
-    """Record one part of the demonstrations: whole episodes over seeds of its own."""
-    from ilscaling import demonstrations
+    """Record one part of the demonstrations: whole episodes over seeds of its own.
+
+    Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
+    layout of NLD, for 'ilscaling ingest'.
+    """
+    from ilscaling.demonstrations.jobs import job as share
 
     settings = section(path, game)
     wanted = settings.demonstrations
@@ -171,8 +185,17 @@ def record(
             where=f"{path}: games.{game}.demonstrations.jobs",
             fix=f"--job {wanted.jobs - 1}",
         )
-    seeds, steps = demonstrations.job(wanted, settings.emulator, job)
-    demonstrations.record(
+    seeds, steps = share(wanted, settings.emulator, job)
+    if isinstance(settings, params.NetHack):
+        from ilscaling.demonstrations.recording import record_games
+
+        record_games(settings.emulator, seeds=seeds, steps=steps, out=out)
+        return
+    if expert is None:
+        raise ParamsError("an Atari expert is wanted", where="--expert", fix="--expert FILE")
+    from ilscaling.demonstrations import record as atari
+
+    atari.record(
         expert,
         game,
         settings.emulator,
@@ -186,6 +209,33 @@ def record(
 
 
 @app.command()
+def ingest(
+    nld: Annotated[Path, typer.Option(help="Folder of recorded games in the layout of NLD.")],
+    out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
+    game: GameName = "nethack",
+    path: ParamsFile = PARAMS,
+    processes: Annotated[int, typer.Option(help="Games are read in parallel.", min=1)] = 1,
+    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
+) -> None:
+    """Make demonstrations of recorded NetHack games, the bot's, NLD-AA or anybody's.
+
+    Beside the store stands ingest.json: every game, kept or left out and why.
+    """
+    from ilscaling.demonstrations import ingest as reading
+
+    settings = section(path, game, params.NetHack)
+    summary = reading.ingest(
+        nld,
+        out,
+        settings=settings.demonstrations,
+        recordings=settings.expert.recordings,
+        processes=processes,
+    )
+    if stamp:
+        files.write_json(stamp, summary)
+
+
+@app.command()
 def shard(
     game: GameName,
     parts: Annotated[list[Path], typer.Argument(help="Parts by 'ilscaling record'.")],
@@ -194,9 +244,9 @@ def shard(
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
     """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
-    from ilscaling import demonstrations
+    from ilscaling.demonstrations import shard as assembling
 
-    attrs = demonstrations.shard(parts, out, settings=section(path, game).demonstrations)
+    attrs = assembling.shard(parts, out, settings=section(path, game, params.Atari).demonstrations)
     if stamp:
         files.write_json(stamp, attrs)
 
@@ -267,14 +317,15 @@ def evaluate(
 
     settings = section(path, game)
     names = list(files.read_json(run))
+    made, where = files.read_json(run.parent / names[0]), precision.device(device)
     evaluation.evaluate_run(
         [run.parent / name for name in names],
         demos,
         settings.evaluation,
         settings.emulator,
         out.parent,
-        precision=precision.resolve(settings.train.precision, precision.device(device)),
-        device=precision.device(device),
+        precision=precision.resolve(settings.train.precision, where, made["family"], made["size"]),
+        device=where,
         threads=threads,
     )
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})

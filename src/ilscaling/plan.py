@@ -5,19 +5,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import flops, games
+from ilscaling import flops, games, models
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError, WorkflowError
-from ilscaling.params import Atari, Params
+from ilscaling.params import Game, NetHack, Params
 
-# Measured on one thread of a shared server (docs/measurements.md); for orientation elsewhere.
-STEP_SECONDS = 8.0e-4  # recording: emulator and expert
-RESTART_SECONDS = 0.1  # seeding an episode of its own
-TRAIN_SECONDS = (1 / 6_500, 1 / 1.5e11)  # a sample, and a training FLOP on top, bfloat16
-LOSS_SECONDS = (1 / 13_000, 1 / 1.5e11)  # the same for the dev loss
+
+@dataclass(frozen=True)
+class Speed:
+    """What things take on one thread of a shared server (docs/measurements.md); for orientation
+    elsewhere. Seconds, or bytes; a sample is a step."""
+
+    record: float  # a step of the expert in its game
+    restart: float  # starting an episode
+    shard: float  # a step from recording to store
+    sample: float  # training on a sample, apart from its FLOPs
+    flop: float  # a training FLOP on top, bfloat16
+    play: float  # a step of a policy in the game, many episodes side by side
+    episode: float  # steps of a half-good policy's episode
+    bytes: float  # a step's compressed demonstrations
+
+
+SPEEDS = {
+    "atari": Speed(8.0e-4, 0.1, 1 / 30_000, 1 / 6_500, 1 / 1.5e11, 8.0e-4, 500, 40),
+    "nethack": Speed(1 / 2_500, 0.02, 1 / 15_000, 1 / 30_000, 1 / 1.5e11, 1 / 6_000, 1_500, 60),
+}
 START_SECONDS = 6.0  # importing torch, opening the data
-EPISODE_STEPS = 500.0  # a typical episode of a half-good policy
-BYTES_PER_STEP = 40.0  # compressed demonstrations
 
 
 @dataclass(frozen=True)
@@ -58,13 +71,12 @@ def cells(params: Params) -> list[Cell]:
     return found
 
 
-def _cells_of(name: str, game: Atari) -> Iterator[Cell]:
+def _cells_of(name: str, game: Game) -> Iterator[Cell]:
     actions = len(games.spec(game.domain, name).actions)
     grid, train = game.grid, game.train
+    shape = models.shape(train, actions)
     for size in sorted(grid.sizes):
-        ledger = flops.ledger(
-            grid.family, size, frames=train.frames, actions=actions, convention=grid.flops
-        )
+        ledger = flops.ledger(grid.family, size, convention=grid.flops, **shape)
         batch = train.batch_of(size)
         for seed in sorted(grid.seeds):
             for budget in grid.budgets:
@@ -93,7 +105,7 @@ def _cells_of(name: str, game: Atari) -> Iterator[Cell]:
                 )
 
 
-def _refuse_empty(name: str, game: Atari, planned: list[Cell]) -> None:
+def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
     for what, values, of in (
         ("budget", game.grid.budgets, lambda cell: cell.budget),
         ("size", game.grid.sizes, lambda cell: cell.run.size),
@@ -120,35 +132,36 @@ class Cost:
     bytes: float
 
 
-def record_cost(game: Atari) -> Cost:
-    """One recording job."""
-    wanted = game.demonstrations
+def record_cost(game: Game) -> Cost:
+    """One recording job; nothing where recordings of others are taken."""
+    if isinstance(game, NetHack) and game.expert.recordings is not None:
+        return Cost(0.0, 0.0)
+    wanted, speed = game.demonstrations, SPEEDS[game.domain]
     steps = (wanted.train_steps + wanted.dev_steps + wanted.test_steps) / wanted.jobs
-    seconds = steps * (STEP_SECONDS + RESTART_SECONDS / EPISODE_STEPS)
-    return Cost(START_SECONDS + seconds, steps * BYTES_PER_STEP)
+    seconds = steps * (speed.record + speed.restart / speed.episode)
+    return Cost(START_SECONDS + seconds, steps * speed.bytes)
 
 
-def shard_cost(game: Atari) -> Cost:
-    """Assembling the parts."""
-    wanted = game.demonstrations
+def shard_cost(game: Game) -> Cost:
+    """Making a store of what was recorded."""
+    wanted, speed = game.demonstrations, SPEEDS[game.domain]
     steps = wanted.train_steps + wanted.dev_steps + wanted.test_steps
-    return Cost(START_SECONDS + steps / 30_000, steps * BYTES_PER_STEP)
+    return Cost(START_SECONDS + steps * speed.shard, steps * speed.bytes)
 
 
-def train_cost(cells_of_run: list[Cell]) -> Cost:
+def train_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
     """One run up to its largest budget; disk: weights a cell, and the resumable state."""
-    last = cells_of_run[-1]
-    sample, flop = TRAIN_SECONDS
-    seconds = START_SECONDS + last.samples * (sample + last.per_sample * flop)
+    last, speed = cells_of_run[-1], SPEEDS[game.domain]
+    seconds = START_SECONDS + last.samples * (speed.sample + last.per_sample * speed.flop)
     return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4))
 
 
-def evaluate_cost(game: Atari, cells_of_run: list[Cell]) -> Cost:
+def evaluate_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
     """Dev loss and return of one run's cells."""
-    last = cells_of_run[-1]
-    sample, flop = LOSS_SECONDS
-    loss = game.demonstrations.dev_steps * (sample + last.per_sample / 3 * flop)
-    play = game.evaluation.episodes * (EPISODE_STEPS * STEP_SECONDS + RESTART_SECONDS)
+    last, speed = cells_of_run[-1], SPEEDS[game.domain]
+    # A forward pass is a third of the FLOPs, and half of the rest.
+    loss = game.demonstrations.dev_steps * (speed.sample / 2 + last.per_sample / 3 * speed.flop)
+    play = game.evaluation.episodes * (speed.episode * speed.play + speed.restart)
     return Cost(START_SECONDS + len(cells_of_run) * (loss + play), 4_000.0 * len(cells_of_run))
 
 
@@ -168,7 +181,7 @@ def total_cost(params: Params, planned: list[Cell]) -> Cost:
         costs += [record_cost(game)] * game.demonstrations.jobs + [shard_cost(game)]
         for run, of_run in by_run(planned).items():
             if run.game == name:
-                costs += [train_cost(of_run), evaluate_cost(game, of_run)]
+                costs += [train_cost(game, of_run), evaluate_cost(game, of_run)]
     return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
 
 

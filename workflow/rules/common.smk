@@ -21,6 +21,7 @@ from snakemake.utils import validate
 import guard
 import keys
 import monitor
+import study
 from ilscaling import params as parameters
 from ilscaling import plan
 from ilscaling.errors import IlscalingError
@@ -29,12 +30,13 @@ try:
     # Ours first: its messages name the nearest key and the remedy. Then the JSON schema, so that
     # a drift between the two cannot go unnoticed.
     P = parameters.check(parameters.overlay({}, dict(config)), where="params.yaml and --configfile")
-    validate(config, str(WORKFLOW / "schemas" / "params.schema.json"))
+    validate(P.model_dump(mode="json"), str(WORKFLOW / "schemas" / "params.schema.json"), set_default=False)
     K = keys.Keys(P)
     K.report_key
     # The executor is not known while the Snakefile is read; a dry run already is.
     if workflow.is_main_process and not workflow.output_settings.dryrun:
         LOCK = guard.hold(".snakemake")
+        guard.refuse_absent_recordings(P, K)
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
         # Snakemake says nothing of its own when there is nothing to do.
         guard.announce(K)
@@ -44,6 +46,7 @@ except IlscalingError as error:
 guard.hush()
 
 PARAMS = guard.write_params(P)
+STUDY = study.write(K)
 PYTHON = sys.executable
 ILSCALING = f"{PYTHON} -m ilscaling"
 # A job that computes with torch takes a free GPU, if there are any, for as long as it runs.

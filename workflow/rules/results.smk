@@ -14,7 +14,7 @@ rule table:
     benchmark:
         f"logs/times/table-{K.table_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/gather.py --params {PARAMS} --out {output.table}"
+        "{PYTHON} {WORKFLOW}/gather.py --study {STUDY} --out {output.table}"
         " --stamp {output.stamp} > {log} 2>&1"
 
 
@@ -46,7 +46,7 @@ rule figures:
     benchmark:
         f"logs/times/figures-{K.figures_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/picture.py --params {PARAMS} --table {input.table}"
+        "{PYTHON} {WORKFLOW}/picture.py --study {STUDY} --table {input.table} --laws results/laws"
         " --out results/figures --stamp {output.stamp} > {log} 2>&1"
 
 
@@ -62,5 +62,6 @@ rule report:
     benchmark:
         f"logs/times/report-{K.report_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/publish.py --params {PARAMS} --table {input.table}"
+        "{PYTHON} {WORKFLOW}/publish.py --study {STUDY} --table {input.table} --laws results/laws"
+        " --figures results/figures"
         " --out {output.page} --stamp {output.stamp} > {log} 2>&1"

@@ -33,7 +33,7 @@ rule train:
         "logs/times/train/{game}-{run}-{ladder}.tsv"
     threads: lambda w: P.games[w.game].train.threads
     # The longest first: the last job to end decides when the stage does.
-    priority: lambda w: round(plan.train_cost(K.runs[run_of(w)]).seconds)
+    priority: lambda w: round(plan.train_cost(P.games[w.game], K.runs[run_of(w)]).seconds)
     resources:
         gpu=1,
     shell:
@@ -68,6 +68,7 @@ rule random:
     output:
         "data/evaluations/{game}/random-{key}.json",
     params:
+        game=lambda w: K.owner(w.game, w.key),
         reports=lambda w: reports(f"data/evaluations/{w.game}/random-{w.key}.json"),
     log:
         "logs/random/{game}-{key}.log",
@@ -75,5 +76,5 @@ rule random:
         "logs/times/random/{game}-{key}.tsv"
     threads: 1
     shell:
-        "{params.reports} {ILSCALING} random --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ILSCALING} random --params {PARAMS} --game {params.game}"
         " --out {output} > {log} 2>&1"
