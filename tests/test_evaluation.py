@@ -3,6 +3,7 @@
 import math
 import shutil
 
+import nethack_store
 import numpy as np
 import pytest
 import torch
@@ -10,9 +11,11 @@ from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import games, store
+from ilscaling import flops, games, models, store
 from ilscaling.cells import budget_name
 from ilscaling.errors import TrainingError
+from ilscaling.evaluation import cell as cells
+from ilscaling.evaluation import replay
 from ilscaling.evaluation.cell import evaluate_run
 from ilscaling.evaluation.loss import dev_loss, ratio
 from ilscaling.evaluation.reference import random_play
@@ -20,8 +23,10 @@ from ilscaling.evaluation.returns import play
 from ilscaling.experts.policy import ExpertPolicy
 from ilscaling.figures import gallery
 from ilscaling.files import read_json, sha256, write_json
+from ilscaling.games.nethack.game import KEYS, Game
+from ilscaling.models import acting
 from ilscaling.models.acting import probabilities
-from ilscaling.params import Emulator, Evaluation, Rule, Train
+from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
 from ilscaling.training import load_policy, run
 
 ACTIONS = games.spec("atari", "breakout").actions
@@ -155,10 +160,16 @@ def test_the_chances_of_a_row_do_not_depend_on_the_rows_beside_it():
     assert set(np.unique(greedy)) == {0.0, 1.0}
 
 
+def listed(policies, game, **options):
+    """Episodes of each policy, in the order of policies."""
+    found = dict(play(policies, game, **options))
+    return [found[number] for number in range(len(policies))]
+
+
 def played(policies, lanes, episodes=4, temperature=1.0):
     game = games.make("atari", "breakout", lanes, FAST)
     try:
-        found = play(policies, game, frames=4, episodes=episodes, seed=7, temperature=temperature)
+        found = listed(policies, game, frames=4, episodes=episodes, seed=7, temperature=temperature)
     finally:
         game.close()
     return [(e.seeds.tolist(), e.returns.tolist(), e.lengths.tolist()) for e in found]
@@ -178,7 +189,7 @@ def test_policies_are_not_mixed_up_in_the_pool():
     idle, server = Constant(9, -99, -99, -99), Constant(-99, 9, -99, -99)
     game = games.make("atari", "breakout", 3, Emulator(max_steps=150))
     try:
-        found = play([idle, server, idle], game, frames=1, episodes=2, seed=0)
+        found = listed([idle, server, idle], game, frames=1, episodes=2, seed=0)
     finally:
         game.close()
     for number in (0, 2):
@@ -226,7 +237,7 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
         }
         assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
         game = games.make("atari", "breakout", 2, FAST)
-        alone = play([policy], game, frames=4, episodes=2, seed=9)[0]
+        alone = listed([policy], game, frames=4, episodes=2, seed=9)[0]
         game.close()
         assert (record["returns"], record["lengths"]) == (
             alone.returns.tolist(),
@@ -276,6 +287,147 @@ def test_snapshots_of_another_game_are_refused_before_any_work(demos, snapshots,
     with pytest.raises(TrainingError, match="'pong'"):
         evaluate_run([snapshots[1], other], demos, SETTINGS, FAST, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# --- sequences -----------------------------------------------------------------------------------
+
+STRETCHES = TrainSequences(batch=Rule(value=64), context=8, precision="float32")
+SHORT = NetHackEmulator(max_steps=60)
+FAMILIES = pytest.mark.parametrize("family", ["transformer", "lstm"])
+
+
+def remembering(family: str, seed: int, size: int = 8) -> nn.Module:
+    """An untrained sequence policy whose actions depend on what it has seen."""
+    torch.manual_seed(seed)
+    policy = models.build(family, size, **models.shape(STRETCHES, 121))
+    with torch.no_grad():
+        policy.head.weight *= 4
+    return policy.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def nethack(tmp_path_factory):
+    path, lengths = tmp_path_factory.mktemp("nethack") / "demos.zarr", [150, 37, 5, 90, 64]
+    return nethack_store.write(path, inventory=True, train=lengths, dev=lengths)
+
+
+@FAMILIES
+def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
+    split = store.open_split(nethack, "dev")
+    policy = remembering(family, 0)
+    fields = ("tty_chars", "tty_colors", "tty_cursor")
+    sums, hits = np.zeros(split.episodes), 0
+    for number, (start, stop) in enumerate(zip(split.starts, split.starts[1:], strict=False)):
+        state, previous = policy.initial(1), 121
+        seen = {name: torch.from_numpy(split.read(name, start, stop)) for name in fields}
+        for t, action in enumerate(split.read("action", start, stop).tolist()):
+            batch = {name: values[None, t : t + 1] for name, values in seen.items()}
+            batch |= {"previous": torch.tensor([[previous]]), "first": torch.tensor([[t == 0]])}
+            logits, state = policy(batch, state)
+            sums[number] -= float(logits[0, 0].double().log_softmax(0)[action])
+            hits += int(logits.argmax()) == action
+            previous = action
+    lengths = np.diff(split.starts)
+    for lanes in (1, 3, 8):
+        found = dev_loss(policy, split, lanes=lanes)
+        assert found["dev_loss"] == pytest.approx(sums.sum() / split.steps, rel=1e-5)
+        assert found["dev_loss_se"] == pytest.approx(ratio(sums, lengths)[1], rel=1e-3)
+        assert found["top1"] == pytest.approx(hits / split.steps, abs=2 / split.steps)
+        assert (found["dev_steps"], found["dev_episodes"]) == (346, 5)
+
+
+@FAMILIES
+def test_the_chances_of_a_lane_do_not_depend_on_the_lanes_beside_it(nethack, family):
+    """To the last bit, and for what the policy remembers too."""
+    policy, split = remembering(family, 0, 16), store.open_split(nethack, "dev")
+    lanes, others = np.array([1, 4, 17, 20]), np.arange(21)
+    together, alone = policy.initial(21), policy.initial(21)
+    rng = np.random.default_rng(0)
+    for t in range(12):
+        batch = {
+            name: split.read(name, 21 * t, 21 * t + 21)
+            for name in ("tty_chars", "tty_colors", "tty_cursor")
+        }
+        batch |= {"previous": rng.integers(0, 122, 21), "first": rng.random(21) < 0.2}
+        chances = acting.step(policy, batch, together, others, 1.0)
+        assert np.array_equal(acting.step(policy, batch, alone, lanes, 1.0), chances[lanes])
+        assert np.allclose(chances.sum(1), 1)
+    assert all(torch.equal(together[name][lanes], alone[name][lanes]) for name in together)
+    assert any((alone[name][0] == 0).all() and together[name][0].any() for name in together)
+
+
+@FAMILIES
+def test_a_game_of_a_sequence_policy_depends_on_policy_and_seed_alone(family):
+    first, second = remembering(family, 0), remembering(family, 1)
+
+    def played(policies, lanes):
+        game = games.make("nethack", "nethack", lanes, SHORT)
+        keys = replay.Replays(list(range(3 * len(policies))))
+        try:
+            listed(policies, game, episodes=3, seed=7, on_step=keys.on_step)
+        finally:
+            game.close()
+        return list(keys.actions.values())
+
+    together = played([first, second], lanes=3)
+    assert len({bytes(actions) for actions in together}) == 6
+    assert played([second, first], lanes=5) == together[3:] + together[:3]
+    assert played([first], lanes=1) + played([second], lanes=2) == together
+
+
+@pytest.fixture(scope="module")
+def cloned(nethack, tmp_path_factory):
+    """A short run of a sequence policy."""
+    out = tmp_path_factory.mktemp("run")
+    settings = STRETCHES.model_copy(update={"inventory": True})
+    frame = flops.ledger("lstm", 8, **models.shape(settings, 121)).training
+    budgets = [64.0 * frame * n for n in (4, 30)]
+    split = store.open_split(nethack, "train")
+    run(split, settings, family="lstm", size=8, seed=0, budgets=budgets, out=out, device="cpu")
+    return [out / f"{budget_name(budget)}.json" for budget in budgets]
+
+
+def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, tmp_path):
+    records = evaluate_run(cloned, nethack, SETTINGS, SHORT, tmp_path)
+    split = store.open_split(nethack, "dev")
+    for record, snapshot in zip(records, cloned, strict=True):
+        assert read_json(tmp_path / snapshot.name) == record
+        policy, _ = load_policy(snapshot.with_suffix(".safetensors"))
+        assert record["dev_loss"] == dev_loss(policy, split, inventory=True)["dev_loss"]
+        assert record["depth_mean"] >= 1 and record["turns_mean"] > 0 and record["context"] == 8
+        kept, game = record["replay"], Game(SHORT)
+        game.start(kept["seed"])
+        score = 0
+        for action in replay.actions(kept):
+            assert not game.over
+            score += game.press(KEYS[action])
+        assert game.over and (score, game.deepest) == (kept["score"], kept["depth"])
+        assert (game.steps, score) == (record["lengths"][0], record["returns"][0])
+        assert kept["seed"] == 9
+        game.close()
+    assert records[0]["replay"]["actions"] != records[1]["replay"]["actions"]
+
+
+def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path, monkeypatch):
+    whole = evaluate_run(cloned, nethack, SETTINGS, SHORT, tmp_path / "whole")
+    out, measured = tmp_path / "out", []
+
+    def dies(*args, **kwargs):
+        yield next(play(*args, **kwargs))
+        raise MemoryError
+
+    def counted(*args, **kwargs):
+        measured.append(args)
+        return dev_loss(*args, **kwargs)
+
+    monkeypatch.setattr(cells, "dev_loss", counted)
+    with monkeypatch.context() as patched:
+        patched.setattr(cells, "play", dies)
+        with pytest.raises(MemoryError):
+            evaluate_run(cloned, nethack, SETTINGS, SHORT, out)
+    assert sorted(read_json(f)["status"] for f in out.iterdir()) == ["done", "todo"]
+    assert evaluate_run(cloned, nethack, SETTINGS, SHORT, out) == whole
+    assert len(measured) == 2
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -7,16 +7,19 @@ import signal
 import time
 from pathlib import Path
 
+import nethack_store
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from ilscaling import flops, store
-from ilscaling.errors import ParamsError, TrainingError
+from ilscaling import flops, models, store
+from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
-from ilscaling.params import Rule, Train
-from ilscaling.training import load_policy, precision, run
+from ilscaling.params import Rule, Train, TrainSequences
+from ilscaling.training import feed, load_policy, precision, run
+from ilscaling.training.loop import _tables
+from ilscaling.training.state import State
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
 SETTINGS = Train(
@@ -66,8 +69,9 @@ def train(demos, out, updates, settings=SETTINGS, **changes):
 
 def files(out: Path) -> dict[str, str]:
     """Digests of what must not depend on history or machine."""
-    apart = ("state.safetensors", "timing.json")
-    return {p.name: sha256(p) for p in sorted(out.iterdir()) if p.name not in apart}
+    # A kill may leave a file of a temporary name.
+    found = (p for p in sorted(out.iterdir()) if not p.name.startswith("."))
+    return {p.name: sha256(p) for p in found if p.name not in ("state.safetensors", "timing.json")}
 
 
 def snapshots(out: Path) -> list[Path]:
@@ -154,7 +158,7 @@ def test_larger_budgets_go_on_from_the_state(demos, undisturbed, tmp_path, monke
         starts.append(start)
         return loader(*args, start=start, **kwargs)
 
-    monkeypatch.setattr("ilscaling.training.loop.Loader", watched)
+    monkeypatch.setattr("ilscaling.training.feed.Loader", watched)
     train(demos, tmp_path, (10, 40, 100))
     assert files(tmp_path) == files(undisturbed[0])
     # Nothing to do is nothing done; a damaged cell is made again, from the start.
@@ -235,8 +239,129 @@ def _record(path: Path, **changes) -> None:
 
 
 def test_precision_follows_the_device(undisturbed, monkeypatch):
-    assert undisturbed[1][0]["precision"] == precision.resolve("auto", "cpu")
+    assert undisturbed[1][0]["precision"] == precision.resolve("auto", "cpu", "cnn", 4)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
-    assert precision.resolve("auto", "cpu") == "float32"
-    assert precision.resolve("bfloat16", "cpu") == "bfloat16"
+    assert precision.resolve("auto", "cpu", "cnn", 4) == "float32"
+    assert precision.resolve("bfloat16", "cpu", "cnn", 4) == "bfloat16"
+
+
+# --- sequences -----------------------------------------------------------------------------------
+
+STRETCHES = TrainSequences(
+    batch=Rule(value=64), rate=Rule(value=0.02), warmup_steps=5, buffer_steps=256, ema=0.2,
+    context=16,
+)  # fmt: skip
+SEQUENCES = pytest.mark.parametrize("family", ["transformer", "lstm"])
+
+
+@pytest.fixture(scope="module")
+def nethack(tmp_path_factory):
+    """Games that begin and end within stretches."""
+    path = tmp_path_factory.mktemp("nethack") / "demos.zarr"
+    return nethack_store.write(path, train=[150, 37, 5, 90, 111, 64, 203])
+
+
+def ledger(family, settings=STRETCHES):
+    return flops.ledger(family, 8, **models.shape(settings, 121))
+
+
+def clone(nethack, out, updates, family, settings=STRETCHES):
+    """Train on budgets that end at `updates`."""
+    budgets = [float(n * settings.batch_of(8) * ledger(family, settings).training) for n in updates]
+    return run(
+        store.open_split(nethack, "train"), settings,
+        family=family, size=8, seed=0, budgets=budgets, out=out, device="cpu",
+    )  # fmt: skip
+
+
+@SEQUENCES
+def test_sequences_learn_resume_and_load(nethack, tmp_path, monkeypatch, family):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    records = clone(nethack, whole, (40, 120), family)
+    # A fifth of the keys is told by the key before alone.
+    assert records[0]["train_loss"] > 2 * records[1]["train_loss"]
+    assert records[1]["train_loss"] < 0.5
+    assert records[1]["samples"] == 120 * 64 and records[1]["epochs"] == 120 * 64 / 660
+    assert records[1]["params"] == ledger(family).params
+    assert (records[1]["context"], records[1]["depth"], records[1]["inventory"]) == (
+        16,
+        None,
+        False,
+    )
+
+    settings = STRETCHES.model_copy(update={"checkpoint_seconds": 1e-9})
+    step = State.step
+    for end in (17, 63):
+
+        def dies(state, batch, end=end):
+            if state.update == end:
+                raise MemoryError
+            step(state, batch)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(State, "step", dies)
+            with pytest.raises(MemoryError):
+                clone(nethack, cut, (40, 120), family, settings)
+    assert clone(nethack, cut, (40, 120), family, settings) == records
+    assert files(cut) == files(whole)
+    carried = [name for name in load_file(cut / "state.safetensors") if name[:8] == "carried/"]
+    assert bool(carried) == (family == "lstm")
+
+    policy, record = load_policy(snapshots(whole)[-1])
+    assert record == records[1]
+    split = store.open_split(nethack, "train")
+    assert policy.widths.context == 16
+    with store.SequenceLoader(split, context=16, batch=320, stop=640) as loader:
+        batch = {name: torch.from_numpy(values) for name, values in next(loader).items()}
+    hits = policy(batch)[0].argmax(-1) == batch["action"]
+    assert hits.float().mean() > 0.9
+
+
+def test_lanes_carry_their_state_and_nothing_across_games(nethack):
+    """Two stretches one after the other are one of twice the length."""
+    split = store.open_split(nethack, "train")
+    torch.manual_seed(0)
+    policy = models.build("lstm", 8, **models.shape(STRETCHES, 121))
+    short = feed.make(split, STRETCHES, "lstm")
+    long = feed.make(split, STRETCHES.model_copy(update={"context": 32}), "lstm")
+    with torch.no_grad():
+        losses = {}
+        for source, context in ((short, 16), (long, 32)):
+            with source.batches(split, batch=4 * context, seed=0, start=0) as loader:
+                losses[context] = [
+                    source.loss(policy, {k: torch.from_numpy(v) for k, v in next(loader).items()})
+                    for _ in range(64 // context)
+                ]
+    assert torch.stack(losses[32]).mean() == pytest.approx(
+        float(torch.stack(losses[16]).mean()), rel=1e-5
+    )
+
+
+@SEQUENCES
+def test_matrices_alone_decay(nethack, family):
+    split = store.open_split(nethack, "train")
+    facts = {"context": 16, "depth": None, "inventory": False, "actions": list(split.actions)}
+    policy = models.build(family, 8, **models.shape(STRETCHES, 121))
+    source = feed.make(split, STRETCHES, family)
+    tables = _tables(family, 8, facts)
+    state = State(policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=tables)
+    matrices, others = state.adam.param_groups
+    parts = models.architecture(family, 8, **models.shape(STRETCHES, 121))
+    assert sum(w.numel() for w in matrices["params"]) == sum(part.matrices for part in parts)
+    assert (matrices["weight_decay"], others["weight_decay"]) == (0.01, 0.0)
+
+
+def test_demonstrations_without_what_a_policy_sees_are_refused(demos, nethack, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(TrainingError, match="hold no tty_chars"):
+        clone(demos, out, (10,), "transformer")
+    with pytest.raises(TrainingError, match="hold no screen, which cnn sees"):
+        train(nethack, out, (10,))
+    with pytest.raises(TrainingError, match="hold no inventory"):
+        clone(nethack, out, (10,), "lstm", STRETCHES.model_copy(update={"inventory": True}))
+    long = STRETCHES.model_copy(update={"context": 1024, "batch": Rule(value=1024)})
+    for family in ("transformer", "lstm"):
+        with pytest.raises(StoreError, match="holds 660 steps, fewer than one"):
+            clone(nethack, out, (10,), family, long)
+    assert not out.exists()

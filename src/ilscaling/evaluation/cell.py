@@ -10,10 +10,11 @@ from ilscaling import games
 from ilscaling.cells import budget_name
 from ilscaling.errors import TrainingError
 from ilscaling.evaluation.loss import dev_loss
+from ilscaling.evaluation.replay import Replays
 from ilscaling.evaluation.returns import play
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.score import summary
-from ilscaling.params import Emulator, Evaluation
+from ilscaling.params import Emulator, Evaluation, NetHackEmulator
 from ilscaling.progress import tqdm
 from ilscaling.store import Split, open_split
 from ilscaling.training import load_policy
@@ -23,13 +24,15 @@ IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
     "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss",
 )  # fmt: skip
+# What else it takes over, where a policy has it.
+SHAPE = ("frames", "context", "depth", "inventory")
 
 
 def evaluate_run(
     snapshots: list[str | Path],
     demos: str | Path,
     settings: Evaluation,
-    emulator: Emulator,
+    emulator: Emulator | NetHackEmulator,
     out: str | Path,
     *,
     split: str = "dev",
@@ -39,10 +42,12 @@ def evaluate_run(
 ) -> list[dict]:
     """Measure every snapshot of a run and write `out/<budget>.json` for each, atomically.
 
-    snapshots: the JSON records (or the safetensors beside them) of cells of one game. A record
-    holds the snapshot's identity, the dev loss (see `dev_loss`) and the return (see `summary`).
-    A snapshot that failed, or whose loss is not finite, gets a record that says so instead. A
-    cell that was measured on the same snapshot, data and settings is not measured again.
+    snapshots: the JSON records (or the safetensors beside them) of cells of one run. A record
+    holds the snapshot's identity, the dev loss (see `dev_loss`) and the return (see `summary`); of
+    sequence policies also the first episode as a `replay` (see there). A snapshot that failed, or
+    whose loss is not finite, gets a record that says so instead. What was measured on the same
+    snapshot, data and settings is not measured again: a record is written when its loss is known,
+    with status 'todo', and once more when its last episode has ended.
 
     Returns the records in the order of `snapshots`. Raises TrainingError for snapshots that
     cannot be read or belong to another game than `demos`, StoreError for bad data.
@@ -57,21 +62,39 @@ def evaluate_run(
         "emulator": emulator.model_dump(),
         "demonstrations": digest(held_out.attrs),
     }
-    records = [_start(Path(snapshot), held_out, how) for snapshot in snapshots]
-    targets = [out / f"{budget_name(record['budget'])}.json" for record in records]
-    records = [_kept(target, record) for target, record in zip(targets, records, strict=True)]
-    todo = [index for index, record in enumerate(records) if record["status"] == "todo"]
-    policies = {}
-    for index in todo:
-        policies[index], made = load_policy(Path(snapshots[index]).with_suffix(".safetensors"))
-        policies[index].to(device)
-        records[index]["frames"] = made["frames"]
-    _losses(policies, records, held_out, precision, device)
-    _returns(policies, records, held_out, settings, emulator, threads)
-    for target, record in zip(targets, records, strict=True):
-        if record.pop("fresh", False):
-            write_json(target, record)
-    return records
+    cells = [_Cell(Path(snapshot), held_out, how, out) for snapshot in snapshots]
+    for cell in cells:
+        if cell.record["status"] == "failed":
+            cell.add()
+    todo = [cell for cell in cells if cell.record["status"] == "todo"]
+    for cell in todo:
+        cell.load(device)
+    _losses(todo, held_out, precision, device)
+    todo = [cell for cell in todo if cell.record["status"] == "todo"]
+    if todo:
+        _returns(todo, held_out, settings, emulator, threads)
+    return [cell.record for cell in cells]
+
+
+class _Cell:
+    """A cell between its snapshot and its record in `out`."""
+
+    def __init__(self, snapshot: Path, held_out: Split, how: dict, out: Path):
+        self.weights = snapshot.with_suffix(".safetensors")
+        record = _start(snapshot, held_out, how)
+        self.target = out / f"{budget_name(record['budget'])}.json"
+        self.record = _kept(self.target, record)
+        self.policy: nn.Module | None = None
+
+    def load(self, device: str) -> None:
+        policy, made = load_policy(self.weights)
+        self.policy = policy.to(device)
+        self.record |= {name: made[name] for name in SHAPE if name in made}
+
+    def add(self, **found) -> None:
+        """Add to the record and write it."""
+        self.record.update(found)
+        write_json(self.target, self.record)
 
 
 def _start(snapshot: Path, held_out: Split, how: dict) -> dict:
@@ -100,12 +123,11 @@ def _start(snapshot: Path, held_out: Split, how: dict) -> dict:
         "reason": made.get("reason") or "" if failed else "",
         "snapshot": made.get("sha256"),
         "measured": how,
-        "fresh": True,
     }
 
 
 def _kept(target: Path, record: dict) -> dict:
-    """The finished record at `target` if it measures the same thing in the same way."""
+    """What the record at `target` holds if it measures the same thing in the same way."""
     try:
         old = read_json(target)
     except (OSError, ValueError):
@@ -114,65 +136,60 @@ def _kept(target: Path, record: dict) -> dict:
     return old if same and record["status"] == "todo" else record
 
 
-def _losses(
-    policies: dict[int, nn.Module],
-    records: list[dict],
-    held_out: Split,
-    precision: str,
-    device: str,
-) -> None:
-    """Add the dev loss to each record; one that is not finite fails its cell."""
-    total = len(policies) * held_out.steps
+def _losses(todo: list[_Cell], held_out: Split, precision: str, device: str) -> None:
+    """Add the dev loss to each record without one; one that is not finite fails its cell."""
+    missing = [cell for cell in todo if "dev_loss" not in cell.record]
+    total = len(missing) * held_out.steps
     with tqdm(total=total, unit="step", unit_scale=True, desc="dev loss") as bar:
-        for index, policy in policies.items():
-            record = records[index]
+        for cell in missing:
             found = dev_loss(
-                policy,
+                cell.policy,
                 held_out,
-                frames=record["frames"],
+                frames=cell.record.get("frames"),
+                inventory=cell.record.get("inventory", False),
                 precision=precision,
                 device=device,
                 progress=bar.update,
             )
             if math.isfinite(found["dev_loss"]):
-                record.update(found)
+                cell.add(**found)
             else:
-                record.update(status="failed", reason="the dev loss is not finite")
+                cell.add(status="failed", reason="the dev loss is not finite")
 
 
 def _returns(
-    policies: dict[int, nn.Module],
-    records: list[dict],
+    todo: list[_Cell],
     held_out: Split,
     settings: Evaluation,
-    emulator: Emulator,
+    emulator: Emulator | NetHackEmulator,
     threads: int,
 ) -> None:
-    """Add the return to each record that has a loss."""
+    """Add the return to each record."""
     # The policy with the lowest loss first: it plays the longest games, and whatever comes last
     # leaves lanes idle.
-    order = sorted(
-        (index for index in policies if records[index]["status"] == "todo"),
-        key=lambda index: records[index]["dev_loss"],
-    )
-    if not order:
-        return
-    attrs = held_out.attrs
-    total = len(order) * settings.episodes
+    todo = sorted(todo, key=lambda cell: cell.record["dev_loss"])
+    attrs, first = held_out.attrs, todo[0].record
+    total = len(todo) * settings.episodes
+    sequences = "frames" not in first
+    replays = Replays([k * settings.episodes for k in range(len(todo))] if sequences else [])
     lanes = min(settings.lanes, total)
     game = games.make(attrs["domain"], attrs["game"], lanes, emulator, threads=threads)
     try:
         with tqdm(total=total, unit="episode", desc=f"playing {attrs['game']}") as bar:
-            played = play(
-                [policies[index] for index in order],
+            for number, played in play(
+                [cell.policy for cell in todo],
                 game,
-                frames=records[order[0]]["frames"],
+                frames=first.get("frames"),
+                inventory=first.get("inventory", False),
                 episodes=settings.episodes,
                 seed=settings.seed,
                 temperature=settings.temperature,
+                on_step=replays.on_step if sequences else None,
                 progress=bar.update,
-            )
+            ):
+                found = summary(played)
+                if sequences:
+                    found["replay"] = replays.record(number * settings.episodes, played, 0)
+                todo[number].add(status="done", **found)
     finally:
         game.close()
-    for index, episodes in zip(order, played, strict=True):
-        records[index].update(status="done", **summary(episodes))

@@ -12,7 +12,7 @@ def random_play(
     vector = games.make(domain, game, min(lanes, episodes), emulator, threads=threads)
     try:
         act = uniform(len(vector.spec.actions))
-        played = rollout(vector, act, seeds=range(seed, seed + episodes), frames=1)
+        played = rollout(vector, act, seeds=range(seed, seed + episodes))
     finally:
         vector.close()
     return {

@@ -1,46 +1,96 @@
 """Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch import nn
 
 from ilscaling.games import VectorGame
-from ilscaling.games.play import Episodes, rollout
-from ilscaling.models.acting import probabilities
+from ilscaling.games.play import Episodes, Moment, Stacks, ended
+from ilscaling.models import acting
 
 
 def play(
     policies: list[nn.Module],
     game: VectorGame,
     *,
-    frames: int,
+    frames: int | None = None,
+    inventory: bool = False,
     episodes: int,
     seed: int,
     temperature: float = 1.0,
+    on_step: Callable[[Moment], None] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> list[Episodes]:
-    """Play the episodes seed, seed + 1, ... by every policy; one `Episodes` for each of them.
+) -> Iterator[tuple[int, Episodes]]:
+    """Play the episodes seed, seed + 1, ... by every policy; yields (its number, its episodes) for
+    each policy as soon as its last episode has ended.
 
-    An episode is a function of (policy, seed) alone. All policies share the lanes of `game`: a
-    lane that is free takes the next episode, whosever it is, because the emulator's time is the
-    same for an idle lane. So lanes idle only at the very end; give the policy with the longest
-    episodes first, and fewer lanes rather than more.
+    frames: screens in a stack; None for sequence policies, which must be of one architecture and
+    see the inventory or not. An episode is a function of (policy, seed) alone. All policies share
+    the lanes of `game`: a lane that is free takes the next episode, whosever it is, because the
+    emulator's time is the same for an idle lane. So lanes idle only at the very end; give the
+    policy with the longest episodes first, and fewer lanes rather than more. `on_step` sees every
+    moment, in which policy p plays the episodes [p * episodes, (p + 1) * episodes). `progress` is
+    called with the number of episodes that just ended.
     """
     seeds = np.tile(np.arange(seed, seed + episodes), len(policies))
-    actions = len(game.spec.actions)
+    pool = _Pool(policies, len(game.spec.actions), episodes, temperature)
+    act = _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
+    played: list[dict[int, Episodes]] = [{} for _ in policies]
+    for position, episode in ended(game, act, seeds=seeds.tolist(), on_step=on_step):
+        number = position // episodes
+        played[number][position] = episode
+        if progress is not None:
+            progress(1)
+        if len(played[number]) == episodes:
+            yield number, Episodes.join([played[number][k] for k in sorted(played[number])])
 
-    def act(stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
-        chances = np.full((len(stacks), actions), 1 / actions)
-        owner = np.where(episode >= 0, episode // episodes, -1)
+
+class _Pool:
+    """Policies that share lanes; policy p plays the episodes [p * episodes, (p + 1) * episodes)."""
+
+    def __init__(self, policies: list[nn.Module], actions: int, episodes: int, temperature: float):
+        self.policies, self.actions = policies, actions
+        self.episodes, self.temperature = episodes, temperature
+
+    def chances(self, episode: np.ndarray) -> np.ndarray:
+        """What lanes play to whom no policy tells a better one: (lanes, actions)."""
+        return np.full((len(episode), self.actions), 1 / self.actions)
+
+    def owners(self, episode: np.ndarray) -> Iterator[tuple[nn.Module, np.ndarray]]:
+        """Each policy that is playing, with its lanes."""
+        owner = np.where(episode >= 0, episode // self.episodes, -1)
         for number in np.unique(owner[owner >= 0]):
-            mine = owner == number
-            chances[mine] = probabilities(policies[number], stacks[mine], temperature)
+            yield self.policies[number], np.flatnonzero(owner == number)
+
+    def stacks(self, stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
+        """Act of policies that see stacks of screens."""
+        chances = self.chances(episode)
+        for policy, mine in self.owners(episode):
+            chances[mine] = acting.probabilities(policy, stacks[mine], self.temperature)
         return chances
 
-    played = rollout(game, act, seeds=seeds.tolist(), frames=frames, progress=progress)
-    return [
-        Episodes(*(getattr(played, f.name)[start : start + episodes] for f in fields(Episodes)))
-        for start in range(0, len(seeds), episodes)
-    ]
+
+class _Sequences:
+    """The lanes' states and previous actions. One state serves all policies, which are of one
+    architecture: what another's game has left in a lane is forgotten at the next game's start."""
+
+    def __init__(self, pool: _Pool, game: VectorGame, inventory: bool):
+        self.pool = pool
+        self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
+        self.state = pool.policies[0].initial(game.lanes)
+        self.previous = np.full(game.lanes, pool.actions)
+
+    def __call__(
+        self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
+    ) -> np.ndarray:
+        pool, chances = self.pool, self.pool.chances(episode)
+        self.previous[fresh] = pool.actions
+        batch = {name: observation[name] for name in self.fields}
+        batch |= {"previous": self.previous, "first": fresh}
+        for policy, mine in pool.owners(episode):
+            chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)
+        return chances
+
+    def taken(self, action: np.ndarray) -> None:
+        self.previous[:] = action

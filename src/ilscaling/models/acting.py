@@ -1,5 +1,7 @@
 """From a policy network to the probabilities that the playing loop samples from."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -16,15 +18,56 @@ def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> 
     `temperature` divides the logits; 0 puts all weight on the largest (the first of equals). The
     result of a row is a function of (policy, row) alone on one machine and thread count.
     """
-    device = next((p.device for p in policy.parameters()), torch.device("cpu"))
-    lanes = len(stacks)
-    padded = np.zeros((-(-lanes // ROWS) * ROWS, *stacks.shape[1:]), np.uint8)
-    padded[:lanes] = stacks
+    device = _device(policy)
+    padded = torch.from_numpy(stacks[_padded(np.arange(len(stacks)))])
+    return _chances(lambda block: policy(padded[block].to(device)), len(stacks), temperature)
+
+
+def step(
+    policy: nn.Module,
+    batch: dict[str, np.ndarray],
+    state: dict[str, torch.Tensor],
+    lanes: np.ndarray,
+    temperature: float,
+) -> np.ndarray:
+    """Action probabilities float64 (n, actions) of a sequence policy in `lanes` int64 (n,).
+
+    batch: one frame a lane, {field: (all lanes, ...)} with `previous` and `first`; state: that of
+    all lanes, whose rows `lanes` move on by the frame, in place. Otherwise as `probabilities`.
+    """
+    device = _device(policy)
+    padded = _padded(lanes)
+    frames = {name: torch.from_numpy(values[padded])[:, None] for name, values in batch.items()}
+    rows = torch.from_numpy(padded).to(device)
+
+    def logits(block: slice) -> torch.Tensor:
+        mine = rows[block]
+        before = {name: values[mine] for name, values in state.items()}
+        found, after = policy({k: v[block].to(device) for k, v in frames.items()}, before)
+        # Padding repeats a lane of the last block: the same row is written twice.
+        for name, values in state.items():
+            values[mine] = after[name].to(values.dtype)
+        return found[:, 0]
+
+    return _chances(logits, len(lanes), temperature)
+
+
+def _device(policy: nn.Module) -> torch.device:
+    return next((p.device for p in policy.parameters()), torch.device("cpu"))
+
+
+def _padded(rows: np.ndarray) -> np.ndarray:
+    """`rows` with the last one repeated up to whole blocks."""
+    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % ROWS)])
+
+
+def _chances(logits: Callable[[slice], torch.Tensor], count: int, temperature: float) -> np.ndarray:
+    """Probabilities of the first `count` rows from the logits of each block of ROWS rows."""
     with torch.inference_mode():
-        blocks = [policy(block.to(device)) for block in torch.from_numpy(padded).split(ROWS)]
-        logits = torch.cat(blocks)[:lanes].double().cpu()
+        blocks = [logits(slice(k, k + ROWS)) for k in range(0, count, ROWS)]
+        found = torch.cat(blocks)[:count].double().cpu()
         if temperature > 0:
-            return (logits / temperature).softmax(1).numpy()
-    best = np.zeros(logits.shape)
-    best[np.arange(lanes), logits.numpy().argmax(1)] = 1
+            return (found / temperature).softmax(1).numpy()
+    best = np.zeros(found.shape)
+    best[np.arange(count), found.numpy().argmax(1)] = 1
     return best

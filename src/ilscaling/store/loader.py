@@ -6,14 +6,13 @@ samples of a buffer are permuted. A thread fills the next buffer while this one 
 """
 
 import itertools
-import queue
 import threading
-import weakref
 from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
+from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
 from ilscaling.store.split import Split
 
 
@@ -55,7 +54,26 @@ def plan(
             planned, skip = planned + len(order) - skip, 0
 
 
-class Buffer:
+class Actions:
+    """The actions of steps [start, stop), int64. They are compressed by the shard, a byte a step:
+    those of a few shards are kept."""
+
+    def __init__(self, split: Split):
+        self.split = split
+        self._shard = lru_cache(maxsize=128)(self._read)
+
+    def _read(self, shard: int) -> np.ndarray:
+        size = self.split.shard_steps
+        return self.split.read("action", shard * size, (shard + 1) * size)
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        size = self.split.shard_steps
+        first = start // size * size
+        shards = [self._shard(n) for n in range(start // size, -(-stop // size))]
+        return np.concatenate(shards)[start - first : stop - first].astype(np.int64)
+
+
+class _Stacks(Buffer):
     """The decompressed steps of some blocks, each behind the few that its first stacks need."""
 
     def __init__(self, split: Split, frames: int, block: int, blocks: int):
@@ -67,16 +85,14 @@ class Buffer:
             if name in split.observation
         }
         self.step = self.action = self.row = self.age = np.empty(0, np.int64)
-        # A call to zarr costs as much as a third of a block's frames; actions are a byte a step.
-        self._actions = lru_cache(maxsize=128)(self._read_actions)
+        self._actions = Actions(split)
 
-    def _read_actions(self, shard: int) -> np.ndarray:
-        size = self.split.shard_steps
-        return self.split.read("action", shard * size, min((shard + 1) * size, self.split.steps))
+    def __len__(self) -> int:
+        return len(self.step)
 
-    def fill(self, blocks: np.ndarray, order: np.ndarray, stopped: threading.Event) -> None:
-        """Read `blocks` and arrange their samples in `order`; returns early when `stopped`."""
-        split = self.split
+    def fill(self, content: tuple[np.ndarray, np.ndarray], stopped: threading.Event) -> None:
+        """Read blocks and arrange their samples in an order (see `plan`)."""
+        (blocks, order), split = content, self.split
         steps, actions, rows = [], [], []
         filled, behind = 0, -1
         for block in blocks:
@@ -87,14 +103,13 @@ class Buffer:
             halo = 0 if start == behind else int(self._ages(np.array([start]))[0])
             size = stop - start + halo
             for name, storage in self.storage.items():
-                storage[filled : filled + size] = split.read(name, start - halo, stop)
+                split.read_into(name, start - halo, storage[filled : filled + size])
             steps.append(np.arange(start, stop))
-            shard, within = divmod(start, split.shard_steps)
-            actions.append(self._actions(shard)[within : within + stop - start])
+            actions.append(self._actions(start, stop))
             rows.append(np.arange(filled + halo, filled + size))
             filled, behind = filled + size, stop
         self.step = np.concatenate(steps)[order]
-        self.action = np.concatenate(actions).astype(np.int64)[order]
+        self.action = np.concatenate(actions)[order]
         self.row = np.concatenate(rows)[order]
         self.age = self._ages(self.step)
 
@@ -105,7 +120,6 @@ class Buffer:
         return np.minimum(steps - first, self.frames - 1)
 
     def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
-        """Copy the samples `served` to the places `at` of a batch."""
         back = np.arange(self.frames - 1, -1, -1)
         rows = self.row[served, None] - np.minimum(self.age[served, None], back)
         for name, storage in self.storage.items():
@@ -115,25 +129,7 @@ class Buffer:
         into["index"][at] = self.step[served]
 
 
-def _produce(buffers, free: queue.SimpleQueue, ready: queue.SimpleQueue, stopped) -> None:
-    """Thread: fill free buffers until stopped. Knows no Loader, which can so be collected."""
-    try:
-        for blocks, order in buffers:
-            buffer = free.get()
-            if stopped.is_set():
-                return
-            buffer.fill(blocks, order, stopped)
-            ready.put(buffer)
-    except BaseException as error:  # whatever it is, the consumer must not wait for ever
-        ready.put(error)
-
-
-def _stop(free: queue.SimpleQueue, stopped: threading.Event) -> None:
-    stopped.set()
-    free.put(None)
-
-
-class Loader:
+class Loader(Prefetched):
     """Endless iterator of batches {field: (B, frames, ...), action int64 (B,), index int64 (B,)}.
 
     `index` is the step's position in the split. A stack holds the `frames` observations up to
@@ -160,72 +156,21 @@ class Loader:
         shuffle: bool = True,
         stop: int | None = None,
     ):
-        self.split, self.frames, self.batch = split, frames, batch
-        self.position, self.stop = start, stop
         block = split.chunk_steps
         # A pass shorter than the buffer does not allocate more than it reads.
         wanted = split.steps if stop is None or shuffle else min(stop - start, split.steps)
         buffer_steps = min(buffer_steps, -(-wanted // block) * block)
         blocks = max(1, buffer_steps // block)
-        buffers = plan(
-            split.steps, block, buffer_steps, seed=seed, shuffle=shuffle, start=start, stop=stop
+        fields = split.fields
+        super().__init__(
+            plan(
+                split.steps, block, buffer_steps, seed=seed, shuffle=shuffle, start=start, stop=stop
+            ),
+            [_Stacks(split, frames, block, blocks) for _ in range(2)],
+            {
+                **{k: ((frames, *fields[k][0]), fields[k][1]) for k in split.observation},
+                "action": ((), np.dtype(np.int64)),
+                "index": ((), np.dtype(np.int64)),
+            },
+            batch_sizes(batch, start, stop),
         )
-        self._buffer: Buffer | None = None
-        self._next = 0
-        self._free: queue.SimpleQueue = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue = queue.SimpleQueue()
-        for _ in range(2):
-            self._free.put(Buffer(split, frames, block, blocks))
-        stopped = threading.Event()
-        self._thread = threading.Thread(
-            target=_produce,
-            args=(buffers, self._free, self._ready, stopped),
-            name="ilscaling-loader",
-            daemon=True,
-        )
-        self.close = weakref.finalize(self, _stop, self._free, stopped)
-        self._thread.start()
-
-    def __iter__(self) -> "Loader":
-        return self
-
-    def __next__(self) -> dict[str, np.ndarray]:
-        size = self.batch if self.stop is None else min(self.batch, self.stop - self.position)
-        if size <= 0 or not self.close.alive:
-            self.close()
-            raise StopIteration
-        fields = self.split.fields
-        batch = {
-            name: np.empty((size, self.frames, *fields[name][0]), fields[name][1])
-            for name in self.split.observation
-        }
-        batch["action"] = np.empty(size, np.int64)
-        batch["index"] = np.empty(size, np.int64)
-        filled = 0
-        while filled < size:
-            buffer = self._current()
-            part = min(size - filled, len(buffer.step) - self._next)
-            buffer.gather(slice(self._next, self._next + part), batch, slice(filled, filled + part))
-            self._next += part
-            filled += part
-        self.position += size
-        return batch
-
-    def _current(self) -> Buffer:
-        """The buffer that holds the next sample."""
-        if self._buffer is None or self._next == len(self._buffer.step):
-            if self._buffer is not None:
-                self._free.put(self._buffer)
-                self._buffer = None
-            item = self._ready.get()
-            if isinstance(item, BaseException):
-                self.close()
-                raise item
-            self._buffer, self._next = item, 0
-        return self._buffer
-
-    def __enter__(self) -> "Loader":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()

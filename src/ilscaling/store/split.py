@@ -7,6 +7,7 @@ import zarr
 
 from ilscaling.errors import StoreError
 from ilscaling.store import checksums
+from ilscaling.store.shards import Shards
 
 SPLITS = ("train", "dev", "test")
 # The columns of the episode table; `split` is a position in SPLITS.
@@ -43,6 +44,9 @@ class Split:
             checksums.verify(self.path, [f for f in self._files if f.endswith("zarr.json")])
             checksums.verify(self.path, [f for f in self._files if f.startswith("episodes/")])
             raise self._error(error, str(self.path / name)) from error
+        self._shards = {
+            key: Shards(self.path / name / key, array) for key, array in self._arrays.items()
+        }
         self.starts = np.concatenate([[0], np.cumsum(self.table["steps"])]).astype(np.int64)
         self.steps, self.episodes = int(self.starts[-1]), len(self.starts) - 1
         for key, array in self._arrays.items():
@@ -75,22 +79,23 @@ class Split:
 
     def read(self, field: str, start: int, stop: int) -> np.ndarray:
         """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
-        array = self._arrays[field]
-        size = array.shards[0]
-        # c/ and one number an axis: Zarr's default names; only axis 0 has more than one shard.
-        tail = "/0" * (array.ndim - 1)
-        shards = [
-            f"{self.name}/{field}/c/{k}{tail}"
-            for k in range(start // size, max(start, stop - 1) // size + 1)
-        ]
-        for shard in shards:
-            checksums.check_size(self.path, shard, self._files[shard])
+        shape, dtype = self.fields[field]
+        out = np.empty((min(stop, self.steps) - start, *shape), dtype)
+        self.read_into(field, start, out)
+        return out
+
+    def read_into(self, field: str, start: int, out: np.ndarray) -> None:
+        """Fill `out` (n, ...), contiguous, with the steps [start, start + n) of a field."""
+        array = self._shards[field]
+        names = [f"{self.name}/{field}/{n}" for n in array.names(start, start + len(out))]
+        for name in names:
+            checksums.check_size(self.path, name, self._files[name])
         try:
-            return array[start:stop]
+            array.read(start, out)
         # A failed checksum is a ValueError, an unreadable disk an OSError.
         except Exception as error:
-            checksums.verify(self.path, shards)
-            raise self._error(error, ", ".join(str(self.path / s) for s in shards)) from error
+            checksums.verify(self.path, names)
+            raise self._error(error, ", ".join(str(self.path / n) for n in names)) from error
 
     def _error(self, error: Exception, where: str) -> StoreError:
         return StoreError(

@@ -12,10 +12,11 @@ import torch
 from ilscaling import __version__, cells, flops, models
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, write_json
-from ilscaling.params import Train
+from ilscaling.params import Train, TrainSequences
 from ilscaling.progress import tqdm
-from ilscaling.store import Loader, Split
-from ilscaling.training import precision, snapshot
+from ilscaling.store import Split
+from ilscaling.store.prefetch import Prefetched
+from ilscaling.training import feed, precision, snapshot
 from ilscaling.training.state import State, saved
 
 # Settings that do not change the result, or do so through facts recorded for the run's size.
@@ -25,7 +26,7 @@ CHECK = 50  # updates between two looks at the loss: a look waits for the device
 
 def run(
     split: Split,
-    settings: Train,
+    settings: Train | TrainSequences,
     *,
     family: str,
     size: int,
@@ -37,18 +38,21 @@ def run(
 ) -> list[dict]:
     """Train one policy on `split` and write its snapshot at every budget to `out`.
 
-    budgets: training FLOPs by `convention`, rising; each is spent in whole batches. Adam (betas
-    0.9, 0.999) at a constant rate after the warm-up; batch and rate follow the rules in
-    `settings`; seed sets weights and sample order. Complete cells of the same run in `out` are
-    kept. Training goes on from the saved state if no missing cell lies before it.
+    budgets: training FLOPs by `convention`, rising; each is spent in whole batches. Stacks train
+    by Adam (betas 0.9, 0.999), sequences by AdamW, at a constant rate after the warm-up; batch and
+    rate follow the rules in `settings`; seed sets weights and sample order. Complete cells of the
+    same run in `out` are kept. Training goes on from the saved state if no missing cell lies
+    before it.
 
     Returns the records of all cells, in the order of `budgets`. A loss that is not finite ends
     the run: cells not yet reached get status 'failed'. On SIGTERM or SIGINT the state is saved
     and SystemExit raised with 128 + the signal's number. Raises TrainingError, before any work,
-    for budgets that do not rise or are below one batch; ParamsError for an unknown family or
-    convention; StoreError where the data cannot be read.
+    for budgets that do not rise or are below one batch, or a split without what the family sees;
+    ParamsError for an unknown family or convention; StoreError where the data cannot be read or
+    are fewer than the family needs.
     """
     out, device = Path(out), precision.device(device)
+    source = feed.make(split, settings, family)
     facts = _facts(split, settings, family, size, seed, convention, device)
     ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
     batch = facts["batch"]
@@ -65,18 +69,19 @@ def run(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         policy = models.build(family, size, **snapshot.shape(facts))
-    state = State(policy, settings, rate=facts["rate"], device=device, type=facts["precision"])
+    state = State(
+        policy,
+        source,
+        settings,
+        rate=facts["rate"],
+        device=device,
+        type=facts["precision"],
+        tables=_tables(family, size, facts),
+    )
     at = saved(out / "state.safetensors", facts["run"])
     if at is not None and at <= due[records.index(None)]:
         state.restore(out / "state.safetensors")
-    loader = Loader(
-        split,
-        frames=settings.frames,
-        batch=batch,
-        seed=seed,
-        start=state.update * batch,
-        buffer_steps=settings.buffer_steps,
-    )
+    loader = source.batches(split, batch=batch, seed=seed, start=state.update * batch)
     bar = tqdm(
         total=due[-1] * batch,
         initial=state.update * batch,
@@ -104,7 +109,7 @@ def run(
 
 def _facts(
     split: Split,
-    settings: Train,
+    settings: Train | TrainSequences,
     family: str,
     size: int,
     seed: int,
@@ -113,17 +118,7 @@ def _facts(
 ) -> dict:
     """What all cells of a run have in common. Two runs of one `run` digest are the same run,
     whatever their budgets."""
-    if "screen" not in split.fields:
-        raise TrainingError(
-            f"the demonstrations of {split.attrs['game']} hold no screens, which {family} sees",
-            where=str(split.path),
-            fix="choose a policy family for this game: grid.family",
-        )
-    shape = {
-        "frames": settings.frames,
-        "screen": list(split.fields["screen"][0]),
-        "actions": list(split.actions),
-    }
+    shape = snapshot.facts(split, settings)
     facts = {
         "game": split.attrs["game"],
         "family": family,
@@ -134,7 +129,7 @@ def _facts(
         "rate": settings.rate(size),
         "ema": settings.ema,
         "convention": convention,
-        "precision": precision.resolve(settings.precision, device),
+        "precision": precision.resolve(settings.precision, device, family, size),
         "threads": settings.threads,
         "device": device,
         **shape,
@@ -149,6 +144,12 @@ def _facts(
     return {**facts, "run": digest(whole)}
 
 
+def _tables(family: str, size: int, facts: dict) -> frozenset[str]:
+    """Names of the weights that are looked up row by row."""
+    parts = models.architecture(family, size, **snapshot.shape(facts))
+    return frozenset(part.name for part in parts if getattr(part, "tables", 0))
+
+
 class _Trainer:
     """Moves a state forward and keeps it on disk."""
 
@@ -157,14 +158,14 @@ class _Trainer:
         self.batch = facts["batch"]
         self.saved_at = time.monotonic()
 
-    def advance(self, loader: Loader, bar: tqdm, end: int) -> bool:
+    def advance(self, loader: Prefetched, bar: tqdm, end: int) -> bool:
         """Train up to update `end`; False as soon as losses or weights are seen not finite."""
         state = self.state
         with _interrupts() as received:
             while state.update < end:
                 began = time.perf_counter()
-                samples = next(loader)
-                state.step(*(_onto(state.device, samples[k]) for k in ("screen", "action")))
+                batch = next(loader)
+                state.step({name: _onto(state.device, a) for name, a in batch.items()})
                 bar.update(self.batch)
                 if state.update % CHECK == 0 or state.update == end:
                     # Where we look depends on the update alone, so that a failed run, too, ends

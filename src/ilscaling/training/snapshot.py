@@ -14,18 +14,33 @@ from torch import nn
 from ilscaling import models
 from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import atomic, read_json, sha256, write_json
+from ilscaling.params import Train, TrainSequences
+from ilscaling.store import Split
 
 FORMAT = "ilscaling-snapshot-1"
 REMEDY = "train the run again: complete cells are kept, this one is made anew"
 
 
+# What decides a policy's architecture beside family and size, by the kind of policy.
+STACKS = ("frames", "screen")
+SEQUENCES = ("context", "depth", "inventory")
+
+
+def facts(split: Split, settings: Train | TrainSequences) -> dict:
+    """What a record says of what its policy sees and does."""
+    if isinstance(settings, Train):
+        seen = {"frames": settings.frames, "screen": list(split.fields["screen"][0])}
+    else:
+        seen = {name: getattr(settings, name) for name in SEQUENCES}
+    return {**seen, "actions": list(split.actions)}
+
+
 def shape(record: dict) -> dict:
     """Arguments that `models.build` and `flops.ledger` take from a record."""
-    return {
-        "frames": record["frames"],
-        "actions": len(record["actions"]),
-        "screen": tuple(record["screen"]),
-    }
+    seen = {name: record[name] for name in (*STACKS, *SEQUENCES) if name in record}
+    if "screen" in seen:
+        seen["screen"] = tuple(seen["screen"])
+    return {**seen, "actions": len(record["actions"])}
 
 
 def write(path: Path, weights: dict[str, torch.Tensor] | None, record: dict) -> dict:

@@ -6,25 +6,55 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
-from torch.nn import functional as F
 
 from ilscaling.files import atomic
-from ilscaling.params import Train
+from ilscaling.params import Train, TrainSequences
 from ilscaling.training import precision
 from ilscaling.training.curve import Curve
+from ilscaling.training.feed import Feed
 
 FORMAT = "ilscaling-state-1"
 
 
-class State:
-    """Weights, Adam's moments, averaged weights, learning curve and the count of updates."""
+def optimiser(
+    policy: nn.Module, settings: Train | TrainSequences, rate: float, tables: frozenset[str]
+) -> torch.optim.Optimizer:
+    """Adam for stacks, AdamW for sequences, whose weight decay is for matrices: weights of two
+    and more axes but `tables`, of which a batch looks up few rows while decay would shrink all."""
+    if isinstance(settings, Train):
+        return torch.optim.Adam(policy.parameters(), rate, betas=(0.9, 0.999), fused=True)
+    matrices, others = [], []
+    for name, weight in policy.named_parameters():
+        (matrices if weight.ndim > 1 and name not in tables else others).append(weight)
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, rate, betas=(0.9, settings.beta2), fused=True)
 
-    def __init__(self, policy: nn.Module, settings: Train, *, rate: float, device: str, type: str):
-        self.policy = policy.to(device)
+
+class State:
+    """Weights, Adam's moments, averaged weights, what the feed carries, learning curve and the
+    count of updates."""
+
+    def __init__(
+        self,
+        policy: nn.Module,
+        feed: Feed,
+        settings: Train | TrainSequences,
+        *,
+        rate: float,
+        device: str,
+        type: str,
+        tables: frozenset[str] = frozenset(),
+    ):
+        """rate: Adam's after the warm-up; type: see `precision`; tables: names of embeddings."""
+        self.policy, self.feed = policy.to(device), feed
         self.settings, self.full_rate, self.device, self.type = settings, rate, device, type
         self.weights = list(self.policy.parameters())
         self.averages = [w.detach().clone() for w in self.weights] if settings.ema else []
-        self.adam = torch.optim.Adam(self.weights, rate, betas=(0.9, 0.999), fused=True)
+        self.adam = optimiser(self.policy, settings, rate, tables)
+        self.clip = getattr(settings, "clip", None)
         self.curve = Curve(device)
         self.update = 0
         self.seconds = 0.0
@@ -33,14 +63,17 @@ class State:
         """Adam's rate at an update, the first being 1: a linear warm-up, then constant."""
         return self.full_rate * min(1.0, update / max(1, self.settings.warmup_steps))
 
-    def step(self, screens: torch.Tensor, actions: torch.Tensor) -> None:
-        """One update on screens uint8 (batch, frames, height, width), actions int64 (batch,)."""
+    def step(self, batch: dict[str, torch.Tensor]) -> None:
+        """One update on a batch of the feed."""
         self.update += 1
-        self.adam.param_groups[0]["lr"] = self.rate(self.update)
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate(self.update)
         self.adam.zero_grad(set_to_none=True)
         with precision.autocast(self.device, self.type):
-            loss = F.cross_entropy(self.policy(screens), actions)
+            loss = self.feed.loss(self.policy, batch)
         loss.backward()
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.weights, self.clip, foreach=True)
         self.adam.step()
         if self.averages:
             # The horizon grows with the run: averages over the last share `ema` of its updates.
@@ -61,6 +94,7 @@ class State:
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         tensors = self.curve.tensors()
+        tensors |= {f"carried/{name}": value for name, value in self.feed.carried.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
             for moment, value in self.adam.state[weight].items():
@@ -87,6 +121,11 @@ class State:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.update, self.seconds = int(meta["update"]), float(meta["seconds"])
         self.curve.restore(tensors)
+        self.feed.carried = {
+            name.removeprefix("carried/"): value.to(self.device)
+            for name, value in tensors.items()
+            if name.startswith("carried/")
+        }
         with torch.no_grad():
             for number, (name, weight) in enumerate(self.policy.named_parameters()):
                 weight.copy_(tensors[f"weight/{name}"])

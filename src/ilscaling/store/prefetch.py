@@ -1,0 +1,123 @@
+"""Batches from buffers that a thread fills while others are served."""
+
+import queue
+import threading
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+
+class Buffer(ABC):
+    """Items in memory, ready to be served in order."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Items that it holds."""
+
+    @abstractmethod
+    def fill(self, content, stopped: threading.Event) -> None:
+        """Read `content`, an entry of a plan; may return early when `stopped`."""
+
+    @abstractmethod
+    def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
+        """Copy the items `served` to the places `at` of a batch."""
+
+
+def _produce(plan, free: queue.SimpleQueue, ready: queue.SimpleQueue, stopped) -> None:
+    """Thread: fill free buffers until stopped. Knows no loader, which can so be collected."""
+    try:
+        for content in plan:
+            buffer = free.get()
+            if stopped.is_set():
+                return
+            buffer.fill(content, stopped)
+            ready.put(buffer)
+    except BaseException as error:  # whatever it is, the consumer must not wait for ever
+        ready.put(error)
+
+
+def _stop(free: queue.SimpleQueue, stopped: threading.Event) -> None:
+    stopped.set()
+    free.put(None)
+
+
+class Prefetched:
+    """Iterator of batches, dicts of arrays whose axis 0 runs over items; a context manager.
+
+    plan: what each buffer is to hold, in order. buffers: so many are in memory. items: array name
+    -> (shape of one item, dtype). sizes: items of each batch; the end of either ends the iterator.
+    Raises whatever reading raises, at the batch that would need it.
+    """
+
+    def __init__(
+        self,
+        plan: Iterator,
+        buffers: list[Buffer],
+        items: dict[str, tuple[tuple[int, ...], np.dtype]],
+        sizes: Iterator[int],
+    ):
+        self._items, self._sizes = items, sizes
+        self._buffer: Buffer | None = None
+        self._next = 0
+        self._free: queue.SimpleQueue = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue = queue.SimpleQueue()
+        for buffer in buffers:
+            self._free.put(buffer)
+        stopped = threading.Event()
+        self._thread = threading.Thread(
+            target=_produce,
+            args=(plan, self._free, self._ready, stopped),
+            name="ilscaling-loader",
+            daemon=True,
+        )
+        self.close = weakref.finalize(self, _stop, self._free, stopped)
+        self._thread.start()
+
+    def __iter__(self) -> "Prefetched":
+        return self
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        size = next(self._sizes, 0) if self.close.alive else 0
+        if size <= 0:
+            self.close()
+            raise StopIteration
+        batch = {
+            name: np.empty((size, *shape), dtype) for name, (shape, dtype) in self._items.items()
+        }
+        filled = 0
+        while filled < size:
+            buffer = self._current()
+            part = min(size - filled, len(buffer) - self._next)
+            buffer.gather(slice(self._next, self._next + part), batch, slice(filled, filled + part))
+            self._next += part
+            filled += part
+        return batch
+
+    def _current(self) -> Buffer:
+        """The buffer that holds the next item."""
+        if self._buffer is None or self._next == len(self._buffer):
+            if self._buffer is not None:
+                self._free.put(self._buffer)
+                self._buffer = None
+            item = self._ready.get()
+            if isinstance(item, BaseException):
+                self.close()
+                raise item
+            self._buffer, self._next = item, 0
+        return self._buffer
+
+    def __enter__(self) -> "Prefetched":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def batch_sizes(batch: int, start: int, stop: int | None) -> Iterator[int]:
+    """Sizes of batches of the items [start, stop), the last as short as it must be."""
+    while stop is None or start < stop:
+        size = batch if stop is None else min(batch, stop - start)
+        yield size
+        start += size

@@ -1,0 +1,284 @@
+"""Serves stretches of contiguous play, with what came before each frame, in bounded memory.
+
+Stretch c of a split is its steps [c * context, (c + 1) * context): it may hold the end of one
+game and the start of the next, which `first` tells. Policies without memory of their own take the
+stretches shuffled; recurrent ones take lanes of play in order and carry their state along.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ilscaling.errors import StoreError
+from ilscaling.store.loader import Actions, plan
+from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
+from ilscaling.store.split import Split
+
+FEWER = "lower train.context or train.batch, or record more games"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a buffer is to hold.
+
+    pieces: (row, start, stop), the steps [start, stop) of the split from that row on; rows that
+    no piece covers are padding. resets: rows, none of a game's first, before which nothing may be
+    seen. order: stretches of rows as they are served.
+    """
+
+    pieces: list[tuple[int, int, int]]
+    resets: list[int]
+    order: np.ndarray
+
+
+def shuffled(
+    split: Split, context: int, buffer: int, *, seed: int, start: int, stop: int | None
+) -> Iterator[Content]:
+    """The stretches [start, stop) in the two-level order of `store.loader.plan`; whole chunks are
+    blocks if a chunk holds whole stretches. The steps after the last stretch are left out."""
+    count = split.steps // context
+    block = max(1, split.chunk_steps // context)
+    stretches = plan(
+        count, block, buffer // context, seed=seed, shuffle=True, start=start, stop=stop
+    )
+    for blocks, order in stretches:
+        pieces, row = [], 0
+        for first in blocks * block:
+            begin, end = int(first) * context, min(int(first) + block, count) * context
+            pieces.append((row, begin, end))
+            row += end - begin
+        yield Content(pieces, [], order)
+
+
+def lanes(
+    split: Split, context: int, count: int, buffer: int, *, seed: int, start: int
+) -> Iterator[Content]:
+    """`count` lanes of equal shares, from the update `start` on, endless.
+
+    In each epoch the games are put one after the other in a new order and cut into the shares;
+    the rest at the end, shorter than one update, is left out. A share may begin within a game, as
+    if it had begun there.
+    """
+    share = split.steps // (count * context)
+    together = max(1, buffer // (count * context))
+    epoch, done = divmod(start, share)
+    for number in itertools.count(epoch):
+        games = np.random.default_rng([seed, number]).permutation(split.episodes)
+        while done < share:
+            each = min(together, share - done) * context
+            pieces = []
+            for lane in range(count):
+                begin = (lane * share + done) * context
+                pieces += _pieces(split, games, begin, begin + each, lane * each)
+            resets = [] if done else list(range(0, count * each, each))
+            order = np.arange(count * each // context).reshape(count, -1).T.ravel()
+            yield Content(pieces, resets, order)
+            done += each // context
+        done = 0
+
+
+def whole(split: Split, context: int, count: int, buffer: int) -> tuple[Iterator[Content], list]:
+    """Every game once, each in one of `count` lanes, and the number of stretches of each pass.
+
+    The longest game goes first, each to the lane that has least to do. Lanes are served together,
+    one stretch a pass, and leave when they have no more; the last stretch of a lane may end in
+    padding.
+    """
+    lengths, queue = np.diff(split.starts), [(0, lane) for lane in range(count)]
+    games: list[list[int]] = [[] for _ in range(count)]
+    for game in np.argsort(-lengths, kind="stable"):
+        steps, lane = heapq.heappop(queue)
+        games[lane].append(int(game))
+        heapq.heappush(queue, (steps + int(lengths[game]), lane))
+    games.sort(key=lambda lane: -lengths[lane].sum())
+    steps = [int(lengths[lane].sum()) for lane in games]
+    passes = [sum(s > k * context for s in steps) for k in range(-(-steps[0] // context))]
+
+    def contents() -> Iterator[Content]:
+        together = max(1, buffer // (count * context))
+        for done in range(0, len(passes), together):
+            pieces, row, stretches = [], 0, []
+            for lane, total in zip(games, steps, strict=True):
+                begin = done * context
+                end = min(begin + together * context, total)
+                if begin < end:
+                    pieces += _pieces(split, np.array(lane), begin, end, row)
+                    number = -((begin - end) // context)
+                    stretches += [(k, row // context + k) for k in range(number)]
+                    row += number * context
+            # By pass, then by lane: sorting is stable and the lanes come in order.
+            order = [place for _, place in sorted(stretches, key=lambda pair: pair[0])]
+            yield Content(pieces, [], np.array(order))
+
+    return contents(), passes
+
+
+def _pieces(
+    split: Split, games: np.ndarray, begin: int, end: int, row: int
+) -> list[tuple[int, int, int]]:
+    """Pieces for the steps [begin, end) of `games`, one after the other, from `row` on."""
+    ends = np.cumsum(np.diff(split.starts)[games])
+    pieces = []
+    for position in range(int(np.searchsorted(ends, begin, side="right")), len(games)):
+        if begin >= end:
+            break
+        # Where the game's first step would lie if its steps were numbered as in the split.
+        offset = int(split.starts[games[position] + 1] - ends[position])
+        stop = min(end, int(ends[position]))
+        pieces.append((row, begin + offset, stop + offset))
+        row, begin = row + stop - begin, stop
+    return pieces
+
+
+class _Stretches(Buffer):
+    """Frames in memory, served by stretches."""
+
+    def __init__(self, split: Split, fields: dict, context: int, capacity: int):
+        self.split, self.context = split, context
+        self.none = len(split.actions)
+        self.storage = {
+            name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in fields.items()
+        }
+        self.order = np.empty(0, np.int64)
+        self._actions = Actions(split)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def fill(self, content: Content, stopped: threading.Event) -> None:
+        split, storage = self.split, self.storage
+        storage["index"][:] = -1
+        storage["action"][:] = 0
+        storage["previous"][:] = self.none
+        storage["first"][:] = False
+        for row, start, stop in content.pieces:
+            if stopped.is_set():
+                return
+            rows = slice(row, row + stop - start)
+            for name in split.observation:
+                if name in storage:
+                    split.read_into(name, start, storage[name][rows])
+            before = max(start - 1, 0)
+            actions = self._actions(before, stop)
+            storage["index"][rows] = np.arange(start, stop)
+            storage["action"][rows] = actions[start - before :]
+            storage["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
+            within = np.searchsorted(split.starts, [start, stop])
+            first = row + split.starts[slice(*within)] - start
+            storage["first"][first] = True
+            storage["previous"][first] = self.none
+        storage["first"][content.resets] = True
+        self.order = content.order
+
+    def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
+        for name, storage in self.storage.items():
+            stretches = storage.reshape(-1, self.context, *storage.shape[1:])
+            # mode="clip": numpy would otherwise gather into a temporary first.
+            np.take(stretches, self.order[served], axis=0, out=into[name][at], mode="clip")
+
+
+class _Sequences(Prefetched):
+    def __init__(self, split: Split, contents, context: int, capacity: int, inventory: bool, sizes):
+        if inventory and "inventory" not in split.fields:
+            raise StoreError(
+                "the demonstrations hold no inventory",
+                where=str(split.path),
+                fix="set train.inventory to false, or record with it",
+            )
+        fields = {
+            **{k: split.fields[k] for k in split.observation if inventory or k != "inventory"},
+            "action": ((), np.dtype(np.int64)),
+            "previous": ((), np.dtype(np.int64)),
+            "first": ((), np.dtype(bool)),
+            "index": ((), np.dtype(np.int64)),
+        }
+        super().__init__(
+            contents,
+            [_Stretches(split, fields, context, capacity) for _ in range(2)],
+            {name: ((context, *shape), dtype) for name, (shape, dtype) in fields.items()},
+            sizes,
+        )
+
+
+class SequenceLoader(_Sequences):
+    """Endless iterator of batches {field: (B, context, ...), action, previous, index int64 and
+    first bool (B, context)}, B = batch // context.
+
+    previous: the action before the frame's own in the same game, at a game's first frame the
+    number of actions. first: before this frame nothing may be seen; a game begins or, in lanes, an
+    epoch. index: the step's position in the split. batch, start, stop: in frames, `batch` a
+    multiple of `context`; `start` resumes a run exactly. order 'shuffled' or 'lanes': see there;
+    row b of all batches is lane b. Both are functions of (split, seed, position), shuffled ones of
+    `buffer_steps` too, lanes of B. Holds two buffers of `buffer_steps` in memory.
+
+    Raises StoreError for a split of fewer steps than one stretch ('lanes': one batch), and at the
+    batch that would need it if a shard cannot be read. Stretches longer than a game are allowed.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        context: int,
+        batch: int,
+        seed: int = 0,
+        start: int = 0,
+        buffer_steps: int = 16_384,
+        order: str = "shuffled",
+        inventory: bool = False,
+        stop: int | None = None,
+    ):
+        count, rest = divmod(batch, context)
+        if rest or not count:
+            raise StoreError(
+                f"a batch of {batch} frames does not hold whole stretches of {context}",
+                fix="make train.batch a multiple of train.context",
+            )
+        least = batch if order == "lanes" else context
+        if split.steps < least:
+            what = f"one batch of {count} lanes" if order == "lanes" else "one stretch"
+            raise StoreError(
+                f"split {split.name!r} holds {split.steps} steps, fewer than {what} of {context}",
+                where=str(split.path),
+                fix=FEWER,
+            )
+        buffer = max(buffer_steps // least, 1) * least
+        end = None if stop is None else stop // context
+        if order == "lanes":
+            buffer = min(buffer, split.steps // batch * batch)
+            contents = lanes(split, context, count, buffer, seed=seed, start=start // batch)
+        else:
+            # `plan` takes at least one block, whatever the buffer.
+            block = max(1, split.chunk_steps // context) * context
+            buffer = max(min(buffer, split.steps // context * context) // block, 1) * block
+            first = start // context
+            contents = shuffled(split, context, buffer, seed=seed, start=first, stop=end)
+        stretches = batch_sizes(count, start // context, end)
+        super().__init__(split, contents, context, buffer, inventory, stretches)
+
+
+class GameLoader(_Sequences):
+    """One pass over all games of a split, each whole and in order within one lane.
+
+    Batches as of `SequenceLoader`, row b being lane b; there are at most `lanes` rows, and fewer
+    from batch to batch as lanes run out. index is -1 where the end of a lane is padded.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        context: int,
+        lanes: int,
+        buffer_steps: int = 16_384,
+        inventory: bool = False,
+    ):
+        lanes = min(lanes, split.episodes)
+        contents, passes = whole(split, context, lanes, buffer_steps)
+        together = min(max(1, buffer_steps // (lanes * context)), len(passes))
+        capacity = together * lanes * context
+        super().__init__(split, contents, context, capacity, inventory, iter(passes))

@@ -1,0 +1,73 @@
+"""Reads steps of one array straight into memory that is there already.
+
+Zarr's own reader takes 1.5 ms a chunk whatever is in it, 40 times what it takes to decompress 256
+screens of NetHack. All stores have the one layout of `writer.create_array`, which is Zarr v3's:
+chunks along axis 0, each zstd and then CRC-32C; at a shard's end offset and size of each of its
+chunks as uint64, and the CRC-32C of that table.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+import zarr
+from numcodecs import zstd
+
+
+class Shards:
+    """The files of one array below `folder`; `chunk` and `shard` in steps."""
+
+    def __init__(self, folder: Path, array: zarr.Array):
+        self.folder, self.step, self.dtype = folder, array.shape[1:], array.dtype
+        self.chunk, self.shard = array.chunks[0], array.shards[0]
+        self._table = lru_cache(maxsize=256)(self._read_table)
+
+    def names(self, start: int, stop: int) -> list[str]:
+        """Files, relative to `folder`, that hold the steps [start, stop)."""
+        # c/ and one number an axis: Zarr's default names; only axis 0 has more than one shard.
+        tail = "/0" * len(self.step)
+        last = max(start, stop - 1) // self.shard
+        return [f"c/{number}{tail}" for number in range(start // self.shard, last + 1)]
+
+    def read(self, start: int, out: np.ndarray) -> None:
+        """Fill `out` (n, *step), contiguous, with the steps from `start` on.
+
+        Raises OSError for a file that cannot be read, ValueError or RuntimeError for a bad one.
+        """
+        stop = start + len(out)
+        for name in self.names(start, stop):
+            first = int(name.split("/")[1]) * self.shard
+            with open(self.folder / name, "rb", buffering=0) as file:
+                table = self._table(name)
+                begin, end = max(start, first), min(stop, first + self.shard)
+                for chunk in range((begin - first) // self.chunk, -((first - end) // self.chunk)):
+                    offset, size = map(int, table[chunk])
+                    packed = _checked(os.pread(file.fileno(), size, offset))
+                    at = first + chunk * self.chunk
+                    self._unpack(packed, at, max(begin, at), min(end, at + self.chunk), start, out)
+
+    def _unpack(self, packed, at: int, begin: int, end: int, start: int, out: np.ndarray) -> None:
+        """Put the steps [begin, end) of the chunk that starts at `at` in their places."""
+        place = out[begin - start : end - start]
+        if len(place) == self.chunk:
+            zstd.decompress(packed, place)
+            return
+        whole = np.empty((self.chunk, *self.step), self.dtype)
+        zstd.decompress(packed, whole)
+        place[:] = whole[begin - at : end - at]
+
+    def _read_table(self, name: str) -> np.ndarray:
+        size = 16 * (self.shard // self.chunk) + 4
+        with open(self.folder / name, "rb", buffering=0) as file:
+            file.seek(-size, os.SEEK_END)
+            return np.frombuffer(_checked(file.read(size)), "<u8").reshape(-1, 2)
+
+
+def _checked(content: bytes) -> memoryview:
+    """What comes before the CRC-32C at the end of `content`; raises ValueError if it is wrong."""
+    view = memoryview(content)
+    if google_crc32c.value(content[:-4]) != int.from_bytes(view[-4:], "little"):
+        raise ValueError("the CRC-32C of a chunk is wrong")
+    return view[:-4]

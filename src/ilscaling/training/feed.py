@@ -1,0 +1,99 @@
+"""What a family trains on: its batches, their loss, and what it carries from one to the next."""
+
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ilscaling.errors import TrainingError
+from ilscaling.params import Train, TrainSequences
+from ilscaling.store import Loader, SequenceLoader, Split
+from ilscaling.store.prefetch import Prefetched
+
+# Family of sequence policies -> order of its stretches (see store.sequences).
+ORDERS = {"transformer": "shuffled", "lstm": "lanes"}
+
+
+class Feed(Protocol):
+    """`carried`: name -> tensor, the state after the last batch; without it a run cannot go on."""
+
+    carried: dict[str, torch.Tensor]
+
+    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
+        """Batches of `batch` samples from sample number `start` on."""
+        ...
+
+    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Mean cross-entropy of a batch, float32 ()."""
+        ...
+
+
+class Stacks:
+    """Stacks of screens in shuffled order; a sample is a stack."""
+
+    def __init__(self, settings: Train):
+        self.settings = settings
+        self.carried: dict[str, torch.Tensor] = {}
+
+    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
+        return Loader(
+            split,
+            frames=self.settings.frames,
+            batch=batch,
+            seed=seed,
+            start=start,
+            buffer_steps=self.settings.buffer_steps,
+        )
+
+    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return F.cross_entropy(policy(batch["screen"]), batch["action"])
+
+
+class Stretches:
+    """Stretches of play, shuffled or in lanes; a sample is a frame.
+
+    Lanes carry the policy's state along, but no gradient: backpropagation ends with the stretch.
+    """
+
+    def __init__(self, settings: TrainSequences, order: str):
+        self.settings, self.order = settings, order
+        self.carried: dict[str, torch.Tensor] = {}
+
+    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
+        return SequenceLoader(
+            split,
+            context=self.settings.context,
+            batch=batch,
+            seed=seed,
+            start=start,
+            buffer_steps=self.settings.buffer_steps,
+            order=self.order,
+            inventory=self.settings.inventory,
+        )
+
+    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        logits, state = policy(batch, self.carried or None)
+        if self.order == "lanes":
+            self.carried = {name: value.detach() for name, value in state.items()}
+        return F.cross_entropy(logits.flatten(0, 1), batch["action"].flatten())
+
+
+def make(split: Split, settings: Train | TrainSequences, family: str) -> Feed:
+    """The feed of a family; raises TrainingError for demonstrations that lack what it sees."""
+    if isinstance(settings, Train):
+        fields, feed = ("screen",), Stacks(settings)
+    else:
+        fields = ("tty_chars", "tty_colors", "tty_cursor")
+        fields += ("inventory",) if settings.inventory else ()
+        feed = Stretches(settings, ORDERS.get(family, "shuffled"))
+    for field in fields:
+        if field not in split.fields:
+            raise TrainingError(
+                f"the demonstrations of {split.attrs['game']} hold no {field}, which {family} sees",
+                where=str(split.path),
+                fix="set train.inventory to false, or record with it"
+                if field == "inventory"
+                else "choose a policy family for this game: grid.family",
+            )
+    return feed
