@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from ilscaling import models
 from ilscaling.errors import ParamsError
+from ilscaling.params import Train, TrainSequences
 
 
 def test_cnn_is_the_papers():
@@ -24,6 +25,13 @@ def test_cnn_is_the_papers():
         low = model(screens)
     assert low.dtype == torch.float32
     assert torch.allclose(low, expected, atol=0.02) and not torch.equal(low, model(screens))
+
+
+def test_shape_is_what_the_builders_take():
+    for train, family in ((Train(), "cnn"), (TrainSequences(inventory=True), "lstm")):
+        shape = models.shape(train, 7)
+        assert models.build(family, 4, **shape) is not None
+        assert models.architecture(family, 4, **shape)[-1].params > 0
 
 
 def test_bad_architectures_are_refused():

@@ -1,4 +1,4 @@
-"""The FLOP ledger of a policy: exact, and by the convention of the published Atari runs.
+"""The FLOP ledger of a policy: exact, and by the conventions of the literature.
 
 A multiply-add is two FLOPs; biases, activations, loss and optimiser are not counted, as in
 PyTorch's own counter. Importing this module does not import torch.
@@ -16,7 +16,7 @@ from ilscaling.errors import ParamsError, TrainingError
 if TYPE_CHECKING:
     import torch
 
-CONVENTIONS = ("exact", "published")
+CONVENTIONS = ("exact", "published", "6nd")
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,25 @@ class Ledger:
         return sum(row.training for row in self.layers)
 
 
-def ledger(
-    family: str,
-    size: int,
-    *,
-    frames: int,
-    actions: int,
-    screen: tuple[int, int] = (84, 84),
-    convention: str = "exact",
-) -> Ledger:
-    """Count a policy's parameters and FLOPs.
+def ledger(family: str, size: int, *, convention: str = "exact", **shape) -> Ledger:
+    """Count a policy's parameters and FLOPs; `shape` as `models.architecture` takes it.
+
+    A sample is a stack of frames for the family `cnn`, one frame for the sequence families.
 
     exact: what PyTorch executes. A weight is used once an output position; the backward pass
-    costs the forward pass twice (gradients of inputs and of weights), but the first layer's
-    inputs need no gradient.
+    costs the forward pass twice (gradients of inputs and of weights), but a first layer whose
+    inputs need no gradient costs it once. Attention counts every pair of frames of a stretch of
+    `context`, masked or not; looking up embeddings counts nothing.
 
-    published: as in the released code of Tuyls et al. (TMLR 2024). A convolution's weight is used
+    published: as Tuyls et al. (TMLR 2024). In their Atari code a convolution's weight is used
     once an *input* position, and training is three times the forward pass of every layer. This
     is 4.75 to 17 times three exact forward passes, more for small models; it reproduces sizes and
-    samples of all their released Atari runs. Never fit cells of both conventions together.
+    samples of all their released Atari runs. In NetHack they count 6nd.
 
-    Raises ParamsError for an unknown family or convention.
+    6nd: 6 x parameters a sample, embeddings included.
+
+    Never fit cells of several conventions together. Raises ParamsError for an unknown family or
+    convention.
     """
     if convention not in CONVENTIONS:
         raise ParamsError(
@@ -77,14 +75,16 @@ def ledger(
             where="params: grid.flops",
             fix=f"conventions are: {', '.join(CONVENTIONS)}",
         )
-    layers = models.architecture(family, size, frames=frames, actions=actions, screen=screen)
-    rows = []
-    for number, layer in enumerate(layers):
-        positions = layer.after if convention == "exact" else layer.before
-        forward = 2 * layer.weights * positions
-        passes = 2 if convention == "exact" and number == 0 else 3
-        rows.append(Row(layer.name, layer.params, forward, passes * forward))
-    return Ledger(convention, tuple(rows))
+    layers = models.architecture(family, size, **shape)
+    return Ledger(convention, tuple(_row(layer, convention) for layer in layers))
+
+
+def _row(layer, convention: str) -> Row:
+    if convention == "6nd":
+        forward, training = 2 * layer.params, 6 * layer.params
+    else:
+        forward, training = layer.flops(convention)
+    return Row(layer.name, layer.params, forward, training)
 
 
 def schedule(budgets: list[float], per_sample: int, batch: int) -> list[int]:
@@ -104,15 +104,22 @@ def schedule(budgets: list[float], per_sample: int, batch: int) -> list[int]:
     return [int(budget // (per_sample * batch)) for budget in budgets]
 
 
-def counted(model: torch.nn.Module, screens: torch.Tensor) -> tuple[int, int]:
+def counted(model: torch.nn.Module, *inputs) -> tuple[int, int]:
     """FLOPs of a forward pass, and of forward with backward, by PyTorch's own counter.
 
-    screens: uint8 (batch, frames, height, width). For the whole batch, not a sample.
+    inputs: what the policy is called with. For the whole batch, not a sample.
     """
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter:
-        logits = model(screens)
-        forward = counter.get_total_flops()
-        logits.sum().backward()
+    # oneDNN computes an LSTM in one call, which the counter does not know.
+    enabled = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        with FlopCounterMode(display=False) as counter:
+            found = model(*inputs)
+            forward = counter.get_total_flops()
+            (found[0] if isinstance(found, tuple) else found).sum().backward()
+    finally:
+        torch.backends.mkldnn.enabled = enabled
     return forward, counter.get_total_flops()

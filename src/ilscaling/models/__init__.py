@@ -1,43 +1,69 @@
 """Policy families, each with one dial for its size.
 
-A family is a description of its layers in `shapes` (plain Python, for the FLOP ledger) and a
-module of its name beside it, whose class `Policy` builds what is described. Importing this
-package does not import torch.
+A family is a description of its layers without torch (`shapes`, `widths`), for the FLOP ledger, and
+a module of its name, whose `build` makes the network that is described. Importing this package does
+not import torch.
 """
 
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ilscaling.errors import ParamsError
-from ilscaling.models.shapes import FAMILIES, Layer
+from ilscaling.models import shapes, widths
+from ilscaling.params import Train, TrainSequences
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FAMILIES", "Layer", "architecture", "build"]
+__all__ = ["FAMILIES", "architecture", "build", "shape"]
+
+FAMILIES = {
+    "cnn": shapes.cnn,
+    "transformer": partial(widths.layers, "transformer"),
+    "lstm": partial(widths.layers, "lstm"),
+}
 
 
-def architecture(
-    family: str, size: int, *, frames: int, actions: int, screen: tuple[int, int] = (84, 84)
-) -> tuple[Layer, ...]:
-    """Layers of a policy; raises ParamsError for an unknown family or a screen too small."""
+def shape(train: Train | TrainSequences, actions: int) -> dict:
+    """What `architecture`, `build` and `flops.ledger` need besides family and size."""
+    if isinstance(train, TrainSequences):
+        return {
+            "context": train.context,
+            "depth": train.depth,
+            "inventory": train.inventory,
+            "actions": actions,
+        }
+    return {"frames": train.frames, "actions": actions}
+
+
+def architecture(family: str, size: int, **shape) -> tuple[shapes.Layer | widths.Part, ...]:
+    """Layers of a policy, each with `name`, `params` and `flops(convention)`.
+
+    shape: frames, actions and optionally screen (height, width) of the family `cnn`; context,
+    actions, and optionally depth and inventory of `transformer` and `lstm`.
+    Raises ParamsError for an unknown family, a size too small or a screen too small.
+    """
+    return _known(family)(size, **shape)
+
+
+def build(family: str, size: int, **shape) -> nn.Module:
+    """A policy with weights drawn from torch's global generator; arguments as `architecture`.
+
+    `cnn`: screens uint8 (batch, frames, height, width) -> logits float32 (batch, actions).
+    `transformer`, `lstm`: see `sequences.Policy`. Raises ParamsError as `architecture`.
+    """
+    _known(family)
+    return importlib.import_module(f"ilscaling.models.{family}").build(size, **shape)
+
+
+def _known(family: str):
     if family not in FAMILIES:
         raise ParamsError(
             f"unknown policy family {family!r}",
             where="params: grid.family",
             fix=f"families are: {', '.join(FAMILIES)}",
         )
-    return FAMILIES[family](size, frames=frames, actions=actions, screen=screen)
-
-
-def build(
-    family: str, size: int, *, frames: int, actions: int, screen: tuple[int, int] = (84, 84)
-) -> nn.Module:
-    """Policy: screens uint8 (batch, frames, height, width) -> logits float32 (batch, actions).
-
-    Weights are drawn from torch's global generator. Raises ParamsError as `architecture`.
-    """
-    layers = architecture(family, size, frames=frames, actions=actions, screen=screen)
-    return importlib.import_module(f"ilscaling.models.{family}").Policy(layers)
+    return FAMILIES[family]

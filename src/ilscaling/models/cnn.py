@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ilscaling.models.shapes import Layer
+from ilscaling.models import shapes
 
 
 class Policy(nn.Module):
@@ -13,7 +13,7 @@ class Policy(nn.Module):
     Computes in the type of the autocast around it, float32 without one.
     """
 
-    def __init__(self, layers: tuple[Layer, ...]):
+    def __init__(self, layers: tuple[shapes.Layer, ...]):
         super().__init__()
         *convolutions, linear = layers
         self.convolutions = nn.ModuleList(
@@ -35,3 +35,8 @@ class Policy(nn.Module):
         for convolution in rest:
             x = F.relu_(convolution(x))
         return self.linear(x.flatten(1)).float()
+
+
+def build(size: int, **shape) -> Policy:
+    """The policy that `shapes.cnn` describes."""
+    return Policy(shapes.cnn(size, **shape))

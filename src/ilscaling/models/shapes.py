@@ -1,4 +1,4 @@
-"""What each policy family consists of, without torch: the FLOP ledger needs nothing else."""
+"""The family `cnn`, layer by layer and without torch: the FLOP ledger needs nothing else."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Layer:
     """A convolution without padding, or a linear layer (kernel and stride 1, one position).
 
     inputs, outputs: channels or features; before, after: positions (height x width) that the
-    layer reads from and writes to.
+    layer reads from and writes to; passes: a training step's cost in forward passes.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Layer:
     stride: int = 1
     before: int = 1
     after: int = 1
+    passes: int = 3
 
     @property
     def weights(self) -> int:
@@ -30,6 +31,13 @@ class Layer:
     def params(self) -> int:
         """Trainable parameters: weight and bias."""
         return self.weights + self.outputs
+
+    def flops(self, convention: str) -> tuple[int, int]:
+        """FLOPs a sample forward and in training; `published` counts positions read from, and
+        the gradient of the first layer's inputs."""
+        exact = convention == "exact"
+        forward = 2 * self.weights * (self.after if exact else self.before)
+        return forward, (self.passes if exact else 3) * forward
 
 
 def cnn(
@@ -49,11 +57,11 @@ def cnn(
                 f"a screen of {screen[0]} x {screen[1]} is too small for the family 'cnn'",
                 fix="give screens of at least 36 x 36",
             )
+        # The screens, which the first layer reads, need no gradient.
+        passes = 2 if number == 1 else 3
+        after = height * width
         layers.append(
-            Layer(f"conv{number}", inputs, outputs, kernel, stride, before, height * width)
+            Layer(f"conv{number}", inputs, outputs, kernel, stride, before, after, passes)
         )
         inputs = outputs
     return (*layers, Layer("linear", inputs * height * width, actions))
-
-
-FAMILIES = {"cnn": cnn}
