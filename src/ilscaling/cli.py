@@ -161,6 +161,30 @@ def measure_expert(
     print(f"return {measured['return_mean']:.2f} +- {measured['return_se']:.2f} (standard error)")
 
 
+@app.command("measure-bot")
+def measure_bot(
+    game: GameName = "nethack",
+    path: ParamsFile = PARAMS,
+    episodes: Annotated[int, typer.Option(help="Whole games.", min=2)] = 200,
+    seed: Annotated[int, typer.Option(help="First game's seed.", min=0)] = 2_000_000,
+    processes: Annotated[int, typer.Option(help="Games are played in parallel.", min=1)] = 1,
+    out: Annotated[Path | None, typer.Option(help="Also write every game to this file.")] = None,
+) -> None:
+    """Play whole games with the built-in NetHack bot and print what it scores."""
+    from ilscaling.experts.bot.play import measure
+
+    settings = section(path, game, params.NetHack)
+    found = measure(settings.emulator, range(seed, seed + episodes), processes=processes)
+    if out:
+        files.write_json(out, found)
+    print(
+        f"score {found['return_mean']:,.0f} +- {found['return_se']:,.0f} (standard error),"
+        f" median {found['return_median']:,.0f}, dungeon level {found['depth_mean']:.1f} on average"
+        f" and {found['depth_max']} at most, {found['length_mean']:,.0f} keys a game,"
+        f" {found['truncated']} games cut, {found['steps_per_second']:,.0f} keys a CPU second"
+    )
+
+
 @app.command()
 def record(
     game: GameName,

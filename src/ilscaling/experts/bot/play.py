@@ -71,6 +71,7 @@ def summary(games: list[dict]) -> dict:
     return {
         "episodes": len(games),
         "return_mean": float(scores.mean()),
+        "return_se": float(scores.std(ddof=1) / np.sqrt(len(scores))),
         "return_median": float(np.median(scores)),
         "return_percentiles": np.percentile(scores, [0, 5, 25, 75, 95, 100]).tolist(),
         "depth_mean": float(np.mean([game["depth"] for game in games])),
