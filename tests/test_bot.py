@@ -9,6 +9,7 @@ from nle import nethack as nh
 from ilscaling.experts.bot import FIELDS, Bot, paths
 from ilscaling.experts.bot import glyphs as g
 from ilscaling.experts.bot import keys as k
+from ilscaling.experts.bot.level import Level
 from ilscaling.experts.bot.play import measure, play
 from ilscaling.games.nethack.game import Game
 from ilscaling.params import NetHackEmulator
@@ -346,6 +347,14 @@ def test_no_screen_holds_the_bot_for_ever():
     bot, stage = Bot(0), Stage(room(at={(0, 1): "d"}))
     pressed = keys(bot, stage, 200)
     assert "s" in pressed[:60] and "\x1b" in pressed[:60] and len(set(pressed)) > 4
+
+
+def test_a_step_off_the_map_blocks_nothing():
+    level = Level(0, 1)
+    for square in (-3, 79, 80 * 21):
+        level.block(square, 10)
+    level.block(5, 10)
+    assert level.blocks == {5: 10}
 
 
 # Whole games

@@ -178,17 +178,17 @@ _STEPS += ((1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
 
 def return_axis(ax: Axes, values: Iterable[float]) -> None:
     """y axis for returns: logarithmic; linear below 1 if a policy scores less, so that one that
-    scores nothing stays on the page; linear throughout if any is negative."""
+    scores nothing stays on the page; linear throughout if any is clearly negative."""
     values = np.asarray([v for v in values if np.isfinite(v)], float)
     low, high = values.min(initial=np.inf), values.max(initial=1.0)
-    if low < 0 or high < 8:
+    if low <= -1 or high < 8:
         room = 0.06 * max(high - min(low, 0.0), 1.0)
         ax.set_ylim(min(low, 0.0) - room, high + room)
     elif low >= 1:
         log_axis(ax.yaxis, low, high, plain=True)
     else:
         ax.set_yscale("symlog", linthresh=1.0, linscale=0.4)
-        ax.set_ylim(-0.12, high * 1.3)
+        ax.set_ylim(min(-0.12, 1.5 * low), high * 1.3)
         steps = (1,) if high > 1000 else (1, 3)
         marks = [0.0] + [f * 10.0**d for d in range(9) for f in steps]
         ax.yaxis.set_major_locator(ticker.FixedLocator([m for m in marks if m <= high * 1.3]))

@@ -17,7 +17,7 @@ from ilscaling.experts.bot import (
 from ilscaling.experts.bot import glyphs as g
 from ilscaling.experts.bot import keys as k
 from ilscaling.experts.bot.level import Level
-from ilscaling.experts.bot.paths import KEYS, gap, squares
+from ilscaling.experts.bot.paths import KEYS, gap, on_map, squares
 from ilscaling.experts.bot.view import FIELDS, View
 
 __all__ = ["BEHAVIOURS", "FIELDS", "Bot"]
@@ -160,7 +160,7 @@ class Bot:
         level = self.level
         level.failures[square] += 1
         if level.failures[square] % 3 == 0:
-            level.blocks[square] = self.view.turn + 20 * level.failures[square]
+            level.block(square, self.view.turn + 20 * level.failures[square])
 
     def _sort_monsters(self) -> None:
         """Tell enemies from those that are to be left alone, which obstruct the way."""
@@ -243,8 +243,8 @@ class Bot:
         if not text:
             return
         level, view = self.level, self.view
-        if self.step:
-            ahead = self.here + self.step
+        ahead = self.here + self.step
+        if self.step and on_map(ahead):
             if "door is locked" in text:
                 level.locked |= level.closed & 1 << ahead
             elif (
@@ -253,7 +253,7 @@ class Bot:
                 or "wall" in text
                 or ("solid stone" in text or "diagonally" in text)
             ):
-                level.blocks[ahead] = view.turn + 300
+                level.block(ahead, view.turn + 300)
             if "Closed for inventory" in text:
                 for square in squares(level.closed):
                     if gap(square, view.here) == 1:

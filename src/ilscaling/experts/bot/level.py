@@ -3,7 +3,7 @@
 from collections import Counter
 
 from ilscaling.experts.bot import glyphs as g
-from ilscaling.experts.bot.paths import FULL, WIDTH, around, beside, reach, squares
+from ilscaling.experts.bot.paths import FULL, WIDTH, around, beside, on_map, reach, squares
 
 LARGEST_SHOP = 200  # squares; more is not a room behind a door
 
@@ -32,6 +32,11 @@ class Level:
         self.errands = 0  # steps towards things
         self.searches = self.desperate = 0
         self.explored = False
+
+    def block(self, square: int, until: int) -> None:
+        """Count a square as blocked until that turn. Steps off the map do not happen either."""
+        if on_map(square):
+            self.blocks[square] = until
 
     def see(self, seen: dict[int, int], here: int, blind: bool, turn: int) -> None:
         """Take over the planes of the map (`glyphs.planes`) as seen from square `here`."""

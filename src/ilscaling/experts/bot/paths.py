@@ -12,6 +12,11 @@ KEYS = {offset: ord(key) for offset, key in zip(OFFSETS, "lhjknbuy", strict=True
 STRAIGHT = OFFSETS[:4]
 
 
+def on_map(square: int) -> bool:
+    """Is it a square of the map?"""
+    return square >= 0 and bool(FULL >> square & 1)
+
+
 def square(row: int, column: int) -> int:
     return WIDTH * row + column
 
