@@ -392,10 +392,15 @@ def tabulate(
     from ilscaling import cells, plan, store
     from ilscaling import tabulate as table
 
-    study = params.read(path)
-    only = study.model_copy(update={"games": {game: section(path, game)}})
+    study, settings = params.read(path), section(path, game)
+    only = study.model_copy(update={"games": {game: settings}})
     train = store.open_split(demos, "train")
-    judged_by = table.levels(train.attrs["splits"], train.action_counts(), files.read_json(random))
+    judged_by = table.levels(
+        train.attrs["splits"],
+        train.action_counts(),
+        files.read_json(random),
+        domain=settings.domain,
+    )
     records = {}
     for folder in evaluations:
         for file in sorted(folder.glob("[0-9]*.json")):
