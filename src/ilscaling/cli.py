@@ -180,7 +180,7 @@ def measure_bot(
     print(
         f"score {found['return_mean']:,.0f} +- {found['return_se']:,.0f} (standard error),"
         f" median {found['return_median']:,.0f}, dungeon level {found['depth_mean']:.1f} on average"
-        f" and {found['depth_max']} at most, {found['length_mean']:,.0f} keys a game,"
+        f" and {found['depth_max']:.0f} at most, {found['length_mean']:,.0f} keys a game,"
         f" {found['truncated']} games cut, {found['steps_per_second']:,.0f} keys a CPU second"
     )
 

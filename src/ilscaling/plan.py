@@ -28,7 +28,7 @@ class Speed:
 
 SPEEDS = {
     "atari": Speed(8.0e-4, 0.1, 1 / 30_000, 1 / 6_500, 1 / 1.5e11, 8.0e-4, 500, 40),
-    "nethack": Speed(1.6e-4, 0.02, 1 / 15_000, 1 / 25_000, 1 / 5.0e10, 5.0e-4, 3_000, 28),
+    "nethack": Speed(1.6e-4, 0.005, 1 / 15_000, 1 / 30_000, 1 / 5.0e10, 8.5e-4, 3_000, 28),
 }
 START_SECONDS = 6.0  # importing torch, opening the data
 

@@ -8,9 +8,13 @@ import numpy as np
 
 from ilscaling.experts.bot.bot import Bot
 from ilscaling.experts.bot.view import FIELDS
+from ilscaling.games import score
 from ilscaling.games.nethack.game import Game
+from ilscaling.games.play import Episodes
 from ilscaling.params import NetHackEmulator
 from ilscaling.progress import tqdm
+
+COLUMNS = ("seed", "score", "steps", "truncated", "depth", "turns", "seconds")
 
 
 def play(options: NetHackEmulator, seed: int) -> dict:
@@ -65,21 +69,19 @@ def measure(options: NetHackEmulator, seeds: range, processes: int = 1) -> dict:
 
 
 def summary(games: list[dict]) -> dict:
-    """What the games say about the bot, ready for JSON."""
-    scores = np.array([game["score"] for game in games])
-    steps = np.array([game["steps"] for game in games])
+    """What the games say about the bot, ready for JSON: `games.score.summary` and more."""
+    columns = {name: np.array([game[name] for game in games]) for name in COLUMNS}
+    played = Episodes(
+        columns["seed"],
+        columns["score"].astype(np.float64),
+        columns["steps"],
+        columns["truncated"],
+        {name: columns[name] for name in ("depth", "turns")},
+    )
     return {
-        "episodes": len(games),
-        "return_mean": float(scores.mean()),
-        "return_se": float(scores.std(ddof=1) / np.sqrt(len(scores))),
-        "return_median": float(np.median(scores)),
-        "return_percentiles": np.percentile(scores, [0, 5, 25, 75, 95, 100]).tolist(),
-        "depth_mean": float(np.mean([game["depth"] for game in games])),
-        "depth_max": max(game["depth"] for game in games),
-        "length_mean": float(steps.mean()),
-        "turns_mean": float(np.mean([game["turns"] for game in games])),
-        "truncated": sum(game["truncated"] for game in games),
-        "steps_per_second": float(steps.sum() / sum(game["seconds"] for game in games)),
+        **score.summary(played),
+        "return_percentiles": np.percentile(played.returns, [0, 5, 25, 75, 95, 100]).tolist(),
+        "steps_per_second": float(played.lengths.sum() / columns["seconds"].sum()),
         "deaths": Counter(game["last"] for game in games).most_common(20),
         "games": games,
     }
