@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from ilscaling import figures, laws, params, store
-from ilscaling.cells import COLUMNS, together
 from ilscaling.errors import GameError
 from ilscaling.figures import (
     conditions,
@@ -24,6 +23,8 @@ from ilscaling.figures import (
     terminal,
 )
 from ilscaling.figures import laws as law_figure
+from ilscaling.tables import COLUMNS
+from ilscaling.titles import together
 
 SIZES, BUDGETS = (2, 4, 8, 16, 32, 64), (3e10, 1e11, 3e11, 1e12, 3e12)
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilscaling import laws
-from ilscaling.cells import read_table
 from ilscaling.errors import FitError
 from ilscaling.params import Laws
+from ilscaling.tables import read_table
 
 # Planted exponents: N_opt ~ C^A, D_opt ~ C^(1 - A), L_min ~ C^-G, R ~ (1/L)^H.
 A, G, H = 0.55, 0.16, 1.7

@@ -5,7 +5,7 @@ from pathlib import Path
 import stamps
 import study
 
-from ilscaling import cells, files, plan, store, tabulate
+from ilscaling import files, plan, store, tables, tabulate
 from ilscaling.cells import budget_name
 
 
@@ -29,7 +29,7 @@ def main() -> None:
             folder = Path(made["evaluation_dir"])
             record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
         rows.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
-    cells.write_table(given.out, rows)
+    tables.write_table(given.out, rows)
     stamps.write(given.stamp, {"rows": len(rows), "sha256": files.sha256(given.out)})
 
 

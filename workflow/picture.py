@@ -6,7 +6,7 @@ import pandas as pd
 import stamps
 import study
 
-from ilscaling import cells, figures, files, games, laws, store
+from ilscaling import cells, figures, files, games, laws, store, tables
 from ilscaling.evaluation import replay
 from ilscaling.figures import gallery, replays, terminal
 from ilscaling.params import NetHack
@@ -55,7 +55,7 @@ def main() -> None:
     given = study.arguments(__doc__, "table", "laws")
     known = given.study
     specs = {name: games.spec(game.domain, name) for name, game in known.params.games.items()}
-    table = cells.read_table(given.table)
+    table = tables.read_table(given.table)
     figures.draw_all(
         table,
         laws.read(given.laws),

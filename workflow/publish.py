@@ -7,7 +7,7 @@ import provenance
 import stamps
 import study
 
-from ilscaling import cells, files, laws, report, store
+from ilscaling import files, laws, report, store, tables, titles
 from ilscaling.figures import gallery
 from ilscaling.params import NetHack
 
@@ -74,9 +74,9 @@ def main() -> None:
     known = given.study
     report.write(
         given.out,
-        title=f"Scaling laws of imitation learning: {cells.together(list(known.games))}",
+        title=f"Scaling laws of imitation learning: {titles.together(list(known.games))}",
         params=known.params.model_dump(mode="json"),
-        table=cells.read_table(given.table),
+        table=tables.read_table(given.table),
         fit=laws.read(given.laws),
         figures_dir=given.figures,
         demonstrations=demonstrations(known, given.figures),

@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ilscaling.cells import title
+from ilscaling.titles import title
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"

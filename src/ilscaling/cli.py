@@ -389,7 +389,7 @@ def tabulate(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Gather the measurements of a game's runs into a results table: one row a cell."""
-    from ilscaling import cells, plan, store
+    from ilscaling import cells, plan, store, tables
     from ilscaling import tabulate as table
 
     study, settings = params.read(path), section(path, game)
@@ -411,7 +411,7 @@ def tabulate(
     for cell in plan.cells(only):
         record = records.get((cell.run.size, cell.run.seed, cells.budget_name(cell.budget)))
         rows.append(table.row(cell, record if cell.declared else None, "", judged_by))
-    cells.write_table(out, rows)
+    tables.write_table(out, rows)
 
 
 @app.command()
@@ -423,10 +423,10 @@ def fit(
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
     """Fit the scaling laws of a table of runs, ours or anyone's."""
-    from ilscaling import cells, laws
+    from ilscaling import laws, tables
 
     settings = params.read(path).laws if path.exists() else params.Laws()
-    read = cells.read_table(table)
+    read = tables.read_table(table)
     found = laws.fit_table(read, settings)
     laws.write(found, out)
     if metrics:
@@ -444,11 +444,11 @@ def figures(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
-    from ilscaling import cells, laws
     from ilscaling import figures as drawing
+    from ilscaling import laws, tables
 
     settings = params.read(path).laws if path.exists() else params.Laws()
-    read = cells.read_table(table)
+    read = tables.read_table(table)
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
         print(drawn["png"])
 
@@ -462,11 +462,11 @@ def report(
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Scaling laws",
 ) -> None:
     """Write one offline HTML page of a table's laws, figures and cells."""
-    from ilscaling import cells, laws
+    from ilscaling import laws, tables
     from ilscaling import report as page
 
     study = params.read(path)
-    read = cells.read_table(table)
+    read = tables.read_table(table)
     page.write(
         out,
         title=title,

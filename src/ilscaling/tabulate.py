@@ -38,7 +38,7 @@ def levels(
 
 
 def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
-    """A row of `cells.COLUMNS`.
+    """A row of `tables.COLUMNS`.
 
     record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see
     `levels`.

@@ -31,7 +31,7 @@ def draw_all(
 ) -> dict[str, dict[str, Path]]:
     """Draw every figure that there is data for; returns name -> its files: png, svg, csv.
 
-    table: results table (`cells.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
+    table: results table (`tables.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
     curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
     human: game -> published return of a human player. Games come in the order of `fit`.
 

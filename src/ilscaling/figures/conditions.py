@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
-from ilscaling.cells import ONE_GAME, title
 from ilscaling.figures import laws as law_figure
 from ilscaling.figures import style
+from ilscaling.titles import ONE_GAME, title
 
 NAME, TITLE = "conditions", "Settings compared"
 # law -> (axis label, exponent's symbol)
@@ -20,7 +20,7 @@ MARKERS = "osD^vP*Xph"
 
 def data(table: pd.DataFrame, fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws: the columns of `figures.laws.data` and `domain`, a row a point, for
-    domains whose sections are settings of one game (`cells.ONE_GAME`), two or more of them.
+    domains whose sections are settings of one game (`titles.ONE_GAME`), two or more of them.
 
     `table` needs the column domain; without it, nothing is drawn. A section's points are the best
     cells of its budgets and its line is the law through them, so that settings differ by what was

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ilscaling.cells import title
 from ilscaling.figures import style
+from ilscaling.titles import title
 
 NAME, TITLE = "curves", "Learning curves"
 BINS = 16  # points a decade of compute; finer would draw the noise of single batches

@@ -6,8 +6,8 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
-from ilscaling.cells import together
 from ilscaling.figures import style
+from ilscaling.titles import together
 
 NAME, TITLE = "expert", "The expert's returns"
 SPLITS = {"train": "#0072B2", "dev": "#D55E00", "test": "#009E73"}

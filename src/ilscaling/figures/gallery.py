@@ -12,10 +12,10 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ilscaling.cells import title
 from ilscaling.figures import style, terminal
 from ilscaling.files import atomic
 from ilscaling.store import Split, open_split
+from ilscaling.titles import title
 
 STEP_MS = 70  # a step lasts 4 of 60 frames, 67 ms; GIF counts in units of 10 ms
 GREYS = 64  # colours of the animation: Atari screens use far fewer

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
-from ilscaling.cells import title
 from ilscaling.figures import style
+from ilscaling.titles import title
 
 NAME, TITLE = "laws", "Scaling laws"
 # law on compute -> (axis label, symbol)

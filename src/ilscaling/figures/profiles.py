@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
-from ilscaling.cells import budget_name, title
+from ilscaling.cells import budget_name
 from ilscaling.figures import style
+from ilscaling.titles import title
 
 NAME, TITLE = "profiles", "isoFLOP profiles"
 FAINT = 0.35  # opacity of what does not enter the fits

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ilscaling.cells import title
 from ilscaling.figures import laws, style
+from ilscaling.titles import title
 
 NAME, TITLE = "return_on_loss", "Return against dev loss"
 

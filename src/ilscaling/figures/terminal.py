@@ -9,11 +9,11 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from ilscaling.cells import title
 from ilscaling.errors import GameError
 from ilscaling.files import atomic
 from ilscaling.params import NetHackEmulator
 from ilscaling.store import open_split
+from ilscaling.titles import title
 
 ROWS, COLUMNS = 24, 80
 # The 16 colours of curses on a dark ground; NetHack writes 'black' things as 8, so both are grey.

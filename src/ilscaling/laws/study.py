@@ -57,7 +57,7 @@ class StudyFit:
 def fit_table(
     table: pd.DataFrame, settings: Laws, *, games: Sequence[str] | None = None
 ) -> StudyFit:
-    """Fit every law by every method to each game of a results table (see cells.read_table).
+    """Fit every law by every method to each game of a results table (see tables.read_table).
 
     `games` are fitted in this order (default: those of the table, sorted); one without rows gets
     records that say so. Raises FitError for an empty table.

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ilscaling import cells
+from ilscaling import titles
 from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
 from ilscaling.laws import StudyFit
@@ -39,7 +39,7 @@ def write(
     """Write the report of a study; equal inputs give equal bytes.
 
     title: of the page. params: the whole study as plain values (`Params.model_dump(mode="json")`).
-    table: results table (`cells.COLUMNS`); fit: its laws. figures_dir: where `figures.draw_all`
+    table: results table (`tables.COLUMNS`); fit: its laws. figures_dir: where `figures.draw_all`
     wrote its manifest figures.json and files.
 
     demonstrations: game -> {"splits": {split: {"steps", "episodes", "return_mean", "return_se"}},
@@ -115,7 +115,7 @@ def _environment() -> Environment:
         "formula",
     ):
         environment.filters[name] = getattr(text, name)
-    environment.filters["title_case"] = cells.title
+    environment.filters["title_case"] = titles.title
     for name in ("headline", "states", "known", "SYMBOLS"):
         environment.globals[name] = getattr(text, name)
     return environment
@@ -176,7 +176,7 @@ def _experts(shown: dict[str, dict], demonstrations: dict[str, dict]) -> list[di
         {
             **parts,
             "games": games,
-            "title": cells.together(games),
+            "title": titles.together(games),
             "player": terminal.player(
                 {
                     game: Path(demonstrations[game]["replay"])

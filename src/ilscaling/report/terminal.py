@@ -5,9 +5,9 @@ import json
 import zlib
 from pathlib import Path
 
-from ilscaling.cells import title
 from ilscaling.errors import WorkflowError
 from ilscaling.files import read_json
+from ilscaling.titles import title
 
 PARTS = {"rows", "columns", "ground", "palette", "games"}
 
