@@ -284,6 +284,14 @@ SECTIONS = {"atari": Atari, "nethack": NetHack}
 Game = Annotated[Atari | NetHack, Field(discriminator="domain")]
 
 
+class Forecast(Model):
+    """What `snakemake forecast` trains: the size that the law proposes at a larger budget."""
+
+    factor: Annotated[float, Field(gt=1)] = Field(
+        2.0, description="the budget, in multiples of the game's largest"
+    )
+
+
 class Laws(Model):
     """How laws are fitted."""
 
@@ -306,6 +314,18 @@ class Laws(Model):
         4.0, description="cells that saw their data more often are left out"
     )
     min_sizes: Count = Field(3, description="budgets with fewer sizes are left out of the fits")
+    hold_out: Count = Field(
+        1, description="largest budgets that the test of prediction holds out of its fits"
+    )
+    bootstrap: Annotated[int, Field(ge=0)] = Field(
+        1000, description="resamples of the runs behind the bootstrap intervals; 0: none"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the resampling")
+    rho: Positive | None = Field(
+        None,
+        description="exponent of N in C = k N^rho D; null: estimated from the cells",
+    )
+    forecast: Forecast = Field(default_factory=Forecast, description="the forecast target")
 
 
 class Params(Model):
