@@ -16,21 +16,27 @@ def levels(game: dict, domain: str) -> dict:
     return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
 
 
-def main() -> None:
-    given = study.arguments(__doc__)
-    domains = {name: game.domain for name, game in given.study.params.games.items()}
-    of_game = {name: levels(game, domains[name]) for name, game in given.study.games.items()}
-    rows = []
-    for cell in plan.cells(given.study.params):
+def rows(known: study.Study) -> list[dict]:
+    """A row of the results table for every cell of a study's grid."""
+    domains = {name: game.domain for name, game in known.params.games.items()}
+    of_game = {name: levels(game, domains[name]) for name, game in known.games.items()}
+    found = []
+    for cell in plan.cells(known.params):
         record, key = None, ""
         if cell.declared:
-            made = given.study.by_run[cell.run]
+            made = known.by_run[cell.run]
             key = made["evaluation_key"]
             folder = Path(made["evaluation_dir"])
             record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
-        rows.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
-    tables.write_table(given.out, rows)
-    stamps.write(given.stamp, {"rows": len(rows), "sha256": files.sha256(given.out)})
+        found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
+    return found
+
+
+def main() -> None:
+    given = study.arguments(__doc__, "out")
+    found = rows(given.study)
+    tables.write_table(given.out, found)
+    stamps.write(given.stamp, {"rows": len(found)}, made=[given.out])
 
 
 if __name__ == "__main__":

@@ -87,12 +87,20 @@ def jobs(params: Params, keys: Keys) -> list[Job]:
             cost = plan.record_cost(game).seconds
             found += [Job(f"recording {j}", p, cost) for j, p in enumerate(keys.parts(name))]
         found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game).seconds))
+    found += run_jobs(keys)
+    for forecast in (False, True):
+        found.append(Job("results", keys.stamp("report", forecast=forecast), 30.0))
+    return found
+
+
+def run_jobs(keys: Keys) -> list[Job]:
+    """Training and evaluation of every run, with the plan's expected thread-seconds."""
+    found = []
     for run, cells in keys.runs.items():
-        game = params.games[run.game]
+        game = keys.params.games[run.game]
         train, evaluate = plan.train_cost(game, cells), plan.evaluate_cost(game, cells)
         found.append(Job(f"training {run.name}", keys.run_manifest(run), train.seconds))
         found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
-    found.append(Job("results", keys.stamp("report"), 30.0))
     return found
 
 
@@ -126,7 +134,7 @@ def refuse_absent_recordings(params: Params, keys: Keys) -> None:
 
 def announce(keys: Keys) -> None:
     """Print where the report is and what was fitted, if the study is complete."""
-    if not Path(keys.stamp("report")).exists():
+    if not any(Path(keys.stamp("report", forecast=shown)).exists() for shown in (True, False)):
         return
     metrics = json.loads(Path("results/metrics.json").read_text())
     print(f"\nReport:  {Path('results/report.html').resolve()}", file=sys.stderr)

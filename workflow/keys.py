@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import forecast
 import sources
 
 from ilscaling import files, plan
@@ -36,6 +37,8 @@ ROOTS = {
     "random": ("ilscaling.evaluation.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan"),
     "fit": ("ilscaling.laws",),
+    "proposal": ("ilscaling.laws", "ilscaling.plan"),
+    "forecast": ("ilscaling.tabulate",),
     "figures": (
         "ilscaling.figures",
         "ilscaling.figures.gallery",
@@ -46,7 +49,13 @@ ROOTS = {
     "report": ("ilscaling.report", "ilscaling.figures.gallery"),
 }
 # Scripts beside this file that run a step.
-SCRIPTS = {"table": "gather.py", "figures": "picture.py", "report": "publish.py"}
+SCRIPTS = {
+    "table": "gather.py",
+    "proposal": "propose.py",
+    "forecast": "realise.py",
+    "figures": "picture.py",
+    "report": "publish.py",
+}
 GAME_ROOTS = {"atari": ("ilscaling.games.atari",), "nethack": ("ilscaling.games.nethack",)}
 FAMILY_ROOTS = {
     "cnn": ("ilscaling.models.cnn",),
@@ -73,9 +82,9 @@ def recordings_digest(folder: str | Path) -> str:
     return files.digest([sorted(logs.items()), sorted(sizes.items())])[:LENGTH]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keys:
-    """All keys and paths of one study. `root`: where shipped expert files are looked up."""
+    """All keys and paths of one study. `root`: the project's folder."""
 
     params: Params
     root: Path = field(default_factory=Path)
@@ -275,24 +284,52 @@ class Keys:
 
     @cached_property
     def fit_key(self) -> str:
-        return key("fit", [self.table_key, self.params.laws.model_dump()])
+        return key("fit", [self.table_key, self.params.laws.model_dump(exclude={"forecast"})])
 
     @cached_property
-    def figures_key(self) -> str:
-        return key("figures", [self.fit_key])
+    def proposal_key(self) -> str:
+        return key("proposal", [self.fit_key, self.params.laws.forecast.model_dump()])
 
     @cached_property
-    def report_key(self) -> str:
-        return key("report", [self.figures_key, self.params.model_dump()])
+    def forecast_key(self) -> str:
+        return key("forecast", [self.proposal_key])
 
-    def stamp(self, step: str) -> str:
-        return f"results/keys/{step}-{getattr(self, f'{step}_key')}.json"
+    def key_of(self, step: str, *, forecast: bool = False) -> str:
+        """Key of a step of the results; `forecast`: of figures and report that show it."""
+        shown = [self.forecast_key] if forecast else []
+        if step == "figures":
+            return key("figures", [self.fit_key, *shown])
+        if step == "report":
+            figures = self.key_of("figures", forecast=forecast)
+            return key("report", [figures, *shown, self.params.model_dump()])
+        return getattr(self, f"{step}_key")
+
+    def stamp(self, step: str, *, forecast: bool = False) -> str:
+        return f"results/keys/{step}-{self.key_of(step, forecast=forecast)}.json"
+
+    # The forecast: cells that the fitted laws propose
+
+    def forecast(self) -> "Keys | None":
+        """Keys of the study that the forecast trains; None as long as it is not proposed."""
+        path = self.root / self.stamp("proposal")
+        if not path.is_file():
+            return None
+        proposals = files.read_json(path)["proposals"]
+        return self._once(
+            ("forecast",), lambda: Keys(forecast.study(self.params, proposals), self.root)
+        )
+
+    @cached_property
+    def has_forecast(self) -> bool:
+        """Whether the forecast of this study was trained: figures and report then show it."""
+        return (self.root / self.stamp("forecast")).is_file()
 
     # What the study names, for pruning and provenance
 
     def named(self, stage: str) -> set[str]:
         """Paths under the stage's outs that the study still needs; anything else is prunable."""
-        found: set[str] = set()
+        forecast = self.forecast()
+        found = forecast.named(stage) if forecast else set()
         for game in self.params.games:
             if stage == "demonstrations":
                 found.add(str(Path(self.demos(game)).parent))
@@ -317,6 +354,7 @@ class Keys:
             },
             "table": self.table_key,
             "fit": self.fit_key,
-            "figures": self.figures_key,
-            "report": self.report_key,
+            **({"forecast": self.forecast_key} if self.has_forecast else {}),
+            "figures": self.key_of("figures", forecast=self.has_forecast),
+            "report": self.key_of("report", forecast=self.has_forecast),
         }

@@ -51,6 +51,13 @@ class Monitor:
         self.before = self._done()[0]
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def add(self, jobs: list[Job]) -> None:
+        """Watch further jobs, which were not known at the start."""
+        known = {job.output for job in self.jobs}
+        new = [job for job in jobs if job.output not in known and not Path(job.output).exists()]
+        self.jobs = [*self.jobs, *new]
+        self.total = sum(job.seconds for job in self.jobs)
+
     def stop(self) -> None:
         """End the watching and leave the terminal on a fresh line."""
         self._stop.set()

@@ -1,5 +1,8 @@
 """Draw every figure of the study, with the data behind it, and the expert at play."""
 
+import argparse
+import os
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -51,26 +54,38 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
     return shown
 
 
-def main() -> None:
-    given = study.arguments(__doc__, "table", "laws")
-    known = given.study
+def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
+    """Every figure of the study into the empty folder `out`."""
     specs = {name: games.spec(game.domain, name) for name, game in known.params.games.items()}
     table = tables.read_table(given.table)
     figures.draw_all(
         table,
         laws.read(given.laws),
-        given.out,
+        out,
         curves=curves(known),
         returns=returns(known),
         human={name: spec.human_return for name, spec in specs.items()},
+        forecast=study.forecast(given.forecast),
     )
     for game, paths in known.games.items():
-        gallery.pictures(paths["demos"], given.out, game)
+        gallery.pictures(paths["demos"], out, game)
         if isinstance(known.params.games[game], NetHack):
-            file = given.out / f"replay-{game}.json"
-            replays.write(file, games_played(known, game, table))
-    made = sorted(path for path in given.out.iterdir() if not path.name.startswith("."))
-    stamps.write(given.stamp, {"sha256": {path.name: files.sha256(path) for path in made}})
+            replays.write(out / f"replay-{game}.json", games_played(known, game, table))
+
+
+def main() -> None:
+    given = study.arguments(__doc__, "table", "laws", "forecast", "out")
+    given.out.mkdir(parents=True, exist_ok=True)
+    # Drawn aside, so that the folder then holds these figures and no older ones.
+    with tempfile.TemporaryDirectory(prefix=".figures.tmp", dir=given.out.parent) as aside:
+        draw(given.study, given, Path(aside))
+        new = {path.name for path in Path(aside).iterdir()}
+        for old in given.out.iterdir():
+            if old.name not in new:
+                old.unlink()
+        for name in sorted(new):
+            os.replace(Path(aside, name), given.out / name)
+    stamps.write(given.stamp, {}, made=[given.out / name for name in new])
 
 
 if __name__ == "__main__":

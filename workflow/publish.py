@@ -70,7 +70,7 @@ def demonstrations(known: study.Study, figures: Path) -> dict[str, dict]:
 
 
 def main() -> None:
-    given = study.arguments(__doc__, "table", "laws", "figures")
+    given = study.arguments(__doc__, "table", "laws", "figures", "forecast", "out")
     known = given.study
     report.write(
         given.out,
@@ -81,6 +81,7 @@ def main() -> None:
         figures_dir=given.figures,
         demonstrations=demonstrations(known, given.figures),
         provenance=provenance.gather(known),
+        forecast=study.forecast(given.forecast),
         links={
             "results table": "results.csv",
             "fits": "laws/fits.json",
@@ -88,7 +89,7 @@ def main() -> None:
             "metrics": "metrics.json",
         },
     )
-    stamps.write(given.stamp, {"sha256": files.sha256(given.out)})
+    stamps.write(given.stamp, {}, made=[given.out])
 
 
 if __name__ == "__main__":

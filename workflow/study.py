@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
+
 from ilscaling import files, params
 from ilscaling.cells import Run
 
@@ -74,17 +76,37 @@ def write(keys) -> str:
     return str(path)
 
 
+def of(keys) -> Study:
+    """The study of `keys.Keys`, as a study file holds it."""
+    return Study(**{**describe(keys), "params": keys.params})
+
+
 def read(path: Path) -> Study:
     """Read a study file."""
     contents = json.loads(path.read_text())
     return Study(**{**contents, "params": params.check(contents["params"], where=str(path))})
 
 
+def forecast(stamp: Path | None) -> dict | None:
+    """What was predicted and measured at the forecast's budgets, as figures and report take it."""
+    if stamp is None:
+        return None
+    found = files.read_json(stamp)
+    frames = {name: pd.DataFrame(found[name]) for name in ("predictions", "realised")}
+    return {"proposals": found["proposals"], **frames}
+
+
 def arguments(description: str, *inputs: str) -> argparse.Namespace:
-    """Command line of a script that makes results: study, its `inputs`, out and stamp."""
+    """Command line of a script that makes results: study, its `inputs` and stamp; `forecast` may
+    be left empty."""
     parser = argparse.ArgumentParser(description=description)
-    for name in ("study", *inputs, "out", "stamp"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("study", *inputs, "stamp"):
+        optional = {"nargs": "?"} if name == "forecast" else {}
+        parser.add_argument(f"--{name}", type=Path, required=True, **optional)
     found = parser.parse_args()
     found.study = read(found.study)
+    # Which figures these are, with a forecast or without, the study file does not know.
+    for stamp in (*found.stamp.parent.glob("figures-*.json"), found.stamp):
+        step, _, key = stamp.stem.rpartition("-")
+        found.study.keys[step] = key
     return found

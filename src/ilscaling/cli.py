@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import yaml
@@ -95,6 +95,11 @@ def plan(
         f" at most {max(c.epochs for c in declared):.1f} epochs;"
         f"\nabout {cost.seconds / 60:.0f} thread-minutes"
         f" and {cost.bytes / 1e9:.2f} GB of disk (orientation: measured on another machine)"
+    )
+    more = planning.forecast_cost(study_params, cells)
+    print(
+        f"snakemake --cores all forecast: {study_params.laws.forecast.factor:g} times the largest"
+        f" budget of each game, about {more.seconds / 60:.0f} thread-minutes more"
     )
 
 
@@ -414,27 +419,105 @@ def tabulate(
     tables.write_table(out, rows)
 
 
+Compute = Literal["realised", "nominal"]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
+]
+Table = Annotated[Path, typer.Argument(help="Results table, a row a cell (CSV or Parquet).")]
+
+
+def table_and_settings(table: Path, columns: list[str] | None, path: Path, **changes):
+    """A results table and how it is to be fitted; options given by hand (not None) win."""
+    from ilscaling import tables
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    given = {name: value for name, value in changes.items() if value is not None}
+    values = {**settings.model_dump(), **given}
+    read = tables.read_table(table, columns=tables.mapping(columns or []))
+    return read, params.Laws.model_validate(values)
+
+
+def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
+    """Sizes and parameters that can be built for each game of the table, where the parameter file
+    has a section for it."""
+    from ilscaling import plan
+
+    study = params.read(path) if path.exists() else None
+    largest = read.groupby("game")["params"].max()
+    return {
+        name: plan.buildable(name, game, 100 * largest[name])
+        for name, game in (study.games.items() if study else ())
+        if name in largest
+    }
+
+
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
-    out: Annotated[Path, typer.Option(help="Folder for fits, optima, cells and notes.")],
+    table: Table,
+    out: Annotated[Path, typer.Option(help="Folder for fits, tables, notes and figures.")],
     path: ParamsFile = PARAMS,
+    column: Columns = None,
+    flops: Annotated[
+        Compute | None, typer.Option(help="FLOPs to fit on; default: as the parameters say.")
+    ] = None,
+    bootstrap: Annotated[
+        int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
+    pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
     metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
-    """Fit the scaling laws of a table of runs, ours or anyone's."""
-    from ilscaling import laws, tables
+    """Fit the scaling laws of a table of runs, ours or anyone's.
 
-    settings = params.read(path).laws if path.exists() else params.Laws()
-    read = tables.read_table(table)
-    found = laws.fit_table(read, settings)
+    Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
+    """
+    from ilscaling import laws
+
+    read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
+    found = laws.fit_table(read, settings, processes=processes)
     laws.write(found, out)
+    if pictures:
+        from ilscaling import figures as drawing
+
+        drawing.draw_all(read, found, out / "figures")
     if metrics:
         files.write_json(metrics, laws.metrics(read, found))
     for note in found.notes:
         print(note, file=sys.stderr)
+    print(out / "fits.md")
     if stamp:
         files.write_json(stamp, {"notes": found.notes})
+
+
+@app.command()
+def forecast(
+    table: Table,
+    budget: Annotated[float, typer.Option(help="Training FLOPs to forecast for.")],
+    game: Annotated[str | None, typer.Option("--game", help="Only this game.")] = None,
+    wanted: Annotated[
+        float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
+    ] = None,
+    path: ParamsFile = PARAMS,
+    column: Columns = None,
+    flops: Annotated[Compute | None, typer.Option(help="FLOPs to fit on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers here (CSV).")] = None,
+) -> None:
+    """Parameters, samples, dev loss and return at a larger budget, by every method."""
+    from ilscaling import laws
+
+    read, settings = table_and_settings(table, column, path, flops=flops)
+    if game is not None:
+        read = read[read["game"] == game]
+    sizes = buildable(path, read)
+    found = laws.forecast(read, settings, budget, sizes=sizes)
+    print(laws.forecast_text(found))
+    if wanted is not None:
+        print(laws.goals(read, settings, wanted).to_string(index=False))
+    if out:
+        with files.atomic(out) as temporary:
+            found.to_csv(temporary, index=False)
 
 
 @app.command()

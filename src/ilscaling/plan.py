@@ -1,5 +1,6 @@
 """The plan of a study: its cells, what each costs, and which are left out, before anything runs."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from ilscaling import flops, games, models
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError, WorkflowError
+from ilscaling.models import widths
 from ilscaling.params import Game, NetHack, Params
 
 
@@ -124,6 +126,19 @@ def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
                 )
 
 
+def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
+    """Sizes of the game's family and their parameters, rising, up to the first with more than
+    `at_most` parameters."""
+    actions = len(games.spec(game.domain, name).actions)
+    shape = models.shape(game.train, actions)
+    found: list[tuple[int, int]] = []
+    for size in itertools.count(1 if game.grid.family == "cnn" else widths.SMALLEST):
+        ledger = flops.ledger(game.grid.family, size, convention=game.grid.flops, **shape)
+        found.append((size, ledger.params))
+        if ledger.params > at_most:
+            return found
+
+
 @dataclass(frozen=True)
 class Cost:
     """Seconds on one thread, and bytes on disk."""
@@ -182,6 +197,20 @@ def total_cost(params: Params, planned: list[Cell]) -> Cost:
         for run, of_run in by_run(planned).items():
             if run.game == name:
                 costs += [train_cost(game, of_run), evaluate_cost(game, of_run)]
+    return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
+
+
+def forecast_cost(params: Params, planned: list[Cell]) -> Cost:
+    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget."""
+    factor, costs = params.laws.forecast.factor, []
+    for name, game in params.games.items():
+        largest = max(game.grid.budgets)
+        runs = [c for run, c in by_run(planned).items() if run.game == name]
+        runs = [cells for cells in runs if cells[-1].budget == largest]
+        middle = runs[len(runs) // 2]
+        train, evaluate = train_cost(game, middle), evaluate_cost(game, middle[-1:])
+        seconds = len(game.grid.seeds) * (factor * train.seconds + evaluate.seconds)
+        costs.append(Cost(seconds, train.bytes + evaluate.bytes))
     return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
 
 

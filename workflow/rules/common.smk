@@ -1,4 +1,5 @@
 # Parameters, keys, the one-at-a-time lock, and what every rule shares.
+import functools
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from snakemake.utils import validate
 import guard
 import keys
 import monitor
+import stamps
 import study
 from ilscaling import params as parameters
 from ilscaling import plan
@@ -32,7 +34,7 @@ try:
     P = parameters.check(parameters.overlay({}, dict(config)), where="params.yaml and --configfile")
     validate(P.model_dump(mode="json"), str(WORKFLOW / "schemas" / "params.schema.json"), set_default=False)
     K = keys.Keys(P)
-    K.report_key
+    K.key_of("report")
     # The executor is not known while the Snakefile is read; a dry run already is.
     if workflow.is_main_process and not workflow.output_settings.dryrun:
         LOCK = guard.hold(".snakemake")
@@ -44,6 +46,7 @@ except IlscalingError as error:
     raise SnakemakeError(f"\n{error}")
 
 guard.hush()
+stamps.refute(Path("results"))
 
 PARAMS = guard.write_params(P)
 STUDY = study.write(K)

@@ -30,38 +30,51 @@ rule fit:
         f"logs/fit-{K.fit_key}.log",
     benchmark:
         f"logs/times/fit-{K.fit_key}.tsv"
+    threads: len(P.games)
     shell:
-        "{ILSCALING} fit {input.table} --params {PARAMS} --out results/laws"
-        " --metrics {output.metrics} --stamp {output.stamp} > {log} 2>&1"
+        "{ILSCALING} fit {input.table} --params {PARAMS} --out results/laws --no-figures"
+        " --processes {threads} --metrics {output.metrics} --stamp {output.stamp} > {log} 2>&1"
+
+
+# Figures and report show the forecast once it was trained: under a key of their own.
+def shows_forecast(step, wildcards):
+    return wildcards.key == K.key_of(step, forecast=True)
+
+
+def forecast_of(step):
+    """Stamp of the forecast, where a step's key says that it shows it."""
+    return lambda w: ancient(K.stamp("forecast")) if shows_forecast(step, w) else []
 
 
 rule figures:
     input:
         ancient(K.stamp("fit")),
         table=ancient("results/results.csv"),
+        forecast=forecast_of("figures"),
     output:
-        stamp=K.stamp("figures"),
+        stamp="results/keys/figures-{key}.json",
     log:
-        f"logs/figures-{K.figures_key}.log",
+        "logs/figures-{key}.log",
     benchmark:
-        f"logs/times/figures-{K.figures_key}.tsv"
+        "logs/times/figures-{key}.tsv"
     shell:
         "{PYTHON} {WORKFLOW}/picture.py --study {STUDY} --table {input.table} --laws results/laws"
-        " --out results/figures --stamp {output.stamp} > {log} 2>&1"
+        " --forecast {input.forecast} --out results/figures --stamp {output.stamp} > {log} 2>&1"
 
 
+# The page has a fixed name and stands in its stamp: a stamp whose files are gone does not count.
 rule report:
     input:
-        ancient(K.stamp("figures")),
+        lambda w: ancient(K.stamp("figures", forecast=shows_forecast("report", w))),
         table=ancient("results/results.csv"),
+        forecast=forecast_of("report"),
     output:
-        stamp=K.stamp("report"),
-        page="results/report.html",
+        stamp="results/keys/report-{key}.json",
     log:
-        f"logs/report-{K.report_key}.log",
+        "logs/report-{key}.log",
     benchmark:
-        f"logs/times/report-{K.report_key}.tsv"
+        "logs/times/report-{key}.tsv"
     shell:
         "{PYTHON} {WORKFLOW}/publish.py --study {STUDY} --table {input.table} --laws results/laws"
-        " --figures results/figures"
-        " --out {output.page} --stamp {output.stamp} > {log} 2>&1"
+        " --figures results/figures --forecast {input.forecast}"
+        " --out results/report.html --stamp {output.stamp} > {log} 2>&1"

@@ -2,16 +2,40 @@
 # output is the list of its cells; the cells' own files stay when a budget is added.
 
 
+def keys_of(wildcards):
+    """The study whose run the wildcards name: this one, or that of its forecast."""
+    return next(k for k in (K, K.forecast()) if k and named(k, wildcards))
+
+
+def named(keys, wildcards):
+    """The run of `keys` in the folder and with the ladder that the wildcards name, or None."""
+    return runs_by_folder(keys).get((wildcards.game, wildcards.run, wildcards.ladder))
+
+
+@functools.cache
+def runs_by_folder(keys):
+    return {
+        (run.game, f"{run.name}-{key}", keys.ladder(run)): run
+        for run in keys.runs
+        for key in (keys.run_key(run), keys.evaluation_key(run))
+    }
+
+
 def run_of(wildcards):
-    """The run whose folder the wildcards name."""
-    return RUNS[wildcards.game, wildcards.run]
+    return named(keys_of(wildcards), wildcards)
 
 
-RUNS = {
-    (run.game, f"{run.name}-{key}"): run
-    for run in K.runs
-    for key in (K.run_key(run), K.evaluation_key(run))
-}
+def params_of(wildcards):
+    """File with the parameters of the study whose run it is."""
+    keys = keys_of(wildcards)
+    return PARAMS if keys is K else guard.write_params(keys.params)
+
+
+def cost_of(wildcards):
+    """Expected seconds of training: the longest run goes first, for the last job to end decides
+    when the stage does."""
+    keys = keys_of(wildcards)
+    return round(plan.train_cost(P.games[wildcards.game], keys.runs[run_of(wildcards)]).seconds)
 
 
 def demonstrations_of(wildcards):
@@ -24,6 +48,7 @@ rule train:
     output:
         "data/runs/{game}/{run}/cells-{ladder}.json",
     params:
+        params=params_of,
         store=lambda w: K.demos(w.game),
         run=run_of,
         reports=lambda w: reports(f"data/runs/{w.game}/{w.run}/cells-{w.ladder}.json"),
@@ -32,12 +57,11 @@ rule train:
     benchmark:
         "logs/times/train/{game}-{run}-{ladder}.tsv"
     threads: lambda w: P.games[w.game].train.threads
-    # The longest first: the last job to end decides when the stage does.
-    priority: lambda w: round(plan.train_cost(P.games[w.game], K.runs[run_of(w)]).seconds)
+    priority: cost_of
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} train --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} train --params {params.params} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store}"
         " --out {output} > {log} 2>&1"
 
@@ -45,10 +69,11 @@ rule train:
 rule evaluate:
     input:
         demos=demonstrations_of,
-        run=lambda w: ancient(K.run_manifest(run_of(w))),
+        run=lambda w: ancient(keys_of(w).run_manifest(run_of(w))),
     output:
         "data/evaluations/{game}/{run}/cells-{ladder}.json",
     params:
+        params=params_of,
         store=lambda w: K.demos(w.game),
         reports=lambda w: reports(f"data/evaluations/{w.game}/{w.run}/cells-{w.ladder}.json"),
     log:
@@ -59,7 +84,7 @@ rule evaluate:
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} evaluate --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} evaluate --params {params.params} --game {wildcards.game}"
         " --run {input.run} --demos {params.store} --out {output} > {log} 2>&1"
 
 

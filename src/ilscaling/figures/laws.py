@@ -12,6 +12,7 @@ from ilscaling.titles import title
 NAME, TITLE = "laws", "Scaling laws"
 # law on compute -> (axis label, symbol)
 FITTED = ("estimate", "ci_low", "ci_high", "level", "r2", "n")  # what a line carries along
+RESAMPLED = ("boot_low", "boot_high")  # its interval by bootstrap over runs
 PANELS = {
     "L_min": ("lowest " + style.DEV_LOSS, r"L_{\min}"),
     "N_opt": ("optimal " + style.PARAMETERS, r"N_{\mathrm{opt}}"),
@@ -46,7 +47,9 @@ def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
             continue
         x = np.geomspace(found["line"]["x_low"], found["line"]["x_high"], 61)
         values = zip(x, *laws.predict(found, x), strict=True)
+        resampled = fit.power(game, law, method, interval="bootstrap")
         of_fit = {name: found[name] for name in FITTED}
+        of_fit |= dict(zip(RESAMPLED, (resampled["ci_low"], resampled["ci_high"]), strict=True))
         rows += [
             {**base, **of_fit, "kind": "line", "x": a, "y": mean, "low": low, "high": high}
             for a, mean, low, high in values
@@ -58,7 +61,7 @@ def frame(rows: list[dict]) -> pd.DataFrame:
     """Rows as a table with fixed columns, which keeps a CSV readable whatever was found."""
     names = ["game", "law", "method", "kind", "label", "budget", "x", "y", "low", "high", "used"]
     rows = [{"used": True, "edge": False, **row} for row in rows]
-    return pd.DataFrame(rows, columns=[*names, "edge", *FITTED]).astype(
+    return pd.DataFrame(rows, columns=[*names, "edge", *FITTED, *RESAMPLED]).astype(
         {"used": bool, "edge": bool}
     )
 
@@ -145,7 +148,9 @@ def marks(ax: Axes, part: pd.DataFrame) -> None:
 def exponents(
     ax: Axes, part: pd.DataFrame, symbol: str, of: str, *, left: bool, top: bool = True
 ) -> None:
-    """The fitted exponents with their intervals, in the corner that the law leaves free."""
+    """The fitted exponents with their intervals, in the corner that the law leaves free: by
+    Student's t in square brackets, by bootstrap over runs in round ones."""
+    size = 8 if ax.get_subplotspec().get_gridspec().ncols < 4 else 7
     lines = part[part["kind"] == "line"].drop_duplicates("method").set_index("method")
     for row, method in enumerate(m for m in ("vertex", "grid") if m in lines.index):
         fitted = lines.loc[method]
@@ -157,7 +162,7 @@ def exponents(
             transform=ax.transAxes,
             ha="left" if left else "right",
             va="top" if top else "bottom",
-            fontsize=8,
+            fontsize=size,
             color=style.METHODS[method]["color"],
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
             zorder=8,
@@ -177,10 +182,12 @@ def exponents(
 
 
 def _interval(fitted: pd.Series) -> str:
-    if pd.isna(fitted["ci_low"]):
-        return "no interval"
-    low, high = (style.number(fitted[c], fitted["estimate"]) for c in ("ci_low", "ci_high"))
-    return f"[{low}, {high}]"
+    parts = []
+    for names, (left, right) in ((("ci_low", "ci_high"), "[]"), (RESAMPLED, "()")):
+        if fitted[list(names)].notna().all():
+            low, high = (style.number(fitted[name], fitted["estimate"]) for name in names)
+            parts.append(f"{left}{low}, {high}{right}")
+    return " ".join(parts) or "no interval"
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
@@ -212,8 +219,8 @@ def caption(data: pd.DataFrame) -> str:
     band = f"{100 * level.iloc[0]:.3g} %" if len(level) else "confidence"
     return (
         "Lowest dev loss, compute-optimal parameters and samples, and best return on training "
-        "FLOPs C. Lines: ordinary least squares in logarithms; bands and brackets: "
-        f"{band} t-intervals. Optima by the best cell of a budget (hollow, dashed) and by the "
-        "vertex of its parabola (filled, solid). The intervals treat budgets as independent, "
-        "though one run supplies all budgets of its size."
+        "FLOPs C. Optima by the best cell of a budget (hollow, dashed) and by the vertex of its "
+        "parabola (filled, solid); lines: ordinary least squares in logarithms. Bands and square "
+        f"brackets: {band} t-intervals, which take budgets as independent; round brackets: "
+        "bootstrap over runs, which does not, as one run supplies all budgets of its size."
     )

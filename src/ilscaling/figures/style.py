@@ -17,6 +17,7 @@ from ilscaling.files import atomic
 
 FLOPS = "training FLOPs"
 PARAMETERS = "parameters"
+TIMES = "\N{MULTIPLICATION SIGN}"
 DEV_LOSS = "dev loss (nats a step)"
 RETURN = "return (game points)"
 
@@ -138,6 +139,18 @@ def measured(value: float, error: float) -> str:
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
     text = f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def off(error: float, *, signed: bool = False) -> str:
+    """How far a prediction is off, of ln(predicted/measured): '4 %', '+12 %', '÷3.1'."""
+    if not np.isfinite(error):
+        return ""
+    if abs(error) > np.log(2):
+        times = f"{np.exp(abs(error)):.2g}" if abs(error) < np.log(100) else "100+"
+        return f"{'÷' if error < 0 and signed else TIMES}{times}"
+    share = 100 * np.expm1(error)
+    text = f"{share:.0f}" if abs(share) >= 9.95 else f"{share:.1f}"
+    return f"{'+' if signed and share > 0 else ''}{text} %".replace("-", "\N{MINUS SIGN}")
 
 
 def log_axis(

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.stattools import durbin_watson
 
 from ilscaling.errors import FitError
-from ilscaling.laws.records import Fit, Line
+from ilscaling.laws.records import Fit, Line, blank
 
 # Residuals and ranges below this are rounding, of which no statistic means anything.
 EXACT = 1e-12
@@ -35,22 +35,17 @@ def power_law(
         raise FitError("a power law needs positive finite values", where=f"{game}: {law}, {method}")
     order = np.argsort(x, kind="stable")  # Durbin-Watson is along x
     x, y = x[order], y[order]
-    fit = Fit(
+    fit = blank(
         game=game,
         law=law,
         method=method,
+        form="power",
+        parameter="exponent",
+        interval="t",
         flops=flops,
-        estimate=None,
-        intercept=None,
-        ci_low=None,
-        ci_high=None,
         level=level,
-        interval=None,
         n=len(x),
-        r2=None,
-        durbin_watson=None,
         flags=list(flags),
-        line=None,
     )
     if len(x) < 2 or np.ptp(np.log(x)) < EXACT:
         points = f"{len(x)} point" + "s" * (len(x) != 1) + " at one x" * (len(x) > 1)
@@ -77,7 +72,6 @@ def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
         fit["flags"].append("two_points: the line passes through both, there is no interval")
         return fit
     fit["ci_low"], fit["ci_high"] = (float(v) for v in result.conf_int(1 - fit["level"])[1])
-    fit["interval"] = "t"
     if np.ptp(log_y) > EXACT:
         fit["r2"] = float(result.rsquared)
     if np.abs(result.resid).max() > EXACT:

@@ -47,20 +47,36 @@ class Fit(TypedDict):
     """
 
     game: str
-    law: str  # a key of LAWS
-    method: str  # how the optima were found: a key of optima.METHODS
+    law: str  # a key of LAWS, or loss: the surface L(N, D)
+    method: str  # grid, vertex, quadratic, chinchilla or varpro
+    form: str  # power, saturating, broken or surface
+    parameter: str  # what is estimated: exponent, offset, E, alpha, ...
     flops: str  # compute fitted on: realised or nominal
-    estimate: float | None  # exponent
+    estimate: float | None
     intercept: float | None  # natural logarithm of the factor
-    ci_low: float | None  # interval of the exponent
+    ci_low: float | None  # interval of the estimate
     ci_high: float | None
     level: float  # of the interval
-    interval: str | None  # how it was found: t (Student's, of ordinary least squares)
-    n: int  # points
+    interval: str | None  # how it was found: a key of INTERVALS
+    n: int  # points, or cells of a surface
     r2: float | None  # of ln y
     durbin_watson: float | None  # of the residuals along x; far below 2: they are correlated
     flags: list[str]
     line: Line | None
+
+
+# interval -> how it was found
+INTERVALS = {
+    "t": "Student's, of ordinary least squares over budgets",
+    "bootstrap": "resampled runs: their standard deviation times Student's quantile; of the "
+    "parameters of a surface, their quantiles",
+    "delta": "delta method, errors clustered by run",
+}
+
+
+def blank(**known) -> Fit:
+    """A record with nothing fitted, but for what is known."""
+    return Fit(**{**dict.fromkeys(Fit.__annotations__), "flags": [], **known})
 
 
 def read_fits(path: str | Path) -> list[Fit]:

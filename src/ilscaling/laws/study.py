@@ -1,17 +1,18 @@
 """From a results table to every law of every game in it."""
 
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from ilscaling.cells import budget_name
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
-from ilscaling.laws import optima, regime
-from ilscaling.laws.power import power_law
+from ilscaling.laws import across, optima, regime, validation, verdicts
+from ilscaling.laws.game import GameFit, fit_game
+from ilscaling.laws.markdown import table as markdown
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.params import Laws
 
@@ -22,25 +23,30 @@ class StudyFit:
 
     `optima` has the columns of optima.COLUMNS; `cells` one row a (game, budget, params) that
     entered, averaged over runs; `notes` say what was dropped, averaged or left unchecked.
+    `validation`, `verdicts` and `across` have the COLUMNS of their modules.
     """
 
     fits: list[Fit]
     optima: pd.DataFrame
     cells: pd.DataFrame
     notes: list[str]
+    validation: pd.DataFrame
+    verdicts: pd.DataFrame
+    across: pd.DataFrame
 
     @property
     def games(self) -> list[str]:
         return list(dict.fromkeys(fit["game"] for fit in self.fits))
 
-    def power(self, game: str, law: str, method: str | None = None) -> Fit:
-        """The fit of one law; `method` defaults to the game's (see `method`)."""
-        method = method or self.method(game)
+    def power(self, game: str, law: str, method: str | None = None, interval: str = "t") -> Fit:
+        """The power law of a game by grid or vertex; `method` defaults to the game's (see
+        `method`)."""
+        wanted = (game, law, method or self.method(game), "power", interval)
         for fit in self.fits:
-            if (fit["game"], fit["law"], fit["method"]) == (game, law, method):
+            if tuple(fit[k] for k in ("game", "law", "method", "form", "interval")) == wanted:
                 return fit
         known = f"games {', '.join(self.games)}; laws {', '.join(LAWS)}"
-        raise FitError(f"no fit of {law} by {method} for {game}", fix=f"there are: {known}")
+        raise FitError(f"no fit of {', '.join(wanted[1:])} for {game}", fix=f"there are: {known}")
 
     def method(self, game: str) -> str:
         """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
@@ -55,12 +61,17 @@ class StudyFit:
 
 
 def fit_table(
-    table: pd.DataFrame, settings: Laws, *, games: Sequence[str] | None = None
+    table: pd.DataFrame,
+    settings: Laws,
+    *,
+    games: Sequence[str] | None = None,
+    processes: int = 1,
 ) -> StudyFit:
     """Fit every law by every method to each game of a results table (see tables.read_table).
 
     `games` are fitted in this order (default: those of the table, sorted); one without rows gets
-    records that say so. Raises FitError for an empty table.
+    records that say so. Games are shared out over `processes`, which changes no result. Raises
+    FitError for an empty table.
     """
     missing = [column for column in ("game", *regime.NUMBERS) if column not in table]
     if missing or table.empty:
@@ -68,70 +79,48 @@ def fit_table(
         raise FitError(
             what, fix=f"one row a cell with the columns game, {', '.join(regime.NUMBERS)}"
         )
-    fits, rows, cells, notes = [], [], [], []
-    for game in games or sorted(table["game"].unique()):
-        mine = table[table["game"] == game]
-        if mine.empty:
-            notes.append(f"{game} has no rows")
-        admitted, flops, why = regime.admit(mine, game, settings)
-        found, averaged = regime.average(admitted, game)
-        notes += why + averaged
-        if len(found) and found["action_entropy"].isna().all():
-            notes.append(f"{game} has no action_entropy: budgets not checked for the plateau")
-        profiles = list(regime.profiles(found, settings))
-        for method in optima.METHODS:
-            best = [optima.optimum(p, game, method, settings.vertex_within) for p in profiles]
-            fits += [_law(law, best, game, method, flops, settings.level) for law in LAWS]
-            rows += best
-        cells.append(found)
-    found = pd.DataFrame(rows, columns=list(optima.COLUMNS))
-    return StudyFit(fits, _typed(found), pd.concat(cells, ignore_index=True), notes)
-
-
-def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: float) -> Fit:
-    """One power law over the optima of one game and method; flags say which are left out."""
-    form = LAWS[law]
-    x, y, edges, out, flags = [], [], 0, {}, []
-    for row in rows:
-        at = 1 / row["L_min"] if form.x == "inverse_loss" else row[form.x]
-        reason = row["reason" + form.optimum]
-        if not reason and not np.isfinite(row[form.y]):
-            reason = "missing: no return at the optimum"
-        elif not reason and row[form.y] <= 0:
-            reason = "not_positive"
-        if reason:
-            out.setdefault(reason.split(":")[0], []).append(budget_name(row["budget"]))
-            continue
-        x.append(at)
-        y.append(row[form.y])
-        edges += bool(row["edge" + form.optimum])
-    if not rows:
-        flags.append("no_cells: no row of the table enters the fit")
-    if out:
-        why = "; ".join(f"{code} {', '.join(budgets)}" for code, budgets in out.items())
-        flags.append(f"left_out: {len(rows) - len(x)} of {len(rows)} budgets ({why})")
-    if edges:
-        flags.append(f"edge: {edges} of {len(x)} optima at the smallest or largest size")
-    uneven = sum("seeds:" in row["flags"] for row in rows)
-    if uneven:
-        flags.append(f"seeds: {uneven} of {len(rows)} budgets have sizes with missing runs")
-    names = {"game": game, "law": law, "method": method, "flops": flops}
-    return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+    names = list(games or sorted(table["game"].unique()))
+    work = [(table[table["game"] == name], name, settings) for name in names]
+    if processes > 1 and len(work) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(processes, len(work)), mp_context=context) as pool:
+            found: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
+    else:
+        found = [fit_game(*one) for one in work]
+    best = pd.DataFrame([row for of in found for row in of.optima], columns=list(optima.COLUMNS))
+    notes = list(table.attrs.get("notes", ()))
+    for name, of in zip(names, found, strict=True):
+        notes += [f"{name} has no rows"] * bool(table[table["game"] == name].empty) + of.notes
+    return StudyFit(
+        fits=[fit for of in found for fit in of.fits],
+        optima=_typed(best),
+        cells=pd.concat([of.cells for of in found], ignore_index=True),
+        notes=notes,
+        validation=pd.concat([of.validation for of in found], ignore_index=True),
+        verdicts=pd.concat([of.verdicts for of in found], ignore_index=True),
+        across=across.across(table, settings, games=names),
+    )
 
 
 def write(fit: StudyFit, directory: str | Path) -> list[Path]:
-    """Write fits.json, and as tables fits.csv, optima.csv, cells.csv and notes.txt."""
+    """Write fits.json, and as tables fits.md, fits.csv, optima.csv, cells.csv, validation.csv,
+    verdicts.csv, across.csv and notes.txt."""
     directory = Path(directory)
     write_json(directory / "fits.json", fit.fits)
     flat = pd.DataFrame(fit.fits).drop(columns="line")
     flat["flags"] = flat["flags"].map("; ".join)
-    tables = {"fits.csv": flat, "optima.csv": fit.optima, "cells.csv": fit.cells}
+    tables = {"fits": flat, **{name: getattr(fit, name) for name in TABLES}}
     for name, table in tables.items():
-        with atomic(directory / name) as temporary:
+        with atomic(directory / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.10g")
-    with atomic(directory / "notes.txt") as temporary:
-        temporary.write_text("".join(f"{note}\n" for note in fit.notes))
-    return [directory / name for name in ("fits.json", *tables, "notes.txt")]
+    texts = {"fits.md": markdown(fit), "notes.txt": "".join(f"{note}\n" for note in fit.notes)}
+    for name, text in texts.items():
+        with atomic(directory / name) as temporary:
+            temporary.write_text(text)
+    return [directory / name for name in ("fits.json", *(f"{t}.csv" for t in tables), *texts)]
+
+
+TABLES = ("optima", "cells", "validation", "verdicts", "across")
 
 
 def read(directory: str | Path) -> StudyFit:
@@ -139,12 +128,25 @@ def read(directory: str | Path) -> StudyFit:
     directory = Path(directory)
     fits = read_fits(directory / "fits.json")
     try:
-        table = pd.read_csv(directory / "optima.csv")
-        cells = pd.read_csv(directory / "cells.csv")
+        found = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
         notes = (directory / "notes.txt").read_text().splitlines()
     except (OSError, ValueError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
-    return StudyFit(fits, _typed(table), cells, notes)
+    found["optima"] = _typed(found["optima"])
+    for name, module in (("validation", validation), ("verdicts", verdicts), ("across", across)):
+        found[name] = _as(found[name], module.COLUMNS)
+    return StudyFit(fits=fits, notes=notes, **found)
+
+
+def _as(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """A table with its dtypes, which one without rows or with empty texts loses in a file."""
+    table = table.reindex(columns=list(columns))
+    texts = {name: "" for name, kind in columns.items() if kind == "str"}
+    table = table.fillna(texts).astype({n: k for n, k in columns.items() if k != "object"})
+    for name in (name for name, kind in columns.items() if kind == "object"):
+        known = table[name].map({"True": True, "False": False, True: True, False: False})
+        table[name] = known.astype(object).where(known.notna(), None)
+    return table
 
 
 def _typed(found: pd.DataFrame) -> pd.DataFrame:

@@ -12,9 +12,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ilscaling import titles
 from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
-from ilscaling.laws import StudyFit
-from ilscaling.report import terminal, text
+from ilscaling.laws import StudyFit, rows
+from ilscaling.report import statistics, terminal, text
 
+# section of the page -> the figures that it begins with
+SECTIONS = {
+    "laws": ("profiles", "laws", "return_on_loss", "conditions"),
+    "methods": ("methods",),
+    "forms": ("forms",),
+    "held-out": ("held_out",),
+    "rolling": ("validation",),
+    "across": ("across",),
+    "forecast": ("forecast",),
+    "run": ("curves",),
+    "expert": ("expert",),
+}
 TYPES = {
     ".png": "image/png",
     ".gif": "image/gif",
@@ -35,6 +47,7 @@ def write(
     demonstrations: dict[str, dict],
     provenance: dict,
     links: dict[str, str],
+    forecast: dict | None = None,
 ) -> None:
     """Write the report of a study; equal inputs give equal bytes.
 
@@ -52,6 +65,9 @@ def write(
     "versions" {package: version}, "hardware" {what: value}, "stages" [{"stage" str, "jobs" int,
     "seconds" float (summed over jobs), "flops" float or None}], "reproduce" [command], and
     "notes" [sentence].
+
+    forecast: None if none was trained, else {"predictions": table of `laws.forecast`, "realised":
+    rows of a results table, "proposals": [record of `laws.proposal`]}.
 
     links: text -> path of a file, relative to the page. Raises WorkflowError if one leaves for the
     network, or if a figure or image is missing.
@@ -81,8 +97,9 @@ def write(
             cells=text.cells(table, fit),
             more=text.more(table),
             fit=fit,
-            fits=text.ordered(fit),
-            figures=_figures(figures_dir, out_html.parent),
+            figures={f["name"]: f for f in _figures(figures_dir, out_html.parent)},
+            sections=SECTIONS,
+            forecast=forecast,
             demonstrations=shown,
             experts=experts,
             provenance=provenance,
@@ -111,13 +128,14 @@ def _environment() -> Environment:
         "training",
         "ingest",
         "seconds",
-        "exponent",
         "formula",
     ):
         environment.filters[name] = getattr(text, name)
     environment.filters["title_case"] = titles.title
     for name in ("headline", "states", "known", "SYMBOLS"):
         environment.globals[name] = getattr(text, name)
+    environment.globals["statistics"] = statistics
+    environment.globals["verdicts"] = rows.verdicts
     return environment
 
 

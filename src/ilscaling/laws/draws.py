@@ -1,0 +1,118 @@
+"""The measurement and its bootstrap resamples, as arrays with a leading axis of draws.
+
+The design of a study, its sizes and budgets, is chosen and not random; what varies from run to run
+is a run's deviation, which all of its snapshots share. So a resample keeps the design: it takes the
+smooth surface of the losses over size and compute, and multiplies each run's residuals, as one
+block, by a random weight of mean 0 and variance 1 (wild cluster bootstrap; Cameron, Gelbach and
+Miller 2008, with the six-point weights of Webb 2023). The surface takes part of the deviations with
+it, which a block's leverage makes good (CR2; Bell and McCaffrey 2002). docs/coverage.md compares
+this with drawing whole runs with replacement.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ilscaling.files import digest
+from ilscaling.laws.runs import Runs
+
+# Webb's weights, each with probability 1/6.
+WEIGHTS = np.sqrt([0.5, 1.0, 1.5])
+WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
+# Numbers in an array of draws, at most: a table of a million rows has fewer resamples.
+MEMORY = 30_000_000
+# Below this share an eigenvalue of a block's residual maker is rounding.
+SINGULAR = 1e-3
+# Degrees of freedom that the surface's dependence on size alone takes from the runs.
+BETWEEN = 3
+
+
+@dataclass(frozen=True)
+class Draws:
+    """L and R (draws, rows): losses and returns, draw 0 as measured; weight (draws, rows): how
+    often a row is in a draw. `dof`: degrees of freedom of the deviations between runs, 0 if there
+    are no resamples, and then `reason` says why."""
+
+    L: np.ndarray
+    R: np.ndarray
+    weight: np.ndarray
+    dof: int
+    reason: str
+
+    @property
+    def count(self) -> int:
+        """Resamples, the measurement apart."""
+        return len(self.L) - 1
+
+
+def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draws:
+    """The measurement alone."""
+    one = np.ones((1, len(runs.L)))
+    return Draws(runs.L[None], runs.R[None], one, 0, reason)
+
+
+def draw(runs: Runs, count: int, seed: int) -> Draws:
+    """The measurement and `count` resamples; fewer for very large tables, none for few runs.
+
+    Depends on the game's name, its runs and the seed alone.
+    """
+    if count == 0 or not len(runs.L):
+        return measurement(runs)
+    dof = len(np.unique(runs.run)) - BETWEEN
+    if dof < 1:
+        return measurement(runs, f"{dof + BETWEEN} runs, a bootstrap over runs needs {BETWEEN + 1}")
+    count = min(count, max(2, MEMORY // len(runs.L)))
+    generator = np.random.default_rng(int(digest([runs.game, seed])[:16], 16))
+    signs = generator.choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
+    L, R = (_resampled(runs, values, signs) for values in (runs.L, runs.R))
+    return Draws(L, R, np.ones_like(L), dof, "")
+
+
+def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] | None:
+    """Interval of a quantity from its draws (draws,): draw 0 plus and minus the resamples' standard
+    deviation times Student's quantile; None where under half of the resamples have a value."""
+    told = values[1:][np.isfinite(values[1:])]
+    if dof < 1 or not np.isfinite(values[0]) or 2 * len(told) < len(values) - 1 or len(told) < 2:
+        return None
+    half = float(stats.t.ppf(0.5 + level / 2, dof) * told.std(ddof=1))
+    return float(values[0]) - half, float(values[0]) + half
+
+
+def _resampled(runs: Runs, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Draws (draws, rows) of a column of the table; in logarithms where all have one."""
+    drawn = np.vstack([values, np.broadcast_to(values, signs.shape)])
+    rows = np.flatnonzero(np.isfinite(values))
+    if len(rows) == 0:
+        return drawn
+    positive = (values[rows] > 0).all()
+    y = np.log(values[rows]) if positive else values[rows]
+    fitted, residual = _surface(runs.N[rows], runs.C[rows], y, runs.run[rows])
+    again = fitted + signs[:, rows] * residual
+    drawn[1:, rows] = np.exp(again) if positive else again
+    return drawn
+
+
+def _surface(
+    N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A quadratic in ln N and ln C through y, and each run's residuals for the bootstrap."""
+    n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
+    columns = np.stack([np.ones_like(n), n, c, n * n, n * c, c * c], 1)
+    columns /= np.linalg.norm(columns, axis=0).clip(1e-12)
+    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = left[:, values > 1e-9 * values[0]]
+    fitted = basis @ (basis.T @ y)
+    residual = y - fitted
+    order = np.argsort(run, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(run[order])) + 1):
+        residual[rows] = _unshrunk(basis[rows], residual[rows])
+    return fitted, residual
+
+
+def _unshrunk(basis: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """(I - H)^(-1/2) residual of a block of rows with H = basis basis'."""
+    left, values, _ = np.linalg.svd(basis, full_matrices=False)
+    kept = np.maximum(1 - values**2, SINGULAR)
+    along = left.T @ residual
+    return residual + left @ ((1 / np.sqrt(kept) - 1) * along)

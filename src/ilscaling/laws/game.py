@@ -1,0 +1,195 @@
+"""All fits of one game: every law by every method, its test on larger budgets, the verdicts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.cells import budget_name
+from ilscaling.laws import draws as resampling
+from ilscaling.laws import forms, optima, regime, surfaces, validation, verdicts
+from ilscaling.laws.draws import Draws
+from ilscaling.laws.frontier import METHODS, Frontier, LeftOut, points
+from ilscaling.laws.power import power_law
+from ilscaling.laws.records import LAWS, Fit, blank
+from ilscaling.laws.runs import Runs, runs_of
+from ilscaling.params import Laws
+
+# Parameters of a form that become records.
+TOLD = ("exponent", "offset", "exponent_above", "break")
+
+
+@dataclass(frozen=True)
+class GameFit:
+    """What StudyFit holds, of one game."""
+
+    fits: list[Fit]
+    optima: list[dict]
+    cells: pd.DataFrame
+    notes: list[str]
+    validation: pd.DataFrame
+    verdicts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What of a game's rows enters the fits: as runs, as cells, as optima; and the notes."""
+
+    runs: Runs
+    cells: pd.DataFrame
+    optima: list[dict]
+    left_out: LeftOut
+    notes: list[str]
+
+
+def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
+    """Apply the rules of `regime` to the rows of one game."""
+    kept, flops, why = regime.admit(rows, game, settings)
+    cells, averaged = regime.average(kept, game)
+    notes = why + averaged
+    if len(cells) and cells["action_entropy"].isna().all():
+        notes.append(f"{game} has no action_entropy: budgets not checked for the plateau")
+    found = list(regime.profiles(cells, settings))
+    best = [
+        optima.optimum(p, game, method, settings.vertex_within) for method in METHODS for p in found
+    ]
+    left_out = LeftOut(
+        frozenset(p.budget for p in found if p.excluded),
+        frozenset(p.budget for p in found if p.excluded_return),
+    )
+    return Admitted(runs_of(kept, game, flops), cells, best, left_out, notes)
+
+
+def frontiers(
+    admitted: Admitted, runs: Runs, draws: Draws, settings: Laws, *, only: tuple[str, ...] = ()
+) -> list[Frontier]:
+    """Every method's frontier through `runs`, which are the admitted ones or some of them."""
+    found = points(runs, draws, settings, admitted.left_out, only=only)
+    if not found:
+        return []
+    grid = next(f for f in found if (f.method, f.form) == ("grid", "power"))
+    returns = surfaces.Returns(
+        at=lambda loss: grid.curves["R_on_1/L"].predict(1 / loss),
+        exponent=grid.parameters["R_on_1/L", "exponent"],
+        spread=grid.spread("R_on_1/L"),
+    )
+    # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
+    inside = ~np.isin(runs.budget, sorted(admitted.left_out.loss))
+    few = Draws(
+        draws.L[:, inside], draws.R[:, inside], draws.weight[:, inside], draws.dof, draws.reason
+    )
+    return [*found, *surfaces.fit(runs.where(inside), few, settings, returns)]
+
+
+def fit_game(rows: pd.DataFrame, game: str, settings: Laws) -> GameFit:
+    """Fit one game's rows of a results table."""
+    admitted = admit(rows, game, settings)
+    runs = admitted.runs
+    drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
+    found = frontiers(admitted, runs, drawn, settings)
+    fits = _least_squares(admitted, game, settings)
+    names = {"game": game, "flops": runs.flops, "level": settings.level}
+    for frontier in found:
+        fits += _records(frontier, fits, drawn, names)
+    notes = list(admitted.notes)
+    if 0 < drawn.count < settings.bootstrap:
+        notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
+    table = pd.DataFrame(admitted.optima, columns=list(optima.COLUMNS))
+    tested, silent = validation.validate(
+        runs,
+        table,
+        lambda some, count: frontiers(
+            admitted, some, resampling.draw(some, count, settings.seed), settings
+        ),
+        level=settings.level,
+        hold_out=settings.hold_out,
+        draws=min(validation.DRAWS, settings.bootstrap),
+    )
+    judged = verdicts.verdicts(game, table, tested)
+    return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
+
+
+def _least_squares(admitted: Admitted, game: str, settings: Laws) -> list[Fit]:
+    """The power laws of both methods, with t-intervals."""
+    fits = []
+    for method in METHODS:
+        rows = [row for row in admitted.optima if row["method"] == method]
+        fits += [_law(law, rows, game, method, admitted.runs.flops, settings.level) for law in LAWS]
+    return fits
+
+
+def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: float) -> Fit:
+    """One power law over the optima of one game and method; flags say which are left out."""
+    form = LAWS[law]
+    x, y, edges, out, flags = [], [], 0, {}, []
+    for row in rows:
+        at = 1 / row["L_min"] if form.x == "inverse_loss" else row[form.x]
+        reason = row["reason" + form.optimum]
+        if not reason and not np.isfinite(row[form.y]):
+            reason = "missing: no return at the optimum"
+        elif not reason and row[form.y] <= 0:
+            reason = "not_positive"
+        if reason:
+            out.setdefault(reason.split(":")[0], []).append(budget_name(row["budget"]))
+            continue
+        x.append(at)
+        y.append(row[form.y])
+        edges += bool(row["edge" + form.optimum])
+    if not rows:
+        flags.append("no_cells: no row of the table enters the fit")
+    if out:
+        why = "; ".join(f"{code} {', '.join(budgets)}" for code, budgets in out.items())
+        flags.append(f"left_out: {len(rows) - len(x)} of {len(rows)} budgets ({why})")
+    if edges:
+        flags.append(f"edge: {edges} of {len(x)} optima at the smallest or largest size")
+    uneven = sum("seeds:" in row["flags"] for row in rows)
+    if uneven:
+        flags.append(f"seeds: {uneven} of {len(rows)} budgets have sizes with missing runs")
+    names = {"game": game, "law": law, "method": method, "flops": flops}
+    return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+
+
+def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:
+    """What a frontier estimates, with intervals from the draws and by the delta method."""
+    names = {**names, "method": frontier.method, "form": frontier.form}
+    found = []
+    for (law, parameter), values in frontier.parameters.items():
+        surface = frontier.form == "surface"
+        if parameter not in TOLD and not (surface and law == "loss"):
+            continue
+        flags = list(frontier.flags.get(law, ()))
+        record = blank(**names, law=law, parameter=parameter, interval="bootstrap", flags=flags)
+        record["n"] = frontier.n if surface else int(frontier.curves[law].n[0])
+        if frontier.form == "power":
+            of = next(f for f in fits if (f["law"], f["method"]) == (law, frontier.method))
+            # The same line as by least squares: its flags, too, but for those of the t-interval.
+            flags[:] = [f for f in of["flags"] if not f.startswith(("correlated", "two_points"))]
+        if np.isfinite(values[0]):
+            record["estimate"] = float(values[0])
+            intercept = frontier.parameters.get((law, "intercept"))
+            if parameter == "exponent" and intercept is not None and np.isfinite(intercept[0]):
+                record["intercept"] = float(intercept[0])
+            _interval(record, values, drawn, quantiles=law == "loss")
+        found.append(record)
+        delta = getattr(frontier, "intervals", {}).get((law, parameter))
+        if delta and record["estimate"] is not None:
+            low, high = (float(end) for end in delta)
+            found.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return found
+
+
+def _interval(record: Fit, values: np.ndarray, drawn: Draws, *, quantiles: bool) -> None:
+    """Fill in the bootstrap interval of a record, or the reason why it has none."""
+    level, told = record["level"], values[1:][np.isfinite(values[1:])]
+    if quantiles and 2 * len(told) >= drawn.count > 1:
+        ends = np.quantile(told, [0.5 - level / 2, 0.5 + level / 2])
+    else:
+        ends = resampling.interval(values, drawn.dof, level)
+    if ends is None:
+        why = drawn.reason or f"{len(told)} of {drawn.count} resamples have a value"
+        record["flags"] = [*record["flags"], f"no_bootstrap: {why}"]
+        return
+    record["ci_low"], record["ci_high"] = (float(end) for end in ends)
+    if len(told) < 0.95 * drawn.count and not any("draws:" in f for f in record["flags"]):
+        share = f"{drawn.count - len(told)} of {drawn.count} resamples have no value"
+        record["flags"] = [*record["flags"], f"draws: {share}"]

@@ -1,0 +1,160 @@
+"""Rolling-origin prediction: every law from the smaller budgets, judged on the larger ones."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws.interval import prediction
+from ilscaling.laws.records import LAWS
+
+COLUMNS = {
+    "game": "str",
+    "law": "str",
+    "method": "str",
+    "form": "str",
+    "trained_on": "int64",
+    "origin": "float64",
+    "budget": "float64",
+    "ahead": "int64",
+    "flops": "float64",
+    "predicted": "float64",
+    "low": "float64",
+    "high": "float64",
+    "level": "float64",
+    "measured": "float64",
+    "error": "float64",
+    "covered": "object",
+    "held_out": "bool",
+}
+# Budgets that the first prediction rests on: the fewest that the saturating law can be fitted to.
+FEWEST = 4
+# The measurement and the resamples of an origin; their quantiles need no more.
+DRAWS = 200
+
+
+def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
+    """The points of one game's law: budget, flops, x, y, edge (bool), by rising budget.
+
+    `optima` are the game's rows of optima.COLUMNS. Only optima that enter the law's fit are here,
+    those with a logarithm among them.
+    """
+    form = LAWS[law]
+    rows = optima[(optima["method"] == method) & optima["used" + form.optimum].astype(bool)]
+    flops = rows["flops" + form.optimum]
+    x = 1 / rows["L_min"] if form.x == "inverse_loss" else rows[form.x]
+    edge = rows["edge" + form.optimum].fillna("") != ""
+    values = {"budget": rows["budget"], "flops": flops, "x": x, "y": rows[form.y], "edge": edge}
+    points = pd.DataFrame(values).sort_values("budget", ignore_index=True)
+    return points[(points["y"] > 0) & np.isfinite(points["x"])].reset_index(drop=True)
+
+
+def validate(
+    runs,
+    optima: pd.DataFrame,
+    frontiers: Callable,
+    *,
+    level: float,
+    hold_out: int = 1,
+    fewest: int = FEWEST,
+    draws: int = DRAWS,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Predict every larger budget of one game from each set of smaller ones.
+
+    `frontiers(runs, draws)` fits every method, given the runs up to an origin; `optima` are the
+    game's measured optima. The grid's judge the surfaces, too, and the vertex's the vertex. Returns
+    one row a (law, method, form, origin, larger budget) with a prediction and a measurement, of
+    the columns COLUMNS, and notes of the laws that could not be judged. `held_out` marks the
+    origin that leaves out the `hold_out` largest budgets.
+    """
+    game = runs.game
+    truth = {(law, m): measured(optima, law, m) for law in LAWS for m in ("grid", "vertex")}
+    budgets = np.unique(truth["L_min", "grid"]["budget"])
+    last = len(budgets) - hold_out  # budgets below the held-out ones
+    if last < 2:
+        return _typed([]), [_too_few(game, len(budgets), hold_out + 2)]
+    origins = sorted({*range(fewest, len(budgets)), last})
+    rows, tried = [], {}
+    for count in origins:
+        for frontier in frontiers(runs.upto(budgets[count - 1]), draws):
+            judge = "vertex" if frontier.method == "vertex" else "grid"
+            for law in LAWS:
+                found = _rows(frontier, law, truth[law, judge], budgets, count, level)
+                key = (law, frontier.method, frontier.form)
+                tried[key] = tried.get(key, 0) + len(found)
+                rows += [{**row, "held_out": count == last} for row in found]
+    silent = [f"{law} by {method} {form}" for (law, method, form), n in tried.items() if not n]
+    notes = [f"{game}: no law of {name} predicts a measured larger budget" for name in silent]
+    table = _typed([{"game": game, "level": level, **row} for row in rows])
+    return table, notes
+
+
+def _rows(frontier, law, truth, budgets, count, level) -> list[dict]:
+    """The predictions of one law of a frontier fitted on `count` budgets."""
+    ahead = truth[truth["budget"] > budgets[count - 1]]
+    if ahead.empty:
+        return []
+    flops = ahead["flops"].to_numpy()
+    predicted, low, high = prediction(frontier, law, flops, level)
+    rows = []
+    for i, point in enumerate(ahead.itertuples()):
+        if not np.isfinite(predicted[i]):
+            continue
+        known = np.isfinite(low[i]) and np.isfinite(high[i])
+        rows.append(
+            {
+                "law": law,
+                "method": frontier.method,
+                "form": frontier.form,
+                "trained_on": count,
+                "origin": budgets[count - 1],
+                "budget": point.budget,
+                "ahead": int(np.searchsorted(budgets, point.budget)) - count + 1,
+                "flops": point.flops,
+                "predicted": predicted[i],
+                "low": low[i],
+                "high": high[i],
+                "measured": point.y,
+                "error": np.log(predicted[i] / point.y),
+                "covered": bool(low[i] <= point.y <= high[i]) if known else None,
+            }
+        )
+    return rows
+
+
+def summary(validation: pd.DataFrame) -> pd.DataFrame:
+    """How each law predicted, a row a (game, law, method, form).
+
+    `one_step` and `all_steps` are root mean squares of the error (in ln) one budget ahead and over
+    all; `covered` is the share of the intervals that held the measurement, of `intervals`; `n` the
+    predictions, `n_one_step` those one ahead.
+    """
+    keys = ["game", "law", "method", "form"]
+    rows = []
+    for key, group in validation.groupby(keys, sort=False):
+        one = group.loc[group["ahead"] == 1, "error"]
+        judged = group["covered"].dropna().astype(bool)
+        numbers = {
+            "one_step": _rms(one),
+            "all_steps": _rms(group["error"]),
+            "covered": float(judged.mean()) if len(judged) else np.nan,
+            "intervals": len(judged),
+            "n_one_step": len(one),
+            "n": len(group),
+        }
+        rows.append({**dict(zip(keys, key, strict=True)), **numbers})
+    columns = [*keys, "one_step", "all_steps", "covered", "intervals", "n_one_step", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rms(values: pd.Series) -> float:
+    return float(np.sqrt((values**2).mean())) if len(values) else np.nan
+
+
+def _too_few(game: str, count: int, needed: int) -> str:
+    budgets = f"{count} budget" + "s" * (count != 1)
+    return f"{game}: too_few: {budgets} with an optimum, validation needs {needed}"
+
+
+def _typed(rows: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)

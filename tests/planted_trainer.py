@@ -1,0 +1,74 @@
+"""Stands in for `training.loop` in a copy of the project (where that becomes `training.real`): its
+policies ignore the screen and have, on the dev split, exactly the loss of a planted law.
+
+A policy whose output is a bias alone plays action k with a fixed probability; the rarer k is in the
+data, the worse it predicts, without bound. So any loss above ln(actions) can be had.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from scipy.optimize import brentq
+
+from ilscaling import cells, flops, models
+from ilscaling.store import open_split
+from ilscaling.training import precision, snapshot
+from ilscaling.training.curve import COLUMNS
+from ilscaling.training.real import _facts
+
+# ln L = ln L0 - G ln(C / C0) + CURVATURE (ln N / N0 - A ln C / C0)^2, with C the declared budget.
+A, G, CURVATURE = 0.45, 0.12, 0.05
+C0, N0, L0 = 1e10, 4000.0, 2.4
+
+
+def loss(params: float, budget: float) -> float:
+    away = math.log(params / N0) - A * math.log(budget / C0)
+    return L0 * (budget / C0) ** -G * math.exp(CURVATURE * away**2)
+
+
+def bias_for(wanted: float, counts) -> torch.Tensor:
+    """Logits (actions,) of which the mean cross-entropy against `counts` is `wanted`."""
+    shares, rare = counts / counts.sum(), int(counts.argmin())
+
+    def excess(t: float) -> float:
+        logits = torch.zeros(len(shares), dtype=torch.float64)
+        logits[rare] = t
+        return float(-(torch.log_softmax(logits, 0) * torch.from_numpy(shares)).sum()) - wanted
+
+    logits = torch.zeros(len(shares))
+    logits[rare] = brentq(excess, 0, 100)
+    return logits
+
+
+def run(split, settings, *, family, size, seed, budgets, out, convention="exact", device="auto"):
+    out = Path(out)
+    facts = _facts(split, settings, family, size, seed, convention, precision.device(device))
+    ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
+    counts = open_split(split.path, "dev").action_counts()
+    policy = models.build(family, size, **snapshot.shape(facts))
+    for weight in policy.parameters():
+        torch.nn.init.zeros_(weight)
+    records = []
+    for budget, updates in zip(
+        budgets, flops.schedule(budgets, ledger.training, facts["batch"]), strict=True
+    ):
+        samples = updates * facts["batch"]
+        policy.linear.bias.data.copy_(bias_for(loss(ledger.params, budget), counts))
+        record = {
+            **facts,
+            "budget": budget,
+            "flops": samples * ledger.training,
+            "updates": updates,
+            "samples": samples,
+            "epochs": samples / split.steps,
+            "train_loss": loss(ledger.params, budget),
+            "status": "done",
+            "reason": "",
+        }
+        path = out / f"{cells.budget_name(budget)}.safetensors"
+        records.append(snapshot.write(path, policy.state_dict(), record))
+    rows = [(r["updates"], r["samples"], r["flops"], r["train_loss"], r["rate"]) for r in records]
+    lines = [",".join(COLUMNS), *(",".join(map(str, row)) for row in rows)]
+    (out / "curve.csv").write_text("\n".join(lines) + "\n")
+    return records
