@@ -3,8 +3,11 @@
 Every cell of the grid has exactly one row: done, failed or left out by a stated rule, and why.
 """
 
+import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
@@ -52,24 +55,105 @@ def write_table(path: str | Path, rows: list[dict]) -> None:
         table.to_csv(temporary, index=False, float_format="%.10g")
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a results table; columns of ours get their dtypes, missing numbers become NaN.
+# Without one of these nothing can be fitted; `game` and one of budget and flops can be made up for.
+NEEDED = ("params", "samples", "dev_loss")
+# FLOPs that lie closer than this belong to one budget, and a budget spans no more than that.
+GAP, SPAN = 1.1, 1.5
 
-    Raises FitError when a column without which nothing can be fitted is missing.
+
+def mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """'OURS=THEIRS' pairs as a dictionary; raises FitError for a name that is none of ours."""
+    found = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not equals or not theirs or (ours not in COLUMNS and ours != "run"):
+            close = difflib.get_close_matches(ours, [*COLUMNS, "run"], n=1, cutoff=0.0)
+            raise FitError(
+                f"{pair!r} does not map a column of ours",
+                where="--column",
+                fix=f"--column {close[0]}={theirs or 'THEIRS'}",
+            )
+        found[ours] = theirs
+    return found
+
+
+def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read a results table, ours or anyone's: CSV (also compressed), or Parquet by its suffix.
+
+    `columns`: our name -> theirs. Columns of ours get their dtypes, missing numbers become NaN.
+    A table without `game` is one game, called like the file; one without `budget` gets budgets by
+    `cluster`. What was made up stands in `attrs["notes"]`. Raises FitError if the file can't be
+    read or lacks a column without which nothing can be fitted.
     """
-    table = pd.read_csv(path, keep_default_na=True)
-    needed = [c for c in ("game", "budget", "params", "samples", "dev_loss") if c not in table]
-    if needed:
-        raise FitError(
-            f"columns are missing: {', '.join(needed)}",
-            where=str(path),
-            fix=f"columns found: {', '.join(table.columns)}; rename yours to the schema's",
-        )
+    path, notes = Path(path), []
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise FitError(f"cannot read the table: {error}", where=str(path)) from None
+    table = _renamed(table, columns or {}, path)
+    missing = [name for name in NEEDED if name not in table]
+    if "budget" not in table and "flops" not in table:
+        missing.append("budget or flops")
+    if missing:
+        raise _missing(missing, list(table.columns), path)
+    if "game" not in table:
+        table["game"] = path.name.partition(".")[0]
+        notes.append(f"no column game: the whole table is taken for {table['game'].iloc[:1].sum()}")
     for column, (dtype, _) in COLUMNS.items():
         if column in table and dtype == "float64":
             table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
         elif column in table and dtype == "str":
-            table[column] = table[column].fillna("").astype(str)
+            table[column] = table[column].astype(object).where(table[column].notna(), "").map(str)
+    if "budget" not in table:
+        table["budget"] = np.nan
+        for game, rows in table.groupby("game", sort=True):
+            table.loc[rows.index, "budget"] = found = cluster(rows["flops"], f"{path}: {game}")
+            notes.append(
+                f"{game} has no column budget: {found.nunique()} budgets by gaps of"
+                f" {GAP - 1:.0%} in flops"
+            )
     if "status" not in table:
         table["status"] = "done"
+    table.attrs["notes"] = notes
     return table
+
+
+def cluster(flops: pd.Series, where: str) -> pd.Series:
+    """Budgets of rows that have realised FLOPs alone: sorted, a gap of GAP starts the next budget,
+    which is the geometric mean of its rows.
+
+    Raises FitError where a budget would span more than SPAN: then gaps do not tell budgets.
+    """
+    known = np.log(flops[np.isfinite(flops) & (flops > 0)].sort_values())
+    group = (known.diff() > np.log(GAP)).cumsum()
+    span = known.groupby(group).agg(lambda g: g.max() - g.min())
+    if (span > np.log(SPAN)).any():
+        raise FitError(
+            "flops without gaps do not tell which rows belong to one budget",
+            where=where,
+            fix="add a column budget, or --column budget=NAME",
+        )
+    return np.exp(known.groupby(group).transform("mean")).reindex(flops.index)
+
+
+def _renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
+    unknown = [theirs for theirs in columns.values() if theirs not in table]
+    if unknown:
+        raise _missing(unknown, list(table.columns), path)
+    # What is called like a column of ours, but is not meant, steps aside.
+    aside = {ours: f"{ours} (theirs)" for ours in columns if ours in table}
+    back = {theirs: ours for ours, theirs in columns.items()}
+    return table.rename(columns={**aside, **back})
+
+
+def _missing(names: list[str], found: list[str], path: Path) -> FitError:
+    guesses = []
+    for name in names:
+        close = difflib.get_close_matches(name.split()[0], found, n=1, cutoff=0.3)
+        guesses += [f"--column {name.split()[0]}={close[0]}"] if close else []
+    return FitError(
+        f"columns are missing: {', '.join(names)}",
+        where=str(path),
+        fix=f"columns found: {', '.join(map(str, found))}"
+        + (f"; perhaps {' '.join(guesses)}" if guesses else "; --column OURS=THEIRS maps yours"),
+    )

@@ -4,20 +4,28 @@ from pathlib import Path
 
 import pandas as pd
 
+from ilscaling.figures import across as _across
 from ilscaling.figures import conditions as _conditions
 from ilscaling.figures import curves as _curves
 from ilscaling.figures import expert as _expert
+from ilscaling.figures import forecast as _forecast
+from ilscaling.figures import forms as _forms
+from ilscaling.figures import held_out as _held_out
 from ilscaling.figures import laws as _laws
+from ilscaling.figures import methods as _methods
 from ilscaling.figures import profiles as _profiles
 from ilscaling.figures import relation as _relation
 from ilscaling.figures import style
+from ilscaling.figures import validation as _validation
 from ilscaling.files import atomic, write_json
 from ilscaling.laws import StudyFit
 
 __all__ = ["FIGURES", "draw", "draw_all", "redraw"]
 
 # In the order of a report; a new figure is one module with NAME, TITLE, data, draw, caption.
-FIGURES = {m.NAME: m for m in (_profiles, _laws, _relation, _conditions, _curves, _expert)}
+_FITS = (_methods, _forms, _held_out, _validation, _across)  # drawn from the fits alone
+_ALL = (_profiles, _laws, _relation, _conditions, *_FITS, _forecast, _curves, _expert)
+FIGURES = {module.NAME: module for module in _ALL}
 
 
 def draw_all(
@@ -28,12 +36,14 @@ def draw_all(
     curves: pd.DataFrame | None = None,
     returns: pd.DataFrame | None = None,
     human: dict[str, float] | None = None,
+    forecast: dict | None = None,
 ) -> dict[str, dict[str, Path]]:
     """Draw every figure that there is data for; returns name -> its files: png, svg, csv.
 
     table: results table (`tables.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
     curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
-    human: game -> published return of a human player. Games come in the order of `fit`.
+    human: game -> published return of a human player. forecast: what was foretold and what came
+    out (see figures.forecast.data). Games come in the order of `fit`.
 
     `out`/figures.json, which a report reads, holds each figure's title, caption and files.
     """
@@ -44,7 +54,10 @@ def draw_all(
         _laws: _laws.data(fit),
         _relation: _relation.data(table, fit, human),
         _conditions: _conditions.data(table, fit),
+        **{module: module.data(fit) for module in _FITS},
     }
+    if forecast is not None:
+        drawn[_forecast] = _forecast.data(fit, forecast)
     if curves is not None and len(curves):
         drawn[_curves] = _curves.data(_ordered(curves, fit.games))
     if returns is not None and len(returns):

@@ -52,7 +52,7 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
                 for p in told[told["quantity"].isin(quantities)].itertuples()
-                if pd.notna(p.estimate)
+                if pd.notna(p.estimate) and (p.quantity == law or p.form in ("power", "surface"))
             ]
             for cell in realised[realised["game"] == game].to_dict("records"):
                 if pd.notna(cell.get(value)):
@@ -151,7 +151,9 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
         style.empty(ax, "nothing foretold")
         return
     ax.set_yscale("log")
-    ax.set_ylim(beside.get_ylim())
+    ends = told[["low", "y", "high"]].to_numpy(dtype=np.float64)
+    own = beside.get_yscale() != "log"
+    ax.set_ylim((np.nanmin(ends), np.nanmax(ends)) if own else beside.get_ylim())
     ax.tick_params(axis="y", which="both", labelleft=False, left=False)
     ax.spines["left"].set_visible(False)
     low, high = ax.get_ylim()
@@ -171,6 +173,7 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     on_loss = {"R_on_1/L": " on loss"}
     names = [forest.WAYS[way].label + on_loss.get(quantity, "") for way, quantity in ways]
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6.3)
+    ax.set_title(f"by each method at {style.power(told['x'].iloc[0])} FLOPs", fontsize=8)
     ax.set_xlim(-0.7, len(names) - 0.3)
 
 

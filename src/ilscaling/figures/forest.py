@@ -109,22 +109,26 @@ def interval(ax: Axes, y: float, low: float, high: float, colour: str, **look) -
     """A horizontal interval within the panel's limits; an arrow head where it goes beyond."""
     if not (np.isfinite(low) and np.isfinite(high)):
         return
-    left, right = ax.get_xlim()
-    drawn = np.clip([low, high], left, right)
-    ax.plot(drawn, [y, y], color=colour, solid_capstyle="butt", **look)
+    left, right = _inside(ax)
+    ax.plot(np.clip([low, high], left, right), [y, y], color=colour, solid_capstyle="butt", **look)
     for end, beyond, head in ((left, low < left, "<"), (right, high > right, ">")):
         if beyond:
-            ax.plot([end], [y], marker=head, ms=3.5, color=colour, mew=0, clip_on=False)
+            ax.plot([end], [y], marker=head, ms=3.5, color=colour, mew=0)
 
 
 def estimate(ax: Axes, y: float, at: float, way: Way, *, filled: bool, size: float = 4.5) -> None:
-    """The marker of a row's estimate, at the panel's edge if it lies beyond."""
-    left, right = ax.get_xlim()
-    fill = way.colour if filled else "white"
-    inside = left <= at <= right
-    marker = way.marker if inside else "<" if at < left else ">"
-    look = {"mfc": fill, "mec": way.colour, "mew": 1.0, "ms": size, "zorder": 5}
-    ax.plot([np.clip(at, left, right)], [y], marker=marker, ls="none", clip_on=False, **look)
+    """The marker of a row's estimate; an arrow head at the panel's edge if it lies beyond."""
+    left, right = _inside(ax)
+    marker = way.marker if left <= at <= right else "<" if at < left else ">"
+    look = {"mfc": way.colour if filled else "white", "mec": way.colour, "mew": 1.0, "ms": size}
+    ax.plot([np.clip(at, left, right)], [y], marker=marker, ls="none", zorder=5, **look)
+
+
+def _inside(ax: Axes) -> tuple[float, float]:
+    """The panel's limits less the width of an arrow head."""
+    ends = ax.transAxes.transform([(0.015, 0), (0.985, 0)])
+    left, right = ax.transData.inverted().transform(ends)[:, 0]
+    return float(left), float(right)
 
 
 def remark(ax: Axes, y: float, text: str) -> None:

@@ -46,7 +46,8 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:
     measured = part["measured"]
     low, high = min(np.exp(low), 0.97 * measured.min()), max(np.exp(high), 1.03 * measured.max())
     plain = law not in ("N_opt", "D_opt")
-    style.log_axis(ax.xaxis, low, high, plain=plain, room=0.0, most=4 if plain else 3)
+    most = 4 if plain and high < 1e4 else 3
+    style.log_axis(ax.xaxis, low, high, plain=plain, room=0.0, most=most)
     ax.grid(True, axis="x", which="major")
     for y, way in enumerate(lanes):
         mine = part[(part["method"] == way[0]) & (part["form"] == way[1])]

@@ -71,12 +71,12 @@ def draw(data: pd.DataFrame) -> Figure:
     games = list(dict.fromkeys(data["game"]))
     with style.look():
         rows, columns, width = (2, 2, 8.0) if len(games) == 1 else (len(games), 4, 12.0)
-        figure, axes = style.panels(max(rows, 1), columns, width=width, height=2.9)
+        figure, axes = style.panels(max(rows, 1), columns, width=width, height=3.1)
         for ax, (game, law) in zip(axes.flat, ((g, w) for g in games for w in PANELS), strict=True):
             part = data[(data["game"] == game) & (data["law"] == law)]
             _panel(ax, part, law, 6 if columns == 2 else 4)
             if law == "L_min":
-                ax.set_title(title(game), loc="left")
+                ax.set_title(title(game), loc="left", pad=ABOVE)
         figure.legend(handles=handles(data), loc="outside lower center", ncols=5, columnspacing=1.6)
     return figure
 
@@ -145,40 +145,25 @@ def marks(ax: Axes, part: pd.DataFrame) -> None:
         ax.plot(edge["x"], edge["y"], "x", ms=6, color=style.INK, mew=0.9, zorder=6)
 
 
-def exponents(
-    ax: Axes, part: pd.DataFrame, symbol: str, of: str, *, left: bool, top: bool = True
-) -> None:
-    """The fitted exponents with their intervals, in the corner that the law leaves free: by
-    Student's t in square brackets, by bootstrap over runs in round ones."""
-    size = 8 if ax.get_subplotspec().get_gridspec().ncols < 4 else 7
+# Points above a panel that the exponents of both methods take, as its title must stand clear.
+ABOVE = 27
+
+
+def exponents(ax: Axes, part: pd.DataFrame, symbol: str, of: str) -> None:
+    """The fitted exponents with their intervals, above the panel: by Student's t in square
+    brackets, by bootstrap over runs in round ones."""
     lines = part[part["kind"] == "line"].drop_duplicates("method").set_index("method")
-    for row, method in enumerate(m for m in ("vertex", "grid") if m in lines.index):
+    narrow = ax.get_subplotspec().get_gridspec().ncols >= 4
+    look = {"va": "bottom", "ha": "left", "fontsize": 7 if narrow else 8}
+    where = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    for row, method in enumerate(m for m in ("grid", "vertex") if m in lines.index):
         fitted = lines.loc[method]
-        ax.text(
-            0.03 if left else 0.98,
-            0.97 - 0.09 * row if top else 0.03 + 0.09 * row,
-            rf"${symbol}\propto {of}^{{\,{style.number(fitted['estimate'])}}}$"
-            f"  {_interval(fitted)}",
-            transform=ax.transAxes,
-            ha="left" if left else "right",
-            va="top" if top else "bottom",
-            fontsize=size,
-            color=style.METHODS[method]["color"],
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
-            zorder=8,
-        )
+        formula = rf"${symbol}\propto {of}^{{\,{style.number(fitted['estimate'])}}}$"
+        text = f"{formula} {_interval(fitted)}"
+        colour = style.METHODS[method]["color"]
+        ax.annotate(text, (0, 1), (0, 2 + 12 * row), color=colour, **where, **look)
     if lines.empty:
-        ax.text(
-            0.5,
-            0.97,
-            "not fitted",
-            transform=ax.transAxes,
-            ha="center",
-            va="top",
-            fontsize=8,
-            color="#777777",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        ax.annotate("not fitted", (0, 1), (0, 2), color="#777777", **where, **look)
 
 
 def _interval(fitted: pd.Series) -> str:
@@ -204,12 +189,9 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
     if positive.empty:
         style.empty(ax, "none positive")
         return
-    # Head room for the exponents.
     low, high = positive.min(), positive.max()
-    style.log_axis(
-        ax.yaxis, low, high * max(high / low, 2) ** 0.2, plain=law in ("L_min", "R_max"), most=6
-    )
-    exponents(ax, part, symbol, "C", left=law != "L_min")
+    style.log_axis(ax.yaxis, low, high, plain=law in ("L_min", "R_max"), most=6)
+    exponents(ax, part, symbol, "C")
     ax.grid(True, which="major")
 
 

@@ -22,8 +22,8 @@ NAMES = {"t": "Student's t", "delta": "delta method", "bootstrap": "bootstrap ov
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws, a row a record of an exponent: game, law, method, form, interval
-    (its kind), estimate, low, high, level, n, quoted (by the game's headline), reason (why there
-    is no estimate)."""
+    (its kind), estimate, low, high, level, n, quoted (by the game's headline), reducible (of
+    L_min - E), reason (why there is no estimate)."""
     rows = []
     for record in fit.fits:
         way = (record["method"], record["form"])
@@ -32,15 +32,19 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
             continue
         if record["law"] not in forest.LAWS or way not in forest.WAYS:
             continue
+        if surface and record["law"] == "R_on_1/L":
+            continue  # the grid's own: a surface says nothing of returns
         bare = record["estimate"] is None
         rows.append(
             {name: record[name] for name in COLUMNS if name in record}
             | {"low": record["ci_low"], "high": record["ci_high"], "n": record["n"]}
             | {"quoted": not surface and record["method"] == fit.method(record["game"])}
+            | {"reducible": any(flag.startswith("reducible:") for flag in record["flags"])}
             | {"reason": why(record["flags"]) if bare else ""}
         )
-    columns = [*COLUMNS, "n", "quoted", "reason"]
-    return pd.DataFrame(rows, columns=columns).astype({"quoted": bool})
+    columns = [*COLUMNS, "n", "quoted", "reducible", "reason"]
+    found = pd.DataFrame(rows, columns=columns).astype({"quoted": bool, "reducible": bool})
+    return found if found["estimate"].notna().any() else found.iloc[:0]
 
 
 def why(flags: list[str]) -> str:
@@ -63,7 +67,7 @@ def draw(data: pd.DataFrame) -> Figure:
                 row[column].set_title(formula, fontsize=9)
                 _panel(row[column], of[of["game"] == game], lanes[game])
         if games:
-            figure.legend(handles=_handles(data), loc="outside lower center", ncols=4)
+            figure.legend(handles=_handles(data), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -79,7 +83,8 @@ def _panel(ax: Axes, part: pd.DataFrame, lanes: list) -> None:
             offset, look = KINDS.get(record.interval, (0, {}))
             forest.interval(ax, y + offset, record.low, record.high, way.colour, **look)
         if len(known):
-            forest.estimate(ax, y, known["estimate"].iloc[0], way, filled=True)
+            first = known.iloc[0]
+            forest.estimate(ax, y, first["estimate"], way, filled=not first["reducible"])
         elif len(mine):
             short = mine["reason"].iloc[0].split(";")[0]
             lines = textwrap.wrap(f"not fitted: {short}", 38, max_lines=2, placeholder=" …")
@@ -95,7 +100,11 @@ def _handles(data: pd.DataFrame) -> list:
         if kind in there
     ]
     line = {"color": "#b0b0b0", "lw": 0.8, "ls": (0, (2, 2))}
-    return [*entries, style.handle("the quoted exponent", **line)]
+    entries.append(style.handle("the quoted exponent", **line))
+    if data["reducible"].any():
+        hollow = {"ls": "none", "marker": "o", "ms": 4.5, "mfc": "white", "mec": style.INK}
+        entries.append(style.handle("of $L_{\\min}-E$", **hollow))
+    return entries
 
 
 def caption(data: pd.DataFrame) -> str:
@@ -106,7 +115,8 @@ def caption(data: pd.DataFrame) -> str:
     gaps = len(missing.drop_duplicates(["game", "law", "method", "form"]))
     tail = f" {gaps} could not be fitted and say why." if gaps else ""
     return (
-        f"The exponent of each law by each method with its {share}intervals: thin by formula, "
-        "thick by resampling whole runs, whose snapshots are not independent. An arrow head: the "
-        f"interval goes on. Surfaces (quadratic, chinchilla, varpro) say nothing of returns.{tail}"
+        f"The exponent of each law by each method with its {share}intervals: thin by formula; "
+        "thick by a bootstrap that moves a run's snapshots together, as they are not independent, "
+        "and finds the optima anew. An arrow head: the interval goes on. "
+        f"Surfaces (quadratic, chinchilla, varpro) say nothing of returns.{tail}"
     )

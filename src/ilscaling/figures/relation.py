@@ -55,11 +55,11 @@ def draw(data: pd.DataFrame) -> Figure:
             style.return_axis(ax, seen["y"])
             levels = part[part["kind"] == "level"].set_index("label")["y"].to_dict()
             style.level_lines(ax, levels)
-            laws.exponents(ax, part, "R", r"(1/L)", left=False, top=False)
+            laws.exponents(ax, part, "R", r"(1/L)")
             ax.set_xlabel(style.DEV_LOSS + ", falling")
             ax.set_ylabel(style.RETURN)
             ax.grid(True, which="major")
-            ax.set_title(title(game), loc="left")
+            ax.set_title(title(game), loc="left", pad=laws.ABOVE)
         entries = [style.handle("all cells", ls="none", marker="o", ms=4, color="#bdbdbd")]
         entries += laws.handles(data)
         figure.legend(handles=entries, loc="outside lower center", ncols=3 if columns < 2 else 5)

@@ -6,7 +6,7 @@ with the exact derivatives. E is a coefficient with the bound 0 rather than a lo
 would have no optimum where the best E is 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -19,12 +19,12 @@ DELTA = 1e-3
 # Delta of the first descent from all starts: it sees the surface before its kinks.
 SMOOTH = 0.1
 # Starts: both exponents, and E as a share of the lowest loss; A and B share the rest.
-EXPONENTS, SHARES = (0.1, 0.3, 0.6, 1.0, 1.6), (0.0, 0.5, 0.9)
-# How many of the best starts are followed to the end.
-FOLLOWED = 10
+EXPONENTS, SHARES = (0.1, 0.3, 0.6, 1.2), (0.0, 0.5, 0.9)
+# Steps of the first descent, and how many of the starts, the best ones, are followed to the end.
+STEPS, FOLLOWED = 40, 8
 # Draws on which the warm start is checked against the grid's RIVALS, and by how much (a share of
 # the objective) one of these has to be better for all draws to be started from them.
-CHECKED, WORSE = 30, 1e-3
+CHECKED, WORSE = 20, 1e-3
 RIVALS = ((0.3, 0.3, 0.5), (1.0, 0.3, 0.0), (0.3, 1.0, 0.0), (1.0, 1.0, 0.9))
 # Bounds of ln A, ln B, E, alpha, beta for centred cells.
 LOWER = np.array([-25.0, -25.0, 0.0, 0.0, 0.0])
@@ -37,11 +37,12 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     Draws start at the optimum of draw 0. That none is stuck there is checked on a sample of them,
     which start afresh; if one is, all draws are searched from every start.
     """
-    exponents = product(EXPONENTS, EXPONENTS, SHARES)
-    measurement = cells.take(np.array([0]))
-    best = _afresh(measurement, exponents, FOLLOWED).x[0]
+    grid = list(product(EXPONENTS, EXPONENTS, SHARES))
+    best = _afresh(cells.take(np.array([0])), grid, FOLLOWED).x[0]
     found = minimise(Huber(cells), np.tile(best, (cells.draws, 1)), LOWER, UPPER)
-    sample = np.unique(np.linspace(0, cells.draws - 1, min(CHECKED, cells.draws)).astype(int))
+    sample = np.unique(np.linspace(1, cells.draws - 1, CHECKED).astype(int))
+    if cells.draws == 1:
+        return Additive.centred(found.x, cells.centre), found.converged
     rivals = _afresh(cells.take(sample), RIVALS, len(RIVALS))
     if (rivals.value < found.value[sample] * (1 - WORSE)).any():
         rivals = _afresh(cells, RIVALS, len(RIVALS))
@@ -49,19 +50,20 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     return Additive.centred(found.x, cells.centre), found.converged
 
 
-def _afresh(cells: Cells, exponents: Iterable[tuple], followed: int) -> Descent:
-    """The best descent of each draw from starts (alpha, beta, E over the lowest loss).
+def _afresh(cells: Cells, starts: Sequence[tuple], followed: int) -> Descent:
+    """The best descent of each draw from `starts`: alpha, beta, E over the lowest loss.
 
     All starts see a smoothed objective first, and the best `followed` of them the true one.
     """
-    starts, draws = np.array(list(exponents)), np.arange(cells.draws)
+    starts, draws = np.array(starts), np.arange(cells.draws)
     low = np.exp(np.where(cells.weight > 0, cells.z, np.inf).min(axis=1))
     E = np.outer(low, starts[:, 2])
     grid = np.empty((*E.shape, 5))
     grid[:, :, :2], grid[:, :, 2] = np.log((1 - E) / 2)[:, :, None], E
     grid[:, :, 3:] = starts[:, :2]
     which = draws.repeat(len(starts))
-    smooth = minimise(Huber(cells.take(which), SMOOTH), grid.reshape(-1, 5), LOWER, UPPER)
+    smoothed = Huber(cells.take(which), SMOOTH)
+    smooth = minimise(smoothed, grid.reshape(-1, 5), LOWER, UPPER, steps=STEPS)
     order = smooth.value.reshape(len(draws), -1).argsort(axis=1, kind="stable")[:, :followed]
     first = smooth.x.reshape(grid.shape)[draws[:, None], order].reshape(-1, 5)
     which = draws.repeat(order.shape[1])

@@ -57,7 +57,9 @@ def predictions(
         for law in QUANTITIES:
             value, low, high, flags = _at(frontier, law, budget, level)
             if np.isnan(value) and not flags:
-                continue  # a law that this method does not have
+                if not any(name == law for name, _ in frontier.parameters):
+                    continue  # a law that this method does not have
+                flags.append("not_fitted: the measurement does not determine it")
             if times > 1:
                 flags.append(f"extrapolated: {times:.3g} times the largest budget")
             row = {"quantity": law, "estimate": value, "low": low, "high": high}
@@ -103,8 +105,7 @@ def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.Da
     """The budget at which each frontier's return reaches `wanted`: a table of GOALS.
 
     By grid and vertex the law of the highest return, by the surfaces the return at the loss
-    optimum. The interval holds the share `level` of the draws' budgets; an infinite end is empty
-    and flagged.
+    optimum. The interval is that of the law, by its draws; an infinite end is empty and flagged.
     """
     if not (np.isfinite(wanted) and wanted > 0):
         raise FitError(f"a return has a law only where it is positive, not {wanted:g}")
@@ -114,7 +115,7 @@ def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.Da
         names = {"game": runs.game, "method": frontier.method, "form": frontier.form}
         if law is None:
             why = frontier.flags.get("R_max") or frontier.flags.get("R_on_1/L")
-            flags = list(why or ["not_fitted: this method has no law of the return"])
+            flags = list(why or ["not_fitted: there is no law of the return"])
             found = {"flags": "; ".join(flags)}
         else:
             found = _goal(frontier, law, runs, wanted, level)
@@ -150,14 +151,27 @@ def _goal(frontier, law: str, runs, wanted: float, level: float) -> dict:
     told = reached[1:][~np.isnan(reached[1:])]
     if 2 * len(told) < len(reached) - 1 or not len(told):
         return {**values, "flags": "; ".join([*flags, "no_interval: too few draws have a law"])}
-    tails = (0.5 - level / 2, 0.5 + level / 2)
-    # An order statistic: between a budget and infinity there is no quantile.
-    ends = [float(np.quantile(told, q, method="closest_observation")) for q in tails]
     never = float(np.mean(told == np.inf))
     if never:
         flags.append(f"unbounded: {100 * never:.2g} % of the draws never reach it")
-    ends = [np.exp(end) if np.isfinite(end) else np.nan for end in ends]
-    return {**values, "low": ends[0], "high": ends[1], "flags": "; ".join(flags)}
+    low, high = _ends(reached[0], told, level)
+    return {**values, "low": low, "high": high, "flags": "; ".join(flags)}
+
+
+def _ends(at: float, told: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of a budget from ln of the draws' budgets, NaN for an infinite end.
+
+    The draws' deviations from their median are those of `at`, as in interval.combined: the best of
+    noisy cells is too good in every draw. Where `at` or the median is infinite the draws' own lower
+    end is told.
+    """
+    # Order statistics: between a budget and infinity there is no quantile.
+    shares = (0.5 - level / 2, 0.5, 0.5 + level / 2)
+    low, middle, high = (np.quantile(told, q, method="closest_observation") for q in shares)
+    shift = at - middle if np.isfinite(at) and np.isfinite(middle) else 0.0
+    if not np.isfinite(at):
+        high = np.inf
+    return tuple(float(np.exp(e + shift)) if np.isfinite(e) else np.nan for e in (low, high))
 
 
 def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
@@ -194,7 +208,8 @@ def proposal(
     told = {"game": game, "budget": float(budget), "method": method, "size": None, "params": None}
     told["flags"] = []
     for law in QUANTITIES:
-        form = preferred(fit.verdicts, game, law, method)
+        # The return on 1/loss is that at a form's predicted loss.
+        form = preferred(fit.verdicts, game, "L_min" if law == "R_on_1/L" else law, method)
         rows = mine[mine["quantity"] == law]
         known = rows[rows["estimate"].notna()]
         row = next(

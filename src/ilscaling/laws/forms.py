@@ -56,11 +56,6 @@ class Curve:
         """Residual standard deviation of ln y of the measurement; NaN without freedom."""
         return float(np.sqrt(self.rss[0] / self.dof)) if self.dof > 0 else np.nan
 
-    def leverage(self, x: np.ndarray) -> np.ndarray:
-        """Variance of the measurement's power law at x (points,) over that of the residuals."""
-        u = np.log(self.x[0][np.isfinite(self.x[0])])
-        return 1 / len(u) + (np.log(x) - u.mean()) ** 2 / ((u - u.mean()) ** 2).sum()
-
     @property
     def aic(self) -> np.ndarray:
         """Akaike's criterion with the small-sample term (AICc; Hurvich and Tsai 1989): (draws,).

@@ -7,7 +7,6 @@ import numpy as np
 
 from ilscaling.laws import forms, profiles
 from ilscaling.laws.draws import Draws
-from ilscaling.laws.profiles import Profiles
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws

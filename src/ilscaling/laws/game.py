@@ -7,7 +7,7 @@ import pandas as pd
 
 from ilscaling.cells import budget_name
 from ilscaling.laws import draws as resampling
-from ilscaling.laws import forms, optima, regime, surfaces, validation, verdicts
+from ilscaling.laws import optima, regime, surfaces, validation, verdicts
 from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import METHODS, Frontier, LeftOut, points
 from ilscaling.laws.power import power_law
@@ -68,11 +68,13 @@ def frontiers(
     if not found:
         return []
     grid = next(f for f in found if (f.method, f.form) == ("grid", "power"))
-    returns = surfaces.Returns(
-        at=lambda loss: grid.curves["R_on_1/L"].predict(1 / loss),
-        exponent=grid.parameters["R_on_1/L", "exponent"],
-        spread=grid.spread("R_on_1/L"),
-    )
+    returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
+    if np.isfinite(exponent[0]):
+        returns = surfaces.Returns(
+            at=lambda loss: grid.curves["R_on_1/L"].predict(1 / loss),
+            exponent=exponent,
+            spread=grid.spread("R_on_1/L"),
+        )
     # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
     inside = ~np.isin(runs.budget, sorted(admitted.left_out.loss))
     few = Draws(
@@ -81,35 +83,39 @@ def frontiers(
     return [*found, *surfaces.fit(runs.where(inside), few, settings, returns)]
 
 
-def fit_game(rows: pd.DataFrame, game: str, settings: Laws) -> GameFit:
-    """Fit one game's rows of a results table."""
+def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
+    """Fit one game's rows of a results table; see study.fit_table."""
     admitted = admit(rows, game, settings)
     runs = admitted.runs
     drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
     found = frontiers(admitted, runs, drawn, settings)
-    fits = _least_squares(admitted, game, settings)
+    fits = least_squares(admitted, game, settings)
     names = {"game": game, "flops": runs.flops, "level": settings.level}
+    if not found:
+        fits += [{**fit, "interval": "bootstrap"} for fit in fits]
     for frontier in found:
         fits += _records(frontier, fits, drawn, names)
     notes = list(admitted.notes)
     if 0 < drawn.count < settings.bootstrap:
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
-    table = pd.DataFrame(admitted.optima, columns=list(optima.COLUMNS))
-    tested, silent = validation.validate(
-        runs,
-        table,
-        lambda some, count: frontiers(
-            admitted, some, resampling.draw(some, count, settings.seed), settings
-        ),
-        level=settings.level,
-        hold_out=settings.hold_out,
-        draws=min(validation.DRAWS, settings.bootstrap),
-    )
+    table = optima.table(admitted.optima)
+    tested, silent = pd.DataFrame(columns=list(validation.COLUMNS)).astype(validation.COLUMNS), []
+    if validate:
+        tested, silent = validation.validate(
+            runs,
+            table,
+            lambda some, count: frontiers(
+                admitted, some, resampling.draw(some, count, settings.seed), settings
+            ),
+            level=settings.level,
+            hold_out=settings.hold_out,
+            draws=min(validation.DRAWS, settings.bootstrap),
+        )
     judged = verdicts.verdicts(game, table, tested)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 
-def _least_squares(admitted: Admitted, game: str, settings: Laws) -> list[Fit]:
+def least_squares(admitted: Admitted, game: str, settings: Laws) -> list[Fit]:
     """The power laws of both methods, with t-intervals."""
     fits = []
     for method in METHODS:
@@ -169,7 +175,9 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
             intercept = frontier.parameters.get((law, "intercept"))
             if parameter == "exponent" and intercept is not None and np.isfinite(intercept[0]):
                 record["intercept"] = float(intercept[0])
-            _interval(record, values, drawn, quantiles=law == "loss")
+            # What is bounded, or heavy-tailed, has no standard deviation worth the name.
+            bounded = law == "loss" or frontier.form in ("saturating", "broken")
+            _interval(record, values, drawn, quantiles=bounded)
         found.append(record)
         delta = getattr(frontier, "intervals", {}).get((law, parameter))
         if delta and record["estimate"] is not None:

@@ -19,34 +19,45 @@ def prediction(
     """
     C = np.asarray(C, dtype=np.float64)
     draws = frontier.predict(law, C)
-    predicted = draws[0]
-    if not np.isfinite(predicted).any():
-        return predicted, np.full_like(predicted, np.nan), np.full_like(predicted, np.nan)
-    parts = [(1.0, law)]
-    if (law, "exponent") in frontier.parameters and law == "R_on_1/L":
-        parts.append((abs(float(frontier.parameters[law, "exponent"][0])), "L_min"))
-    spreads = [(by * frontier.spread(name)[0], frontier.spread(name)[1]) for by, name in parts]
-    sigma = float(np.sqrt(sum(s**2 for s, _ in spreads)))
-    dof = min(d for _, d in spreads)
-    if not (np.isfinite(sigma) and dof > 0):
-        return predicted, np.full_like(predicted, np.nan), np.full_like(predicted, np.nan)
+    predicted, unknown = draws[0], np.full(len(C), np.nan)
+    parts = [(np.ones(len(C)), law)]
+    if law == "R_on_1/L":
+        parts.append((_steepness(frontier, C), "L_min"))
+    spreads = [frontier.spread(name) for _, name in parts]
+    dof = min(freedom for _, freedom in spreads)
+    if dof < 1 or not (np.isfinite(predicted).any() and np.isfinite(spreads).all()):
+        return predicted, unknown, unknown
+    variances = [(by * sd) ** 2 for (by, _), (sd, _) in zip(parts, spreads, strict=True)]
+    sigma = np.sqrt(sum(variances))
     leverage = getattr(frontier, "leverage", None)
     if frontier.form == "power" and leverage is not None:
-        wider = sum(s**2 * leverage(n, C) for (s, _), (_, n) in zip(spreads, parts, strict=True))
-        half = stats.t.ppf(0.5 + level / 2, dof) * np.sqrt(sigma**2 + wider)
+        wider = [v * leverage(name, C) for v, (_, name) in zip(variances, parts, strict=True)]
+        half = stats.t.ppf(0.5 + level / 2, dof) * np.sqrt(sigma**2 + sum(wider))
         return predicted, predicted * np.exp(-half), predicted * np.exp(half)
     return predicted, *combined(draws, sigma, dof, level)
 
 
-def combined(
-    draws: np.ndarray, sigma: float, dof: int, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Interval (low, high) of a measurement from draws (draws, points) of its prediction.
+def _steepness(frontier, C: np.ndarray) -> np.ndarray:
+    """d ln R / d ln(1/L) of the measurement along the frontier at C (points,); 0 where the loss
+    does not move."""
+    near = np.concatenate([C, 1.01 * C])
+    with np.errstate(all="ignore"):
+        R, L = (np.log(frontier.predict(law, near)[0]) for law in ("R_on_1/L", "L_min"))
+        n = len(C)
+        slope = np.abs((R[n:] - R[:n]) / (L[n:] - L[:n]))
+    return np.where(np.isfinite(slope), slope, 0.0)
 
-    The draws' deviations, in ln and from their median, are those of the prediction at draw 0: a
-    resample lacks runs, which moves its optima one way. NaN where under half of the draws tell.
+
+def combined(
+    draws: np.ndarray, sigma: np.ndarray, dof: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval (low, high) of a measurement from draws (draws, points) of its prediction, about
+    which it scatters in ln by sigma (points,).
+
+    The draws' deviations, in ln and from their median, are those of the prediction at draw 0: the
+    best of noisier cells is too good in every draw. NaN where under half of the draws tell.
     """
-    noise = sigma * stats.t.ppf(LEVELS, dof)
+    noise = stats.t.ppf(LEVELS, dof)
     tails = [0.5 - level / 2, 0.5 + level / 2]
     with np.errstate(all="ignore"):
         logs = np.log(draws)
@@ -58,7 +69,7 @@ def combined(
     for pattern in np.unique(told[:, enough], axis=1).T:
         same = enough & (told == pattern[:, None]).all(axis=0)
         here = others[pattern][:, same]
-        away = (here - np.median(here, axis=0)) + noise[:, None, None]
+        away = (here - np.median(here, axis=0)) + noise[:, None, None] * sigma[same]
         away = away.reshape(-1, here.shape[1])
         bounds[:, same] = np.exp(first[same] + np.quantile(away, tails, axis=0))
     return bounds[0], bounds[1]

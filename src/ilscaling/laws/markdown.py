@@ -64,8 +64,9 @@ def _key(fit) -> str:
     share = f"{100 * levels[0]:.3g} %" if levels else "The"
     return (
         f"Power laws on training FLOPs C ({', '.join(flops)}), R on 1/L_min. {share} intervals of "
-        "the exponents: `t` by least squares as if budgets were independent, `bootstrap` over "
-        "whole runs, `delta` by the delta method. The method quoted for a game is bold.\n"
+        "the exponents: `t` by least squares as if budgets were independent, `bootstrap` "
+        "over runs, whose snapshots move together, `delta` by the delta method. The "
+        "method quoted for a game is bold.\n"
     )
 
 

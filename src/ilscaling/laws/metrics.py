@@ -5,10 +5,13 @@ import pandas as pd
 
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.study import StudyFit
+from ilscaling.laws.validation import summary
 
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
-    """Per game: the exponents by the method it quotes, their R2, and what was reached.
+    """Per game: the exponents by the method it quotes, their R2 and intervals (t and bootstrap),
+    how well they foretold larger budgets, the verdict on the power law of the loss, and what was
+    reached.
 
     `best_return` is the highest return of a cell (mean over its seeds), `best_return_of_expert`
     its share of the demonstrations' mean return; `training_flops` counts each run once, at its
@@ -24,6 +27,9 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
         found = fit.power(game, law, method)
         values |= {law: found["estimate"], f"{law}_r2": found["r2"], f"{law}_n": found["n"]}
         values |= {f"{law}_low": found["ci_low"], f"{law}_high": found["ci_high"]}
+        drawn = fit.power(game, law, method, "bootstrap")
+        values |= {f"{law}_boot_low": drawn["ci_low"], f"{law}_boot_high": drawn["ci_high"]}
+    values |= _prediction(fit, game, method)
     status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
     done = rows[status == "done"]
     best, expert = _best_return(done), _largest(done.get("expert_return"))
@@ -34,6 +40,29 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     values["training_flops"] = _training_flops(done)
     for name in ("done", "failed", "left out"):
         values[f"cells_{name.replace(' ', '_')}"] = int((status == name).sum())
+    return values
+
+
+def _prediction(fit: StudyFit, game: str, method: str) -> dict:
+    """How the quoted power laws foretold: the largest budget from the smaller ones, and one budget
+    ahead; and whether another form of the lowest loss does better."""
+    of = fit.validation
+    of = of[(of["game"] == game) & (of["method"] == method) & (of["form"] == "power")]
+    rolling = summary(of).set_index("law")["one_step"]
+    values: dict = {}
+    for law in LAWS:
+        held = of[of["held_out"] & (of["law"] == law)].sort_values("budget")
+        last = held.iloc[-1] if len(held) else None
+        # |ln(predicted / measured)|: 0.1 is about 10 % off.
+        values[f"held_out_error_{law}"] = None if last is None else abs(float(last["error"]))
+        values[f"held_out_covered_{law}"] = None if last is None else last["covered"]
+        values[f"rolling_error_{law}"] = _number(rolling.get(law, np.nan))
+    judged = fit.verdicts
+    judged = judged[(judged["game"] == game) & (judged["method"] == method)]
+    judged = judged[judged["law"] == "L_min"]
+    preferred = judged.loc[judged["preferred"], "form"]
+    values["form"] = preferred.iloc[0] if len(preferred) else None
+    values["verdict"] = judged["verdict"].iloc[0] if len(judged) else None
     return values
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 # column of the optima table -> meaning; one row a (game, method, budget)
 COLUMNS = {
@@ -38,6 +39,8 @@ COLUMNS = {
     "N_high_return": "largest size in that parabola",
     "flags": "what to know about the budget, separated by '; '",
 }
+
+TEXTS = ("game", "method", "edge", "reason", "edge_return", "reason_return", "flags")
 
 # A parabola that rises less than this (in ln y) over half the sizes' range is flat.
 FLAT = 1e-9
@@ -171,6 +174,14 @@ def _best_return(profile: Profile, method: str, within: float) -> dict:
         "N_low_return": best.low,
         "N_high_return": best.high,
     }
+
+
+def table(rows: list[dict] | pd.DataFrame) -> pd.DataFrame:
+    """Rows of `optimum` as a table with its dtypes, which one without rows, or an empty text in a
+    file, loses."""
+    found = pd.DataFrame(rows, columns=list(COLUMNS)).fillna(dict.fromkeys(TEXTS, ""))
+    types = dict.fromkeys(TEXTS, str) | {"used": bool, "used_return": bool}
+    return found.astype({c: types.get(c, "float64") for c in found})
 
 
 def curve(

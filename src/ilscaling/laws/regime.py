@@ -48,8 +48,11 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> tuple[pd.DataFrame, 
             f" ({'; '.join(because[:3])}{MORE * (len(because) > 3)})" if because else ""
         )
         rows = _drop(rows, status.reindex(rows.index) == name, game, why, notes)
+    rows = _returns_only(rows, game, notes)
     for column in (*NUMBERS, "compute"):
         bad = ~(np.isfinite(rows[column]) & (rows[column] > 0))
+        if column == "dev_loss":
+            bad &= ~rows["returns_only"]
         rows = _drop(rows, bad, game, f"{column} missing or not positive", notes)
     updates, epochs = settings.min_updates, settings.max_epochs
     for column, broken, text in (
@@ -61,6 +64,34 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> tuple[pd.DataFrame, 
             notes.append(f"kept {_rows(unknown)} of {game} unchecked for '{text}': no {column}")
         rows = _drop(rows, broken.reindex(rows.index), game, text, notes)
     return rows, kind, notes
+
+
+def _returns_only(rows: pd.DataFrame, game: str, notes: list[str]) -> pd.DataFrame:
+    """Mark the rows that have a return and no loss, in a cell of which another row has the loss:
+    returns of its further runs. Where these have a seed or run of their own, the return beside the
+    loss, which has none, is not one more of them."""
+    cell = [rows["budget"], rows["params"]]
+    there = np.isfinite(rows["dev_loss"]) & (rows["dev_loss"] > 0)
+    lost = rows["dev_loss"].isna() & rows["return_mean"].notna()
+    # Not so for a run whose loss is missing: its cell has no other row.
+    rows = rows.assign(returns_only=lost & there.groupby(cell).transform("any"))
+    if not rows["returns_only"].any():
+        return rows
+    count = int(rows["returns_only"].sum())
+    notes.append(f"{_rows(count)} of {game} with a return and no loss: returns of further runs")
+    named = pd.Series(False, index=rows.index)
+    for column in ("seed", "run"):
+        if column in rows:
+            named |= rows[column].notna()
+    seeded = (rows["returns_only"] & named).groupby(cell).transform("any")
+    beside = seeded & there & ~named & rows["return_mean"].notna()
+    if beside.any():
+        notes.append(
+            f"returns of {_rows(int(beside.sum()))} of {game} without a seed not averaged in: "
+            "their cells have returns by seed"
+        )
+        rows.loc[beside, "return_mean"] = np.nan
+    return rows
 
 
 def average(rows: pd.DataFrame, game: str) -> tuple[pd.DataFrame, list[str]]:
@@ -78,7 +109,8 @@ def average(rows: pd.DataFrame, game: str) -> tuple[pd.DataFrame, list[str]]:
     means = groups[list(names)].mean().rename(columns=names)
     means["budget"] = groups["budget"].min()
     means["size"] = groups["size"].first() if "size" in rows else np.nan
-    means["runs"] = groups.size()
+    measured = rows[~rows["returns_only"]].groupby(["label", "params"], sort=True)
+    means["runs"] = measured.size()
     means["returns"] = groups["return_mean"].count()
     cells = means.reset_index().sort_values(["budget", "params"], ignore_index=True)
     cells.insert(0, "game", game)
@@ -103,7 +135,7 @@ def profiles(cells: pd.DataFrame, settings: Laws) -> Iterator[Profile]:
         fewer = int((group["runs"] < most).sum())
         if fewer:
             flags.append(f"seeds: {fewer} of {sizes} sizes have fewer than {most} runs")
-        partial = int((group["returns"] < group["runs"]).sum())
+        partial = int((group["returns"] < np.minimum(group["runs"], group["returns"].max())).sum())
         if partial and group["returns"].any():
             flags.append(f"returns: {partial} of {sizes} sizes lack the return of a run")
         spread = group["flops"].max() / group["flops"].min()

@@ -36,8 +36,8 @@ def exponents(fit, game: str) -> list[dict]:
         power = record["form"] == "power"
         if record["game"] != game or record["parameter"] != "exponent" or record["law"] not in LAWS:
             continue
-        if not power and record["form"] != "surface":
-            continue
+        if not power and (record["form"] != "surface" or record["law"] == "R_on_1/L"):
+            continue  # a surface says nothing of returns: that law is the grid's
         key = (record["method"], record["form"], record["law"])
         names = ("law", "method", "form", "estimate", "level", "n", "r2")
         row = rows.setdefault(

@@ -66,12 +66,14 @@ def fit_table(
     *,
     games: Sequence[str] | None = None,
     processes: int = 1,
+    validate: bool = True,
 ) -> StudyFit:
     """Fit every law by every method to each game of a results table (see tables.read_table).
 
     `games` are fitted in this order (default: those of the table, sorted); one without rows gets
-    records that say so. Games are shared out over `processes`, which changes no result. Raises
-    FitError for an empty table.
+    records that say so. Games are shared out over `processes`, which changes no result. Without
+    `validate`, which takes most of the time, no law is tested on larger budgets. Raises FitError
+    for an empty table.
     """
     missing = [column for column in ("game", *regime.NUMBERS) if column not in table]
     if missing or table.empty:
@@ -80,20 +82,20 @@ def fit_table(
             what, fix=f"one row a cell with the columns game, {', '.join(regime.NUMBERS)}"
         )
     names = list(games or sorted(table["game"].unique()))
-    work = [(table[table["game"] == name], name, settings) for name in names]
+    work = [(table[table["game"] == name], name, settings, validate) for name in names]
     if processes > 1 and len(work) > 1:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(processes, len(work)), mp_context=context) as pool:
             found: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
     else:
         found = [fit_game(*one) for one in work]
-    best = pd.DataFrame([row for of in found for row in of.optima], columns=list(optima.COLUMNS))
+    best = optima.table([row for of in found for row in of.optima])
     notes = list(table.attrs.get("notes", ()))
     for name, of in zip(names, found, strict=True):
         notes += [f"{name} has no rows"] * bool(table[table["game"] == name].empty) + of.notes
     return StudyFit(
         fits=[fit for of in found for fit in of.fits],
-        optima=_typed(best),
+        optima=best,
         cells=pd.concat([of.cells for of in found], ignore_index=True),
         notes=notes,
         validation=pd.concat([of.validation for of in found], ignore_index=True),
@@ -132,7 +134,7 @@ def read(directory: str | Path) -> StudyFit:
         notes = (directory / "notes.txt").read_text().splitlines()
     except (OSError, ValueError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
-    found["optima"] = _typed(found["optima"])
+    found["optima"] = optima.table(found["optima"])
     for name, module in (("validation", validation), ("verdicts", verdicts), ("across", across)):
         found[name] = _as(found[name], module.COLUMNS)
     return StudyFit(fits=fits, notes=notes, **found)
@@ -147,11 +149,3 @@ def _as(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
         known = table[name].map({"True": True, "False": False, True: True, False: False})
         table[name] = known.astype(object).where(known.notna(), None)
     return table
-
-
-def _typed(found: pd.DataFrame) -> pd.DataFrame:
-    """The optima table with its dtypes, which a table without rows or an empty text loses."""
-    texts = ["game", "method", "edge", "reason", "edge_return", "reason_return", "flags"]
-    found = found.fillna(dict.fromkeys(texts, ""))
-    types = dict.fromkeys(texts, str) | {"used": bool, "used_return": bool}
-    return found.astype({c: types.get(c, "float64") for c in found})

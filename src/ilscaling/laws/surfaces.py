@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ilscaling.files import digest
 from ilscaling.laws import additive, quadratic
 from ilscaling.laws.additive import Additive
 from ilscaling.laws.batched import Cells
 from ilscaling.laws.chinchilla import chinchilla
 from ilscaling.laws.constraint import Constraint, constraint
+from ilscaling.laws.draws import Draws, measurement
+from ilscaling.laws.profiles import lowest, profiles
 from ilscaling.laws.quadratic import Quadratic
+from ilscaling.laws.runs import Runs
 from ilscaling.laws.varpro import varpro
 from ilscaling.params import Laws
 
@@ -106,46 +110,64 @@ class Surface:
         return (float(np.sqrt(away @ away / freedom)), freedom) if freedom > 0 else (np.nan, 0)
 
 
-def fit(runs, draws, settings: Laws, returns: Returns | None = None) -> list[Surface]:
+def fit(runs: Runs, draws: Draws, settings: Laws, returns: Returns | None = None) -> list[Surface]:
     """The frontier of one game by every surface of METHODS.
 
-    `runs` (Runs) gives N, D, C, budget and run (rows,), `draws` (Draws) losses and weights (draws,
-    rows). A surface that cannot be fitted has NaN parameters and a flag that says why.
+    There are as many resamples as in `draws`, but whole runs are drawn here (see `whole_runs`). A
+    surface that cannot be fitted has NaN parameters and a flag that says why. Cells whose loss
+    exceeds settings.plateau times the action entropy, where that is known, do not enter.
     """
-    cells = Cells.of(runs.N, runs.D, draws.L, draws.weight)
-    bound = constraint(runs.N, runs.D, runs.C, draws.weight, settings.rho)
-    optima = measured(runs, draws, settings.min_sizes)
-    return [_fit(method, runs, cells, bound, optima, settings, returns) for method in METHODS]
+    weight = whole_runs(runs, draws.count, settings.seed)
+    with np.errstate(invalid="ignore"):
+        guessing = settings.plateau * runs.entropy < runs.L
+    weight[:, guessing] = 0.0
+    cells = Cells.of(runs.N, runs.D, np.broadcast_to(runs.L, weight.shape), weight)
+    bound = constraint(runs.N, runs.D, runs.C, weight, settings.rho)
+    optima = measured(runs, settings)
+    flags = []
+    if guessing.any():
+        flags.append(f"plateau: {guessing.sum()} cells, no better than guessing, are left out")
+    elif not np.isfinite(runs.entropy).all():
+        flags.append("plateau: unknown action entropy, cells no better than guessing may be in")
+    return [
+        _fit(method, runs, cells, bound, optima, flags, settings, returns) for method in METHODS
+    ]
 
 
-def measured(runs, draws, min_sizes: int) -> dict[str, np.ndarray]:
-    """The lowest loss of each budget with `min_sizes` sizes, runs of a size averaged, in draw 0:
-    C, N_opt, D_opt, L_min (budgets,)."""
-    here = (draws.weight[0] > 0) & np.isfinite(draws.L[0])
-    found = []
-    for budget in np.unique(runs.budget[here]):
-        rows = here & (runs.budget == budget)
-        sizes, which = np.unique(runs.N[rows], return_inverse=True)
-        if len(sizes) < min_sizes:
-            continue
-        count = np.bincount(which, draws.weight[0, rows])
-        C, D, L = (
-            np.bincount(which, draws.weight[0, rows] * values[rows]) / count
-            for values in (runs.C, runs.D, draws.L[0])
-        )
-        lowest = int(np.argmin(L))
-        found.append((C[lowest], sizes[lowest], D[lowest], L[lowest]))
-    columns = np.array(found).reshape(-1, 4).T
-    return dict(zip(("C", *FRONTIER), columns, strict=True))
+def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
+    """How often each row is in the measurement and in `count` resamples: (1 + count, rows).
+
+    A resample draws as many runs as there are, with replacement. Unlike a grid, a surface does
+    without a size that was not drawn; and a resample of residuals would have to be made about
+    each surface of its own, or test one surface by the misfit of another.
+    """
+    weight = np.ones((1 + count, len(runs.L)))
+    if count and runs.count:
+        generator = np.random.default_rng(int(digest([runs.game, seed, "runs"])[:16], 16))
+        shares = np.full(runs.count, 1 / runs.count)
+        weight[1:] = generator.multinomial(runs.count, shares, size=count)[:, runs.run]
+    return weight
 
 
-def _fit(method, runs, cells, bound, optima, settings, returns) -> Surface:
+def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
+    """The grid's optima of the measurement, of budgets with settings.min_sizes sizes: C and each
+    law of FRONTIER (budgets,)."""
+    if not len(runs.L):
+        return {law: np.empty(0) for law in ("C", *FRONTIER)}
+    found = profiles(runs, measurement(runs))
+    best = lowest(found, "grid", settings.vertex_within)
+    many = np.isfinite(found.L[0]).sum(axis=1) >= settings.min_sizes
+    values = (best.C, best.N, best.D, best.y)
+    return {law: v[0, many] for law, v in zip(("C", *FRONTIER), values, strict=True)}
+
+
+def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surface:
     """One surface, with its frontier if it has one."""
     by = METHODS[method]
     keys = [(law, name) for law in FRONTIER for name in ("exponent", "intercept")]
     keys += [("loss", name) for name in by.names]
     values = dict.fromkeys(keys, np.full(cells.draws, np.nan))
-    flags: dict[str, list[str]] = {law: [] for law in (*FRONTIER, "loss")}
+    flags = {law: [] for law in FRONTIER} | {"loss": list(notes)}
     nothing = Surface(method, cells.n, values, flags, optima)
     why = cells.refusal(by.sizes, by.cells)
     if why:
@@ -170,6 +192,7 @@ def _fit(method, runs, cells, bound, optima, settings, returns) -> Surface:
         flags[law] += [*bound.flags, *_missing(usable, "have no optimum at fixed compute")]
     if returns is not None:
         values["R_on_1/L", "exponent"] = returns.exponent
+        flags["R_on_1/L"] = ["of_grid: the law of the grid's optima, at the loss of the surface"]
     surface = Surface(method, cells.n, values, flags, optima, model, bound, usable, {}, returns)
     flags["N_opt"] += _outside(surface, runs, here)
     if isinstance(model, Quadratic):

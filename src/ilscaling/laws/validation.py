@@ -68,8 +68,14 @@ def validate(
     origin that leaves out the `hold_out` largest budgets.
     """
     game = runs.game
-    truth = {(law, m): measured(optima, law, m) for law in LAWS for m in ("grid", "vertex")}
-    budgets = np.unique(truth["L_min", "grid"]["budget"])
+    methods = ("grid", "vertex")
+    # As arrays: the loop below reads them thousands of times.
+    truth = {
+        (law, method): measured(optima, law, method)[["budget", "flops", "y"]].to_numpy().T
+        for law in LAWS
+        for method in methods
+    }
+    budgets = np.unique(truth["L_min", "grid"][0])
     last = len(budgets) - hold_out  # budgets below the held-out ones
     if last < 2:
         return _typed([]), [_too_few(game, len(budgets), hold_out + 2)]
@@ -90,36 +96,32 @@ def validate(
 
 
 def _rows(frontier, law, truth, budgets, count, level) -> list[dict]:
-    """The predictions of one law of a frontier fitted on `count` budgets."""
-    ahead = truth[truth["budget"] > budgets[count - 1]]
-    if ahead.empty:
+    """The predictions of one law of a frontier fitted on `count` budgets; truth (3, points) holds
+    budget, FLOPs and measurement."""
+    budget, flops, y = truth[:, truth[0] > budgets[count - 1]]
+    if not len(budget):
         return []
-    flops = ahead["flops"].to_numpy()
     predicted, low, high = prediction(frontier, law, flops, level)
-    rows = []
-    for i, point in enumerate(ahead.itertuples()):
-        if not np.isfinite(predicted[i]):
-            continue
-        known = np.isfinite(low[i]) and np.isfinite(high[i])
-        rows.append(
-            {
-                "law": law,
-                "method": frontier.method,
-                "form": frontier.form,
-                "trained_on": count,
-                "origin": budgets[count - 1],
-                "budget": point.budget,
-                "ahead": int(np.searchsorted(budgets, point.budget)) - count + 1,
-                "flops": point.flops,
-                "predicted": predicted[i],
-                "low": low[i],
-                "high": high[i],
-                "measured": point.y,
-                "error": np.log(predicted[i] / point.y),
-                "covered": bool(low[i] <= point.y <= high[i]) if known else None,
-            }
-        )
-    return rows
+    known = np.isfinite(low) & np.isfinite(high)
+    covered = (low <= y) & (y <= high)
+    ahead = np.searchsorted(budgets, budget) - count + 1
+    names = {"law": law, "method": frontier.method, "form": frontier.form}
+    names |= {"trained_on": count, "origin": budgets[count - 1]}
+    return [
+        {
+            **names,
+            "budget": budget[i],
+            "ahead": ahead[i],
+            "flops": flops[i],
+            "predicted": predicted[i],
+            "low": low[i],
+            "high": high[i],
+            "measured": y[i],
+            "error": np.log(predicted[i] / y[i]),
+            "covered": bool(covered[i]) if known[i] else None,
+        }
+        for i in np.flatnonzero(np.isfinite(predicted))
+    ]
 
 
 def summary(validation: pd.DataFrame) -> pd.DataFrame:

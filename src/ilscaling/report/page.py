@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ilscaling import titles
 from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
-from ilscaling.laws import StudyFit, rows
+from ilscaling.laws import StudyFit
 from ilscaling.report import statistics, terminal, text
 
 # section of the page -> the figures that it begins with
@@ -135,7 +135,6 @@ def _environment() -> Environment:
     for name in ("headline", "states", "known", "SYMBOLS"):
         environment.globals[name] = getattr(text, name)
     environment.globals["statistics"] = statistics
-    environment.globals["verdicts"] = rows.verdicts
     return environment
 
 

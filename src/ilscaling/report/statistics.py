@@ -34,7 +34,9 @@ def exponents(fit: StudyFit, game: str) -> dict:
         if row["estimate"] is None:
             return "not fitted"
         found = rows.best_interval(row)
-        return f"{text.fixed(row['estimate'], 3)} {interval(*found) if found else ''}".strip()
+        mark = "†" if any(note.startswith("reducible:") for note in row["notes"]) else ""
+        bounds = interval(*found) if found else ""
+        return f"{text.fixed(row['estimate'], 3)}{mark} {bounds}".strip()
 
     return ways(fit, game, rows.exponents(fit, game), cell)
 
@@ -84,14 +86,30 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
         for row in found.to_dict("records")
     ]
     judged = [line for line in lines if line["held"] in ("True", "False")]
+    quoted = (fit.method(game), "power")
     return {
         "budget": found["budget"].iloc[0],
         "origin": found["origin"].iloc[0],
-        "lines": [line for line in lines if line["form"] in ("power", "surface")],
-        "more": [line for line in lines if line["form"] not in ("power", "surface")],
+        "lines": [line for line in lines if (line["method"], line["form"]) == quoted],
+        "more": [line for line in lines if (line["method"], line["form"]) != quoted],
         "held": sum(line["held"] == "True" for line in judged),
         "judged": len(judged),
     }
+
+
+def verdicts(fit: StudyFit, game: str) -> list[dict]:
+    """Rows of `laws.rows.verdicts` with their numbers as text, form beside form."""
+    return [
+        {
+            **row,
+            "gain": " / ".join(text.fixed(row["delta_aic"].get(f), 1) for f in FORMS[1:]),
+            "error": " / ".join(text.fixed(row["rolling_error"].get(f), 3) for f in FORMS),
+        }
+        for row in rows.verdicts(fit, game)
+    ]
+
+
+FORMS = ("power", "saturating", "broken")
 
 
 def rolling(fit: StudyFit, game: str) -> dict | None:
@@ -101,7 +119,8 @@ def rolling(fit: StudyFit, game: str) -> dict | None:
         return None
 
     def cell(row: dict) -> str:
-        return f"{off(row['rms']).lstrip('+')}, {row['held']}/{row['judged']}"
+        held = f", {row['held']}/{row['judged']}" if row["judged"] else ""
+        return off(row["rms"]).lstrip("+") + held
 
     return ways(fit, game, found, cell)
 

@@ -17,6 +17,7 @@ SYMBOLS = {
     "R_max": ("best return", "R<sub>max</sub>", "C"),
     "R_on_1/L": ("return at the lowest loss", "R", "(1/L)"),
 }
+INTERVALS = {"bootstrap": "bootstrap over runs", "t": "Student's t"}
 # Escapes where a look-alike of an ASCII character is meant.
 MISSING, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
@@ -131,16 +132,6 @@ def seconds(value: float | None) -> str:
     return f"{value // 3600} h {value % 3600 // 60} min"
 
 
-def exponent(fit: Fit) -> str:
-    """The exponent with its interval: '0.383 [0.318, 0.448]'."""
-    if fit["estimate"] is None:
-        return "not fitted"
-    text = f"{fit['estimate']:.3f}"
-    if fit["ci_low"] is not None:
-        text += f" [{fit['ci_low']:.3f}, {fit['ci_high']:.3f}]"
-    return text.replace("-", MINUS)
-
-
 def formula(fit: Fit) -> Markup:
     """The law as HTML: N_opt ~ C^0.38."""
     _, symbol, of = SYMBOLS[fit["law"]]
@@ -152,20 +143,26 @@ def formula(fit: Fit) -> Markup:
 
 def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup:
     """What was found in a game, in two or three sentences."""
-    fits = {law: fit.power(game, law) for law in LAWS}
+    fits = {law: quoted(fit, game, law) for law in LAWS}
     used = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
-    fitted = [law for law in ("N_opt", "D_opt", "L_min", "R_max") if fits[law]["line"]]
+    fitted = [law for law in ("N_opt", "D_opt", "L_min", "R_max") if known(fits[law]["estimate"])]
     if fitted:
+        kinds = [fits[law]["interval"] for law in fitted if known(fits[law]["ci_low"])]
+        kind = "bootstrap" if "bootstrap" in kinds else "t"
         laws = [
-            Markup("{} {}").format(SYMBOLS[law][0], _with_interval(fits[law])) for law in fitted
+            Markup("{} {}").format(SYMBOLS[law][0], _with_interval(fits[law], kind))
+            for law in fitted
         ]
         method = {"grid": "the best cells", "vertex": "the vertices of the isoFLOP parabolas"}
-        first = Markup("In {}, from {} to {} training FLOPs <i>C</i>: {} ({}, by {}).").format(
+        sentence = Markup("In {}, from {} to {} training FLOPs <i>C</i>: {} ({}optima by {}).")
+        first = sentence.format(
             name,
             power(used["budget"].min(), 2),
             power(used["budget"].max(), 2),
             Markup("; ").join(laws),
-            Markup("{:g} % intervals").format(100 * fits[fitted[0]]["level"]),
+            f"{100 * fits[fitted[0]]['level']:g} % intervals by {INTERVALS[kind]}; "
+            if kinds
+            else "",
             method[fit.method(game)],
         )
     else:
@@ -174,12 +171,21 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
     return Markup(" ").join(filter(None, [first, _best(table[table["game"] == game])]))
 
 
-def _with_interval(fit: Fit) -> Markup:
+def quoted(fit: StudyFit, game: str, law: str) -> Fit:
+    """The record to quote: with its interval by bootstrap over runs if there is one, else by t."""
+    resampled = fit.power(game, law, interval="bootstrap")
+    return resampled if resampled["ci_low"] is not None else fit.power(game, law)
+
+
+def _with_interval(fit: Fit, beside: str | None) -> Markup:
+    """The law with its interval, if it has one; `beside`: the kind that the sentence names."""
     interval = Markup("")
     if fit["ci_low"] is not None:
         interval = Markup(" [{}, {}]").format(
             *(f"{fit[c]:.2f}".replace("-", MINUS) for c in ("ci_low", "ci_high"))
         )
+        if fit["interval"] != "bootstrap" and beside == "bootstrap":
+            interval += Markup(" by t")
     return formula(fit) + interval
 
 
@@ -202,12 +208,6 @@ def states(table: pd.DataFrame) -> str:
     counts = table["status"].value_counts()
     order = ["done", *sorted(set(counts.index) - {"done"})]
     return ", ".join(f"{counts[s]} {s}" for s in order if s in counts)
-
-
-def ordered(fit: StudyFit) -> list[Fit]:
-    """Fits by game, those of the quoted method first."""
-    place = {game: i for i, game in enumerate(fit.games)}
-    return sorted(fit.fits, key=lambda f: (place[f["game"]], f["method"] != fit.method(f["game"])))
 
 
 def cells(table: pd.DataFrame, fit: StudyFit) -> list[dict]:
