@@ -15,7 +15,6 @@ from ilscaling import cells, flops, models
 from ilscaling.store import open_split
 from ilscaling.training import precision, snapshot
 from ilscaling.training.curve import COLUMNS
-from ilscaling.training.real import _facts
 
 # ln L = ln L0 - G ln(C / C0) + CURVATURE (ln N / N0 - A ln C / C0)^2, with C the declared budget.
 A, G, CURVATURE = 0.45, 0.12, 0.05
@@ -42,6 +41,8 @@ def bias_for(wanted: float, counts) -> torch.Tensor:
 
 
 def run(split, settings, *, family, size, seed, budgets, out, convention="exact", device="auto"):
+    from ilscaling.training.real import _facts  # exists in the copy alone
+
     out = Path(out)
     facts = _facts(split, settings, family, size, seed, convention, precision.device(device))
     ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)

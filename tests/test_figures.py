@@ -1,6 +1,8 @@
 """Figures show what the table and the fits say, and come out the same every time."""
 
+import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,15 +14,22 @@ from matplotlib.figure import Figure
 from ilscaling import figures, laws, params, store
 from ilscaling.errors import GameError
 from ilscaling.figures import (
+    across,
     conditions,
     curves,
     expert,
+    forecast,
+    forest,
+    forms,
     gallery,
+    held_out,
+    methods,
     profiles,
     relation,
     replays,
     style,
     terminal,
+    validation,
 )
 from ilscaling.figures import laws as law_figure
 from ilscaling.tables import COLUMNS
@@ -87,7 +96,8 @@ def played(count: int = 40, seed: int = 0) -> terminal.Play:
 
 
 def fitted(table: pd.DataFrame) -> laws.StudyFit:
-    return laws.fit_table(table, params.Laws())
+    """Without resamples, which take time and change no point of a figure."""
+    return laws.fit_table(table, params.Laws(bootstrap=0))
 
 
 def drawn(figure: Figure, panel: int) -> set[tuple[float, float]]:
@@ -193,6 +203,203 @@ def test_odd_studies_are_drawn(case):
         figure.draw_without_rendering()
     games = case["game"].nunique()
     assert len(figures_[0].axes) == 2 * games and len(figures_[1].axes) == 4 * games
+
+
+# Figures of the fits
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two games with seeds, returns and an expert, fitted."""
+    parts = [study(), study("pong", scale=30.0, seed=1)]
+    parts += [part.assign(seed=1, dev_loss=part["dev_loss"] * 1.01) for part in parts]
+    return laws.fit_table(pd.concat(parts, ignore_index=True), params.Laws(bootstrap=40))
+
+
+def copies(fit: laws.StudyFit, count: int) -> laws.StudyFit:
+    """A study of `count` games, each as the first game of `fit`."""
+    first = fit.games[0]
+    names = [f"space_invaders_{i}" for i in range(count)]
+
+    def again(rows: pd.DataFrame) -> pd.DataFrame:
+        mine = rows[rows["game"] == first]
+        return pd.concat([mine.assign(game=name) for name in names], ignore_index=True)
+
+    frames = {k: again(getattr(fit, k)) for k in ("optima", "cells", "validation", "verdicts")}
+    fits = [{**f, "game": name} for name in names for f in fit.fits if f["game"] == first]
+    return replace(fit, fits=fits, **frames)
+
+
+def foretold(fit: laws.StudyFit) -> dict:
+    """A forecast at 6e12 FLOPs by grid and varpro, and the runs that were then trained."""
+    values = {"L_min": 0.25, "N_opt": 2e4, "R_max": 80.0, "R_on_1/L": 75.0}
+    ways = (("grid", "power"), ("varpro", "surface"))
+    told = [
+        {"game": game, "method": method, "form": form, "budget": 6e12, "quantity": quantity}
+        | {"estimate": value, "low": value / 1.3, "high": value * 1.3, "level": 0.95, "flags": ""}
+        for game in fit.games
+        for method, form in ways
+        for quantity, value in values.items()
+    ]
+    real = [
+        {"game": fit.games[0], "budget": 6e12, "flops": 5.9e12, "status": "done", "seed": 0}
+        | {"dev_loss": 0.26, "dev_loss_se": 0.01, "return_mean": 70.0, "return_se": None},
+        {"game": fit.games[-1], "budget": 6e12, "status": "failed", "reason": "not finite"},
+    ]
+    known = {"predictions": pd.DataFrame(told), "realised": pd.DataFrame(real)}
+    return {**known, "proposals": []}
+
+
+def measured(fit: laws.StudyFit) -> laws.StudyFit:
+    """With a mean across games, whatever the budgets of the games."""
+    rows = {"budget": [1e11, 1e12], "games": 2, "runs": 4, "iqm": [0.2, 0.6], "level": 0.95}
+    rows |= {"low": [0.1, 0.5], "high": [0.3, 0.9], "scale": "R / expert", "reason": ""}
+    return replace(fit, across=pd.DataFrame({**rows, "interval": "stratified bootstrap"}))
+
+
+def shown(figure: Figure) -> list:
+    """Everything drawn: points to 6 digits, texts."""
+    parts = []
+    for panel, ax in enumerate(figure.axes):
+        parts.append(sorted(drawn(figure, panel)))
+        texts = [*ax.texts, ax.title, ax._left_title, *ax.get_xticklabels(), *ax.get_yticklabels()]
+        parts.append([text.get_text() for text in texts])
+    return parts
+
+
+def overlapping(figure: Figure) -> list[tuple[str, str]]:
+    """Pairs of texts, but for the marks of axes, that cover each other; and those that leave the
+    figure, with an empty second."""
+    figure.draw_without_rendering()
+    axes = [ax for ax in figure.axes if ax.get_visible()]
+    texts = [t for ax in axes for t in (*ax.texts, ax.title, ax._left_title)]
+    texts += [label for ax in axes for label in (ax.xaxis.label, ax.yaxis.label)]
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts if t.get_text()]
+    width, height = figure.bbox.size
+    wrong = [
+        (a, b) for (a, p), (b, q) in itertools.combinations(boxes, 2)
+        if min(p.x1, q.x1) - max(p.x0, q.x0) > 1 and min(p.y1, q.y1) - max(p.y0, q.y0) > 1
+    ]  # fmt: skip
+    out = [
+        (a, "") for a, p in boxes if min(p.x0, p.y0) < -1 or p.x1 > width + 1 or p.y1 > height + 1
+    ]
+    return wrong + out
+
+
+OF_FITS = (methods, forms, held_out, validation, across)
+
+
+@pytest.mark.parametrize("module", [*OF_FITS, forecast], ids=lambda module: module.NAME)
+def test_figures_of_fits_are_drawn_from_their_csv(module, two, tmp_path):
+    data = module.data(two, foretold(two)) if module is forecast else module.data(measured(two))
+    data.to_csv(tmp_path / "data.csv", index=False)
+    figure = module.draw(pd.read_csv(tmp_path / "data.csv"))
+    assert shown(figure) == shown(module.draw(data))
+    assert not overlapping(figure)
+    caption = module.caption(data)
+    assert "nan" not in caption and "None" not in caption
+
+
+def test_every_exponent_stands_in_the_forest(two):
+    data = methods.data(two)
+    figure = methods.draw(data)
+    ways = forest.ways(data[data["game"] == "breakout"])
+    for panel, law in enumerate(forest.LAWS):
+        points = {x for x, _ in drawn(figure, panel)}
+        low, high = figure.axes[panel].get_xlim()
+        for method, form in ways:
+            for f in two.fits:
+                key = (f["game"], f["law"], f["method"], f["form"], f["parameter"])
+                wanted = f["estimate"] is not None and low < f["estimate"] < high
+                its = (form, law) != ("surface", "R_on_1/L")
+                if key == ("breakout", law, method, form, "exponent") and wanted and its:
+                    assert float(f"{f['estimate']:.5e}") in points
+
+
+def test_what_could_not_be_fitted_says_why(two):
+    gone = {"estimate": None, "ci_low": None, "ci_high": None}
+    flags = ["left_out: 1 of 6 budgets", "not_fitted: 1 point, a line needs two"]
+    fits = [{**f, **gone, "flags": flags} if f["law"] == "N_opt" else f for f in two.fits]
+    figure = methods.draw(methods.data(replace(two, fits=fits)))
+    texts = [text.get_text() for text in figure.axes[1].texts]
+    assert texts and all("1 point, a line" in text.replace("\n", " ") for text in texts)
+
+
+def test_predictions_of_the_held_out_budget_are_marked_by_whether_they_held(two):
+    data = held_out.data(two)
+    assert set(data["budget"]) == {max(BUDGETS)} and data["held_out"].all()
+    figure = held_out.draw(data)
+    hollow = [
+        line
+        for ax in figure.axes
+        for line in ax.get_lines()
+        if line.get_marker() != "None" and line.get_markerfacecolor() == "white"
+    ]
+    assert len(hollow) == (data["covered"].astype(str) == "False").sum()
+    panel = data[(data["game"] == "breakout") & (data["law"] == "L_min")]
+    points = {x for x, _ in drawn(figure, 0)}
+    for column in ("predicted", "measured"):
+        assert {x for x, _ in rounded((x, 0) for x in panel[column])} <= points
+
+
+def test_rolling_predictions_count_what_held(two):
+    data = validation.data(two)
+    assert len(data) and (data["origin"] < data["budget"]).all()
+    texts = " ".join(t.get_text() for t in validation.draw(data).axes[0].texts)
+    mine = data[(data["game"] == "breakout") & (data["law"] == "L_min")]
+    grid = mine[(mine["method"] == "grid") & (mine["form"] == "power")]
+    held = (grid["covered"].astype(str) == "True").sum()
+    assert f"{style.off(np.sqrt((grid['error'] ** 2).mean()))}  {held}/{len(grid)}" in texts
+
+
+@pytest.mark.parametrize("module", [forms, held_out], ids=lambda module: module.NAME)
+def test_nine_games_fit_on_a_figure(module, two):
+    data = module.data(copies(two, 9))
+    assert data["game"].nunique() == 9
+    assert not overlapping(module.draw(data))
+
+
+def test_a_study_too_small_for_statistics_is_drawn_as_far_as_it_goes():
+    fit = fitted(study(budgets=(1e12,)))
+    assert all(module.data(fit).empty for module in OF_FITS)
+    short = fitted(study(budgets=(3e11, 1e12)))
+    for module in (methods, forms):
+        assert not overlapping(module.draw(module.data(short)))
+    assert forecast.data(short, {**foretold(short), "predictions": pd.DataFrame()}).empty
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        ("too few budgets (5) to compare", "too few budgets to compare"),
+        (
+            "the pure power law is rejected toward saturation beyond 1.5e+14 FLOPs: delta AIC 42, "
+            "extrapolation error .033 against .161; 3 of 9 optima are at the grid's edge",
+            "power law rejected: saturation beyond $1.5\\times10^{14}$ FLOPs",
+        ),
+        (
+            "undecided: AIC prefers saturation (delta AIC 3), no",
+            "undecided: AIC prefers saturation",
+        ),
+    ],
+)
+def test_verdicts_are_shortened_for_a_panel(verdict, text):
+    assert forms.short(verdict) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (0.0, "0.0 %"),
+        (np.log(1.04), "+4.0 %"),
+        (np.log(0.9), "\N{MINUS SIGN}10 %"),
+        (np.log(3), "\N{MULTIPLICATION SIGN}3"),
+        (-np.log(3), "÷3"),
+        (np.nan, ""),
+    ],
+)
+def test_errors_are_written_as_people_do(error, text):
+    assert style.off(error, signed=True) == text
 
 
 def test_nothing_measured_draws_nothing(tmp_path):

@@ -198,9 +198,9 @@ def test_seeds_are_averaged_and_missing_ones_flagged():
 def test_nominal_and_realised_compute():
     table = planted()
     table["flops"] = table["budget"] ** 1.1
-    assert fitted(table, Laws()).power("pong", "L_min", "vertex")[
-        "estimate"
-    ] == pytest.approx(-G / 1.1)
+    assert fitted(table, Laws()).power("pong", "L_min", "vertex")["estimate"] == pytest.approx(
+        -G / 1.1
+    )
     nominal = fitted(table, Laws(flops="nominal")).power("pong", "L_min", "vertex")
     assert (nominal["estimate"], nominal["flops"]) == (pytest.approx(-G), "nominal")
     without = fitted(table.drop(columns="flops"), Laws())

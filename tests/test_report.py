@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import json
 import re
 import shutil
@@ -16,13 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from test_figures import played, settings_of_nethack, study
+from test_figures import foretold, played, settings_of_nethack, study
 
 from ilscaling import figures, laws, params, report
 from ilscaling.errors import WorkflowError
 from ilscaling.figures import replays
+from ilscaling.laws import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
+LAWS = params.Laws(bootstrap=40)
 
 
 class Page(HTMLParser):
@@ -51,7 +54,7 @@ class Page(HTMLParser):
 
 def written(folder: Path, table: pd.DataFrame, **changes) -> str:
     """The page of `table` in `folder`, with its figures, an expert's picture and provenance."""
-    fit = laws.fit_table(table, params.Laws())
+    fit = laws.fit_table(table, LAWS)
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "sheet.png")
     given = {
         "title": "A study of <games>",
@@ -82,7 +85,8 @@ def written(folder: Path, table: pd.DataFrame, **changes) -> str:
 def folder(tmp_path_factory):
     """A folder with the figures of one game: drawing is slow, and what they show no matter here."""
     folder, table = tmp_path_factory.mktemp("report"), study()
-    figures.draw_all(table, laws.fit_table(table, params.Laws()), folder / "figures")
+    fit = laws.fit_table(table, LAWS)
+    figures.draw_all(table, fit, folder / "figures", forecast=foretold(fit))
     return folder
 
 
@@ -138,18 +142,111 @@ def test_every_declared_cell_has_a_row(two_games):
 
 def test_headline_and_tables_say_what_was_fitted(two_games):
     html, _, table = two_games
-    page, fit = Page(html), laws.fit_table(table, params.Laws())
+    page, fit = Page(html), laws.fit_table(table, LAWS)
     for game in ("breakout", "space_invaders"):
-        for law in laws.LAWS:
-            record = fit.power(game, law)
-            text = f"{record['estimate']:.3f} [{record['ci_low']:.3f}, {record['ci_high']:.3f}]"
-            assert text.replace("-", "\N{MINUS SIGN}") in page.text
+        for law, kind in itertools.product(laws.LAWS, ("t", "bootstrap")):
+            record = fit.power(game, law, interval=kind)
+            for text in (
+                f"{record['estimate']:.3f}",
+                f"[{record['ci_low']:.3f}, {record['ci_high']:.3f}]",
+            ):
+                assert text.replace("-", "\N{MINUS SIGN}") in page.text
     assert "In Space Invaders, from" in page.text
     for note in fit.notes:
         assert note in page.text
     assert "abc1234 with uncommitted changes" in page.text and "3 min 20 s" in page.text
     assert "1,234,567 steps in 99 episodes" in page.text
     assert "A study of <games>" in page.text and "<games>" not in html
+
+
+SECTIONS = {
+    "laws": {"profiles", "laws", "return_on_loss"},
+    "methods": {"methods"},
+    "forms": {"forms"},
+    "held-out": {"held_out"},
+    "rolling": {"validation"},
+    "forecast": set(),
+    "run": set(),
+    "expert": set(),
+    "cells": set(),
+    "notes": set(),
+    "provenance": set(),
+}
+
+
+def test_each_section_has_its_figures_and_a_link(two_games):
+    html, _, _ = two_games
+    parts = dict(re.findall(r'<h2 id="([a-z-]+)">(.*?)(?=<h2|</main>)', html, re.S))
+    links = re.findall(r'<a href="#([a-z-]+)">', html)
+    assert list(parts) == links == list(SECTIONS)
+    for name, wanted in SECTIONS.items():
+        found = set(re.findall(r'<figure id="(\w+)">', parts[name]))
+        assert found == wanted, name
+
+
+def test_predictions_stand_beside_what_was_measured(two_games):
+    html, _, table = two_games
+    text, fit = Page(html).text, laws.fit_table(table, LAWS)
+    held = fit.validation[fit.validation["held_out"]]
+    assert set(held["game"]) == {"breakout", "space_invaders"}
+    for row in held[held["law"] == "L_min"].itertuples():
+        for value in (row.predicted, row.measured):
+            assert f"{float(f'{value:.3g}'):g}" in text
+    for verdict in fit.verdicts["verdict"].unique():
+        assert verdict in text
+    assert "From the smaller budgets the law predicts" in text
+
+
+def test_without_a_forecast_the_page_says_how_to_run_one(two_games):
+    html, folder, table = two_games
+    assert "snakemake --cores all forecast" in Page(html).text
+    told = foretold(laws.fit_table(table, LAWS))
+    values = dict.fromkeys(("estimate", "low", "high", "level", "form"))
+    of = {"game": "breakout", "budget": 6e12, "method": "vertex", "flags": []}
+    laws_ = dict.fromkeys(laws.LAWS, values)
+    laws_["N_opt"] = {**values, "estimate": 20123.0, "low": 1e4, "high": 4e4}
+    none = {**laws_, "N_opt": values}
+    told["proposals"] = [
+        {**of, "size": 32, "params": 21000, **laws_},
+        {**of, "game": "space_invaders", "size": None, "params": None, **none}
+        | {"flags": ["not_fitted: 1 point, a line needs two"]},
+    ]
+    page = Page(written(folder, table, forecast=told))
+    assert "snakemake --cores all forecast" not in page.text
+    assert "size 32 with 21,000" in page.text and "dev loss 0.260 ± 0.010" in page.text
+    assert "return 70" in page.text and "a line needs two" in page.text
+    assert "Not measured: failed: not finite" in page.text
+    nothing_unknown(page)
+
+
+def nothing_unknown(page: Page) -> None:
+    assert not re.findall(r".{20}\b(?:nan|None|NaN|inf)\b", page.text)
+
+
+def test_what_is_unknown_is_never_shown_as_such(two_games, nethack, tmp_path):
+    _, folder, _ = two_games
+    for html in (two_games[0], nethack[0]):
+        nothing_unknown(Page(html))
+    (tmp_path / "figures").symlink_to(folder / "figures")
+    for table in (study(scale=0.0), study(budgets=(3e11, 1e12))):
+        nothing_unknown(Page(written(tmp_path, table.assign(expert_return=np.nan))))
+
+
+def test_fits_are_told_in_markdown(two_games):
+    _, _, table = two_games
+    fit = laws.fit_table(table, LAWS)
+    text = markdown.table(fit)
+    assert not re.findall(r"\b(?:nan|None|NaN|inf)\b", text)
+    for record in fit.fits:
+        if record["estimate"] is not None and record["parameter"] == "exponent":
+            wanted = f"{record['estimate']:.3f}" if record["form"] in ("power", "surface") else ""
+            assert wanted.replace("-", "\N{MINUS SIGN}") in text
+    for verdict in fit.verdicts["verdict"].unique():
+        assert verdict in text
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        assert len({line.count("|") for line in block.splitlines()}) == 1
+    nothing = laws.fit_table(study(budgets=(1e12,)), LAWS)
+    assert "not fitted" in markdown.table(nothing)
 
 
 def test_equal_inputs_give_equal_bytes(two_games):

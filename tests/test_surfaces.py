@@ -354,3 +354,13 @@ def test_collinear_columns_and_products_beyond_int64():
     columns = np.column_stack([np.ones(6), np.arange(6.0), 2 * np.arange(6.0)])
     assert np.isnan(least_squares(columns, ones, ones)[0]).all()
     assert Cells.of(np.full(3, 2**62), np.full(3, 2**62), ones[:, :3], ones[:, :3]).n == 3
+
+
+def test_a_very_large_table_is_thinned_and_says_so():
+    runs = grid(seeds=400, noise=0.02)
+    assert len(runs.L) > surfaces.MOST
+    for method, surface in fit(runs, 2).items():
+        assert surface.n == surfaces.MOST
+        assert surface.flags["loss"][0].startswith(f"thinned: {surfaces.MOST} of {len(runs.L)}")
+        if method in ADDITIVE:
+            assert surface.parameters["N_opt", "exponent"][0] == pytest.approx(a, abs=0.02)

@@ -21,7 +21,9 @@ def study(params: Params, proposals: list[dict]) -> Params:
             continue
         section = params.games[proposed["game"]]
         cell = {"sizes": [proposed["size"]], "budgets": [proposed["budget"]]}
-        grid = section.grid.model_copy(update=cell)
+        # It stands beyond the grid, whose limit may lie below the whole of the data.
+        once = {"max_epochs": max(1.0, section.grid.max_epochs)}
+        grid = section.grid.model_copy(update={**cell, **once})
         games[proposed["game"]] = section.model_copy(update={"grid": grid})
     return params.model_copy(update={"games": games})
 

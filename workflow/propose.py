@@ -17,8 +17,8 @@ def main() -> None:
         largest = table.loc[table["game"] == name, "params"].max()
         sizes = plan.buildable(name, game, 100 * largest)
         rows = table[table["game"] == name]
-        found = laws.forecast(rows, wanted.laws, budget, sizes=sizes)
-        predictions += found.to_dict("records")
+        found = laws.forecast(rows, wanted.laws, budget, sizes={name: sizes})
+        predictions += found.astype(object).where(found.notna(), None).to_dict("records")
         proposals.append(laws.proposal(fit, found, name, budget, sizes))
     forecast.refuse_impossible(forecast.study(wanted, proposals))
     stamps.write(given.stamp, {"proposals": proposals, "predictions": predictions})

@@ -512,9 +512,10 @@ def forecast(
         read = read[read["game"] == game]
     sizes = buildable(path, read)
     found = laws.forecast(read, settings, budget, sizes=sizes)
-    print(laws.forecast_text(found))
+    print(found.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
-        print(laws.goals(read, settings, wanted).to_string(index=False))
+        reached = laws.goals(read, settings, wanted)
+        print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
     if out:
         with files.atomic(out) as temporary:
             found.to_csv(temporary, index=False)

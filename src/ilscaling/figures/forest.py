@@ -50,6 +50,12 @@ def ways(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return [way for way in WAYS if way in there]
 
 
+def known(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those of `rows` that have a look."""
+    there = [way in WAYS for way in zip(rows["method"], rows["form"], strict=True)]
+    return rows.loc[np.array(there, dtype=bool)]
+
+
 def blocks(
     games: list[str], lanes: dict[str, list], *, lane: float, width: float = 12.0
 ) -> tuple[Figure, np.ndarray]:

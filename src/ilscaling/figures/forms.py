@@ -41,7 +41,8 @@ def data(found: laws.StudyFit) -> pd.DataFrame:
             names = {"game": game, "law": law, "method": method}
             of = told[(told["law"] == law) & (told["method"] == method)]
             rows += [{**names, **row} for row in _rows(points[method], of)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).fillna({"edge": False, "verdict": ""})
+    points = pd.DataFrame(rows, columns=list(COLUMNS)).fillna({"edge": False, "verdict": ""})
+    return points if (points["kind"] == "curve").any() else points.iloc[:0]
 
 
 def _rows(points: pd.DataFrame, verdicts: pd.DataFrame) -> list[dict]:
@@ -112,10 +113,10 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str) -> None:
     ax.plot(edge["x"], edge["y"], "x", ms=5.5, color=style.INK, mew=0.9, zorder=6)
     ax.axvline(largest, color="#b0b0b0", lw=0.8, ls=(0, (2, 2)), zorder=1)
     style.log_axis(ax.xaxis, optima["x"].min(), largest * BEYOND, room=0.03, most=5)
-    inside = curves.loc[curves["y"] > 0, "y"]
+    inside = part.loc[part["y"] > 0, "y"]
     far = max(optima["y"].max() / optima["y"].min(), 1.5) ** 0.7
-    low = max(min(inside.min(), optima["y"].min()), optima["y"].min() / far)
-    high = min(max(inside.max(), optima["y"].max()), optima["y"].max() * far)
+    low = max(inside.min(), optima["y"].min() / far)
+    high = min(inside.max(), optima["y"].max() * far)
     style.log_axis(ax.yaxis, low, high, plain=True, most=6)
     ax.grid(True, which="major")
     _aic(ax, curves, law)

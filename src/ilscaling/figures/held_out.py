@@ -15,8 +15,7 @@ NAME, TITLE = "held_out", "The held-out budget"
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws: the held-out rows of `StudyFit.validation`, of each game's largest
     budget."""
-    rows = fit.validation[fit.validation["held_out"].astype(bool)]
-    rows = rows[[way in forest.WAYS for way in zip(rows["method"], rows["form"], strict=True)]]
+    rows = forest.known(fit.validation[fit.validation["held_out"].astype(bool)])
     last = rows.groupby("game")["budget"].transform("max")
     return rows.loc[rows["budget"] == last, list(COLUMNS)].reset_index(drop=True)
 

@@ -18,8 +18,7 @@ HALF = 0.42
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws: the rows of `StudyFit.validation` that look one budget ahead."""
-    rows = fit.validation[fit.validation["ahead"] == 1]
-    rows = rows[[way in forest.WAYS for way in zip(rows["method"], rows["form"], strict=True)]]
+    rows = forest.known(fit.validation[fit.validation["ahead"] == 1])
     return rows[list(COLUMNS)].reset_index(drop=True)
 
 

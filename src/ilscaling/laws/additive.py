@@ -72,7 +72,7 @@ class Additive:
         ln_N = self.ln_N(one, constraint)
         with np.errstate(divide="ignore", invalid="ignore"):
             data = np.log1p(self.alpha / (constraint.rho * self.beta))
-        reducible = self.ln_A - self.alpha * ln_N[:, 0] + data
+            reducible = self.ln_A - self.alpha * ln_N[:, 0] + data
         return ln_N[:, 0], constraint.ln_D(ln_N, one)[:, 0], reducible
 
     def usable(self, constraint: Constraint) -> np.ndarray:

@@ -4,7 +4,7 @@ A draw is a resample of the runs: it gives each cell a weight, 0 where the cell 
 are fitted at once, so nothing here loops over them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -55,13 +55,14 @@ class Cells:
         x, y, z = (values - mean for values, mean in zip(logs, centre, strict=True))
         return cls(x, y, z, weight, tuple(float(mean) for mean in centre), np.flatnonzero(rows))
 
-    def take(self, draws: np.ndarray) -> "Cells":
-        """The cells of these draws, in this order and as often."""
-        return replace(self, z=self.z[draws], weight=self.weight[draws])
-
     @property
     def draws(self) -> int:
         return len(self.weight)
+
+    @property
+    def together(self) -> int:
+        """How many draws to evaluate at a time, so that their arrays fit the processor's cache."""
+        return int(np.clip(20_000 // max(len(self.x), 1), 1, 100))
 
     @property
     def n(self) -> int:

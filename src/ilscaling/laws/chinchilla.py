@@ -26,6 +26,8 @@ STEPS, FOLLOWED = 40, 8
 # the objective) one of these has to be better for all draws to be started from them.
 CHECKED, WORSE = 20, 1e-3
 RIVALS = ((0.3, 0.3, 0.5), (1.0, 0.3, 0.0), (0.3, 1.0, 0.0), (1.0, 1.0, 0.9))
+# Relative tolerance of the resamples, far below their scatter; the measurement's is exact.
+ROUGH = 1e-8
 # Bounds of ln A, ln B, E, alpha, beta for centred cells.
 LOWER = np.array([-25.0, -25.0, 0.0, 0.0, 0.0])
 UPPER = np.array([10.0, 10.0, 10.0, STEEP, STEEP])
@@ -38,45 +40,52 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     which start afresh; if one is, all draws are searched from every start.
     """
     grid = list(product(EXPONENTS, EXPONENTS, SHARES))
-    best = _afresh(cells.take(np.array([0])), grid, FOLLOWED).x[0]
-    found = minimise(Huber(cells), np.tile(best, (cells.draws, 1)), LOWER, UPPER)
-    sample = np.unique(np.linspace(1, cells.draws - 1, CHECKED).astype(int))
+    first, all_draws = np.array([0]), np.arange(cells.draws)
+    best = _descend(cells, first, _afresh(cells, first, grid, FOLLOWED).x)
     if cells.draws == 1:
-        return Additive.centred(found.x, cells.centre), found.converged
-    rivals = _afresh(cells.take(sample), RIVALS, len(RIVALS))
+        return Additive.centred(best.x, cells.centre), best.converged
+    start = np.tile(best.x, (cells.draws, 1))
+    found = _descend(cells, all_draws, start, tolerance=ROUGH)
+    sample = np.unique(np.linspace(1, cells.draws - 1, CHECKED).astype(int))
+    rivals = _afresh(cells, sample, RIVALS, len(RIVALS))
     if (rivals.value < found.value[sample] * (1 - WORSE)).any():
-        rivals = _afresh(cells, RIVALS, len(RIVALS))
-        found = found.lower(rivals)
+        found = found.lower(_afresh(cells, all_draws, RIVALS, len(RIVALS)))
     return Additive.centred(found.x, cells.centre), found.converged
 
 
-def _afresh(cells: Cells, starts: Sequence[tuple], followed: int) -> Descent:
-    """The best descent of each draw from `starts`: alpha, beta, E over the lowest loss.
+def _descend(cells: Cells, draws: np.ndarray, start: np.ndarray, delta=DELTA, **how) -> Descent:
+    """Descents in these draws (problems,) from these starts (problems, 5)."""
+    objective = Huber(cells, draws, delta)
+    return minimise(objective, start, LOWER, UPPER, together=cells.together, **how)
+
+
+def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: int) -> Descent:
+    """The best descent in each of `draws` from `starts`: alpha, beta, E over the lowest loss.
 
     All starts see a smoothed objective first, and the best `followed` of them the true one.
     """
-    starts, draws = np.array(starts), np.arange(cells.draws)
-    low = np.exp(np.where(cells.weight > 0, cells.z, np.inf).min(axis=1))
+    starts = np.array(starts)
+    low = np.exp(np.where(cells.weight > 0, cells.z, np.inf).min(axis=1))[draws]
     E = np.outer(low, starts[:, 2])
     grid = np.empty((*E.shape, 5))
     grid[:, :, :2], grid[:, :, 2] = np.log((1 - E) / 2)[:, :, None], E
     grid[:, :, 3:] = starts[:, :2]
-    which = draws.repeat(len(starts))
-    smoothed = Huber(cells.take(which), SMOOTH)
-    smooth = minimise(smoothed, grid.reshape(-1, 5), LOWER, UPPER, steps=STEPS)
-    order = smooth.value.reshape(len(draws), -1).argsort(axis=1, kind="stable")[:, :followed]
-    first = smooth.x.reshape(grid.shape)[draws[:, None], order].reshape(-1, 5)
+    smooth = _descend(cells, draws.repeat(len(starts)), grid.reshape(-1, 5), SMOOTH, steps=STEPS)
+    order = smooth.value.reshape(E.shape).argsort(axis=1, kind="stable")[:, :followed]
+    at = np.arange(len(draws))
+    first = smooth.x.reshape(grid.shape)[at[:, None], order].reshape(-1, 5)
     which = draws.repeat(order.shape[1])
-    found = minimise(Huber(cells.take(which)), first, LOWER, UPPER)
-    best = found.value.reshape(order.shape).argmin(axis=1) + draws * order.shape[1]
+    found = _descend(cells, which, first, tolerance=ROUGH, steps=100)
+    best = found.value.reshape(order.shape).argmin(axis=1) + at * order.shape[1]
     return Descent(*(part[best] for part in found))
 
 
 class Huber:
-    """The objective of (ln A, ln B, E, alpha, beta) on centred cells."""
+    """The objective of (ln A, ln B, E, alpha, beta) on centred cells; `draws` (problems,) are the
+    draws that the problems are about."""
 
-    def __init__(self, cells: Cells, delta: float = DELTA):
-        self.delta, self.z, self.weight = delta, cells.z, cells.weight
+    def __init__(self, cells: Cells, draws: np.ndarray, delta: float):
+        self.draws, self.delta, self.z, self.weight = draws, delta, cells.z, cells.weight
         x, y, one = cells.x, cells.y, np.ones_like(cells.x)
         # Sums over the cells of products of derivatives are moments of x and y.
         self.x, self.y = x, y
@@ -85,14 +94,15 @@ class Huber:
         self.of_both = np.column_stack([one, x, y, x * y])
 
     def __call__(self, point: np.ndarray, which: np.ndarray) -> Local:
+        draws = self.draws[which]
         ln_A, ln_B, E, alpha, beta = point.T[:, :, None]
         size, data = np.exp(ln_A - alpha * self.x), np.exp(ln_B - beta * self.y)
         loss = size + data + E
-        residual = np.log(loss) - self.z[which]
+        residual = np.log(loss) - self.z[draws]
         rest = 1 / loss
         size *= rest
         data *= rest
-        w, far = self.weight[which], np.abs(residual)
+        w, far = self.weight[draws], np.abs(residual)
         near = np.minimum(far, self.delta)
         value = (w * near * (far - near / 2)).sum(axis=1)
         pull = w * np.clip(residual, -self.delta, self.delta)

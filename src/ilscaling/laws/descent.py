@@ -7,8 +7,6 @@ import numpy as np
 
 # Damping at the start, where it counts as none, and where a step is given up.
 DAMPING, LEAST, MOST = 1e-2, 1e-14, 1e12
-# Problems evaluated at a time: with some hundred cells each, four times faster than a thousand.
-TOGETHER = 100
 
 
 class Local(NamedTuple):
@@ -43,18 +41,20 @@ def minimise(
     steps: int = 300,
     tolerance: float = 1e-12,
     negligible: float = 1e-24,
+    together: int = 100,
 ) -> Descent:
     """Minimise `objective(points, which)` from each row of `start`, (problems, p), within bounds.
 
     Levenberg and Marquardt's method: a Newton step damped by the metric, less after a success and
     more after a failure; a coordinate that presses on its bound is held there. `which` holds the
     indices of the problems still running. Converged: the next step would lower the value by less
-    than `tolerance` of it, or than `negligible`.
+    than `tolerance` of it, or than `negligible`. So many problems are evaluated `together`: arrays
+    that stay in the processor's cache are four times faster.
     """
     x = np.clip(start, lower, upper)
     value, converged = np.full(len(x), np.nan), np.zeros(len(x), dtype=bool)
     which = np.arange(len(x))
-    here, at = _evaluate(objective, x, which), x
+    here, at = _evaluate(objective, x, which, together), x
     damping = np.full(len(x), DAMPING)
     growth = np.full(len(x), 4.0)
     for _ in range(steps):
@@ -72,7 +72,7 @@ def minimise(
         if not len(which):
             break
         tried = np.clip(at + step, lower, upper)
-        there = _evaluate(objective, tried, which)
+        there = _evaluate(objective, tried, which, together)
         gained = here.value - there.value
         better = gained > 0
         at = np.where(better[:, None], tried, at)
@@ -85,11 +85,11 @@ def minimise(
     return Descent(x, value, converged)
 
 
-def _evaluate(objective: Callable, points: np.ndarray, which: np.ndarray) -> Local:
-    """The objective, for a few problems at a time so that its arrays stay in the cache."""
+def _evaluate(objective: Callable, points: np.ndarray, which: np.ndarray, together: int) -> Local:
+    """The objective, for `together` problems at a time."""
     parts = [
-        objective(points[at : at + TOGETHER], which[at : at + TOGETHER])
-        for at in range(0, len(which), TOGETHER)
+        objective(points[at : at + together], which[at : at + together])
+        for at in range(0, len(which), together)
     ]
     return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 

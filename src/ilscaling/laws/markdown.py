@@ -93,22 +93,16 @@ def _footnotes(seen: list[str]) -> str:
 
 
 def _others(fit, game: str) -> str:
-    rows = [
-        [
-            f["law"],
-            f["method"],
-            f["form"],
-            f["parameter"],
-            number(f["estimate"]) if f["estimate"] is not None else "not fitted",
-            f"{interval(f['ci_low'], f['ci_high'], number)} {f['interval'] or ''}".strip(),
-            "; ".join(of.note(flag) for flag in f["flags"]),
-        ]
-        for f in of.others(fit, game)
-    ]
+    seen: list[str] = []
+    rows = []
+    for row in of.others(fit, game):
+        marks = ", ".join(str(of.footnote(text, seen)) for text in row["notes"])
+        told = of.parameters(row, number, interval) or "not fitted"
+        rows.append([row["law"], row["method"], row["form"], told, marks])
     if not rows:
         return ""
-    head = ["law", "method", "form", "parameter", "estimate", "interval", "notes"]
-    return "### Other parameters\n\n" + _grid(head, rows, "lllllll")
+    head = ["law", "method", "form", "parameters", "notes"]
+    return "### Other parameters\n\n" + _grid(head, rows, "lllll") + _footnotes(seen)
 
 
 def _verdicts(fit, game: str) -> str:

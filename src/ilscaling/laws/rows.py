@@ -69,15 +69,27 @@ def best_interval(row: dict) -> tuple[float, float] | None:
 
 
 def others(fit, game: str) -> list[dict]:
-    """Records of a game that are no exponents on compute: E, alpha, offset and so on."""
-    return [
-        f
-        for f in fit.fits
-        if f["game"] == game
-        and not (
-            f["parameter"] == "exponent" and f["form"] in ("power", "surface") and f["law"] in LAWS
-        )
-    ]
+    """Parameters of a game that are no exponents of power laws (E, alpha, offset ...), a row a
+    (law, method, form): law, method, form, parameters [record], notes."""
+    rows: dict[tuple, dict] = {}
+    for f in fit.fits:
+        law = f["parameter"] == "exponent" and f["form"] in ("power", "surface")
+        if f["game"] != game or (law and f["law"] in LAWS):
+            continue
+        names = ("law", "method", "form")
+        row = rows.setdefault(tuple(f[n] for n in names), {n: f[n] for n in names})
+        row.setdefault("parameters", []).append(f)
+        notes = row.setdefault("notes", [])
+        notes += [note(flag) for flag in f["flags"] if note(flag) not in notes]
+    return list(rows.values())
+
+
+def parameters(row: dict, write: Callable, interval: Callable) -> str:
+    """A row of `others` in words: 'exponent -0.6 [-1, -0.2], offset 0.35 [0.1, 0.6]'."""
+    known = [f for f in row["parameters"] if f["estimate"] is not None]
+    bounds = [interval(f["ci_low"], f["ci_high"], write) for f in known]
+    told = [f"{f['parameter'].replace('_', ' ')} {write(f['estimate'])}" for f in known]
+    return ", ".join(f"{t} {i}".strip() for t, i in zip(told, bounds, strict=True))
 
 
 def verdicts(fit, game: str) -> list[dict]:

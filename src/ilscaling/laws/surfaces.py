@@ -47,6 +47,8 @@ METHODS = {
 }
 # E as a share of a typical loss, below which it counts as 0.
 NOTHING = 1e-6
+# Rows that enter: many more take minutes and tell no more.
+MOST = 10_000
 
 
 class Returns(NamedTuple):
@@ -117,6 +119,11 @@ def fit(runs: Runs, draws: Draws, settings: Laws, returns: Returns | None = None
     surface that cannot be fitted has NaN parameters and a flag that says why. Cells whose loss
     exceeds settings.plateau times the action entropy, where that is known, do not enter.
     """
+    flags = []
+    if len(runs.L) > MOST:
+        flags.append(f"thinned: {MOST} of {len(runs.L)} rows, drawn at random, enter the surfaces")
+        chosen = _generator(runs, settings.seed, "rows").permutation(len(runs.L)) < MOST
+        runs = runs.where(chosen)
     weight = whole_runs(runs, draws.count, settings.seed)
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
@@ -124,7 +131,6 @@ def fit(runs: Runs, draws: Draws, settings: Laws, returns: Returns | None = None
     cells = Cells.of(runs.N, runs.D, np.broadcast_to(runs.L, weight.shape), weight)
     bound = constraint(runs.N, runs.D, runs.C, weight, settings.rho)
     optima = measured(runs, settings)
-    flags = []
     if guessing.any():
         flags.append(f"plateau: {guessing.sum()} cells, no better than guessing, are left out")
     elif not np.isfinite(runs.entropy).all():
@@ -143,10 +149,14 @@ def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
     """
     weight = np.ones((1 + count, len(runs.L)))
     if count and runs.count:
-        generator = np.random.default_rng(int(digest([runs.game, seed, "runs"])[:16], 16))
         shares = np.full(runs.count, 1 / runs.count)
-        weight[1:] = generator.multinomial(runs.count, shares, size=count)[:, runs.run]
+        drawn = _generator(runs, seed, "runs").multinomial(runs.count, shares, size=count)
+        weight[1:] = drawn[:, runs.run]
     return weight
+
+
+def _generator(runs: Runs, seed: int, use: str) -> np.random.Generator:
+    return np.random.default_rng(int(digest([runs.game, seed, use])[:16], 16))
 
 
 def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:

@@ -20,12 +20,11 @@ CHUNK = 32
 
 def varpro(cells: Cells) -> tuple[Additive, np.ndarray]:
     """Fit every draw: the surface, and whether the search converged (draws,)."""
-    start = np.concatenate(
-        [_search(cells, slice(at, at + CHUNK)) for at in range(0, cells.draws, CHUNK)]
-    )
+    parts = range(0, cells.draws, CHUNK)
+    start = np.concatenate([_search(cells, slice(at, at + CHUNK)) for at in parts])
     projection = Projection(cells)
     bounds = np.full(2, FLAT), np.full(2, STEEP)
-    found: Descent = minimise(projection, start, *bounds)
+    found: Descent = minimise(projection, start, *bounds, together=cells.together)
     E, A, B = projection.coefficients(found.x, np.arange(cells.draws)).T
     with np.errstate(divide="ignore"):
         point = np.column_stack([np.log(A), np.log(B), E, found.x])

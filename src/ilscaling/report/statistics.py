@@ -52,20 +52,21 @@ def records(fit: StudyFit, game: str) -> dict:
         }
         for row in rows.exponents(fit, game)
     ]
-    return {"lines": lines, "notes": seen, "others": [_other(f) for f in rows.others(fit, game)]}
+    return {"lines": lines, "notes": seen, "others": _others(fit, game, seen)}
+
+
+def _others(fit: StudyFit, game: str, seen: list[str]) -> list[dict]:
+    return [
+        {
+            **row,
+            "told": rows.parameters(row, number, interval),
+            "marks": [rows.footnote(note, seen) for note in row["notes"]],
+        }
+        for row in rows.others(fit, game)
+    ]
 
 
 KINDS = ("t", "bootstrap", "delta")
-
-
-def _other(fit: dict) -> dict:
-    bounds = interval(fit["ci_low"], fit["ci_high"], number)
-    return {
-        **fit,
-        "value": number(fit["estimate"]) if fit["estimate"] is not None else "not fitted",
-        "bounds": f"{bounds} {fit['interval']}" if bounds else "",
-        "notes": "; ".join(rows.note(flag) for flag in fit["flags"]),
-    }
 
 
 def held_out(fit: StudyFit, game: str) -> dict | None:
@@ -123,6 +124,13 @@ def rolling(fit: StudyFit, game: str) -> dict | None:
         return off(row["rms"]).lstrip("+") + held
 
     return ways(fit, game, found, cell)
+
+
+def no_mean(fit: StudyFit) -> str:
+    """Why there is no mean across games; empty if there is one or nothing to say."""
+    rows = fit.across
+    known = rows["iqm"].notna() & rows["budget"].notna()
+    return "" if known.any() else "; ".join(dict.fromkeys(r for r in rows["reason"] if r))
 
 
 def prediction(fit: StudyFit, game: str) -> Markup:

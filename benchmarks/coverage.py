@@ -1,0 +1,208 @@
+"""How often the intervals cover a planted truth: a simulation study.
+
+    python benchmarks/coverage.py [STUDIES]        writes docs/coverage.md
+
+Each simulated study has runs that deviate from a known law as a whole (an offset and a slope along
+compute that all snapshots of a run share) and cell by cell. Fitted by every method, with the t
+interval, the bootstrap of `laws.draws` and, for comparison, a bootstrap that draws whole runs with
+replacement.
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from ilscaling.files import atomic
+from ilscaling.laws import draws as resampling
+from ilscaling.laws import surfaces
+from ilscaling.laws.draws import Draws
+from ilscaling.laws.frontier import LeftOut, points
+from ilscaling.laws.runs import Runs
+from ilscaling.params import Laws
+
+RESAMPLES = 400
+SETTINGS = Laws(plateau=100.0)
+# N_opt ~ C^A, L_min ~ C^-G, R ~ (1/L)^H about an optimum that wanders over the sizes.
+A, G, H, CURVATURE = 0.55, 0.16, 1.7, 0.08
+# L = E + a / N^ALPHA + b / D^BETA, for the surfaces that have that form.
+E, ALPHA, BETA = 0.3, 0.4, 0.35
+
+
+@dataclass(frozen=True)
+class Design:
+    """Sizes x seeds runs at so many budgets; deviations in ln L: a run's offset, its slope over the
+    standardised ln C, a cell's own."""
+
+    name: str
+    sizes: int
+    seeds: int
+    budgets: int
+    noise: tuple[float, float, float]
+
+
+DESIGNS = [
+    Design(f"{s} sizes x {k} seed{'s' * (k > 1)} x {b} budgets", s, k, b, noise)
+    for s, k, b in ((6, 1, 6), (12, 1, 12), (6, 3, 6))
+    for noise in ((0.03, 0.0, 0.0), (0.02, 0.02, 0.01))
+]
+
+
+def study(design: Design, generator: np.random.Generator, additive: bool) -> Runs:
+    """One simulated study."""
+    step, shape = 0.5, (design.sizes, design.seeds, design.budgets)
+    i, j, k = (index.ravel() for index in np.indices(shape))
+    N = 2e4 * np.exp((i - 1) * step)
+    # The optimum goes from the second size to the last but one.
+    C = 1e12 * np.exp(np.linspace(0, (design.sizes - 3) * step / A, design.budgets))[k]
+    D, run = C / (6 * N), i * design.seeds + j
+    if additive:
+        low = 2e4**ALPHA * 0.3, (1e12 / 12e4) ** BETA * 0.3 * ALPHA / BETA
+        log = np.log(E + low[0] / N**ALPHA + low[1] / D**BETA)
+    else:
+        away = np.log(N / (2e4 * (C / 1e12) ** A))
+        log = np.log(0.9) - G * np.log(C / 1e12) + CURVATURE * away**2
+    c = (np.log(C) - np.log(C).mean()) / np.log(C).std()
+    offset, slope, own = design.noise
+    runs = design.sizes * design.seeds
+
+    def deviation() -> np.ndarray:
+        deviates = generator.standard_normal((2, runs))[:, run]
+        return offset * deviates[0] + slope * c * deviates[1]
+
+    L = np.exp(log + deviation() + own * generator.standard_normal(len(N)))
+    R = 12 * np.exp(-H * log + deviation() + own * generator.standard_normal(len(N)))
+    blank = np.full(len(N), np.nan)
+    return Runs("planted", "realised", C, N, D, C, L, R, run, i + 1.0, blank)
+
+
+def whole_runs(runs: Runs, seeds: int, generator: np.random.Generator) -> Draws:
+    """Runs drawn with replacement, within a size where it has several seeds."""
+    groups = runs.count // seeds if seeds > 1 else 1
+    each = runs.count // groups
+    counts = generator.multinomial(each, np.full(each, 1 / each), size=(RESAMPLES, groups))
+    weight = counts.reshape(RESAMPLES, -1)[:, runs.run].astype(float)
+    weight = np.vstack([np.ones(len(runs.L)), weight])
+    L, R = (np.broadcast_to(v, weight.shape) for v in (runs.L, runs.R))
+    return Draws(L, R, weight, runs.count - resampling.BETWEEN, "")
+
+
+def quantiles(values: np.ndarray) -> tuple[float, float] | None:
+    told = values[1:][np.isfinite(values[1:])]
+    return tuple(np.quantile(told, [0.025, 0.975])) if 2 * len(told) >= len(values) else None
+
+
+TRUTH = {"N_opt": A, "D_opt": 1 - A, "L_min": -G, "R_max": G * H, "R_on_1/L": H}
+
+
+def one(task: tuple[Design, int]) -> list[tuple]:
+    """Intervals of one study: (design, method, law, kind, covers, width)."""
+    design, seed = task
+    generator = np.random.default_rng([seed, design.sizes, design.seeds, design.budgets])
+    rows = []
+    for additive in (False, True):
+        runs = replace(study(design, generator, additive), game=f"planted {seed}")
+        drawn = resampling.draw(runs, RESAMPLES, 0)
+        whole = whole_runs(runs, design.seeds, generator)
+        truth = TRUTH
+        if additive:
+            a = BETA / (ALPHA + BETA)
+            truth = {"N_opt": a, "D_opt": 1 - a}
+        for kind, of in (("bootstrap", drawn), ("whole runs", whole)):
+            found = surfaces.fit(runs, of, SETTINGS)
+            wanted = ("quadratic",) if not additive else ("chinchilla", "varpro")
+            found = [f for f in found if f.method in wanted]
+            if not additive:
+                found += points(runs, of, SETTINGS, LeftOut(), only=("power",))
+            for frontier in found:
+                for law, true in truth.items():
+                    values = frontier.parameters.get((law, "exponent"))
+                    if values is None or (frontier.method == "quadratic" and law == "L_min"):
+                        continue  # the quadratic's is a local one
+                    ends = {kind: resampling.interval(values, of.dof, 0.95)}
+                    if kind == "whole runs":
+                        ends = {kind: quantiles(values)}
+                    elif frontier.form == "power":
+                        ends["t"] = least_squares(frontier.curves[law])
+                    elif (law, "exponent") in frontier.intervals:
+                        ends["delta"] = frontier.intervals[law, "exponent"]
+                    for name, pair in ends.items():
+                        covers = None if pair is None else pair[0] <= true <= pair[1]
+                        width = None if pair is None else pair[1] - pair[0]
+                        rows.append((design, frontier.method, law, name, covers, width))
+    return rows
+
+
+def least_squares(curve) -> tuple[float, float] | None:
+    """The t interval of a power law's exponent."""
+    x = np.log(curve.x[0])
+    x = x[np.isfinite(x)]
+    if curve.dof < 1:
+        return None
+    half = stats.t.ppf(0.975, curve.dof) * curve.sigma / np.sqrt(((x - x.mean()) ** 2).sum())
+    middle = float(curve.parameters["exponent"][0])
+    return middle - half, middle + half
+
+
+INTRODUCTION = """
+{studies} simulated studies a design (`python benchmarks/coverage.py {studies}`), with as many
+resamples as stand in that file. A run's deviation from the planted law, in ln L and in ln R, is an
+offset and a slope along ln C that all of its snapshots share; each cell adds its own. Entries:
+share of the intervals that cover the planted exponent, and their median width.
+
+- `bootstrap` is what `ilscaling fit` gives: residuals of whole runs, CR2, Student's quantile with
+  runs - 3 degrees of freedom;
+- `t` treats budgets as independent;
+- `delta` is the delta method for the quadratic, errors clustered by run;
+- `whole runs` draws runs with replacement (within a size where it has seeds), quantiles.
+
+The standard error of a share near .95 is {error:.3f}.
+"""
+
+
+def page(rows: list[tuple], studies: int) -> str:
+    """The Markdown page."""
+    kinds = ("bootstrap", "t", "delta", "whole runs")
+    error = np.sqrt(0.95 * 0.05 / studies)
+    lines = ["# Coverage of the 95 % intervals", "", INTRODUCTION.format(**locals()).strip()]
+    for design in DESIGNS:
+        offset, slope, own = design.noise
+        lines += [
+            "",
+            f"## {design.name}: run offset {offset}, run slope {slope}, cell {own}",
+            "",
+            "| method | law | " + " | ".join(kinds) + " |",
+            "| --- | --- |" + " --- |" * len(kinds),
+        ]
+        mine = [row for row in rows if row[0] == design]
+        for method, law in dict.fromkeys((row[1], row[2]) for row in mine):
+            cells = []
+            for kind in kinds:
+                of = [row[4:] for row in mine if row[1:4] == (method, law, kind)]
+                told = [(c, w) for c, w in of if c is not None]
+                if not told:
+                    cells.append("")
+                    continue
+                missing = f", {len(of) - len(told)} without" if len(told) < len(of) else ""
+                share, width = np.mean([c for c, _ in told]), np.median([w for _, w in told])
+                cells.append(f"{share:.2f} ({width:.3f}{missing})")
+            lines.append(f"| {method} | {law} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    tasks = [(design, seed) for design in DESIGNS for seed in range(studies)]
+    with ProcessPoolExecutor(2) as pool:
+        rows = [row for found in pool.map(one, tasks, chunksize=4) for row in found]
+    text = page(rows, studies)
+    with atomic(Path(__file__).parents[1] / "docs/coverage.md") as temporary:
+        temporary.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
