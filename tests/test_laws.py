@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ilscaling import laws
 from ilscaling.errors import FitError
 from ilscaling.laws import game
+from ilscaling.laws.draws import draw, interval
+from ilscaling.laws.frontier import LeftOut, points
 from ilscaling.params import Laws
 from ilscaling.tables import read_table
 
@@ -321,3 +323,129 @@ def test_what_is_written_comes_back(tmp_path):
     (tmp_path / "fits" / "fits.json").write_text("[{}]")
     with pytest.raises(FitError, match="lack fields"):
         laws.read(tmp_path / "fits")
+
+
+KEY = ("game", "law", "method", "form", "parameter", "interval")
+
+
+def test_every_record_is_one_of_its_kind_and_plain_json():
+    fit = fitted(planted(noise=0.05, run_noise=0.05), bootstrap=50, validate=True)
+    assert len({tuple(f[k] for k in KEY) for f in fit.fits}) == len(fit.fits)
+    json.dumps(fit.fits, allow_nan=False)
+    for record in fit.fits:
+        assert record["estimate"] is not None or record["flags"], record
+        assert record["ci_low"] is not None or record["flags"], record
+    assert {f["method"] for f in fit.fits} >= {
+        "grid",
+        "vertex",
+        "quadratic",
+        "chinchilla",
+        "varpro",
+    }
+    assert {f["form"] for f in fit.fits} == {"power", "saturating", "broken", "surface"}
+
+
+def test_without_noise_the_bootstrap_has_no_width():
+    fit = fitted(planted(), bootstrap=50)
+    for law, truth in TRUTH.items():
+        for method in laws.METHODS:
+            found = fit.power("pong", law, method, "bootstrap")
+            ends = [found["ci_low"], found["ci_high"]]
+            assert ends == pytest.approx([truth, truth], abs=1e-6)
+
+
+def test_snapshots_of_a_run_move_together_in_every_resample():
+    runs = game.admit(planted(noise=0.02, run_noise=0.05), "pong", Laws()).runs
+    drawn = draw(runs, 40, 0)
+    moved = np.log(drawn.L[1:] / drawn.L[1])
+    for run in range(runs.count):
+        values = np.linalg.svd(moved[:, runs.run == run], compute_uv=False)
+        assert values[1] < 1e-9 * values[0]
+    # Other runs move by weights of their own.
+    assert np.linalg.svd(moved, compute_uv=False)[runs.count - 1] > 1e-3
+    np.testing.assert_array_equal(draw(runs, 40, 0).L, drawn.L)
+    assert not np.array_equal(draw(runs, 40, 1).L, drawn.L)
+
+
+def test_bootstrap_intervals_cover_where_runs_deviate_as_a_whole():
+    """The full study is benchmarks/coverage.py; t-intervals cover in about half of these."""
+    covered = dict.fromkeys(["N_opt", "L_min", "R_max"], 0)
+    studies = 40
+    for seed in range(studies):
+        table = planted(run_noise=0.03, noise=0.01, seed=seed)
+        runs = game.admit(table, "pong", Laws()).runs
+        drawn = draw(runs, 200, 0)
+        vertex = points(runs, drawn, Laws(), LeftOut(), only=("power",))[1]
+        for law in covered:
+            low, high = interval(vertex.parameters[law, "exponent"], drawn.dof, 0.95)
+            covered[law] += low <= TRUTH[law] <= high
+    assert all(count >= 0.9 * studies for count in covered.values()), covered
+
+
+def test_few_runs_have_no_bootstrap_and_say_so():
+    found = fitted(planted(sizes=3), bootstrap=20).power("pong", "L_min", "grid", "bootstrap")
+    assert found["ci_low"] is None
+    assert "no_bootstrap: 3 runs, a bootstrap over runs needs 4" in found["flags"]
+
+
+def test_games_in_parallel_are_the_same_to_the_byte():
+    table = pd.concat([planted(noise=0.05), planted(noise=0.1).assign(game="alien")])
+    one, two = (fitted(table, bootstrap=20, validate=True, processes=n) for n in (1, 2))
+    assert json.dumps(one.fits) == json.dumps(two.fits)
+    pd.testing.assert_frame_equal(one.validation, two.validation)
+    alone = fitted(table[table["game"] == "pong"], bootstrap=20)
+    assert [f for f in one.fits if f["game"] == "pong"] == alone.fits
+
+
+def test_the_largest_budget_is_foretold_and_metrics_say_how_well():
+    table = planted()
+    values = laws.metrics(table, fitted(table, bootstrap=20, validate=True))["pong"]
+    for law in laws.LAWS:
+        assert values[f"held_out_error_{law}"] == pytest.approx(0, abs=1e-6)
+        assert values[f"rolling_error_{law}"] == pytest.approx(0, abs=1e-6)
+    table.loc[table["budget"] == BUDGETS[-1], "dev_loss"] *= 2
+    values = laws.metrics(table, fitted(table, bootstrap=20, validate=True))["pong"]
+    assert values["held_out_error_L_min"] == pytest.approx(np.log(2), abs=1e-6)
+    assert values["held_out_covered_L_min"] is False
+    without = laws.metrics(table, fitted(table))["pong"]
+    assert without["held_out_error_L_min"] is None
+
+
+def test_a_million_rows():
+    few = planted(seeds=range(50), run_noise=0.02)
+    table = pd.concat([few] * (1_000_000 // len(few) + 1), ignore_index=True)
+    table["seed"] = table["seed"] + 50 * (np.arange(len(table)) // len(few))
+    table["dev_loss"] *= 1 + 1e-9 * np.arange(len(table))  # no row repeats another
+    fit = fitted(table, bootstrap=100)
+    assert fit.power("pong", "N_opt", "vertex")["estimate"] == pytest.approx(A, abs=0.05)
+    assert (
+        "pong is large: intervals and surfaces rest on 828 groups of its 166950 runs" in fit.notes
+    )
+
+
+def test_returns_of_further_runs_come_without_a_loss():
+    """As in the released tables: the loss of a cell once, its returns by seed."""
+    table = planted()
+    seeds = pd.concat([table.assign(seed=k, dev_loss=np.nan, return_mean=k) for k in (10.0, 20.0)])
+    fit = fitted(pd.concat([table.assign(seed=np.nan), seeds]))
+    assert fit.cells["return_mean"].eq(15.0).all()
+    assert (fit.cells["runs"] == 1).all() and (fit.cells["returns"] == 2).all()
+    assert "108 rows of pong with a return and no loss: returns of further runs" in fit.notes
+    assert fit.power("pong", "L_min", "grid")["estimate"] == pytest.approx(-G, abs=1e-6)
+
+
+def test_interquartile_mean_over_games():
+    """Scores 0, .1, .2, ..., .7 of two games with four runs each: the middle half is .2 to .5."""
+    table = planted(seeds=range(4))
+    games = []
+    for number, name in enumerate(("pong", "alien")):
+        scores = (table["seed"] + 4 * number) / 10
+        games.append(table.assign(game=name, return_mean=5 + 95 * scores, random_return=5.0))
+    both = pd.concat(games)
+    found = fitted(both, bootstrap=200).across
+    assert found["iqm"].tolist() == pytest.approx([0.35] * len(BUDGETS))
+    assert (found["games"].eq(2) & found["runs"].eq(8)).all()
+    assert ((found["low"] < 0.35) & (found["high"] > 0.35)).all()
+    assert set(found["scale"]) == {"(R - random) / (expert - random)"}
+    other = both.assign(expert_return=both["expert_return"].where(both["game"] == "pong"))
+    assert set(fitted(other).across["reason"]) == {"no returns or no expert_return of alien"}

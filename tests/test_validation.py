@@ -197,7 +197,7 @@ def test_two_budgets_say_why_there_is_no_validation():
 def test_zero_returns_and_constant_losses_are_told():
     table, notes = validate(runs(R_max=np.zeros_like))
     assert "R_max" not in set(table["law"])
-    assert "pong: no law of R_max by grid power predicts a measured larger budget" in notes
+    assert "pong: no larger budget to test R_max by grid power on" in notes
     flat = runs(L_min=lambda C: np.full_like(C, 0.5))
     table, _ = validate(flat)
     constant = table[table["law"] == "L_min"]

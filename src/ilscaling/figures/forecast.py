@@ -13,6 +13,7 @@ from ilscaling.titles import title
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]
 COLUMNS += ["level", "used", "edge"]
+TYPES = dict.fromkeys(("x", "y", "low", "high", "level"), "float64") | {"used": bool, "edge": bool}
 # panel -> its law, axis label, quantities that foretell it, measured column and its error
 PANELS = {
     "loss": ("L_min", "lowest " + style.DEV_LOSS, ("L_min",), "dev_loss", "dev_loss_se"),
@@ -63,7 +64,7 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                     found.append({"kind": "realised", **at, **ends})
             marks = {"game": game, "panel": panel, "used": True, "edge": False}
             rows += [{**marks, **row} for row in found]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"used": bool, "edge": bool})
+    return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
 
 
 def measured(realised: pd.DataFrame) -> pd.DataFrame:

@@ -71,14 +71,19 @@ def draw(data: pd.DataFrame) -> Figure:
         figure, axes = style.panels(rows, 2 * pairs, width=5.4 + 3.3 * pairs, height=3.0)
         for ax in axes.flat[2 * len(games) :]:
             ax.set_visible(False)
+        parts = {
+            (g, w): data[(data["game"] == g) & (data["law"] == w)] for g in games for w in PANELS
+        }
+        told = {key: _verdict(part, 74 if pairs == 1 else 40) for key, part in parts.items()}
         for i, game in enumerate(games):
             line = axes[i // pairs, 2 * (i % pairs) :][:2]
-            mine = data[data["game"] == game]
-            told = [_verdict(mine[mine["law"] == law], 74 if pairs == 1 else 40) for law in PANELS]
-            for ax, law, lines in zip(line, PANELS, told, strict=True):
-                ax.set_title("\n".join(lines), loc="left", fontsize=7.5, color="#444444")
-                _panel(ax, mine[mine["law"] == law], law)
-            above = 8 + 10 * max(len(lines) for lines in told)
+            for ax, law in zip(line, PANELS, strict=True):
+                lines = "\n".join(told[game, law])
+                ax.set_title(lines, loc="left", fontsize=7.5, color="#444444")
+                _panel(ax, parts[game, law], law)
+            # Names of one row stand at one height, above the longest of its verdicts.
+            beside = games[i - i % pairs :][:pairs]
+            above = 8 + 10 * max(len(told[g, law]) for g in beside for law in PANELS)
             where = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
             line[0].annotate(title(game), (0, 1), (0, above), fontsize=10, **where)
         if games:

@@ -11,6 +11,8 @@ from ilscaling.figures import forest, style
 
 NAME, TITLE = "methods", "Exponents by every method"
 COLUMNS = ("game", "law", "method", "form", "interval", "estimate", "low", "high", "level")
+TYPES = dict.fromkeys(("estimate", "low", "high", "level"), "float64")
+TYPES |= {"quoted": bool, "reducible": bool}
 # kind of interval -> how far below its row's middle, and how it is drawn
 KINDS = {
     "t": (-0.13, {"lw": 1.2, "ls": "-"}),
@@ -43,7 +45,7 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
             | {"reason": why(record["flags"]) if bare else ""}
         )
     columns = [*COLUMNS, "n", "quoted", "reducible", "reason"]
-    found = pd.DataFrame(rows, columns=columns).astype({"quoted": bool, "reducible": bool})
+    found = pd.DataFrame(rows, columns=columns).astype(TYPES)
     return found if found["estimate"].notna().any() else found.iloc[:0]
 
 

@@ -5,8 +5,9 @@ is a run's deviation, which all of its snapshots share. So a resample keeps the 
 smooth surface of the losses over size and compute, and multiplies each run's residuals, as one
 block, by a random weight of mean 0 and variance 1 (wild cluster bootstrap; Cameron, Gelbach and
 Miller 2008, with the six-point weights of Webb 2023). The surface takes part of the deviations with
-it, which a block's leverage makes good (CR2; Bell and McCaffrey 2002). docs/coverage.md compares
-this with drawing whole runs with replacement.
+it, which a block's leverage makes good as a jackknife over runs would (CV3; MacKinnon, Nielsen and
+Webb 2023, as are the runs - 1 degrees of freedom). docs/coverage.md compares this with drawing
+whole runs with replacement.
 """
 
 from dataclasses import dataclass
@@ -20,12 +21,10 @@ from ilscaling.laws.runs import Runs
 # Webb's weights, each with probability 1/6.
 WEIGHTS = np.sqrt([0.5, 1.0, 1.5])
 WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
-# Numbers in an array of draws, at most: a table of a million rows has fewer resamples.
-MEMORY = 30_000_000
 # Below this share an eigenvalue of a block's residual maker is rounding.
 SINGULAR = 1e-3
-# Degrees of freedom that the surface's dependence on size alone takes from the runs.
-BETWEEN = 3
+# Fewer runs than these leave nothing between them: three determine the surface along size.
+FEWEST = 4
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,23 @@ class Draws:
 
 def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draws:
     """The measurement alone."""
-    one = np.ones((1, len(runs.L)))
-    return Draws(runs.L[None], runs.R[None], one, 0, reason)
+    return Draws(runs.L[None], runs.R[None], runs.weight[None], 0, reason)
 
 
 def draw(runs: Runs, count: int, seed: int) -> Draws:
-    """The measurement and `count` resamples; fewer for very large tables, none for few runs.
+    """The measurement and `count` resamples; none for few runs.
 
     Depends on the game's name, its runs and the seed alone.
     """
     if count == 0 or not len(runs.L):
         return measurement(runs)
-    dof = len(np.unique(runs.run)) - BETWEEN
-    if dof < 1:
-        return measurement(runs, f"{dof + BETWEEN} runs, a bootstrap over runs needs {BETWEEN + 1}")
-    count = min(count, max(2, MEMORY // len(runs.L)))
+    several = len(np.unique(runs.run))
+    if several < FEWEST:
+        return measurement(runs, f"{several} runs, a bootstrap over runs needs {FEWEST}")
     generator = np.random.default_rng(int(digest([runs.game, seed])[:16], 16))
     signs = generator.choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
     L, R = (_resampled(runs, values, signs) for values in (runs.L, runs.R))
-    return Draws(L, R, np.ones_like(L), dof, "")
+    return Draws(L, R, np.broadcast_to(runs.weight, L.shape), several - 1, "")
 
 
 def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] | None:
@@ -105,14 +102,17 @@ def _surface(
     fitted = basis @ (basis.T @ y)
     residual = y - fitted
     order = np.argsort(run, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(run[order])) + 1):
+    starts = np.flatnonzero(np.diff(run[order], prepend=-1))
+    counts = np.diff(starts, append=len(run))
+    for count in np.unique(counts):  # blocks of one length at once
+        rows = order[starts[counts == count][:, None] + np.arange(count)]
         residual[rows] = _unshrunk(basis[rows], residual[rows])
     return fitted, residual
 
 
 def _unshrunk(basis: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """(I - H)^(-1/2) residual of a block of rows with H = basis basis'."""
+    """(I - H)^-1 residual (blocks, rows) with H = basis basis' of each block (blocks, rows, p)."""
     left, values, _ = np.linalg.svd(basis, full_matrices=False)
     kept = np.maximum(1 - values**2, SINGULAR)
-    along = left.T @ residual
-    return residual + left @ ((1 / np.sqrt(kept) - 1) * along)
+    along = np.einsum("brp,br->bp", left, residual)
+    return residual + np.einsum("brp,bp->br", left, (1 / kept - 1) * along)

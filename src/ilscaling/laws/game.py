@@ -12,7 +12,7 @@ from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import METHODS, Frontier, LeftOut, points
 from ilscaling.laws.power import power_law
 from ilscaling.laws.records import LAWS, Fit, blank
-from ilscaling.laws.runs import Runs, runs_of
+from ilscaling.laws.runs import Runs, runs_of, together
 from ilscaling.params import Laws
 
 # Parameters of a form that become records.
@@ -57,7 +57,14 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
         frozenset(p.budget for p in found if p.excluded),
         frozenset(p.budget for p in found if p.excluded_return),
     )
-    return Admitted(runs_of(kept, game, flops), cells, best, left_out, notes)
+    runs = runs_of(kept, game, flops)
+    grouped = together(runs)
+    if grouped is not runs:
+        notes.append(
+            f"{game} is large: intervals and surfaces rest on {grouped.count} groups of its"
+            f" {runs.count} runs"
+        )
+    return Admitted(grouped, cells, best, left_out, notes)
 
 
 def frontiers(
@@ -96,8 +103,6 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     for frontier in found:
         fits += _records(frontier, fits, drawn, names)
     notes = list(admitted.notes)
-    if 0 < drawn.count < settings.bootstrap:
-        notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
     table = optima.table(admitted.optima)
     tested, silent = pd.DataFrame(columns=list(validation.COLUMNS)).astype(validation.COLUMNS), []
     if validate:
@@ -163,6 +168,8 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
         surface = frontier.form == "surface"
         if parameter not in TOLD and not (surface and law == "loss"):
             continue
+        if surface and law == "R_on_1/L":
+            continue  # that of the grid, which has a record
         flags = list(frontier.flags.get(law, ()))
         record = blank(**names, law=law, parameter=parameter, interval="bootstrap", flags=flags)
         record["n"] = frontier.n if surface else int(frontier.curves[law].n[0])

@@ -47,8 +47,6 @@ METHODS = {
 }
 # E as a share of a typical loss, below which it counts as 0.
 NOTHING = 1e-6
-# Rows that enter: many more take minutes and tell no more.
-MOST = 10_000
 
 
 class Returns(NamedTuple):
@@ -112,18 +110,21 @@ class Surface:
         return (float(np.sqrt(away @ away / freedom)), freedom) if freedom > 0 else (np.nan, 0)
 
 
-def fit(runs: Runs, draws: Draws, settings: Laws, returns: Returns | None = None) -> list[Surface]:
-    """The frontier of one game by every surface of METHODS.
+def fit(
+    runs: Runs,
+    draws: Draws,
+    settings: Laws,
+    returns: Returns | None = None,
+    *,
+    only: tuple[str, ...] = (),
+) -> list[Surface]:
+    """The frontier of one game by every surface of METHODS (or those of `only`).
 
     There are as many resamples as in `draws`, but whole runs are drawn here (see `whole_runs`). A
     surface that cannot be fitted has NaN parameters and a flag that says why. Cells whose loss
     exceeds settings.plateau times the action entropy, where that is known, do not enter.
     """
     flags = []
-    if len(runs.L) > MOST:
-        flags.append(f"thinned: {MOST} of {len(runs.L)} rows, drawn at random, enter the surfaces")
-        chosen = _generator(runs, settings.seed, "rows").permutation(len(runs.L)) < MOST
-        runs = runs.where(chosen)
     weight = whole_runs(runs, draws.count, settings.seed)
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
@@ -136,7 +137,8 @@ def fit(runs: Runs, draws: Draws, settings: Laws, returns: Returns | None = None
     elif not np.isfinite(runs.entropy).all():
         flags.append("plateau: unknown action entropy, cells no better than guessing may be in")
     return [
-        _fit(method, runs, cells, bound, optima, flags, settings, returns) for method in METHODS
+        _fit(method, runs, cells, bound, optima, flags, settings, returns)
+        for method in only or METHODS
     ]
 
 

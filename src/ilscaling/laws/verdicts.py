@@ -33,6 +33,8 @@ BETTER = 2.0
 # Up to so much more the evidence only leans: residuals along compute are correlated, which the
 # criterion does not know, and the better of two forms has been chosen.
 DECISIVE = 10.0
+# With six budgets AICc charges a saturating law 30 more than the power law: no evidence.
+ENOUGH = 7
 # One-step predictions below which rolling errors are not compared.
 PREDICTIONS = 3
 
@@ -115,6 +117,8 @@ def _verdict(
     preferred = "power"
     if delta <= BETTER:
         text = f"the power law holds: no form is better by more than {BETTER:g} AIC"
+        if n < ENOUGH:
+            text = f"not rejected, though {n} budgets could hardly tell: no form is better by AIC"
     elif not rolling:
         text = f"undecided: AIC prefers {toward} ({change}), too few budgets to test extrapolation"
     else:
