@@ -19,8 +19,11 @@ from snakemake.exceptions import WorkflowError as SnakemakeError
 from snakemake.utils import validate
 
 import guard
+import kept
 import keys
+import leash
 import monitor
+import stamps
 import study
 from ilscaling import params as parameters
 from ilscaling import plan
@@ -34,8 +37,12 @@ try:
     K = keys.Keys(P)
     K.report_key
     # The executor is not known while the Snakefile is read; a dry run already is.
-    if workflow.is_main_process and not workflow.output_settings.dryrun:
+    if workflow.is_main_process and workflow.output_settings.dryrun:
+        guard.look_on(K)
+    elif workflow.is_main_process:
         LOCK = guard.hold(".snakemake")
+        leash.fasten()
+        kept.restore(K)
         guard.refuse_absent_recordings(P, K)
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
         # Snakemake says nothing of its own when there is nothing to do.
@@ -53,6 +60,7 @@ ILSCALING = f"{PYTHON} -m ilscaling"
 ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
 STARTED = time.time()
 WATCH = monitor.Monitor(guard.jobs(P, K))
+KEEP = kept.Keeper()
 
 
 wildcard_constraints:
@@ -68,14 +76,19 @@ def reports(path):
 
 onstart:
     Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
-    WATCH.start({str(path) for job in workflow.dag.needrun_jobs() for path in job.output})
+    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    stamps.clear(made)
+    WATCH.start(made)
+    KEEP.start()
 
 
 onsuccess:
     WATCH.stop()
+    KEEP.stop()
     guard.announce(K)
 
 
 onerror:
     WATCH.stop()
+    KEEP.stop()
     guard.explain_failure(STARTED)
