@@ -180,10 +180,10 @@ def headline(metrics: dict) -> list[str]:
         lines.append(f"\n{game}: {found['cells_done']} cells, exponents from {method}")
         for law, text in LAWS.items():
             lines.append(f"  {text}{_interval(found, law)}")
-        lines.append(
-            f"  best return {found['best_return']:.1f}, "
-            f"{found['best_return_of_expert']:.0%} of the expert's"
-        )
+        best, share = found.get("best_return"), found.get("best_return_of_expert")
+        if best is not None:
+            of = "" if share is None else f", {share:.0%} of the expert's"
+            lines.append(f"  best return {best:.1f}{of}")
     return lines
 
 
