@@ -61,8 +61,20 @@ class Workspace:
         (self.path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-def copy_project(target: Path) -> Workspace:
-    """Copy what Git tracks or would track, and commit it with tiny parameters."""
+def jobs(text: str) -> dict[str, int]:
+    """Jobs by rule that the Snakemakes behind a command's output set out to do."""
+    found: dict[str, int] = {}
+    for table in text.split("Job stats:")[1:]:
+        for line in table.split("\n\n")[0].splitlines()[3:]:
+            rule, number = line.split()
+            found[rule] = found.get(rule, 0) + int(number)
+    targets = ("total", "all", "demonstrations", "runs", "evaluations")
+    return {rule: number for rule, number in found.items() if rule not in targets}
+
+
+def copy_project(target: Path, *, micro: bool = False) -> Workspace:
+    """Copy what Git tracks or would track, and commit it with tiny parameters, or with less still:
+    one game, two runs, three budgets."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -71,9 +83,12 @@ def copy_project(target: Path) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes((ROOT / name).read_bytes())
-    tiny = params.read(ROOT / "params.yaml", ROOT / "tests/params/tiny.yaml")
-    text = yaml.safe_dump(tiny.model_dump(mode="json"), sort_keys=False)
-    (target / "params.yaml").write_text(text)
+    overlays = ("tiny", "micro") if micro else ("tiny",)
+    files = [ROOT / f"tests/params/{name}.yaml" for name in overlays]
+    values = params.read(ROOT / "params.yaml", *files).model_dump(mode="json")
+    if micro:
+        del values["games"]["nethack"]
+    (target / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     # Locks and metrics of the real study are not those of the tiny one.
     for name in ("dvc.lock", "results/metrics.json"):
         (target / name).unlink(missing_ok=True)

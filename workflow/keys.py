@@ -55,11 +55,19 @@ FAMILY_ROOTS = {
 }
 
 
+# What every key computed so far is a digest of: step, content, and the modules its code begins at.
+RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}
+
+
 def key(step: str, content: object, *roots: str) -> str:
     """Key of a step: its parameters and inputs' keys (`content`), and its code."""
-    script = sources.script(SCRIPTS[step]) if step in SCRIPTS else ""
-    code = sources.digest(*ROOTS[step], *roots)
-    return files.digest([step, content, code, script])[:LENGTH]
+    script, roots = "", (*ROOTS[step], *roots)
+    if step in SCRIPTS:
+        script, used = sources.script(SCRIPTS[step])
+        roots = tuple(sorted({*roots, *used}))
+    made = files.digest([step, content, sources.digest(*roots), script])[:LENGTH]
+    RECIPES[made] = (step, content, roots)
+    return made
 
 
 def recordings_digest(folder: str | Path) -> str:

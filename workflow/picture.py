@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import labels
 import pandas as pd
 import stamps
 import study
@@ -70,6 +71,8 @@ def main() -> None:
             file = given.out / f"replay-{game}.json"
             replays.write(file, games_played(known, game, table))
     made = sorted(path for path in given.out.iterdir() if not path.name.startswith("."))
+    for path in made:
+        labels.write(path, given.stamp.stem)
     stamps.write(given.stamp, {"sha256": {path.name: files.sha256(path) for path in made}})
 
 

@@ -103,9 +103,24 @@ def closure(*roots: str) -> tuple[str, ...]:
     return tuple(sorted(seen))
 
 
-def script(name: str) -> str:
-    """Digest of the code of a script beside this file, without what it imports."""
-    return _known(Path(__file__).parent / name)["digest"]
+def script(name: str) -> tuple[str, list[str]]:
+    """Digest of the code of a script beside this file and of those that it imports, and the
+    modules of ours that they use."""
+    todo, seen, used = [name], {}, set()
+    while todo:
+        one = todo.pop()
+        if one in seen:
+            continue
+        path = Path(__file__).parent / one
+        known = _known(path)
+        seen[one] = known["digest"]
+        for module in known["imports"]:
+            if (path.parent / f"{module}.py").is_file():
+                todo.append(f"{module}.py")
+            elif module.startswith(f"{PACKAGE}.") and path_of(module):
+                used.add(module)
+    lines = [f"{one} {seen[one]}" for one in sorted(seen)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest(), sorted(used)
 
 
 def _digest_tree(tree: ast.Module) -> str:

@@ -25,6 +25,15 @@ def clear(outputs: Iterable[str | Path]) -> None:
                 old.unlink()
 
 
+def mend() -> None:
+    """Remove the stamps of steps whose files, as the stamp lists them, are not all there."""
+    for path in Path(FOLDER).glob("*.json"):
+        listed = files.read_json(path).get("sha256")
+        made = Path(FOLDER).parent / step(path)
+        if isinstance(listed, dict) and not all((made / name).is_file() for name in listed):
+            path.unlink()
+
+
 def write(path: Path, content: dict) -> None:
     """Write a stamp `results/keys/<step>-<key>.json` and remove the step's older ones."""
     for old in path.parent.glob(f"{step(path)}-*.json"):

@@ -43,6 +43,7 @@ try:
         LOCK = guard.hold(".snakemake")
         leash.fasten()
         kept.restore(K)
+        stamps.mend()
         guard.refuse_absent_recordings(P, K)
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
         # Snakemake says nothing of its own when there is nothing to do.
