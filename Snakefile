@@ -8,6 +8,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/demonstrations.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/headline.smk"
 
 
 localrules:
@@ -22,7 +23,9 @@ rule all:
     default_target: True
     input:
         ancient(K.stamp("report")),
+        ancient(K.stamp("headline")),
         ancient("results/report.html"),
+        ancient("results/headline.json"),
 
 
 rule demonstrations:

@@ -1,5 +1,6 @@
 """One tiny study, run once by the real tools, for every test that looks at a finished one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,8 +24,9 @@ class Workspace:
 
     def run(self, *command: str, ok: bool = True, timeout: int = 600, **extra: str):
         """Run a command there; returns the completed process, output and errors as one text."""
-        environment = {**os.environ, **extra, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
         environment.pop("PYTHONPATH", None)
+        environment |= extra
         done = subprocess.run(
             command, cwd=self.path, env=environment, timeout=timeout,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -103,5 +105,8 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
 def study(tmp_path_factory) -> Workspace:
     """A finished tiny study. Tests that change it must change it back."""
     workspace = copy_project(tmp_path_factory.mktemp("study"))
-    workspace.log = workspace.snakemake("--cores", "2").stdout
+    traced = tmp_path_factory.mktemp("traced")
+    trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
+    workspace.log = workspace.snakemake("--cores", "2", **trace).stdout
+    workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
     return workspace

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import sources
+from late import LATE
 
 from ilscaling import files, plan
 from ilscaling.cells import Run, budget_name
@@ -35,7 +36,7 @@ ROOTS = {
     "evaluate": ("ilscaling.evaluation",),
     "random": ("ilscaling.evaluation.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan"),
-    "fit": ("ilscaling.laws",),
+    "fit": ("ilscaling.laws", "ilscaling.tables"),
     "figures": (
         "ilscaling.figures",
         "ilscaling.figures.gallery",
@@ -44,9 +45,15 @@ ROOTS = {
         "ilscaling.laws",
     ),
     "report": ("ilscaling.report", "ilscaling.figures.gallery"),
+    "headline": (),
 }
 # Scripts beside this file that run a step.
-SCRIPTS = {"table": "gather.py", "figures": "picture.py", "report": "publish.py"}
+SCRIPTS = {
+    "table": "gather.py",
+    "figures": "picture.py",
+    "report": "publish.py",
+    "headline": "headline.py",
+}
 GAME_ROOTS = {"atari": ("ilscaling.games.atari",), "nethack": ("ilscaling.games.nethack",)}
 FAMILY_ROOTS = {
     "cnn": ("ilscaling.models.cnn",),
@@ -61,6 +68,9 @@ RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}
 
 def key(step: str, content: object, *roots: str) -> str:
     """Key of a step: its parameters and inputs' keys (`content`), and its code."""
+    late = {name: sources.part(name)[:LENGTH] for name in LATE.get(step, {})}
+    if late != LATE.get(step, {}):
+        content = [content, late]
     script, roots = "", (*ROOTS[step], *roots)
     if step in SCRIPTS:
         script, used = sources.script(SCRIPTS[step])
@@ -107,6 +117,11 @@ class Keys:
 
     def _game_roots(self, game: str) -> tuple[str, ...]:
         return GAME_ROOTS[self.params.games[game].domain]
+
+    @property
+    def _all_game_roots(self) -> list[str]:
+        domains = sorted({game.domain for game in self.params.games.values()})
+        return [root for domain in domains for root in GAME_ROOTS[domain]]
 
     # Expert
 
@@ -279,7 +294,7 @@ class Keys:
             [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
             [[budget_name(cell.budget), cell.reason] for cell in self.cells],
         ]
-        return key("table", content)
+        return key("table", content, *self._all_game_roots)
 
     @cached_property
     def fit_key(self) -> str:
@@ -287,11 +302,15 @@ class Keys:
 
     @cached_property
     def figures_key(self) -> str:
-        return key("figures", [self.fit_key])
+        return key("figures", [self.fit_key], *self._all_game_roots)
 
     @cached_property
     def report_key(self) -> str:
         return key("report", [self.figures_key, self.params.model_dump()])
+
+    @cached_property
+    def headline_key(self) -> str:
+        return key("headline", [self.fit_key])
 
     def stamp(self, step: str) -> str:
         return f"results/keys/{step}-{getattr(self, f'{step}_key')}.json"

@@ -123,6 +123,29 @@ def script(name: str) -> tuple[str, list[str]]:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest(), sorted(used)
 
 
+@cache
+def part(name: str) -> str:
+    """Digest of one module, or of functions of one: 'ilscaling.cli:train,section'."""
+    module, _, functions = name.partition(":")
+    if not functions:
+        return _known(path_of(module))["digest"]
+    wanted = functions.split(",")
+    found = {
+        node.name: node
+        for node in ast.parse(path_of(module).read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name in wanted
+    }
+    if len(found) < len(wanted):
+        raise ValueError(f"{module} has no function {set(wanted) - set(found)}")
+    for node in found.values():
+        # What a command line says of its options is no code.
+        node.decorator_list, node.returns = [], None
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            argument.annotation = None
+    body = [found[function] for function in wanted]
+    return _digest_tree(ast.Module(body=body, type_ignores=[]))
+
+
 def _digest_tree(tree: ast.Module) -> str:
     """SHA-256 of the code without its docstrings."""
     for node in ast.walk(tree):
