@@ -106,7 +106,7 @@ def other(value: object, field: str) -> object:
     if field in known:
         return known[field]
     if field in ("value", "at", "power"):
-        return {"value": 4 * value, "at": value // 4, "power": value / 2}[field]
+        return {"value": 4 * value, "at": value // 4 or 2, "power": value / 2}[field]
     if isinstance(value, list):
         return [2 * value[-1]] if field == "budgets" else [*value, 9]
     if isinstance(value, bool):
