@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures sizes test test-slow test-machine test-kills lint bench sweep lock clean
+.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills lint bench sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -16,6 +16,10 @@ demo: setup
 figures: setup
 	dvc pull results
 	@echo "Report:  $(CURDIR)/results/report.html"
+
+# `dvc exp show` without what never fits a terminal: hashes, dates, parameters that are all alike.
+experiments: setup
+	dvc exp show --no-pager --only-changed --drop 'Created|src|workflow|Snakefile|experts|data/.*'
 
 # What a pull or push of each part would move, before it does.
 sizes: setup
