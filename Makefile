@@ -54,6 +54,7 @@ lint: setup
 
 bench: setup
 	python benchmarks/speed.py
+	python benchmarks/workflow.py
 
 sweep: setup
 	python benchmarks/sweep.py
@@ -63,4 +64,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
 clean:
-	rm -rf .snakemake logs data results/keys results/figures results/laws results/*.csv results/*.html
+	rm -rf .snakemake .ilscaling logs data results/keys results/figures results/laws results/*.csv results/*.html

@@ -92,7 +92,7 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
         del values["games"]["nethack"]
     (target / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     # Locks and metrics of the real study are not those of the tiny one.
-    for name in ("dvc.lock", "results/metrics.json"):
+    for name in ("dvc.lock", "results/metrics.json", "results/headline.json"):
         (target / name).unlink(missing_ok=True)
     workspace = Workspace(target)
     workspace.git("init", "-q")
