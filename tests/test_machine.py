@@ -1,6 +1,7 @@
 """Snakemake and DVC as one machine: the real tools, on a micro study, in temporary clones."""
 
 import filecmp
+import json
 import os
 import random
 import shutil
@@ -273,3 +274,26 @@ def test_credentials_stay_out_of_git(copy):
     copy.git("add", "-A")
     assert "secret" not in copy.git("diff", "--cached").stdout
     assert copy.run("git", "check-ignore", ".dvc/config.local").returncode == 0
+
+
+def test_experiments_are_compared(copy):
+    """By DVC's own commands, by the table that fits a terminal, and on one page with figures."""
+    copy.run("dvc", "exp", "run", "-S", "laws.level=0.9", "--name", "lower")
+    base = copy.git("rev-parse", "HEAD").stdout.strip()
+    shown = copy.run("python", "workflow/experiments.py").stdout
+    assert "lower" in shown and "level=0.9" in shown and max(map(len, shown.splitlines())) <= 100
+    assert "laws.level" in copy.run("dvc", "params", "diff", base, "lower").stdout
+    text = copy.run("dvc", "metrics", "diff", "--all", base, "lower").stdout
+    assert "breakout.L" in text and "cells_done" not in text
+    drawn = json.loads(copy.run("dvc", "plots", "diff", base, "lower", "--json").stdout)["data"]
+    for name, facets in (("isoFLOP profiles", "panel"), ("laws", "law")):
+        content = drawn[name][0]["content"]
+        assert {row["rev"] for row in content["data"]["values"]} == {base[:7], "lower"}
+        assert content["facet"]["column"]["field"] == facets
+    copy.run("ilscaling", "compare", base, "lower", "--out", "compare.html")
+    page = (copy.path / "compare.html").read_text()
+    assert page.count("data:image/png;base64") == 6 and "http" not in page.split("<style>")[0]
+    assert "laws.level" in page and "independent" in page
+    assert 'src="http' not in page
+    refused = copy.run("ilscaling", "compare", base, "nosuch", ok=False)
+    assert refused.returncode != 0 and "no such commit or experiment" in refused.stdout
