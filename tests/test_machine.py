@@ -151,9 +151,9 @@ def test_a_larger_grid_runs_new_cells_and_a_smaller_one_prunes(origin, clone):
     assert same(origin.path, clone.path)
     smaller = commit(clone, "smaller")
 
-    # There and back computes nothing: from DVC's cache, and from the store alone.
+    # There and back computes nothing: DVC has no run cache of persistent outputs, the store has.
     clone.git("checkout", "-q", larger, "--", "params.yaml")
-    shutil.rmtree(clone.path / ".dvc/cache/runs")
+    shutil.rmtree(clone.path / ".dvc/cache/runs", ignore_errors=True)
     text = clone.run("dvc", "repro").stdout
     assert "train" not in jobs(text) and "evaluate" not in jobs(text)
     clone.git("checkout", "-q", "-f", smaller)
