@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def pipeline(workspace: Workspace) -> int | None:
     return process if b"snakemake" in command else None
 
 
+def session(leader: int) -> list[int]:
+    """Processes of a session, those among them that have not yet taken the pipeline's lock."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
 def kill(workspace: Workspace, process: subprocess.Popen, how: str) -> None:
     """kill -9, and wait until nothing of the pipeline is left: by itself, within seconds."""
     inner = pipeline(workspace)
@@ -51,7 +63,7 @@ def kill(workspace: Workspace, process: subprocess.Popen, how: str) -> None:
         os.kill(inner if how == "snakemake" else process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     deadline = time.monotonic() + 30
-    while (left := leash.marked(f" {workspace.path}")) or pipeline(workspace):
+    while left := leash.marked(f" {workspace.path}") + session(process.pid):
         assert time.monotonic() < deadline, f"still running after {how} was killed: {left}"
         time.sleep(0.1)
 

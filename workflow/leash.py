@@ -19,9 +19,14 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+from ilscaling.errors import WorkflowError
+
 MARK = "ILSCALING_PIPELINE"
 GRACE = 5.0  # seconds in which a training job may save its state
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
+INITS = {"init", "systemd", "tini", "dumb-init", "docker-init"}  # who inherits orphans
 
 
 def fasten() -> None:
@@ -30,11 +35,11 @@ def fasten() -> None:
     Whatever an earlier pipeline of this folder has left running is stopped first; the caller holds
     the folder's lock.
     """
-    here = str(Path.cwd())
+    here, above = str(Path.cwd()), starters()
     stop(f" {here}")
     mark = f"{uuid.uuid4().hex} {here}"
     os.environ.pop(MARK, None)  # the watcher is not a job
-    given = [sys.executable, __file__, mark, str(os.getpid()), *map(str, starters())]
+    given = [sys.executable, __file__, mark, str(os.getpid()), *map(str, above)]
     watcher = subprocess.Popen(
         given, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -52,12 +57,22 @@ def _orderly(watcher: subprocess.Popen) -> None:
 
 
 def starters() -> list[int]:
-    """Process of the `dvc` that started this one, maybe through a shell; none without DVC."""
+    """Process of the `dvc` that started this one, maybe through a shell; none without DVC.
+
+    Raises WorkflowError if it has died already: nobody would record what this pipeline makes.
+    """
     if "DVC_STAGE" not in os.environ:
         return []
-    parent = os.getppid()
-    name, above = _status(parent)
-    return [parent, above] if name in SHELLS and above > 1 else [parent]
+    found = [os.getppid()]
+    with suppress(OSError):
+        name, above = _status(found[0])
+        if name in SHELLS:
+            found.append(above)
+        if _status(found[-1])[0] not in INITS and found[-1] > 1:
+            return found
+    raise WorkflowError(
+        "the dvc that started this pipeline has ended", where=str(Path.cwd()), fix="dvc repro"
+    )
 
 
 def _status(process: int) -> tuple[str, int]:
