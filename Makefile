@@ -7,10 +7,23 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup test test-slow lint bench sweep lock clean
+.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills lint bench sweep lock clean
 
 demo: setup
 	snakemake --cores all
+
+# For a reader of a commit: its figures, tables and report from the remote, nothing else.
+figures: setup
+	dvc pull results
+	@echo "Report:  $(CURDIR)/results/report.html"
+
+# Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
+experiments: setup
+	@python workflow/experiments.py
+
+# What a pull or push of each part would move, before it does.
+sizes: setup
+	python workflow/sizes.py
 
 setup: $(VENV)/.ready
 
@@ -23,10 +36,17 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile -m "not slow and not machine and not kills" $(PYTEST_ARGS)
 
 test-slow: setup
 	pytest -q -m slow $(PYTEST_ARGS)
+
+# Snakemake and DVC in temporary clones: about 15 minutes; 20 kills: about as long.
+test-machine: setup
+	pytest -q -m machine $(PYTEST_ARGS)
+
+test-kills: setup
+	pytest -q -m kills $(PYTEST_ARGS)
 
 lint: setup
 	ruff check .
@@ -34,6 +54,7 @@ lint: setup
 
 bench: setup
 	python benchmarks/speed.py
+	python benchmarks/workflow.py
 
 sweep: setup
 	python benchmarks/sweep.py
@@ -43,4 +64,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
 clean:
-	rm -rf .snakemake logs data results/keys results/figures results/laws results/*.csv results/*.html
+	rm -rf .snakemake .ilscaling logs data results/keys results/figures results/laws results/*.csv results/*.html

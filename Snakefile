@@ -9,6 +9,7 @@ include: "workflow/rules/demonstrations.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/forecast.smk"
+include: "workflow/rules/headline.smk"
 
 
 localrules:
@@ -24,12 +25,16 @@ rule all:
     default_target: True
     input:
         ancient(K.stamp("report", forecast=K.has_forecast)),
+        ancient(K.stamp("headline")),
+        ancient("results/headline.json"),
 
 
 # The whole study, and what its laws predict for a larger budget, trained and measured.
 rule forecast:
     input:
         ancient(K.stamp("report", forecast=True)),
+        ancient(K.stamp("headline")),
+        ancient("results/headline.json"),
 
 
 rule demonstrations:

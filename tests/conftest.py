@@ -1,5 +1,6 @@
 """One tiny study, run once by the real tools, for every test that looks at a finished one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,8 +24,9 @@ class Workspace:
 
     def run(self, *command: str, ok: bool = True, timeout: int = 600, **extra: str):
         """Run a command there; returns the completed process, output and errors as one text."""
-        environment = {**os.environ, **extra, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
         environment.pop("PYTHONPATH", None)
+        environment |= extra
         done = subprocess.run(
             command, cwd=self.path, env=environment, timeout=timeout,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -61,8 +63,20 @@ class Workspace:
         (self.path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
-def copy_project(target: Path) -> Workspace:
-    """Copy what Git tracks or would track, and commit it with tiny parameters."""
+def jobs(text: str) -> dict[str, int]:
+    """Jobs by rule that the Snakemakes behind a command's output set out to do."""
+    found: dict[str, int] = {}
+    for table in text.split("Job stats:")[1:]:
+        for line in table.split("\n\n")[0].splitlines()[3:]:
+            rule, number = line.split()
+            found[rule] = found.get(rule, 0) + int(number)
+    targets = ("total", "all", "demonstrations", "runs", "evaluations")
+    return {rule: number for rule, number in found.items() if rule not in targets}
+
+
+def copy_project(target: Path, *, micro: bool = False) -> Workspace:
+    """Copy what Git tracks or would track, and commit it with tiny parameters, or with less still:
+    one game, two runs, three budgets."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -71,11 +85,14 @@ def copy_project(target: Path) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes((ROOT / name).read_bytes())
-    tiny = params.read(ROOT / "params.yaml", ROOT / "tests/params/tiny.yaml")
-    text = yaml.safe_dump(tiny.model_dump(mode="json"), sort_keys=False)
-    (target / "params.yaml").write_text(text)
+    overlays = ("tiny", "micro") if micro else ("tiny",)
+    files = [ROOT / f"tests/params/{name}.yaml" for name in overlays]
+    values = params.read(ROOT / "params.yaml", *files).model_dump(mode="json")
+    if micro:
+        del values["games"]["nethack"]
+    (target / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     # Locks and metrics of the real study are not those of the tiny one.
-    for name in ("dvc.lock", "results/metrics.json"):
+    for name in ("dvc.lock", "results/metrics.json", "results/headline.json"):
         (target / name).unlink(missing_ok=True)
     workspace = Workspace(target)
     workspace.git("init", "-q")
@@ -88,5 +105,8 @@ def copy_project(target: Path) -> Workspace:
 def study(tmp_path_factory) -> Workspace:
     """A finished tiny study. Tests that change it must change it back."""
     workspace = copy_project(tmp_path_factory.mktemp("study"))
-    workspace.log = workspace.snakemake("--cores", "2").stdout
+    traced = tmp_path_factory.mktemp("traced")
+    trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
+    workspace.log = workspace.snakemake("--cores", "2", **trace).stdout
+    workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
     return workspace

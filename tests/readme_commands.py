@@ -16,7 +16,14 @@ LONG = {
     "snakemake --cores all --configfile params.yaml studies/night.yaml",
     "dvc repro",
     "dvc exp run -S games.breakout.train.ema=0.1",
-    "dvc commit -f",
+    "make experiments",
+    "dvc metrics diff A B",
+    "dvc params diff A B",
+    "dvc plots diff A B",
+    "ilscaling compare A B",
+    "dvc remote add -d store /mnt/store",
+    "dvc remote add -d store ssh://user@host/path",
+    "dvc remote add -d store s3://bucket/path",
 }
 THEIRS = ("ilscaling import-expert", "ilscaling measure-expert", "ilscaling ingest")
 

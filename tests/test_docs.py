@@ -13,7 +13,11 @@ from readme_commands import LONG, TEXT, commands
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
+import headline  # noqa: E402
 import readme  # noqa: E402
+
+# Other measurements that happen to have the digits of a result.
+SAME_BY_CHANCE: dict[str, set[str]] = {}
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c.startswith("ilscaling ")])
@@ -43,6 +47,38 @@ def test_make_targets_of_the_readme_exist():
 def test_numbers_of_the_readme_are_those_of_the_results():
     metrics = json.loads((ROOT / "results/metrics.json").read_text())
     assert readme.write(TEXT, metrics) == TEXT, "out of date: python workflow/readme.py"
+
+
+def results_in(text: str, metrics: dict) -> list[str]:
+    """Numbers in a text that are a result of the default study, to three digits or more."""
+    values = [
+        v
+        for game in metrics.values()
+        for name, v in game.items()
+        if isinstance(v, float) and not name.endswith("_r2")  # any good fit has the same
+    ]
+    forms = {f"{abs(v):.{digits}f}" for v in values for digits in (2, 3, 4)}
+    forms |= {f"{abs(v):.{digits}e}" for v in values for digits in (2, 3)}
+    telling = {form for form in forms if len(form.strip("0.").replace(".", "")) >= 3}
+    return [word for word in re.findall(r"\d[\d.]*\d(?:e[+-]?\d+)?", text) if word in telling]
+
+
+def test_numbers_of_the_results_stand_only_where_they_are_generated():
+    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    head, rest = TEXT.split(readme.BEGIN)
+    block, tail = rest.split(readme.END)
+    assert results_in(block, metrics), "the search finds those of the block"
+    for name, text in [("README.md", head + tail)] + [
+        (path.name, path.read_text()) for path in sorted((ROOT / "docs").glob("*.md"))
+    ]:
+        found = set(results_in(text, metrics)) - SAME_BY_CHANCE.get(name, set())
+        assert not found, f"{name}: generate them (workflow/readme.py), or they go out of date"
+
+
+def test_the_headline_is_that_of_the_results():
+    numbers = json.loads((ROOT / "results/headline.json").read_text())
+    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    assert numbers == headline.headline(metrics), "out of date: snakemake --cores all"
 
 
 def test_paths_of_the_documentation_exist():

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import device  # noqa: E402
 import guard  # noqa: E402
 
-RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json")
+RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json", "headline.json")
 
 
 def digests(study) -> dict[str, bytes]:
@@ -90,7 +90,7 @@ def test_a_change_runs_what_depends_on_it_and_nothing_else(study, change, jobs):
         planned = set(study.planned()) - {"all"}
     finally:
         (study.path / "params.yaml").write_text(before)
-    assert planned == jobs | {"table", "fit", "figures", "report"} - (
+    assert planned == jobs | {"table", "fit", "headline", "figures", "report"} - (
         {"table"} if "laws__level" in change else set()
     )
 
@@ -213,11 +213,10 @@ def test_dvc_agrees_with_snakemake(study):
     study.git("commit", "-qm", "results")
     shown = study.run("dvc", "exp", "show", "--csv").stdout
     header = shown.splitlines()[0]
-    assert "breakout.N_opt" in header and "games.breakout.train.ema" in header
+    assert "breakout.N" in header and "games.breakout.train.ema" in header
 
 
 def test_an_experiment_retrains_what_its_parameter_touches(study):
-    # What DVC has not seen, it would remove first (README says so).
     study.run("dvc", "repro")
     study.git("add", "-A")
     study.git("commit", "--allow-empty", "-qm", "results")
@@ -321,7 +320,7 @@ def test_a_killed_pipeline_recovers_by_the_same_command(study):
     assert not list((study.path / "data").rglob(".*.tmp*"))
     once = digests(study)
     # The same study in a folder that was never disturbed.
-    for name in ("data/runs", "data/evaluations", "results"):
+    for name in ("data/runs", "data/evaluations", "results", ".ilscaling"):
         shutil.rmtree(study.path / name)
     study.snakemake("--cores", "2")
     assert digests(study) == once

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import forecast
 import sources
+from late import LATE
 
 from ilscaling import files, plan
 from ilscaling.cells import Run, budget_name
@@ -36,7 +37,7 @@ ROOTS = {
     "evaluate": ("ilscaling.evaluation",),
     "random": ("ilscaling.evaluation.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan"),
-    "fit": ("ilscaling.laws",),
+    "fit": ("ilscaling.laws", "ilscaling.tables"),
     "proposal": ("ilscaling.laws", "ilscaling.plan"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
@@ -47,6 +48,7 @@ ROOTS = {
         "ilscaling.laws",
     ),
     "report": ("ilscaling.report", "ilscaling.figures.gallery"),
+    "headline": (),
 }
 # Scripts beside this file that run a step.
 SCRIPTS = {
@@ -55,6 +57,7 @@ SCRIPTS = {
     "forecast": "realise.py",
     "figures": "picture.py",
     "report": "publish.py",
+    "headline": "headline.py",
 }
 GAME_ROOTS = {"atari": ("ilscaling.games.atari",), "nethack": ("ilscaling.games.nethack",)}
 FAMILY_ROOTS = {
@@ -64,11 +67,22 @@ FAMILY_ROOTS = {
 }
 
 
+# What every key computed so far is a digest of: step, content, and the modules its code begins at.
+RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}
+
+
 def key(step: str, content: object, *roots: str) -> str:
     """Key of a step: its parameters and inputs' keys (`content`), and its code."""
-    script = sources.script(SCRIPTS[step]) if step in SCRIPTS else ""
-    code = sources.digest(*ROOTS[step], *roots)
-    return files.digest([step, content, code, script])[:LENGTH]
+    late = {name: sources.part(name)[:LENGTH] for name in LATE.get(step, {})}
+    if late != LATE.get(step, {}):
+        content = [content, late]
+    script, roots = "", (*ROOTS[step], *roots)
+    if step in SCRIPTS:
+        script, used = sources.script(SCRIPTS[step])
+        roots = tuple(sorted({*roots, *used}))
+    made = files.digest([step, content, sources.digest(*roots), script])[:LENGTH]
+    RECIPES[made] = (step, content, roots)
+    return made
 
 
 def recordings_digest(folder: str | Path) -> str:
@@ -108,6 +122,11 @@ class Keys:
 
     def _game_roots(self, game: str) -> tuple[str, ...]:
         return GAME_ROOTS[self.params.games[game].domain]
+
+    @property
+    def _all_game_roots(self) -> list[str]:
+        domains = sorted({game.domain for game in self.params.games.values()})
+        return [root for domain in domains for root in GAME_ROOTS[domain]]
 
     # Expert
 
@@ -280,7 +299,7 @@ class Keys:
             [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
             [[budget_name(cell.budget), cell.reason] for cell in self.cells],
         ]
-        return key("table", content)
+        return key("table", content, *self._all_game_roots)
 
     @cached_property
     def fit_key(self) -> str:
@@ -294,11 +313,15 @@ class Keys:
     def forecast_key(self) -> str:
         return key("forecast", [self.proposal_key])
 
+    @cached_property
+    def headline_key(self) -> str:
+        return key("headline", [self.fit_key])
+
     def key_of(self, step: str, *, forecast: bool = False) -> str:
         """Key of a step of the results; `forecast`: of figures and report that show it."""
         shown = [self.forecast_key] if forecast else []
         if step == "figures":
-            return key("figures", [self.fit_key, *shown])
+            return key("figures", [self.fit_key, *shown], *self._all_game_roots)
         if step == "report":
             figures = self.key_of("figures", forecast=forecast)
             return key("report", [figures, *shown, self.params.model_dump()])
@@ -323,24 +346,6 @@ class Keys:
     def has_forecast(self) -> bool:
         """Whether the forecast of this study was trained: figures and report then show it."""
         return (self.root / self.stamp("forecast")).is_file()
-
-    # What the study names, for pruning and provenance
-
-    def named(self, stage: str) -> set[str]:
-        """Paths under the stage's outs that the study still needs; anything else is prunable."""
-        forecast = self.forecast()
-        found = forecast.named(stage) if forecast else set()
-        for game in self.params.games:
-            if stage == "demonstrations":
-                found.add(str(Path(self.demos(game)).parent))
-            if stage == "evaluations":
-                found.add(self.random(game))
-        for run in self.runs:
-            if stage == "runs":
-                found.add(self.run_dir(run))
-            if stage == "evaluations":
-                found.add(self.evaluation_dir(run))
-        return found
 
     def all(self) -> dict[str, object]:
         """Every key by step, for the report and for people."""

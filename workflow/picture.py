@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import labels
 import pandas as pd
 import stamps
 import study
@@ -71,6 +72,8 @@ def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
         gallery.pictures(paths["demos"], out, game)
         if isinstance(known.params.games[game], NetHack):
             replays.write(out / f"replay-{game}.json", games_played(known, game, table))
+    for path in sorted(out.iterdir()):
+        labels.write(path, given.stamp.stem)
 
 
 def main() -> None:

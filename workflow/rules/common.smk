@@ -20,7 +20,9 @@ from snakemake.exceptions import WorkflowError as SnakemakeError
 from snakemake.utils import validate
 
 import guard
+import kept
 import keys
+import leash
 import monitor
 import stamps
 import study
@@ -36,8 +38,13 @@ try:
     K = keys.Keys(P)
     K.key_of("report")
     # The executor is not known while the Snakefile is read; a dry run already is.
-    if workflow.is_main_process and not workflow.output_settings.dryrun:
+    if workflow.is_main_process and workflow.output_settings.dryrun:
+        guard.look_on(K)
+    elif workflow.is_main_process:
         LOCK = guard.hold(".snakemake")
+        leash.fasten()
+        kept.restore(K)
+        stamps.mend()
         guard.refuse_absent_recordings(P, K)
         plan.refuse_without_space(".", guard.missing_bytes(P, K))
         # Snakemake says nothing of its own when there is nothing to do.
@@ -46,7 +53,6 @@ except IlscalingError as error:
     raise SnakemakeError(f"\n{error}")
 
 guard.hush()
-stamps.refute(Path("results"))
 
 PARAMS = guard.write_params(P)
 STUDY = study.write(K)
@@ -56,6 +62,7 @@ ILSCALING = f"{PYTHON} -m ilscaling"
 ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
 STARTED = time.time()
 WATCH = monitor.Monitor(guard.jobs(P, K))
+KEEP = kept.Keeper()
 
 
 wildcard_constraints:
@@ -71,14 +78,19 @@ def reports(path):
 
 onstart:
     Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
-    WATCH.start({str(path) for job in workflow.dag.needrun_jobs() for path in job.output})
+    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    stamps.clear(made)
+    WATCH.start(made)
+    KEEP.start()
 
 
 onsuccess:
     WATCH.stop()
+    KEEP.stop()
     guard.announce(K)
 
 
 onerror:
     WATCH.stop()
+    KEEP.stop()
     guard.explain_failure(STARTED)

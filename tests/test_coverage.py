@@ -1,0 +1,178 @@
+"""Each step's key covers what its jobs were seen to import and to read in a traced study."""
+
+import ast
+import copy
+from fnmatch import fnmatch
+from pathlib import Path
+
+import keys
+import sources
+import yaml
+from test_keys import ROOT
+
+from ilscaling import params
+
+# Which scripts and verbs make which step, per game of the study.
+SCRIPTS = {"gather.py": "table", "picture.py": "figures", "publish.py": "report"}
+OUR_OWN = {"ilscaling.cli", "ilscaling.__main__"}  # its verbs are covered one by one: late.py
+# Modules that decide what is in the names of outputs instead of what is in the outputs.
+BY_VALUE = {
+    # Which cells there are and their budgets: the list of a run's cells is named by them.
+    "train": {"ilscaling.plan", "ilscaling.games", "ilscaling.games.base"},
+}
+# (step, class, field) that a step reads and its key need not know, and why.
+CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"
+APART = {
+    **{("train", "*Grid", field): CELLS for field in ("budgets", "min_updates", "max_epochs")},
+    **{("train", "*Grid", field): CELLS for field in ("sizes", "seeds")},
+    **{("table", "*Grid", field): CELLS for field in ("min_updates", "max_epochs")},
+    ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
+    ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
+    ("random", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
+    ("*", "*", "domain"): "decides which code runs, which the key holds",
+}
+
+
+def steps(study) -> list[tuple[str, str, dict]]:
+    """Step, game (none for results) and trace of every job."""
+    found = []
+    for trace in study.traces:
+        words = trace["argv"]
+        if "-m" in words and words[words.index("-m") + 1] == "ilscaling":
+            game = words[words.index("--game") + 1] if "--game" in words else ""
+            found.append((words[words.index("-m") + 2], game, trace))
+        else:
+            names = [Path(word).name for word in words[1:2]]
+            found += [(SCRIPTS[name], "", trace) for name in names if name in SCRIPTS]
+    return found
+
+
+def of(known: keys.Keys, step: str, game: str) -> str:
+    """A key of the step."""
+    runs = [run for run in known.runs if run.game == game]
+    return {
+        "record": known.record_key, "shard": known.demos_key, "ingest": known.demos_key,
+        "train": lambda _: known.run_key(runs[0]),
+        "evaluate": lambda _: known.evaluation_key(runs[0]),
+        "random": known.random_key,
+    }.get(step, lambda _: getattr(known, f"{step}_key"))(game)  # fmt: skip
+
+
+def test_every_step_was_traced(study):
+    seen = {(step, game) for step, game, _ in steps(study)}
+    both = {(step, game) for step in ("record", "train", "evaluate", "random")
+            for game in ("breakout", "nethack")}  # fmt: skip
+    results = {(step, "") for step in ("table", "fit", "figures", "report")}
+    assert seen == both | {("shard", "breakout"), ("ingest", "nethack")} | results
+
+
+def only_imports(module: str) -> bool:
+    """Whether a package's own file does nothing but name what it holds."""
+    body = ast.parse(sources.path_of(module).read_text()).body
+    names = [n for n in body if isinstance(n, ast.Assign) and n.targets[0].id == "__all__"]
+    plain = [n for n in body if isinstance(n, ast.Import | ast.ImportFrom | ast.Expr)]
+    return len(names) + len(plain) == len(body)
+
+
+def test_keys_cover_the_modules_that_jobs_import(study):
+    known = keys.Keys(params.read(study.path / "params.yaml"), ROOT)
+    known.all()
+    gaps = {}
+    for step, game, trace in steps(study):
+        roots = keys.RECIPES[of(known, step, game)][2]
+        covered = set(sources.closure(*roots)) | sources.EXEMPT | OUR_OWN
+        recipe = keys.RECIPES[of(known, step, game)][0]
+        covered |= {name for name in keys.LATE.get(recipe, {}) if ":" not in name}
+        covered |= BY_VALUE.get(step, set())
+        if step == "train":
+            covered |= set(sources.closure(*keys.GAME_ROOTS[known.params.games[game].domain]))
+        # Python loads the packages that hold a module; what only they bring in is not used.
+        packages = {root.rsplit(".", 1)[0] for root in roots} - covered
+        assert all(only_imports(package) for package in packages)
+        covered |= set(sources.closure(*packages)) if packages else set()
+        for module in set(trace["modules"]) - covered:
+            gaps.setdefault(module, set()).add(step)
+    assert not gaps, "in no key: add them to keys.ROOTS"
+
+
+def other(value: object, field: str) -> object:
+    """Another valid value of a parameter."""
+    known = {
+        "chunk_steps": 32, "shard_steps": 1024, "context": 4, "role": "val-hum-neu-fem",
+        "recordings": {"path": "elsewhere"}, "file": None,
+        "family": None, "method": "grid", "precision": "float32", "depth": 3, "rho": 0.5,
+        "flops": "nominal" if value == "realised" else "published",
+    }  # fmt: skip
+    if field in known:
+        return known[field]
+    if field in ("value", "at", "power"):
+        return {"value": 4 * value, "at": value // 4 or 2, "power": value / 2}[field]
+    if isinstance(value, list):
+        return [2 * value[-1]] if field == "budgets" else [*value, 9]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    return value * 0.75 if value else 0.25
+
+
+def leaves(values: dict, *above: str) -> list[tuple[str, ...]]:
+    found = []
+    for name, value in values.items():
+        inside = isinstance(value, dict)
+        found += leaves(value, *above, name) if inside else [(*above, name)]
+    return found
+
+
+def classes(study_params: params.Params) -> dict[tuple[str, ...], str]:
+    """Class that holds each parameter of a study."""
+    found = {}
+    for leaf in leaves(study_params.model_dump(mode="json")):
+        owner = study_params
+        for name in leaf[:-1]:
+            owner = owner[name] if isinstance(owner, dict) else getattr(owner, name)
+        found[leaf] = type(owner).__name__
+    return found
+
+
+def test_keys_cover_the_parameters_that_jobs_read(study):
+    values = yaml.safe_load((study.path / "params.yaml").read_text())
+    for game in values["games"].values():
+        game["grid"]["min_updates"] = 1  # so that no change leaves a budget without a cell
+        for rule in ("batch", "rate"):
+            game["train"][rule]["power"] = 1.0  # so that each part of the rule matters
+    base = params.check(values)
+    before = keys.Keys(base, ROOT)
+    wanted = {}  # (step, game) -> parameters, as (class, field)
+    for step, game, trace in steps(study):
+        wanted.setdefault((step, game), set()).update(map(tuple, trace["read"]))
+    missed, seen, problems = [], 0, []
+    for leaf, owner in classes(base).items():
+        game = leaf[1] if leaf[0] == "games" else ""
+        reading = [
+            (step, of_game) for (step, of_game), read in wanted.items()
+            if (owner, leaf[-1]) in read and of_game in ("", game)
+            and not any(
+                all(fnmatch(n, p) for p, n in zip(apart, (step, owner, leaf[-1]), strict=True))
+                for apart in APART
+            )
+        ]  # fmt: skip
+        if not reading or leaf[-1] == "family":
+            continue  # nobody reads it, or it is tested by itself in test_keys
+        values = copy.deepcopy(base.model_dump(mode="json"))
+        section = values
+        for name in leaf[:-1]:
+            section = section[name]
+        section[leaf[-1]] = other(section[leaf[-1]], leaf[-1])
+        try:
+            after = keys.Keys(params.check(values), ROOT)
+        except params.ParamsError as error:
+            problems.append(f"{'.'.join(leaf)}: {error}")
+            continue
+        for step, of_game in reading:
+            seen += 1
+            if of(before, step, of_game) == of(after, step, of_game):
+                missed.append((step, of_game, ".".join(leaf)))
+    assert not problems, f"give `other` valid values: {problems}"
+    assert not missed, f"read, and in no key: {missed}"
+    assert seen > 100

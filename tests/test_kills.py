@@ -1,0 +1,114 @@
+"""Twenty kills at random moments: of everything, of Snakemake alone, of DVC alone."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import BIN, ROOT, Workspace, copy_project
+
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import leash
+from test_machine import same
+
+pytestmark = pytest.mark.kills
+KILLS = 20
+COMMANDS = (("snakemake", "--cores", "2"), ("dvc", "repro"))
+
+
+def start(workspace: Workspace, command: tuple[str, ...]) -> subprocess.Popen:
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PYTHONPATH", None)
+    with open(workspace.path.parent / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            command, cwd=workspace.path, env=environment, start_new_session=True,
+            stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def pipeline(workspace: Workspace) -> int | None:
+    """The Snakemake that runs there."""
+    try:
+        process = int((workspace.path / ".snakemake/ilscaling.lock").read_text())
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return process if b"snakemake" in command else None
+
+
+def session(leader: int) -> list[int]:
+    """Processes of a session, those among them that have not yet taken the pipeline's lock."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            if int(fields[3]) == leader and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def kill(workspace: Workspace, process: subprocess.Popen, how: str) -> None:
+    """kill -9, and wait until nothing of the pipeline is left: by itself, within seconds."""
+    inner = pipeline(workspace)
+    if how == "everything" or (how == "snakemake" and inner is None):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        os.kill(inner if how == "snakemake" else process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while left := leash.marked(f" {workspace.path}") + session(process.pid):
+        assert time.monotonic() < deadline, f"still running after {how} was killed: {left}"
+        time.sleep(0.1)
+
+
+def cells(workspace: Workspace) -> dict[Path, int]:
+    """Finished cells: their records, by inode; one that is made again has another."""
+    found = workspace.path.glob("data/runs/*/*/[0-9]*.json")
+    return {path: path.stat().st_ino for path in found}
+
+
+def empty(workspace: Workspace) -> None:
+    for name in ("data/runs", "data/evaluations", "results/keys", ".ilscaling", ".dvc/cache/runs"):
+        shutil.rmtree(workspace.path / name, ignore_errors=True)
+
+
+def test_twenty_kills_change_nothing(tmp_path):
+    workspace = copy_project(tmp_path / "killed", micro=True)
+    workspace.run("dvc", "repro", timeout=1800)
+    shutil.copytree(workspace.path / "results", tmp_path / "once/results")
+    empty(workspace)
+    chance, killed, refused = random.Random(20), 0, False
+    patience = 15.0
+    while killed < KILLS:
+        command = chance.choice(COMMANDS)
+        how = chance.choice(("everything", "snakemake", "starter"))
+        process = start(workspace, command)
+        moment = time.monotonic() + chance.uniform(0.5, patience)
+        before = cells(workspace)
+        while time.monotonic() < moment and process.poll() is None:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            assert process.returncode == 0, (tmp_path / "log.txt").read_text()[-4000:]
+            assert same(tmp_path / "once", workspace.path)
+            empty(workspace)  # finished before it could be killed: from the start again
+            continue
+        if not refused and pipeline(workspace):
+            second = workspace.snakemake("--cores", "1", ok=False)
+            refused = "another pipeline is running in this folder" in second.stdout
+            assert refused or process.poll() is not None, second.stdout
+        kill(workspace, process, how)
+        killed += 1
+        lost = {path for path, inode in before.items() if cells(workspace).get(path) != inode}
+        assert not lost, f"{killed}: {' '.join(command)}, {how}"
+    workspace.run("dvc", "repro", timeout=1800)
+    assert same(tmp_path / "once", workspace.path)
+    assert not list((workspace.path / "data").rglob(".*.tmp*"))
+    assert workspace.planned() == {}
+    assert refused

@@ -1,0 +1,197 @@
+"""Where a file comes from: the chain of keys back to expert, parameters, code and versions.
+
+    python workflow/why.py FILE        the same as `ilscaling why FILE`
+
+FILE: anything below results/ or data/, or a picture of a study that was copied elsewhere.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import labels
+import sources
+import stamps
+from keys import RECIPES, Keys
+
+from ilscaling import files, params
+from ilscaling.cells import Run
+from ilscaling.errors import IlscalingError, WorkflowError
+
+# Results have fixed names: which step makes what.
+STEPS = {
+    "results.csv": "table",
+    "laws": "fit",
+    "metrics.json": "fit",
+    "headline.json": "fit",
+    "figures": "figures",
+    "report.html": "report",
+}
+BEFORE = {"report": "figures", "figures": "fit", "fit": "table"}
+
+
+def made_by(path: Path, keys: Keys) -> tuple[str, str]:
+    """Step and key that a file was made under; raises WorkflowError for one of another origin."""
+    here = path.resolve()
+    for folder, steps in (("data", None), ("results", STEPS)):
+        root = Path(folder).resolve()
+        if not here.is_relative_to(root):
+            continue
+        inside = here.relative_to(root).parts
+        if steps is None:
+            for part in inside[1:]:
+                key = part.removesuffix(".json").removesuffix(".safetensors").rsplit("-", 1)[-1]
+                if key in RECIPES:
+                    return RECIPES[key][0], key
+            if inside[0] in ("demonstrations", "runs", "evaluations", "experts"):
+                raise WorkflowError(
+                    "its key is not one of the study in params.yaml",
+                    where=str(path),
+                    fix="git log -- dvc.lock   and check out the commit that made it",
+                )
+        elif inside and inside[0] in steps:
+            step = steps[inside[0]]
+            present = sorted(Path(stamps.FOLDER).glob(f"{step}-*.json"))
+            if present:
+                return step, present[0].stem.rsplit("-", 1)[1]
+            raise WorkflowError(
+                "it has no stamp, so its making was interrupted", where=str(path),
+                fix="snakemake --cores all",
+            )  # fmt: skip
+    named = labels.read(path)
+    if named is None:
+        raise WorkflowError(
+            "not a file of a study: it names no key",
+            where=str(path),
+            fix="give a file below results/ or data/, or a picture of a study",
+        )
+    return named
+
+
+def code(key: str) -> str:
+    """The code of a step, in a line."""
+    step, _, roots = RECIPES[key]
+    return f"code {sources.digest(*roots)[:12]} of {len(sources.closure(*roots))} modules ({step})"
+
+
+def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
+    """The chain of a step of the study, one fact a line."""
+    if step not in ("table", *BEFORE):
+        yield from of_data(keys, step, key)
+        return
+    while step:
+        now = keys.key_of(step, forecast=keys.has_forecast)
+        yield f"{step} {now}: {code(now)}"
+        if step == "fit":
+            yield f"  parameters {json.dumps({'laws': keys.params.laws.model_dump(mode='json')})}"
+        step = BEFORE.get(step, "")
+    for game in keys.params.games:
+        yield from of_game(keys, game)
+
+
+def of_game(keys: Keys, game: str) -> Iterator[str]:
+    yield f"game {game}"
+    for run in [run for run in keys.runs if run.game == game]:
+        yield from (f"  {line}" for line in of_run(keys, run))
+    yield from (f"  {line}" for line in of_settings(keys, game))
+    yield from (f"  {line}" for line in of_demonstrations(keys, game))
+    yield f"  random play {keys.random_key(game)}: {keys.random(game)}"
+
+
+def of_settings(keys: Keys, game: str) -> Iterator[str]:
+    """The parameters of a game's runs and their evaluation."""
+    section = keys.params.games[game]
+    for step in ("grid", "train", "evaluation"):
+        yield f"parameters {json.dumps({step: getattr(section, step).model_dump(mode='json')})}"
+
+
+def of_run(keys: Keys, run: Run) -> Iterator[str]:
+    evaluation, made = keys.evaluation_key(run), keys.run_key(run)
+    yield f"evaluation {evaluation} of {run.name}: {keys.evaluation_dir(run)}; {code(evaluation)}"
+    yield f"  run {made}: {keys.run_dir(run)}; {code(made)}"
+    records = sorted(Path(keys.run_dir(run)).glob("[0-9]*.json"))
+    if records:
+        yield f"    trained with {json.dumps(files.read_json(records[0]).get('versions', {}))}"
+
+
+def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
+    key, section = keys.demos_key(game), keys.params.games[game]
+    yield f"demonstrations {key}: {Path(keys.demos(game)).parent}; {code(key)}"
+    store = Path(keys.demos(game)) / "zarr.json"
+    if store.exists():
+        versions = json.loads(store.read_text())["attributes"].get("versions", {})
+        yield f"  made with {json.dumps(versions)}"
+    recorded = keys.record_key(game)
+    yield f"  recording {recorded}: {code(recorded)}"
+    for step in ("emulator", "demonstrations", "expert"):
+        values = getattr(section, step).model_dump(mode="json")
+        yield f"    parameters {json.dumps({step: values})}"
+    yield f"    expert {keys.expert_key(game)}: {_expert(keys, game)}"
+
+
+def _expert(keys: Keys, game: str) -> str:
+    section = keys.params.games[game]
+    if section.domain != "atari":
+        found = section.expert.recordings
+        return f"recordings in {found.path}" if found else "the built-in bot"
+    file = Path(keys.expert(game))
+    digest = f"SHA-256 {files.sha256(file)}" if file.is_file() else "not here"
+    return f"{file} ({digest})"
+
+
+def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
+    """The chain of one run, evaluation or store."""
+    for run in keys.runs:
+        if key in (keys.run_key(run), keys.evaluation_key(run)):
+            yield from of_run(keys, run)
+            yield from of_settings(keys, run.game)
+            yield from of_demonstrations(keys, run.game)
+            return
+    for game in keys.params.games:
+        if key in (keys.demos_key(game), keys.record_key(game), keys.expert_key(game)):
+            yield from of_demonstrations(keys, game)
+            return
+        if key == keys.random_key(game):
+            emulator = keys.params.games[game].emulator.model_dump(mode="json")
+            yield f"random play {key}: {keys.random(game)}; {code(key)}"
+            yield f"  parameters {json.dumps({'emulator': emulator})}"
+            return
+
+
+def explain(path: Path, keys: Keys) -> Iterator[str]:
+    """Everything that is known of a file's origin; raises WorkflowError if nothing is."""
+    if not path.exists():
+        raise WorkflowError("no such file", where=str(path), fix="dvc pull   or   ls results")
+    keys.all()
+    step, key = made_by(path, keys)
+    yield f"{path}"
+    if path.is_file():
+        yield f"  SHA-256 {files.sha256(path)}"
+    yield f"  made under {step} {key}"
+    now = keys.key_of(step, forecast=keys.has_forecast) if step in ("table", *BEFORE) else key
+    if now != key:
+        yield f"  of other parameters or code: those of this folder give {step} {now}, not shown"
+        yield "  try:   git log -- dvc.lock   and check out the commit that recorded it"
+        return
+    yield from lines(keys, step, key)
+    tools = ("ilscaling", "torch", "zarr", "scipy", "statsmodels", "matplotlib", "snakemake", "dvc")
+    found = ", ".join(f"{name} {version(name)}" for name in tools)
+    yield f"versions here: Python {sys.version.split()[0]}, {found}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    given = parser.parse_args()
+    try:
+        print("\n".join(explain(given.file, Keys(params.read(given.params)))))
+    except IlscalingError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
