@@ -85,16 +85,25 @@ def update_of(state: Path) -> int:
         return -1
 
 
-def take(source: Path, target: Path) -> None:
+def take(source: Path, target: Path, *, own: bool = False) -> None:
     """Link all files of a keyed folder or file that `target` lacks. A run's state, and the curve
-    on the way to it, replaces an earlier one."""
+    on the way to it, replaces an earlier one.
+
+    own: `source` is the project's, where it stays; a copy that DVC has made of a linked file (it
+    does before it runs a stage) becomes a link again.
+    """
     if source.is_file():
-        if not target.exists():
+        if not target.exists() or (own and not os.path.samefile(source, target)):
             link(source, target)
         return
     further = update_of(source / STATE) > update_of(target / STATE)
     for name in _files(source):
-        if not (target / name).exists() or (further and name.name in COURSE):
+        if not (target / name).exists():
+            link(source / name, target / name)
+        elif name.name in COURSE:
+            if further:
+                link(source / name, target / name)
+        elif own and not os.path.samefile(source / name, target / name):
             link(source / name, target / name)
 
 
@@ -116,6 +125,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.root = folder()
+        self.own = Path.cwd() in self.root.parents
         self._seen: dict[Path, int] = {}
         self._stop = threading.Event()
 
@@ -125,7 +135,7 @@ class Keeper:
             try:
                 changed = path.stat().st_mtime_ns
                 if self._seen.get(path) != changed:
-                    take(path, self.root / path.relative_to(DATA))
+                    take(path, self.root / path.relative_to(DATA), own=self.own)
                     self._seen[path] = changed
             except FileNotFoundError:
                 continue  # replaced or pruned meanwhile: the next look finds what there is

@@ -50,6 +50,8 @@ def main() -> None:
     for folder in (Path("data") / arguments.stage).glob("*"):
         if not arguments.dry_run and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+    if not arguments.dry_run:
+        kept.Keeper().keep()  # as links again what DVC has copied for this stage
 
 
 if __name__ == "__main__":
