@@ -167,8 +167,8 @@ resamples as stand in that file. A run's deviation from the planted law, in ln L
 offset and a slope along ln C that all of its snapshots share; each cell adds its own. Entries:
 share of the intervals that cover the planted exponent, and their median width.
 
-- `bootstrap` is what `ilscaling fit` gives. By grid and vertex: residuals of whole runs (CR2), the
-  resamples' standard deviation times Student's quantile with runs - 3 degrees of freedom. Of
+- `bootstrap` is what `ilscaling fit` gives. By grid and vertex: residuals of whole runs (CV3), the
+  resamples' standard deviation times Student's quantile with runs - 1 degrees of freedom. Of
   surfaces: whole runs drawn with replacement; the same of exponents, quantiles of E, alpha, beta;
 - `t` treats budgets as independent;
 - `delta` is the delta method for the quadratic, errors clustered by run;

@@ -55,7 +55,7 @@ def of(known: keys.Keys, step: str, game: str) -> str:
         "train": lambda _: known.run_key(runs[0]),
         "evaluate": lambda _: known.evaluation_key(runs[0]),
         "random": known.random_key,
-    }.get(step, lambda _: getattr(known, f"{step}_key"))(game)  # fmt: skip
+    }.get(step, lambda _: known.key_of(step))(game)  # fmt: skip
 
 
 def test_every_step_was_traced(study):

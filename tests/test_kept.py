@@ -131,7 +131,7 @@ def test_pruning_leaves_what_the_study_names_and_puts_the_rest_away(here):
 
 def test_stamps_go_before_their_files_are_made_anew(here):
     write("results/keys/fit-aaaaaaaaaaaa.json", "{}")
-    write("results/keys/figures-aaaaaaaaaaaa.json", '{"sha256": {"a.png": ""}}')
+    write("results/keys/figures-aaaaaaaaaaaa.json", '{"sha256": {"figures/a.png": ""}}')
     write("results/figures/a.png")
     stamps.mend()
     stamps.clear(["results/keys/fit-bbbbbbbbbbbb.json", "results/laws/fits.json"])

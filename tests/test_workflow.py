@@ -186,11 +186,11 @@ def test_the_forecast_is_trained_measured_and_shown(planted):
     assert realised["budget"] == proposed["budget"] == budget
     assert realised["size"] == proposed["size"]
     optimal = planted_trainer.N0 * (budget / planted_trainer.C0) ** planted_trainer.A
-    assert proposed["N_opt"] == pytest.approx(optimal, rel=1e-2)
+    assert proposed["N_opt"]["estimate"] == pytest.approx(optimal, rel=1e-2)
     loss = planted_trainer.loss(realised["params"], budget)
     assert realised["dev_loss"] == pytest.approx(loss, rel=1e-5)
     best = planted_trainer.loss(optimal, budget)
-    assert proposed["L_min"] == pytest.approx(best, rel=1e-3)
+    assert proposed["L_min"]["estimate"] == pytest.approx(best, rel=1e-3)
     page = (planted.path / "results/report.html").read_text()
     assert "results/report.html" in log and "orecast" in page
     assert (planted.path / "results/figures/forecast.png").exists()

@@ -157,3 +157,18 @@ def _missing(names: list[str], found: list[str], path: Path) -> FitError:
         fix=f"columns found: {', '.join(map(str, found))}"
         + (f"; perhaps {' '.join(guesses)}" if guesses else "; --column OURS=THEIRS maps yours"),
     )
+
+
+def measured(realised: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a results table that were measured, with numbers as such; `flops` defaults to the
+    budget."""
+    if realised.empty:
+        return pd.DataFrame(columns=["game", "budget", "flops"])
+    numbers = ("budget", "flops", "params", "samples", "dev_loss", "dev_loss_se", "return_mean")
+    rows = realised.copy()
+    for name in (*numbers, "return_se", "expert_return"):
+        if name in rows:
+            rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
+    rows["flops"] = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]
+    done = rows["status"] == "done" if "status" in rows else rows["dev_loss"].notna()
+    return rows[done].reset_index(drop=True)

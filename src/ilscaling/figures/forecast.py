@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy import stats
 
-from ilscaling import laws
+from ilscaling import laws, tables
 from ilscaling.figures import forest, style
 from ilscaling.figures import laws as law_figure
 from ilscaling.titles import title
@@ -36,7 +36,7 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
     at the forecast's budget with its interval; realised, with one standard error either way.
     """
     rows = []
-    predictions, realised = forecast["predictions"], measured(forecast["realised"])
+    predictions, realised = forecast["predictions"], tables.measured(forecast["realised"])
     for game in fit.games:
         told = predictions[predictions["game"] == game] if len(predictions) else predictions
         if told.empty:
@@ -65,21 +65,6 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
             marks = {"game": game, "panel": panel, "used": True, "edge": False}
             rows += [{**marks, **row} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
-
-
-def measured(realised: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a results table that were measured, with numbers as such; `flops` defaults to the
-    budget."""
-    if realised.empty:
-        return pd.DataFrame(columns=["game", "budget", "flops"])
-    numbers = ("budget", "flops", "params", "samples", "dev_loss", "dev_loss_se", "return_mean")
-    rows = realised.copy()
-    for name in (*numbers, "return_se", "expert_return"):
-        if name in rows:
-            rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
-    rows["flops"] = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]
-    done = rows["status"] == "done" if "status" in rows else rows["dev_loss"].notna()
-    return rows[done].reset_index(drop=True)
 
 
 def _line(fit: laws.StudyFit, game: str, law: str, budget: float) -> list[dict]:

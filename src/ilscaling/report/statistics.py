@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ilscaling.figures.forecast import measured
 from ilscaling.laws import LAWS, StudyFit, rows
 from ilscaling.laws.markdown import interval, number, off
 from ilscaling.report import text
+from ilscaling.tables import measured
 
 # quantity of a forecast -> the measured column that it foretells
 FORETOLD = {"L_min": "dev_loss", "R_max": "return_mean", "R_on_1/L": "return_mean"}
