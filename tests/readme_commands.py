@@ -14,6 +14,7 @@ LONG = {
     "make bench",
     "snakemake --cores all --resources gpu=4",
     "snakemake --cores all --configfile params.yaml studies/night.yaml",
+    "snakemake --cores all forecast",
     "dvc repro",
     "dvc exp run -S games.breakout.train.ema=0.1",
     "make experiments",

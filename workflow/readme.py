@@ -30,26 +30,51 @@ def block(metrics: dict) -> str:
         method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
         lines += [
             f"What it should show for {title(game)}, with exponents fitted to "
-            f"{method} (another CPU gives other last digits, and another course of training):",
+            f"{method} and their 95 % intervals (another CPU gives other last digits, and another "
+            "course of training):",
             "",
-            "| law | exponent | 95 % interval | R2 |",
-            "| --- | --- | --- | --- |",
+            "| law | exponent | by t | by bootstrap over runs | R2 |",
+            "| --- | --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():
             if found.get(law) is None:
-                lines.append(f"| {text} | not fitted | | |")
+                lines.append(f"| {text} | not fitted | | | |")
                 continue
-            low, high, r2 = (found.get(f"{law}_{part}") for part in ("low", "high", "r2"))
-            interval = "" if low is None else f"{low:.3f} to {high:.3f}"
-            lines.append(f"| {text} | {found[law]:.3f} | {interval} | {r2:.3f} |")
+            ends = " | ".join(interval(found, name) for name in (law, f"{law}_boot"))
+            lines.append(f"| {text} | {found[law]:.3f} | {ends} | {found[f'{law}_r2']:.3f} |")
         lines += [
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
             f"{found['training_flops']:.3g} training FLOPs; lowest dev loss "
             f"{found['lowest_dev_loss']:.3f} nats a step; best return {found['best_return']:.1f}, "
-            f"{found['best_return_of_expert']:.0%} of the expert's.",
+            f"{found['best_return_of_expert']:.0%} of the expert's."
+            f"{held_out(found)}{verdict(found)}",
+            "",
         ]
-    return "\n".join(lines)
+    return "\n".join(lines[:-1])
+
+
+def interval(found: dict, name: str) -> str:
+    low, high = found.get(f"{name}_low"), found.get(f"{name}_high")
+    return "none" if low is None else f"{low:.3f} to {high:.3f}"
+
+
+def held_out(found: dict) -> str:
+    """How well the largest budget's lowest loss was foretold."""
+    error = found.get("held_out_error_L_min")
+    if error is None:
+        return ""
+    covered = "held" if found["held_out_covered_L_min"] else "did not hold"
+    return (
+        f" From the smaller budgets the law foretells the lowest loss of the largest one with an"
+        f" error of {error:.1%}; the prediction interval {covered} it."
+    )
+
+
+def verdict(found: dict) -> str:
+    """Whether another form describes the lowest loss better."""
+    text = found.get("verdict")
+    return f" Does a power law of the loss hold? {text[0].upper()}{text[1:]}." if text else ""
 
 
 def write(readme: str, metrics: dict) -> str:
