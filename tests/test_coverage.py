@@ -29,6 +29,7 @@ APART = {
     ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
     ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
     ("random", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
+    ("fit", "Forecast", "factor"): "carried along with the laws; the key of the proposal holds it",
     ("*", "*", "domain"): "decides which code runs, which the key holds",
 }
 

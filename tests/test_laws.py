@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ilscaling import laws
 from ilscaling.errors import FitError
 from ilscaling.laws import game
-from ilscaling.laws.draws import draw, interval
+from ilscaling.laws.draws import draw, interval, measurement
 from ilscaling.laws.frontier import LeftOut, points
+from ilscaling.laws.profiles import profiles
 from ilscaling.params import Laws
 from ilscaling.tables import read_table
 
@@ -421,6 +422,29 @@ def test_a_million_rows():
     assert (
         "pong is large: intervals and surfaces rest on 828 groups of its 166950 runs" in fit.notes
     )
+
+
+def test_runs_of_a_large_game_are_taken_together_without_changing_its_cells():
+    table = planted(seeds=range(200), run_noise=0.05, noise=0.05).drop(index=range(0, 3000, 7))
+    admitted = game.admit(table, "pong", Laws())
+    assert len(admitted.runs.L) < 5_100 and admitted.runs.weight.sum() == len(table)
+    means = profiles(admitted.runs, measurement(admitted.runs)).L[0].ravel()
+    np.testing.assert_allclose(means, admitted.cells["dev_loss"], rtol=1e-12)
+    assert any(note.startswith("pong is large: ") for note in admitted.notes)
+
+
+def test_many_cells_have_fewer_resamples(monkeypatch):
+    monkeypatch.setattr("ilscaling.laws.draws.MEMORY", 54 * 30)
+    fit = fitted(planted(noise=0.02), bootstrap=100)
+    assert "pong is large: 30 resamples of 100" in fit.notes
+    assert fit.power("pong", "L_min", "vertex", "bootstrap")["ci_low"] is not None
+
+
+def test_returns_that_are_not_positive_are_counted():
+    table = planted()
+    table.loc[table["size"] > 7, "return_mean"] = -5.0
+    fit = fitted(table)
+    assert any(n.startswith("returns of 12 of 54 cells of pong are not pos") for n in fit.notes)
 
 
 def test_returns_of_further_runs_come_without_a_loss():

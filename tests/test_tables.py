@@ -57,6 +57,17 @@ def test_a_mapping_names_a_column_of_ours():
     with pytest.raises(FitError, match="does not map") as error:
         tables.mapping(["parms=n"])
     assert error.value.fix == "--column params=n"
+    for twice in (["params=a", "params=b"], ["budget=a", "flops=a"]):
+        with pytest.raises(FitError, match="for the second time"):
+            tables.mapping(twice)
+
+
+def test_rows_without_a_game_are_dropped_and_counted(tmp_path):
+    rows = ROWS.assign(game=["pong", None, "pong", "pong"])
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    table = tables.read_table(tmp_path / "runs.csv", THEIRS)
+    assert table["game"].tolist() == ["pong"] * 3
+    assert table.attrs["notes"][0] == "dropped 1 of 4 rows: no game"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

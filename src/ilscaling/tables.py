@@ -62,7 +62,8 @@ GAP, SPAN = 1.1, 1.5
 
 
 def mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """'OURS=THEIRS' pairs as a dictionary; raises FitError for a name that is none of ours."""
+    """'OURS=THEIRS' pairs as a dictionary; raises FitError for a name that is none of ours, and
+    for one that is there twice."""
     found = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
@@ -73,6 +74,8 @@ def mapping(pairs: Sequence[str]) -> dict[str, str]:
                 where="--column",
                 fix=f"--column {close[0]}={theirs or 'THEIRS'}",
             )
+        if ours in found or theirs in found.values():
+            raise FitError(f"{pair!r} maps a column for the second time", where="--column")
         found[ours] = theirs
     return found
 
@@ -104,6 +107,10 @@ def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd
             table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
         elif column in table and dtype == "str":
             table[column] = table[column].astype(object).where(table[column].notna(), "").map(str)
+    nameless = table["game"] == ""
+    if nameless.any():
+        notes.append(f"dropped {nameless.sum()} of {len(table)} rows: no game")
+        table = table[~nameless].reset_index(drop=True)
     if "budget" not in table:
         table["budget"] = np.nan
         for game, rows in table.groupby("game", sort=True):

@@ -79,10 +79,11 @@ class Cells:
 
     def _distinct(self, label: np.ndarray) -> np.ndarray:
         """How many values of `label` (rows,) have a cell in each draw."""
-        _, label = np.unique(label, return_inverse=True)
-        member = np.zeros((len(label), label.max(initial=-1) + 1))
-        member[np.arange(len(label)), label] = 1.0
-        return ((self.weight @ member) > 0).sum(axis=1)
+        if not len(label):
+            return np.zeros(self.draws, np.int64)
+        order = np.argsort(label, kind="stable")
+        starts = np.flatnonzero(np.diff(label[order], prepend=-1))
+        return np.logical_or.reduceat(self.weight[:, order] > 0, starts, axis=1).sum(axis=1)
 
     def refusal(self, sizes: int, cells: int) -> str:
         """Why a surface that needs so many sizes, amounts of data and cells cannot be fitted."""

@@ -68,7 +68,8 @@ def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: 
     low = np.exp(np.where(cells.weight > 0, cells.z, np.inf).min(axis=1))[draws]
     E = np.outer(low, starts[:, 2])
     grid = np.empty((*E.shape, 5))
-    grid[:, :, :2], grid[:, :, 2] = np.log((1 - E) / 2)[:, :, None], E
+    # In a draw whose lowest loss is above the mean, E leaves the rest of the loss nothing.
+    grid[:, :, :2], grid[:, :, 2] = np.log(np.maximum(1 - E, 0.01) / 2)[:, :, None], E
     grid[:, :, 3:] = starts[:, :2]
     smooth = _descend(cells, draws.repeat(len(starts)), grid.reshape(-1, 5), SMOOTH, steps=STEPS)
     order = smooth.value.reshape(E.shape).argsort(axis=1, kind="stable")[:, :followed]

@@ -21,6 +21,8 @@ from ilscaling.laws.runs import Runs
 # Webb's weights, each with probability 1/6.
 WEIGHTS = np.sqrt([0.5, 1.0, 1.5])
 WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
+# Numbers in an array of draws, at most: a game of very many cells has fewer resamples.
+MEMORY = 20_000_000
 # Below this share an eigenvalue of a block's residual maker is rounding.
 SINGULAR = 1e-3
 # Fewer runs than these leave nothing between them: three determine the surface along size.
@@ -51,7 +53,7 @@ def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draw
 
 
 def draw(runs: Runs, count: int, seed: int) -> Draws:
-    """The measurement and `count` resamples; none for few runs.
+    """The measurement and `count` resamples; fewer for very many cells, none for few runs.
 
     Depends on the game's name, its runs and the seed alone.
     """
@@ -60,6 +62,7 @@ def draw(runs: Runs, count: int, seed: int) -> Draws:
     several = len(np.unique(runs.run))
     if several < FEWEST:
         return measurement(runs, f"{several} runs, a bootstrap over runs needs {FEWEST}")
+    count = min(count, max(2, MEMORY // len(runs.L)))
     generator = np.random.default_rng(int(digest([runs.game, seed])[:16], 16))
     signs = generator.choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
     L, R = (_resampled(runs, values, signs) for values in (runs.L, runs.R))

@@ -103,6 +103,8 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     for frontier in found:
         fits += _records(frontier, fits, drawn, names)
     notes = list(admitted.notes)
+    if 0 < drawn.count < settings.bootstrap:
+        notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
     table = optima.table(admitted.optima)
     tested, silent = pd.DataFrame(columns=list(validation.COLUMNS)).astype(validation.COLUMNS), []
     if validate:

@@ -120,6 +120,12 @@ def average(rows: pd.DataFrame, game: str) -> tuple[pd.DataFrame, list[str]]:
     again = "seed" in rows and rows[rows["seed"].notna()].duplicated(["label", "params", "seed"])
     if np.any(again):
         notes.append(f"{_rows(int(again.sum()))} of {game} repeat a seed: taken as further runs")
+    lost = int((cells["return_mean"] <= 0).sum())
+    if lost:
+        notes.append(
+            f"returns of {lost} of {len(cells)} cells of {game} are not positive: without a"
+            " logarithm they enter no law and no parabola"
+        )
     several = int((cells["runs"] > 1).sum())
     if several:
         most = int(cells["runs"].max())

@@ -100,6 +100,8 @@ def together(runs: Runs) -> Runs:
         return runs
     budget, N = (np.unique(v, return_inverse=True)[1] for v in (runs.budget, runs.N))
     cells = len(np.unique(budget * (N.max() + 1) + N))
+    if cells == len(runs.L):  # nothing to average
+        return runs
     groups = max(2, FEW // cells)
     # A run's place among the runs of its size says which group it is in.
     first = np.unique(runs.run, return_index=True)[1]
