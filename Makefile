@@ -1,5 +1,5 @@
 # make demo: set up, run the default study     make test: set up, run all tests
-# make lint, make bench, make sweep, make test-slow, make clean: see README.md
+# make lint, make bench, make coverage, make sweep, make test-slow, make clean: see README.md
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills lint bench sweep lock clean
+.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills lint bench coverage sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -55,6 +55,10 @@ lint: setup
 bench: setup
 	python benchmarks/speed.py
 	python benchmarks/workflow.py
+
+# How often the laws' intervals cover a planted truth: ten minutes, writes docs/coverage.md.
+coverage: setup
+	python benchmarks/coverage.py 200
 
 sweep: setup
 	python benchmarks/sweep.py
