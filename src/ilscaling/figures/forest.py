@@ -1,6 +1,6 @@
 """Rows of estimates with their intervals, one row a way of fitting: what forest plots share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +75,32 @@ def blocks(
         named = {"ha": "right", "va": "bottom", "fontsize": 10}
         row[0].annotate(title(game), xycoords="axes fraction", **where, **named)
     return figure, axes
+
+
+def by_law(
+    data: pd.DataFrame,
+    panel: Callable[[Axes, pd.DataFrame, str, list], None],
+    handles: list,
+    *,
+    lane: float,
+    x: str = "",
+) -> Figure:
+    """Blocks of `panel(ax, rows of game and law, law, ways)`, with `x` below the last and a legend.
+
+    data: rows with game, law, method and form.
+    """
+    games = list(dict.fromkeys(data["game"]))
+    lanes = {game: ways(data[data["game"] == game]) for game in games}
+    with style.look():
+        figure, axes = blocks(games, lanes, lane=lane)
+        for row, game in zip(axes, games, strict=False):
+            for ax, law in zip(row, LAWS, strict=True):
+                panel(ax, data[(data["game"] == game) & (data["law"] == law)], law, lanes[game])
+        for ax in axes[-1] if x else ():
+            ax.set_xlabel(x, fontsize=8)
+        if games:
+            figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
 
 
 def _lanes(ax: Axes, lanes: list, *, named: bool) -> None:

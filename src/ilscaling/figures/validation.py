@@ -24,19 +24,7 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
 
 def draw(data: pd.DataFrame) -> Figure:
     """A row of panels a game, one a law; in it a row a way of fitting, along the budgets."""
-    games = list(dict.fromkeys(data["game"]))
-    lanes = {game: forest.ways(data[data["game"] == game]) for game in games}
-    with style.look():
-        figure, axes = forest.blocks(games, lanes, lane=0.27)
-        for row, game in zip(axes, games, strict=False):
-            for ax, law in zip(row, forest.LAWS, strict=True):
-                part = data[(data["game"] == game) & (data["law"] == law)]
-                _panel(ax, part, law, lanes[game])
-        for ax in axes[-1]:
-            ax.set_xlabel("budget predicted (FLOPs)", fontsize=8)
-        if games:
-            figure.legend(handles=_handles(data), loc="outside lower center", ncols=4)
-    return figure
+    return forest.by_law(data, _panel, _handles(data), lane=0.27, x="budget predicted (FLOPs)")
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:

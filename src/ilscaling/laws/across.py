@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from ilscaling.cells import budget_name
-from ilscaling.files import digest
+from ilscaling.laws.draws import generator
 from ilscaling.params import Laws
 
 COLUMNS = {
@@ -82,9 +82,9 @@ def iqm(scores: np.ndarray) -> float:
 
 def bootstrap(pool: list[np.ndarray], settings: Laws, label: str) -> tuple[float, float]:
     """Interval of the interquartile mean; the runs of each game (runs,) are resampled alone."""
-    generator = np.random.default_rng(int(digest(["across", label, settings.seed])[:16], 16))
+    drawing = generator("across", label, settings.seed)
     drawn = np.concatenate(
-        [generator.choice(runs, size=(settings.bootstrap, len(runs))) for runs in pool], axis=1
+        [drawing.choice(runs, size=(settings.bootstrap, len(runs))) for runs in pool], axis=1
     )
     found = stats.trim_mean(drawn, 0.25, axis=1)
     low, high = np.quantile(found, [0.5 - settings.level / 2, 0.5 + settings.level / 2])

@@ -47,6 +47,11 @@ class Draws:
         return len(self.L) - 1
 
 
+def generator(*what: object) -> np.random.Generator:
+    """Random numbers that depend on `what` they are for, and on nothing else."""
+    return np.random.default_rng(int(digest(list(what))[:16], 16))
+
+
 def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draws:
     """The measurement alone."""
     return Draws(runs.L[None], runs.R[None], runs.weight[None], 0, reason)
@@ -63,8 +68,7 @@ def draw(runs: Runs, count: int, seed: int) -> Draws:
     if several < FEWEST:
         return measurement(runs, f"{several} runs, a bootstrap over runs needs {FEWEST}")
     count = min(count, max(2, MEMORY // len(runs.L)))
-    generator = np.random.default_rng(int(digest([runs.game, seed])[:16], 16))
-    signs = generator.choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
+    signs = generator(runs.game, seed).choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
     L, R = (_resampled(runs, values, signs) for values in (runs.L, runs.R))
     return Draws(L, R, np.broadcast_to(runs.weight, L.shape), several - 1, "")
 

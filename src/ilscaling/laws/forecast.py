@@ -1,6 +1,6 @@
 """What the laws foretell of a larger budget, and the budget that a return needs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,6 @@ QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
 FAR, STEPS = 1e12, 600
 
 Sizes = Sequence[tuple[float, float]]
-Buildable = Sizes | Mapping[str, Sizes] | Callable[[str], Sizes] | None
 
 
 def predictions(

@@ -7,11 +7,10 @@ import numpy as np
 
 from ilscaling.laws import forms, profiles
 from ilscaling.laws.draws import Draws
+from ilscaling.laws.optima import METHODS
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws
-
-METHODS = ("grid", "vertex")
 
 
 class Frontier(Protocol):

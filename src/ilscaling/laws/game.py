@@ -9,7 +9,8 @@ from ilscaling.cells import budget_name
 from ilscaling.laws import draws as resampling
 from ilscaling.laws import optima, regime, surfaces, validation, verdicts
 from ilscaling.laws.draws import Draws
-from ilscaling.laws.frontier import METHODS, Frontier, LeftOut, points
+from ilscaling.laws.frontier import Frontier, LeftOut, points
+from ilscaling.laws.optima import METHODS
 from ilscaling.laws.power import power_law
 from ilscaling.laws.records import LAWS, Fit, blank
 from ilscaling.laws.runs import Runs, runs_of, together
@@ -67,11 +68,9 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
     return Admitted(grouped, cells, best, left_out, notes)
 
 
-def frontiers(
-    admitted: Admitted, runs: Runs, draws: Draws, settings: Laws, *, only: tuple[str, ...] = ()
-) -> list[Frontier]:
+def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
     """Every method's frontier through `runs`, which are the admitted ones or some of them."""
-    found = points(runs, draws, settings, admitted.left_out, only=only)
+    found = points(runs, draws, settings, admitted.left_out)
     if not found:
         return []
     grid = next(f for f in found if (f.method, f.form) == ("grid", "power"))
@@ -106,7 +105,7 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     if 0 < drawn.count < settings.bootstrap:
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
     table = optima.table(admitted.optima)
-    tested, silent = pd.DataFrame(columns=list(validation.COLUMNS)).astype(validation.COLUMNS), []
+    tested, silent = validation.table([]), []
     if validate:
         tested, silent = validation.validate(
             runs,

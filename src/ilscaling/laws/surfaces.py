@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ilscaling.files import digest
 from ilscaling.laws import additive, quadratic
 from ilscaling.laws.additive import Additive
 from ilscaling.laws.batched import Cells
 from ilscaling.laws.chinchilla import chinchilla
 from ilscaling.laws.constraint import Constraint, constraint
-from ilscaling.laws.draws import Draws, measurement
+from ilscaling.laws.draws import Draws, generator, measurement
 from ilscaling.laws.profiles import lowest, profiles
 from ilscaling.laws.quadratic import Quadratic
 from ilscaling.laws.runs import Runs
@@ -152,13 +151,9 @@ def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
     weight = np.ones((1 + count, len(runs.L)))
     if count and runs.count:
         shares = np.full(runs.count, 1 / runs.count)
-        drawn = _generator(runs, seed, "runs").multinomial(runs.count, shares, size=count)
+        drawn = generator(runs.game, seed, "runs").multinomial(runs.count, shares, size=count)
         weight[1:] = drawn[:, runs.run]
     return weight
-
-
-def _generator(runs: Runs, seed: int, use: str) -> np.random.Generator:
-    return np.random.default_rng(int(digest([runs.game, seed, use])[:16], 16))
 
 
 def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:

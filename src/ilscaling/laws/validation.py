@@ -78,7 +78,7 @@ def validate(
     budgets = np.unique(truth["L_min", "grid"][0])
     last = len(budgets) - hold_out  # budgets below the held-out ones
     if last < 2:
-        return _typed([]), [_too_few(game, len(budgets), hold_out + 2)]
+        return table([]), [_too_few(game, len(budgets), hold_out + 2)]
     origins = sorted({*range(fewest, len(budgets)), last})
     rows, tried = [], {}
     for count in origins:
@@ -100,8 +100,8 @@ def validate(
         f"{game}: no larger budget to test {', '.join(laws)} by {way} on"
         for way, laws in silent.items()
     ]
-    table = _typed([{"game": game, "level": level, **row} for row in rows])
-    return table, notes
+    found = table([{"game": game, "level": level, **row} for row in rows])
+    return found, notes
 
 
 def _rows(frontier, law, truth, budgets, count, level) -> list[dict]:
@@ -167,5 +167,6 @@ def _too_few(game: str, count: int, needed: int) -> str:
     return f"{game}: too_few: {budgets} with an optimum, validation needs {needed}"
 
 
-def _typed(rows: list[dict]) -> pd.DataFrame:
+def table(rows: list[dict]) -> pd.DataFrame:
+    """Rows as a table of COLUMNS with its dtypes."""
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
