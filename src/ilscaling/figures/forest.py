@@ -80,12 +80,13 @@ def blocks(
 def by_law(
     data: pd.DataFrame,
     panel: Callable[[Axes, pd.DataFrame, str, list], None],
-    handles: list,
+    handles: Callable[[pd.DataFrame], list],
     *,
     lane: float,
     x: str = "",
 ) -> Figure:
-    """Blocks of `panel(ax, rows of game and law, law, ways)`, with `x` below the last and a legend.
+    """Blocks of `panel(ax, rows of game and law, law, ways)`, with `x` below the last and a legend
+    of `handles(data)`.
 
     data: rows with game, law, method and form.
     """
@@ -99,7 +100,7 @@ def by_law(
         for ax in axes[-1] if x else ():
             ax.set_xlabel(x, fontsize=8)
         if games:
-            figure.legend(handles=handles, loc="outside lower center", ncols=4)
+            figure.legend(handles=handles(data), loc="outside lower center", ncols=4)
     return figure
 
 

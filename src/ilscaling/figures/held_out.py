@@ -22,7 +22,7 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
 
 def draw(data: pd.DataFrame) -> Figure:
     """A row of panels a game, one a law; in it a row a way of fitting."""
-    return forest.by_law(data, _panel, _handles(data), lane=0.21)
+    return forest.by_law(data, _panel, _handles, lane=0.21)
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:

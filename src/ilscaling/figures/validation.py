@@ -24,7 +24,7 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
 
 def draw(data: pd.DataFrame) -> Figure:
     """A row of panels a game, one a law; in it a row a way of fitting, along the budgets."""
-    return forest.by_law(data, _panel, _handles(data), lane=0.27, x="budget predicted (FLOPs)")
+    return forest.by_law(data, _panel, _handles, lane=0.27, x="budget predicted (FLOPs)")
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:
