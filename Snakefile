@@ -20,21 +20,26 @@ localrules:
     forecast,
 
 
+def results(forecast):
+    """All results, by name: what went missing is made again, though what was made of it still is
+    there. `forecast`: whether figures and report show it."""
+    shown = [K.stamp(step, forecast=forecast) for step in ("figures", "report")]
+    stamps = [K.stamp(step) for step in ("table", "fit", "headline")]
+    files = ("results.csv", "laws/fits.json", "metrics.json", "headline.json")
+    return [ancient(path) for path in (*stamps, *shown, *(f"results/{name}" for name in files))]
+
+
 # The whole study: table, fits, figures and report.
 rule all:
     default_target: True
     input:
-        ancient(K.stamp("report", forecast=K.has_forecast)),
-        ancient(K.stamp("headline")),
-        ancient("results/headline.json"),
+        results(K.has_forecast),
 
 
 # The whole study, and what its laws predict for a larger budget, trained and measured.
 rule forecast:
     input:
-        ancient(K.stamp("report", forecast=True)),
-        ancient(K.stamp("headline")),
-        ancient("results/headline.json"),
+        results(True),
 
 
 rule demonstrations:

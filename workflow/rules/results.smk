@@ -1,5 +1,12 @@
 # Table, fits, figures, report: files with fixed names for people, and one keyed stamp a step.
 
+# What the figures and the report read beside the table: asked for only where they must be made.
+MEASURED = [
+    *(ancient(K.demos_stamp(game)) for game in P.games),
+    *(ancient(K.run_manifest(run)) for run in K.runs),
+    *(ancient(K.evaluation_manifest(run)) for run in K.runs),
+]
+
 
 rule table:
     input:
@@ -48,6 +55,7 @@ def forecast_of(step):
 
 rule figures:
     input:
+        MEASURED,
         ancient(K.stamp("fit")),
         table=ancient("results/results.csv"),
         forecast=forecast_of("figures"),
@@ -65,6 +73,7 @@ rule figures:
 # The page has a fixed name and stands in its stamp: a stamp whose files are gone does not count.
 rule report:
     input:
+        MEASURED,
         lambda w: ancient(K.stamp("figures", forecast=shows_forecast("report", w))),
         table=ancient("results/results.csv"),
         forecast=forecast_of("report"),
