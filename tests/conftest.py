@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from ilscaling import params
 
@@ -103,10 +105,24 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory) -> Workspace:
-    """A finished tiny study. Tests that change it must change it back."""
-    workspace = copy_project(tmp_path_factory.mktemp("study"))
-    traced = tmp_path_factory.mktemp("traced")
-    trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
-    workspace.log = workspace.snakemake("--cores", "2", **trace).stdout
-    workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
+    """A finished tiny study, one for all of pytest's workers, to look at: see `copied`."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path, traced, log = folder / "study", folder / "traced", folder / "study.log"
+    with FileLock(folder / "study.lock"):
+        if not log.exists():
+            workspace = copy_project(path)
+            traced.mkdir()
+            trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
+            log.write_text(workspace.snakemake("--cores", "2", **trace).stdout)
+    workspace = Workspace(path)
+    workspace.log = log.read_text()
+    workspace.traces = [json.loads(file.read_text()) for file in sorted(traced.iterdir())]
     return workspace
+
+
+def copied(workspace: Workspace, target: Path) -> Workspace:
+    """A copy of a workspace with all that stands in it, to change at will."""
+    shutil.copytree(workspace.path, target, symlinks=True)
+    return Workspace(target)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Workspace, copy_project, jobs
+from conftest import Workspace, copied, copy_project, jobs
 
 pytestmark = pytest.mark.machine
 
@@ -61,8 +61,7 @@ def origin(tmp_path_factory) -> Workspace:
 @pytest.fixture
 def copy(origin, tmp_path) -> Workspace:
     """The finished study with all that stands beside it, to change at will."""
-    shutil.copytree(origin.path, tmp_path / "copy", symlinks=True)
-    return Workspace(tmp_path / "copy")
+    return copied(origin, tmp_path / "copy")
 
 
 @pytest.fixture

@@ -10,10 +10,8 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import planted_trainer
 import pytest
-import yaml
-from conftest import copy_project
+from conftest import copied
 from readme_commands import RUNNABLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +21,14 @@ import device  # noqa: E402
 import guard  # noqa: E402
 
 RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json", "headline.json")
+
+
+@pytest.fixture(scope="module")
+def study(study, tmp_path_factory):
+    """A copy of the finished study. Tests that change it must change it back."""
+    copy = copied(study, tmp_path_factory.mktemp("workflow") / "study")
+    copy.log = study.log
+    return copy
 
 
 def digests(study) -> dict[str, bytes]:
@@ -144,64 +150,6 @@ def test_a_command_of_the_readme_runs(study, command):
     study.run(*command.split())
 
 
-@pytest.fixture(scope="module")
-def planted(study, tmp_path_factory):
-    """A study whose trainer obeys a known law; everything after it is the real thing."""
-    workspace = copy_project(tmp_path_factory.mktemp("planted"))
-    data = Path("data/demonstrations")
-    shutil.copytree(study.path / data, workspace.path / data)
-    training = workspace.path / "src/ilscaling/training"
-    (training / "loop.py").rename(training / "real.py")
-    shutil.copy(ROOT / "tests/planted_trainer.py", training / "loop.py")
-    values = yaml.safe_load((workspace.path / "params.yaml").read_text())
-    game = values["games"]["breakout"]
-    game["grid"] |= {"sizes": [1, 2, 4, 6, 8, 12], "budgets": BUDGETS}
-    game["train"]["precision"] = "float32"
-    values = {"games": {"breakout": game}, "laws": values["laws"] | {"flops": "nominal"}}
-    (workspace.path / "params.yaml").write_text(yaml.safe_dump(values))
-    workspace.snakemake("--cores", "2")
-    return workspace
-
-
-BUDGETS = [5.0e9, 1.0e10, 2.0e10, 4.0e10, 8.0e10]
-
-
-def test_a_planted_law_comes_out_of_the_whole_workflow(planted):
-    found = json.loads((planted.path / "results/metrics.json").read_text())["breakout"]
-    assert found["method"] == "vertex"
-    assert found["N_opt"] == pytest.approx(planted_trainer.A, abs=1e-3)
-    assert found["L_min"] == pytest.approx(-planted_trainer.G, abs=1e-4)
-    # The largest budget, held out, was foretold.
-    assert found["held_out_error_L_min"] == pytest.approx(0, abs=1e-4)
-    assert found["held_out_error_N_opt"] == pytest.approx(0, abs=5e-3)
-
-
-def test_the_forecast_is_trained_measured_and_shown(planted):
-    assert {"propose", "realise", "report"} <= set(planted.planned("forecast"))
-    log = planted.snakemake("--cores", "2", "forecast").stdout
-    (stamp,) = (planted.path / "results/keys").glob("forecast-*.json")
-    told = json.loads(stamp.read_text())
-    (proposed,), (realised,) = told["proposals"], told["realised"]
-    budget = 2 * BUDGETS[-1]
-    assert realised["budget"] == proposed["budget"] == budget
-    assert realised["size"] == proposed["size"]
-    optimal = planted_trainer.N0 * (budget / planted_trainer.C0) ** planted_trainer.A
-    assert proposed["N_opt"]["estimate"] == pytest.approx(optimal, rel=1e-2)
-    loss = planted_trainer.loss(realised["params"], budget)
-    assert realised["dev_loss"] == pytest.approx(loss, rel=1e-5)
-    best = planted_trainer.loss(optimal, budget)
-    assert proposed["L_min"]["estimate"] == pytest.approx(best, rel=1e-3)
-    page = (planted.path / "results/report.html").read_text()
-    assert "results/report.html" in log and "orecast" in page
-    assert (planted.path / "results/figures/forecast.png").exists()
-    # What was made for the forecast belongs to the study from now on.
-    assert planted.planned() == planted.planned("forecast") == {}
-    planted.run("python", "workflow/prune.py", "runs")
-    assert planted.planned("forecast") == {}
-    planted.snakemake("--cores", "2")
-    assert (planted.path / "results/figures/forecast.png").exists()
-
-
 def test_dvc_agrees_with_snakemake(study):
     before = digests(study)
     text = study.run("dvc", "repro").stdout
@@ -293,34 +241,3 @@ def test_devices_respect_the_environment(monkeypatch):
     assert device.devices() == ["2", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert device.devices() == []
-
-
-def test_a_killed_pipeline_recovers_by_the_same_command(study):
-    """kill -9 of the whole process group while a run trains; then the same command again.
-
-    The last test of this file: it leaves another study behind.
-    """
-    study.set(games__breakout__train__warmup_steps=11)
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    process = subprocess.Popen(
-        ["snakemake", "--cores", "2"], cwd=study.path, env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    known = set((study.path / "data/runs").rglob("state.safetensors"))
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if set((study.path / "data/runs").rglob("state.safetensors")) - known:
-            break
-        time.sleep(0.1)
-    assert process.poll() is None, "finished before it could be killed"
-    os.killpg(process.pid, 9)
-    process.wait()
-    study.snakemake("--cores", "2")
-    assert study.planned() == {}
-    assert not list((study.path / "data").rglob(".*.tmp*"))
-    once = digests(study)
-    # The same study in a folder that was never disturbed.
-    for name in ("data/runs", "data/evaluations", "results", ".ilscaling"):
-        shutil.rmtree(study.path / name)
-    study.snakemake("--cores", "2")
-    assert digests(study) == once
