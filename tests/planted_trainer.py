@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from ilscaling import cells, flops, models
 from ilscaling.store import open_split
-from ilscaling.training import precision, snapshot
+from ilscaling.training import identity, precision, snapshot
 from ilscaling.training.curve import COLUMNS
 
 # ln L = ln L0 - G ln(C / C0) + CURVATURE (ln N / N0 - A ln C / C0)^2, with C the declared budget.
@@ -41,10 +41,10 @@ def bias_for(wanted: float, counts) -> torch.Tensor:
 
 
 def run(split, settings, *, family, size, seed, budgets, out, convention="exact", device="auto"):
-    from ilscaling.training.real import _facts  # exists in the copy alone
-
     out = Path(out)
-    facts = _facts(split, settings, family, size, seed, convention, precision.device(device))
+    facts = identity.facts(
+        split, settings, family, size, seed, convention, precision.device(device)
+    )
     ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
     counts = open_split(split.path, "dev").action_counts()
     policy = models.build(family, size, **snapshot.shape(facts))

@@ -18,7 +18,7 @@ OUR_OWN = {"ilscaling.cli", "ilscaling.__main__"}  # its verbs are covered one b
 # Modules that decide what is in the names of outputs instead of what is in the outputs.
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
-    "train": {"ilscaling.plan", "ilscaling.games", "ilscaling.games.base"},
+    "train": {"ilscaling.plan", "ilscaling.games", "ilscaling.games.base", "ilscaling.titles"},
 }
 # (step, class, field) that a step reads and its key need not know, and why.
 CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"
@@ -102,6 +102,7 @@ def other(value: object, field: str) -> object:
         "chunk_steps": 32, "shard_steps": 1024, "context": 4, "role": "val-hum-neu-fem",
         "recordings": {"path": "elsewhere"}, "file": None,
         "family": None, "method": "grid", "precision": "float32", "depth": 3, "rho": 0.5,
+        "schedule": "cosine",
         "flops": "nominal" if value == "realised" else "published",
     }  # fmt: skip
     if field in known:

@@ -443,7 +443,6 @@ def test_settings_of_one_game_are_compared_with_their_exponents():
 def test_different_games_are_not_settings_of_one():
     table = pd.concat([study(), study("pong"), study("nethack", domain="nethack")])
     assert conditions.data(table, fitted(table)).empty
-    assert conditions.data(table.drop(columns="domain"), fitted(table)).empty
 
 
 def test_games_come_in_the_order_of_the_fits(tmp_path, monkeypatch):

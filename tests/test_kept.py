@@ -42,10 +42,10 @@ def here(tmp_path, monkeypatch) -> Path:
 def made(keys, run) -> contents.Named:
     """Write a finished run to disk."""
     found = next(n for n in contents.named(keys, "runs") if n.path.name.startswith(f"{run.name}-"))
-    records = [f"{name}.json" for name in found.cells]
+    records = list(found.cells)
     for name in records:
         write(f"{found.path}/{name}", '{"status": "done"}')
-        write(f"{found.path}/{Path(name).with_suffix('')}.safetensors")
+        write(f"{found.path}/{Path(name).stem}.safetensors")
     state(f"{found.path}/{contents.STATE}", max(found.cells.values()))
     write(str(found.finished), json.dumps(dict.fromkeys(records, "")))
     return found
@@ -77,7 +77,7 @@ def test_a_hole_is_filled_or_the_run_is_not_finished(here):
     keys = keys_of()
     run = next(iter(keys.runs))
     found = made(keys, run)
-    snapshot = found.path / f"{next(iter(found.cells))}.safetensors"
+    snapshot = found.path / f"{Path(next(iter(found.cells))).stem}.safetensors"
     kept.Keeper().keep()
     snapshot.unlink()
     assert kept.restore(keys) == 1 and snapshot.exists()
@@ -98,11 +98,11 @@ def test_a_hole_is_filled_or_the_run_is_not_finished(here):
     ],
 )
 def test_training_goes_on_from_the_furthest_state_that_it_can(here, mine, theirs, missing, taken):
-    cells = {"1e+09": 20, "2e+09": 100}
+    cells = {"1e+09.json": 20, "2e+09.json": 100}
     folder = Path(RUN)
     for name, update in cells.items():
         if update not in missing:
-            write(f"{folder}/{name}.json")
+            write(f"{folder}/{name}")
     if mine is not None:
         state(f"{folder}/{contents.STATE}", mine)
     state(f"kept/{contents.STATE}", theirs)
@@ -121,7 +121,7 @@ def test_pruning_leaves_what_the_study_names_and_puts_the_rest_away(here):
     removed = prune.stale(narrow, "runs")
     for path in removed:
         kept.put_away(path)
-    last = list(found.cells)[-1]
+    last = Path(list(found.cells)[-1]).stem
     assert {path.name for path in removed if path.parent == found.path} == {
         f"{last}.json", f"{last}.safetensors", found.last,
     }  # fmt: skip

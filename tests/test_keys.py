@@ -45,11 +45,13 @@ CHANGES = {
     "train__precision": ("float32", "runs"),
     "train__threads": (2, "runs"),
     "train__buffer_steps": (8192, "runs"),
+    "train__schedule": ("wsd", "runs"),
     "evaluation__episodes": (21, "evaluations"),
     "evaluation__temperature": (0.5, "evaluations"),
     "laws__level": (0.9, "fit"),
     # No effect on any result but the list of parameters that the report shows.
     "train__checkpoint_seconds": (61.0, "report"),
+    "train__cooldown": (0.1, "report"),  # at a constant rate
     "evaluation__lanes": (9, "report"),
 }
 
@@ -131,6 +133,61 @@ def test_new_sizes_seeds_and_budgets_leave_runs_alone():
     assert changed == longer and longer
 
 
+def jobs(known: keys.Keys, rule: str) -> set[str]:
+    runs = [run for run in known.runs if run.game == "breakout"]
+    return {job.output for run in runs for job in known.trainings(run) if job.rule == rule}
+
+
+def folders(known: keys.Keys, rule: str) -> set[str]:
+    return {output.rpartition("/")[0] for output in jobs(known, rule)}
+
+
+def test_trunks_outlive_budgets_and_cooldowns(monkeypatch):
+    """With every branch a job of its own, as of large sizes."""
+    monkeypatch.setattr(keys.trainings, "ALONE", 0.0)
+    base = study(train__schedule="wsd")
+    budgets = base.params.games["breakout"].grid.budgets
+    between = [*budgets[:-1], 0.8 * budgets[-1], budgets[-1]]
+    more = study(train__schedule="wsd", grid__budgets=between)
+    assert folders(more, "trunk") == folders(base, "trunk")
+    assert jobs(more, "branch") > jobs(base, "branch")
+    new = jobs(more, "branch") - jobs(base, "branch")
+    assert len(new) == sum(cell.declared and cell.budget == between[-2] for cell in more.cells)
+    for changed in ({"train__cooldown": 0.1}, {"train__final": 0.1}):
+        other = study(train__schedule="wsd", **changed)
+        assert folders(other, "trunk") == folders(base, "trunk")
+        assert not folders(other, "branch") & folders(base, "branch")
+    assert jobs(other, "trunk") == jobs(base, "trunk")
+    cosine = study(train__schedule="cosine", train__cooldown=0.1)
+    assert not jobs(cosine, "trunk")
+    assert jobs(cosine, "branch") == jobs(study(train__schedule="cosine"), "branch")
+
+
+def test_short_branches_share_a_job_and_spend_what_the_plan_says():
+    for schedule in ("constant", "cosine", "wsd"):
+        known = study(train__schedule=schedule)
+        for run, cells in known.runs.items():
+            trained = known.trainings(run)
+            spent = sum(cell.added for cell in cells)
+            assert sum(job.flops for job in trained) == pytest.approx(spent)
+            branches = [job for job in trained if job.rule == "branch"]
+            assert sum(job.seconds < keys.trainings.ALONE for job in branches) <= 1
+            if branches:
+                assert sorted(c.budget for job in branches for c in job.cells) == [
+                    cell.budget for cell in cells
+                ]
+
+
+def test_sections_of_an_atari_game_share_its_demonstrations():
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["games"]["breakout__wsd"] = {"like": "breakout", "train": {"schedule": "wsd"}}
+    both = keys.Keys(params.check(values), ROOT)
+    assert both.demos("breakout") == both.demos("breakout__wsd")
+    assert both.owner("breakout", both.record_key("breakout__wsd")) == "breakout"
+    trained = [job.output for run in both.runs for job in both.trainings(run)]
+    assert len(set(trained)) == len(trained)
+
+
 def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
     at = study().params.games["breakout"].train.rate.at
     before, after = study(), study(train__rate={"value": 0.002, "at": at, "power": -0.3})
@@ -180,6 +237,7 @@ def test_layers_import_strictly_downward():
     """design.md: the layers of the library, and who may import whom."""
     layer = {
         "errors": 0, "files": 0, "params": 0, "progress": 0, "cells": 0, "titles": 0,
+        "schedules": 0,
         "games": 1, "store": 1, "models": 1, "tables": 1, "laws": 1,
         "flops": 2, "experts": 2,
         "demonstrations": 3, "training": 3, "plan": 3,

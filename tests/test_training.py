@@ -18,7 +18,7 @@ from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.params import Rule, Train, TrainSequences
 from ilscaling.training import feed, load_policy, precision, run
-from ilscaling.training.loop import _tables
+from ilscaling.training.identity import tables
 from ilscaling.training.state import State
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
@@ -344,8 +344,10 @@ def test_matrices_alone_decay(nethack, family):
     facts = {"context": 16, "depth": None, "inventory": False, "actions": list(split.actions)}
     policy = models.build(family, 8, **models.shape(STRETCHES, 121))
     source = feed.make(split, STRETCHES, family)
-    tables = _tables(family, 8, facts)
-    state = State(policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=tables)
+    looked_up = tables(family, 8, facts)
+    state = State(
+        policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=looked_up
+    )
     matrices, others = state.adam.param_groups
     parts = models.architecture(family, 8, **models.shape(STRETCHES, 121))
     assert sum(w.numel() for w in matrices["params"]) == sum(part.matrices for part in parts)

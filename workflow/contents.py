@@ -11,13 +11,16 @@ from pathlib import Path
 
 from keys import Keys
 
-from ilscaling.cells import budget_name
+from ilscaling import schedules
+from ilscaling.cells import Run, budget_name
 
 STAGES = ("demonstrations", "runs", "evaluations")
 STATE = "state.safetensors"
 # What a run's folder holds of the run as a whole, each written before the next.
 COURSE = ("curve.csv", "timing.json", STATE)
 DONE = "done.json"
+# Lists of what a job of training or evaluation has made, each written after all that it names.
+LISTS = ("cells-", "states-", "branches-")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Named:
     """A keyed folder (or file) that a study names.
 
     `last`: the file that says that the folder is complete, written after all others.
-    `cells`: updates at which each cell of a run is due, by the name of its files.
+    `cells`: updates at which each cell of a run, or state of a trunk, is due, by its file.
     `names`: the files that the study needs, None for all that the folder holds.
     """
 
@@ -52,19 +55,41 @@ def named(keys: Keys, *stages: str, root: Path = Path()) -> Iterator[Named]:
         for path in sorted({keys.random(game) for game in keys.params.games}):
             yield Named(root / path, "", {}, None)
     for run, planned in keys.runs.items():
-        cells = {budget_name(cell.budget): cell.updates for cell in planned}
-        records = {f"{name}.json" for name in cells}
+        cells = {f"{budget_name(cell.budget)}.json": cell.updates for cell in planned}
+        records = set(cells)
         last = f"cells-{keys.ladder(run)}.json"
         if "runs" in stages:
-            weights = {f"{name}.safetensors" for name in cells}
-            names = frozenset({last, *records, *weights, *COURSE})
-            yield Named(root / keys.run_dir(run), last, cells, names)
+            weights = {name.replace(".json", ".safetensors") for name in cells}
+            yield from _trainings(keys, run, {last, *records, *weights}, cells, root)
         if "evaluations" in stages:
             names = frozenset({last, *records})
             yield Named(root / keys.evaluation_dir(run), last, cells, names)
     beyond = [stage for stage in stages if stage != "demonstrations"]
     if beyond and (forecast := keys.forecast()):
         yield from named(forecast, *beyond, root=root)
+
+
+def _trainings(keys: Keys, run: Run, names: set[str], cells: dict, root: Path) -> Iterator[Named]:
+    """A run's folder, and that of its trunk if it has one; `names`: of lists and cells."""
+    made = {Path(job.output): job for job in keys.trainings(run)}
+    folder, last = root / keys.run_dir(run), f"cells-{keys.ladder(run)}.json"
+    if keys.schedule(run) == "constant":
+        yield Named(folder, last, cells, frozenset({*names, *COURSE}))
+        return
+    for path, job in made.items():
+        if job.rule == "trunk":
+            train = keys.params.games[run.game].train
+            stops = schedules.trunk(train, [cell.updates for cell in job.cells])
+            states = {f"update-{stop}.safetensors": stop for stop in stops}
+            kept = frozenset({path.name, "failed.json", *states, *COURSE})
+            yield Named(root / path.parent, path.name, states, kept)
+            continue
+        budgets = [budget_name(cell.budget) for cell in job.cells]
+        own = {name: update for name, update in cells.items() if name[:-5] in budgets}
+        beside = {f"curve-{b}.csv" for b in budgets} | {f"timing-{b}.json" for b in budgets}
+        names = names | beside
+        yield Named(folder, path.name, own, frozenset({path.name, *names}))
+    yield Named(folder, last, cells, frozenset(names))
 
 
 def whole(found: Named) -> bool:
@@ -76,6 +101,10 @@ def whole(found: Named) -> bool:
         if not found.last:
             return found.path.is_file()
         for name in json.loads(found.finished.read_text()):
+            if name.endswith(".safetensors") and not (found.path / name).is_file():
+                return False
+            if name.endswith(".safetensors"):
+                continue
             record = found.path / name
             weights = record.with_suffix(".safetensors")
             status = json.loads(record.read_text())["status"]

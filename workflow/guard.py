@@ -113,8 +113,8 @@ def run_jobs(keys: Keys) -> list[Job]:
     found = []
     for run, cells in keys.runs.items():
         game = keys.params.games[run.game]
-        train, evaluate = plan.train_cost(game, cells), plan.evaluate_cost(game, cells)
-        found.append(Job(f"training {run.name}", keys.run_manifest(run), train.seconds))
+        evaluate = plan.evaluate_cost(game, cells)
+        found += [Job(job.name, job.output, job.seconds) for job in keys.trainings(run)]
         found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
     return found
 

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import contents
-from contents import COURSE, DONE, STAGES, STATE, Named
+from contents import COURSE, DONE, LISTS, STAGES, STATE, Named
 from keys import Keys
 
 from ilscaling import params
@@ -72,7 +72,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_last(name: str) -> bool:
-    return name == DONE or name.startswith("cells-")
+    return name == DONE or name.startswith(LISTS)
 
 
 def update_of(state: Path) -> int:
@@ -193,8 +193,7 @@ def _bring(wanted: Named, kept: Path) -> None:
         link(kept, wanted.path)
         return
     for name in _files(kept):
-        whole = not _is_last(name.name) or wanted.last == name.name
-        if name.name in COURSE or not whole or not wanted.wants(name.name):
+        if name.name in COURSE or not wanted.wants(name.name):
             continue
         target = wanted.path / name
         # A file of demonstrations may be cut short; cells are checked when they are read.
@@ -211,7 +210,7 @@ def _bring(wanted: Named, kept: Path) -> None:
 def _goes_on_from(wanted: Named, kept: Path) -> bool:
     """Whether training gets further from the kept state than from the folder's own: it goes on
     from a state only if no missing cell lies before it."""
-    missing = [u for name, u in wanted.cells.items() if not (wanted.path / f"{name}.json").exists()]
+    missing = [u for name, u in wanted.cells.items() if not (wanted.path / name).exists()]
     first = min(missing, default=None)
     mine, theirs = update_of(wanted.path / STATE), update_of(kept)
     if first is None or mine < 0:

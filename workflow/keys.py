@@ -16,12 +16,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import forecast
 import sources
+import trainings
 from late import LATE
 
-from ilscaling import files, plan
+from ilscaling import files, plan, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ExpertError
 from ilscaling.params import NetHack, Params
+from ilscaling.titles import played
 
 LENGTH = 12  # hex digits of a key in a path
 
@@ -140,7 +142,7 @@ class Keys:
                 return key("games", [section.emulator.model_dump()], *self._game_roots(game))
             return recordings_digest(section.expert.recordings.path)
         if section.expert.file is None:
-            content = [game, section.emulator.model_dump(), section.expert.ppo.model_dump()]
+            content = [played(game), section.emulator.model_dump(), section.expert.ppo.model_dump()]
             return key("expert", content, *self._game_roots(game))
         path = self.root / section.expert.file
         if not path.is_file():
@@ -155,23 +157,24 @@ class Keys:
     def expert(self, game: str) -> str:
         """File of an Atari game's expert policy."""
         given = self.params.games[game].expert.file
-        return given or f"data/experts/{game}-{self.expert_key(game)}.safetensors"
+        return given or f"data/experts/{played(game)}-{self.expert_key(game)}.safetensors"
 
     def expert_work(self, game: str) -> str:
-        return f"data/experts/{game}-{self.expert_key(game)}-work"
+        return f"data/experts/{played(game)}-{self.expert_key(game)}-work"
 
     # Demonstrations
 
     def source(self, game: str) -> str:
-        """Name under which a game's demonstrations are kept. Sections of NetHack that differ in
+        """Name under which a game's demonstrations are kept. Sections of a game that differ in
         training alone share them."""
         section = self.params.games[game]
-        return section.domain if isinstance(section, NetHack) else game
+        return section.domain if isinstance(section, NetHack) else played(game)
 
     def owner(self, source: str, key: str) -> str:
         """The first game whose demonstrations, recordings or random play have that key."""
         for game in self.params.games:
             keys = (self.record_key(game), self.demos_key(game), self.random_key(game))
+            keys += (self.expert_key(game),)
             if self.source(game) == source and key in keys:
                 return game
         raise KeyError(f"{source}-{key}")
@@ -237,7 +240,12 @@ class Keys:
     def run_key(self, run: Run) -> str:
         return self._once(("train", run), lambda: self._run_key(run))
 
-    def _run_key(self, run: Run) -> str:
+    def trunk_key(self, run: Run) -> str:
+        """Key of what the cells of a run share: of all but how they branch off."""
+        apart = schedules.OF_BRANCHES
+        return self._once(("trunk", run), lambda: self._run_key(run, apart))
+
+    def _run_key(self, run: Run, apart: set[str] | None = None) -> str:
         section = self.params.games[run.game]
         train = section.train
         content = [
@@ -245,17 +253,37 @@ class Keys:
             [run.game, run.family, run.size, run.seed],
             # By value: a rule that changes for other sizes leaves this run alone.
             {"batch": train.batch_of(run.size), "rate": train.rate(run.size)},
-            train.model_dump(exclude={"batch", "rate", "checkpoint_seconds"}),
+            train.model_dump(
+                exclude={"batch", "rate", "checkpoint_seconds"}
+                | (schedules.UNREAD[train.schedule] if apart is None else apart)
+            ),
             section.grid.flops,
         ]
         return key("train", content, *FAMILY_ROOTS[run.family])
 
+    def schedule(self, run: Run) -> str:
+        return self.params.games[run.game].train.schedule
+
     def run_dir(self, run: Run) -> str:
-        return f"data/runs/{run.game}/{run.name}-{self.run_key(run)}"
+        kind = "" if self.schedule(run) == "constant" else f"-{self.schedule(run)}"
+        return f"data/runs/{run.game}/{run.name}{kind}-{self.run_key(run)}"
+
+    def trunk_dir(self, run: Run) -> str:
+        return f"data/runs/{run.game}/{run.name}-trunk-{self.trunk_key(run)}"
+
+    def curve(self, run: Run) -> str:
+        """The learning curve of a run up to its largest budget."""
+        constant = self.schedule(run) == "constant"
+        mark = "" if constant else f"-{budget_name(self.runs[run][-1].budget)}"
+        return f"{self.run_dir(run)}/curve{mark}.csv"
 
     def ladder(self, run: Run) -> str:
         """Digest of the run's budgets: names the list of its snapshots."""
         return files.digest([cell.budget for cell in self.runs[run]])[:LENGTH]
+
+    def trainings(self, run: Run) -> list[trainings.Training]:
+        """The jobs that train a run, in their order."""
+        return self._once(("trainings", run), lambda: trainings.of(self, run))
 
     def run_manifest(self, run: Run) -> str:
         return f"{self.run_dir(run)}/cells-{self.ladder(run)}.json"

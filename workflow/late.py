@@ -5,17 +5,17 @@
 LATE: dict[str, dict[str, str]] = {
     "record": {
         "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.cli:record,section": "eea5bd29d7c4",
     },
     "games": {
         "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.cli:record,section": "eea5bd29d7c4",
     },
     "shard": {"ilscaling.cli:shard,section": "f3bde5b3819e"},
     "ingest": {"ilscaling.cli:ingest,section": "0703666f8364"},
-    "train": {"ilscaling.cli:train,section": "ebdfb97e5c98"},
+    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "3547cb7d0c3c"},
     "evaluate": {"ilscaling.cli:evaluate,section": "a1496c351ff0"},
-    "random": {"ilscaling.cli:random_play,section": "c64cc78eb1d6"},
-    "expert": {"ilscaling.cli:train_expert,section": "acf394d3eb06"},
+    "random": {"ilscaling.cli:random_play,section": "5fdb91809dda"},
+    "expert": {"ilscaling.cli:train_expert,section": "f4101bb3999a"},
     "fit": {"ilscaling.cli:fit,table_and_settings": "2256a124cded"},
 }

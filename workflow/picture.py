@@ -14,6 +14,7 @@ from ilscaling import cells, figures, files, games, laws, store, tables
 from ilscaling.evaluation import replay
 from ilscaling.figures import gallery, replays, terminal
 from ilscaling.params import NetHack
+from ilscaling.titles import played
 
 SPLITS = ("train", "dev", "test")
 
@@ -32,7 +33,7 @@ def curves(known: study.Study) -> pd.DataFrame:
     """Learning curves of all runs: the columns of curve.csv, with game, size and seed."""
     rows = []
     for run, made in known.by_run.items():
-        curve = pd.read_csv(Path(made["run_dir"]) / "curve.csv")
+        curve = pd.read_csv(made["curve"])
         # A run that was once trained further than this study's budgets still shows this study.
         curve = curve[curve["flops"] <= made["flops"]]
         rows.append(curve.assign(game=run.game, size=run.size, seed=run.seed))
@@ -57,7 +58,8 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
 
 def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
     """Every figure of the study into the empty folder `out`."""
-    specs = {name: games.spec(game.domain, name) for name, game in known.params.games.items()}
+    sections = known.params.games.items()
+    specs = {name: games.spec(game.domain, played(name)) for name, game in sections}
     table = tables.read_table(given.table)
     figures.draw_all(
         table,

@@ -25,6 +25,8 @@ STAGES = {
     "ingest": "ingesting NetHack",
     "random": "random play",
     "train": "behaviour cloning",
+    "trunk": "behaviour cloning, trunks",
+    "branch": "behaviour cloning, branches",
     "evaluate": "evaluation",
     "table": "table",
     "fit": "fits",
@@ -64,19 +66,21 @@ def stages(study: Study) -> list[dict]:
             ("random", "random_key", ""),
         ):
             patterns[rule].add(f"{rule}/{source}-{game[key]}{tail}.tsv")
+    spent: dict[str, float] = {}
     for run, made in study.by_run.items():
         name = f"{run.game}-{run.name}"
-        patterns["train"].add(f"train/{name}-{made['run_key']}-*.tsv")
+        for rule, folder, flops in made["trained"]:
+            patterns[rule].add(f"{rule}/{run.game}-{folder}-*.tsv")
+            spent[rule] = spent.get(rule, 0.0) + flops
         patterns["evaluate"].add(f"evaluate/{name}-{made['evaluation_key']}-*.tsv")
     for step in ("table", "fit", "figures"):
         patterns[step].add(f"{step}-{study.keys[step]}.tsv")
-    spent = sum(made["flops"] for made in study.runs)
     rows = []
     for rule, stage in STAGES.items():
         took = [value for pattern in sorted(patterns[rule]) for value in seconds(pattern)]
         if took:
-            flops = spent if rule == "train" else None
-            rows.append({"stage": stage, "jobs": len(took), "seconds": sum(took), "flops": flops})
+            row = {"stage": stage, "jobs": len(took), "seconds": sum(took)}
+            rows.append({**row, "flops": spent.get(rule)})
     return rows
 
 
@@ -84,8 +88,7 @@ def processors(study: Study) -> str:
     """What trained the runs, as their own records say, with precision and threads."""
     found = set()
     for run in study.runs:
-        timing = Path(run["run_dir"]) / "timing.json"
-        if timing.exists():
+        for timing in Path(run["run_dir"]).glob("timing*.json"):
             made = read_json(timing)
             parts = [
                 str(made[name]) for name in ("processor", "device", "precision") if name in made

@@ -45,7 +45,7 @@ def block(metrics: dict) -> str:
         lines += [
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
-            f"{found['training_flops']:.3g} training FLOPs; lowest dev loss "
+            f"{found['training_flops']:.3g} training FLOPs{separate(found)}; lowest dev loss "
             f"{found['lowest_dev_loss']:.3f} nats a step; best return {found['best_return']:.1f}, "
             f"{found['best_return_of_expert']:.0%} of the expert's."
             f"{held_out(found)}{verdict(found)}",
@@ -57,6 +57,12 @@ def block(metrics: dict) -> str:
 def interval(found: dict, name: str) -> str:
     low, high = found.get(f"{name}_low"), found.get(f"{name}_high")
     return "none" if low is None else f"{low:.3f} to {high:.3f}"
+
+
+def separate(found: dict) -> str:
+    """What the grid cost beside its cells as separate runs."""
+    runs = found.get("separate_flops")
+    return f" ({found['training_flops'] / runs:.0%} of separate runs)" if runs else ""
 
 
 def held_out(found: dict) -> str:

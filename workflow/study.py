@@ -55,7 +55,11 @@ def describe(keys) -> dict:
             "run_key": keys.run_key(run),
             "evaluation_dir": keys.evaluation_dir(run),
             "evaluation_key": keys.evaluation_key(run),
+            "curve": keys.curve(run),
             "flops": cells[-1].flops,
+            "trained": [
+                [job.rule, Path(job.output).parent.name, job.flops] for job in keys.trainings(run)
+            ],
         }
         for run, cells in keys.runs.items()
     ]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 import yaml
 
-from ilscaling import files, params
+from ilscaling import files, params, titles
 from ilscaling.errors import IlscalingError, ParamsError, WorkflowError
 
 app = typer.Typer(
@@ -89,10 +89,11 @@ def plan(
     print(table.drop(columns=["family", "rate"]).to_string(index=False, float_format="%.4g"))
     declared = [cell for cell in cells if cell.declared]
     cost = planning.total_cost(study_params, cells)
-    last = {cell.run: cell.flops for cell in declared}
+    runs, added = {cell.run for cell in declared}, sum(cell.added for cell in declared)
     print(
-        f"\n{len(declared)} cells in {len(last)} runs, {len(cells) - len(declared)} left out;"
-        f" {sum(last.values()):.3g} training FLOPs;"
+        f"\n{len(declared)} cells in {len(runs)} runs, {len(cells) - len(declared)} left out;"
+        f" {added:.3g} training FLOPs, {added / sum(cell.flops for cell in declared):.0%} of what"
+        " separate runs would take;"
         f" at most {max(c.epochs for c in declared):.1f} epochs;"
         f"\nabout {cost.seconds / 60:.0f} thread-minutes"
         f" and {cost.bytes / 1e9:.2f} GB of disk (orientation: measured on another machine)"
@@ -120,7 +121,7 @@ def train_expert(
     settings = section(path, game, params.Atari)
     where = precision.device(device)
     ppo.train(
-        game,
+        titles.played(game),
         settings.emulator,
         settings.expert.ppo,
         out,
@@ -227,7 +228,7 @@ def record(
 
     atari.record(
         expert,
-        game,
+        titles.played(game),
         settings.emulator,
         temperature=settings.expert.temperature,
         seeds=seeds,
@@ -290,20 +291,10 @@ def verify(demos: Annotated[Path, typer.Argument(help="Demonstrations (demos.zar
     print(f"{demos}: every shard is as it was written")
 
 
-@app.command()
-def train(
-    game: GameName,
-    size: Annotated[int, typer.Option(help="The family's size dial.", min=1)],
-    demos: Demos,
-    out: Annotated[Path, typer.Option(help="List of the run's cells; snapshots beside it.")],
-    seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
-    path: ParamsFile = PARAMS,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-) -> None:
-    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill."""
+def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
+    """Settings of a game, and the declared cells of a run in its grid."""
     from ilscaling import plan as planning
-    from ilscaling import store, training
-    from ilscaling.cells import Run, budget_name
+    from ilscaling.cells import Run
 
     study = params.read(path)
     settings = section(path, game)
@@ -316,10 +307,71 @@ def train(
             where=f"{path}: games.{game}.grid",
             fix="ilscaling plan",
         )
+    return settings, cells
+
+
+@app.command()
+def train(
+    game: GameName,
+    size: Annotated[int, typer.Option(help="The family's size dial.", min=1)],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="List of the run's cells; snapshots beside it.")],
+    seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Of these budgets alone (of a rate that falls).")
+    ] = None,
+    trunk: Annotated[
+        Path | None, typer.Option(help="Folder by 'ilscaling trunk'; default: beside the list.")
+    ] = None,
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill."""
+    from ilscaling import store, training
+    from ilscaling.cells import budget_name
+
+    settings, cells = _cells_of(path, game, size, seed)
+    known = {budget_name(cell.budget): cell.budget for cell in cells}
+    if unknown := set(budget or known) - set(known):
+        raise ParamsError(
+            f"no cell of the run at {', '.join(sorted(unknown))}",
+            where="--budget",
+            fix=f"its budgets are: {', '.join(known)}",
+        )
     records = training.run(
         store.open_split(demos, "train"),
         settings.train,
-        family=run.family,
+        family=settings.grid.family,
+        size=size,
+        seed=seed,
+        budgets=[value for name, value in known.items() if name in (budget or known)],
+        out=out.parent,
+        convention=settings.grid.flops,
+        device=device,
+        **({} if trunk is None else {"trunk": trunk}),
+    )
+    names = [f"{budget_name(record['budget'])}.json" for record in records]
+    files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
+
+
+@app.command()
+def trunk(
+    game: GameName,
+    size: Annotated[int, typer.Option(help="The family's size dial.", min=1)],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="List of the states; they stand beside it.")],
+    seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
+    from ilscaling import store, training
+
+    settings, cells = _cells_of(path, game, size, seed)
+    left = training.run_trunk(
+        store.open_split(demos, "train"),
+        settings.train,
+        family=settings.grid.family,
         size=size,
         seed=seed,
         budgets=[cell.budget for cell in cells],
@@ -327,8 +379,7 @@ def train(
         convention=settings.grid.flops,
         device=device,
     )
-    names = [f"{budget_name(record['budget'])}.json" for record in records]
-    files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
+    files.write_json(out, left)
 
 
 @app.command()
@@ -375,7 +426,7 @@ def random_play(
     wanted = settings.evaluation
     found = play(
         settings.domain,
-        game,
+        titles.played(game),
         settings.emulator,
         episodes=wanted.random_episodes,
         lanes=wanted.lanes,

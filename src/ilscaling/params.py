@@ -122,11 +122,22 @@ class Rule(Model):
 
 
 class Training(Model):
-    """Behaviour cloning, of whatever policy: constant rate after a warm-up."""
+    """Behaviour cloning, of whatever policy."""
 
     batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
     rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
+    schedule: Literal["constant", "cosine", "wsd"] = Field(
+        "constant",
+        description="the rate after the warm-up; cosine: every cell is a run of its own; "
+        "wsd: one trunk a run, each budget branches off a cooldown",
+    )
+    cooldown: Annotated[float, Field(ge=0.01, le=0.5)] = Field(
+        0.2, description="wsd: share of a budget in which the rate falls"
+    )
+    final: Fraction = Field(
+        0.0, description="cosine, wsd: rate at a cell's last update, as a share of the full one"
+    )
     ema: Fraction = Field(
         0.0,
         description="averaged weights: horizon as a share of the steps so far; 0: off",

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import flops, games, models
+from ilscaling import flops, games, models, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.models import widths
 from ilscaling.params import Game, NetHack, Params
+from ilscaling.titles import played
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ START_SECONDS = 6.0  # importing torch, opening the data
 class Cell:
     """One cell of the grid as planned.
 
-    flops: training FLOPs that whole updates within the budget spend; epochs: samples over
+    flops: training FLOPs that whole updates within the budget spend; added: what of them the grid
+    spends for this cell, beside the cells before it; epochs: samples over
     `demonstrations.train_steps`; reason: empty for a declared cell, else why it is left out.
     """
 
@@ -52,6 +54,7 @@ class Cell:
     updates: int
     samples: int
     flops: float
+    added: float
     epochs: float
     reason: str
 
@@ -74,13 +77,14 @@ def cells(params: Params) -> list[Cell]:
 
 
 def _cells_of(name: str, game: Game) -> Iterator[Cell]:
-    actions = len(games.spec(game.domain, name).actions)
+    actions = len(games.spec(game.domain, played(name)).actions)
     grid, train = game.grid, game.train
     shape = models.shape(train, actions)
     for size in sorted(grid.sizes):
         ledger = flops.ledger(grid.family, size, convention=grid.flops, **shape)
         batch = train.batch_of(size)
         for seed in sorted(grid.seeds):
+            shared = 0  # updates that the run has gone already
             for budget in grid.budgets:
                 updates = int(budget // (ledger.training * batch))
                 samples = updates * batch
@@ -92,6 +96,8 @@ def _cells_of(name: str, game: Game) -> Iterator[Cell]:
                     reason = f"{updates} updates, fewer than min_updates ({grid.min_updates})"
                 elif epochs > grid.max_epochs:
                     reason = f"{epochs:.1f} epochs, more than max_epochs ({grid.max_epochs:g})"
+                added = 0 if reason else updates - shared
+                shared = shared if reason else schedules.shared(train, updates)
                 yield Cell(
                     run=Run(name, grid.family, size, seed),
                     budget=budget,
@@ -102,6 +108,7 @@ def _cells_of(name: str, game: Game) -> Iterator[Cell]:
                     updates=updates,
                     samples=samples,
                     flops=float(samples * ledger.training),
+                    added=float(added * batch * ledger.training),
                     epochs=epochs,
                     reason=reason,
                 )
@@ -129,7 +136,7 @@ def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
 def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
     """Sizes of the game's family and their parameters, rising, up to the first with more than
     `at_most` parameters."""
-    actions = len(games.spec(game.domain, name).actions)
+    actions = len(games.spec(game.domain, played(name)).actions)
     shape = models.shape(game.train, actions)
     found: list[tuple[int, int]] = []
     for size in itertools.count(1 if game.grid.family == "cnn" else widths.SMALLEST):
@@ -164,11 +171,18 @@ def shard_cost(game: Game) -> Cost:
     return Cost(START_SECONDS + steps * speed.shard, steps * speed.bytes)
 
 
-def train_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
-    """One run up to its largest budget; disk: weights a cell, and the resumable state."""
+def train_cost(game: Game, cells_of_run: list[Cell], part: str = "run") -> Cost:
+    """One run, all of it or its 'trunk' or 'branches' alone; disk: weights a cell, the resumable
+    state and that of every branch."""
     last, speed = cells_of_run[-1], SPEEDS[game.domain]
-    seconds = START_SECONDS + last.samples * (speed.sample + last.per_sample * speed.flop)
-    return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4))
+    ends = [cell.updates for cell in cells_of_run]
+    own = sum(schedules.own(game.train, end) for end in ends)
+    updates = {"run": sum(schedules.added(game.train, ends)), "branches": own}
+    updates["trunk"] = updates["run"] - own
+    samples = updates[part] * last.batch
+    seconds = START_SECONDS + samples * (speed.sample + last.per_sample * speed.flop)
+    states = 1 + len(schedules.trunk(game.train, ends)) * (game.train.schedule == "wsd")
+    return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4 * states))
 
 
 def evaluate_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
@@ -241,6 +255,7 @@ def table(planned: list[Cell]) -> list[dict]:
             "samples": c.samples,
             "epochs": round(c.epochs, 3),
             "flops": c.flops,
+            "added": c.added,
             "left_out": c.reason,
         }
         for c in planned

@@ -22,6 +22,7 @@ COLUMNS = {
     "seed": ("int64", "seed of weights and sample order"),
     "budget": ("float64", "declared training FLOPs"),
     "flops": ("float64", "training FLOPs spent, by the study's convention"),
+    "added": ("float64", "of these, those spent for this cell, beside the cells before it"),
     "params": ("int64", "trainable parameters"),
     "samples": ("float64", "samples trained on, repeats counted"),
     "updates": ("float64", "gradient steps"),
@@ -53,6 +54,21 @@ def write_table(path: str | Path, rows: list[dict]) -> None:
     with atomic(path) as temporary:
         # 10 digits: more than any measurement here carries, and the same text on every machine.
         table.to_csv(temporary, index=False, float_format="%.10g")
+
+
+def spent(rows: pd.DataFrame) -> tuple[float, float]:
+    """Training FLOPs of a game's grid, and of its cells as separate runs.
+
+    Without the column `added` a run is counted once, at its largest budget."""
+    status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
+    rows = rows[status != "left out"]
+    each = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]
+    each = each.astype("float64")
+    if "added" in rows and rows["added"].notna().all():
+        return float(rows["added"].sum()), float(each.sum())
+    size = "size" if "size" in rows else "params"
+    run = [rows[column] for column in ("family", size, "seed", "run") if column in rows]
+    return float(each.groupby(run, dropna=False).max().sum()), float(each.sum())
 
 
 # Without one of these nothing can be fitted; `game` and one of budget and flops can be made up for.

@@ -62,6 +62,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     if record is None:
         left_out = {
             "flops": cell.flops,
+            "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
             "epochs": cell.epochs,
@@ -69,4 +70,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
             "reason": cell.reason,
         }
         return {**planned, **left_out, "key": ""}
-    return {**planned, **{name: record.get(name) for name in MEASURED}, "key": key}
+    # A run that failed may have ended before it reached the cell.
+    added = max(0.0, record["flops"] - (cell.flops - cell.added))
+    measured = {name: record.get(name) for name in MEASURED}
+    return {**planned, **measured, "added": added, "key": key}

@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 
-# Domains of one game: their sections are settings of it, which may be compared with each other.
-ONE_GAME = ("nethack",)
+
+def played(section: str) -> str:
+    """The game that a section of named games plays: 'breakout' of 'breakout__wsd'."""
+    return section.partition("__")[0]
 
 
 def title(game: str) -> str:
-    """A game's name as people write it: 'space_invaders' -> 'Space Invaders', and a section of
-    NetHack with its setting: 'nethack_context_8' -> 'NetHack: context 8'."""
+    """A game's name as people write it: 'space_invaders' -> 'Space Invaders', and a section's with
+    its setting: 'nethack_context_8' -> 'NetHack: context 8', 'breakout__wsd' -> 'Breakout: wsd'."""
     if any(c.isupper() for c in game):
         return game
-    first, _, setting = game.partition("_")
-    if first == "nethack":
-        setting = setting.replace("lstm", "LSTM").replace("_", " ")
-        return f"NetHack: {setting}" if setting else "NetHack"
-    return game.replace("_", " ").title()
+    first, _, setting = game.partition("__" if "__" in game else "_")
+    if first != "nethack" and "__" not in game:
+        return game.replace("_", " ").title()
+    setting = setting.replace("lstm", "LSTM").strip("_").replace("_", " ")
+    name = "NetHack" if first == "nethack" else title(first)
+    return f"{name}: {setting}" if setting else name
 
 
 def together(games: Sequence[str]) -> str:

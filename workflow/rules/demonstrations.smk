@@ -6,7 +6,8 @@ rule train_expert:
         "data/experts/{game}-{key}.safetensors",
         "data/experts/{game}-{key}.json",
     params:
-        work=lambda w: K.expert_work(w.game),
+        game=lambda w: K.owner(w.game, w.key),
+        work=lambda w: K.expert_work(K.owner(w.game, w.key)),
         reports=lambda w: reports(f"data/experts/{w.game}-{w.key}.safetensors"),
     log:
         "logs/train_expert/{game}-{key}.log",
@@ -16,17 +17,18 @@ rule train_expert:
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} train-expert --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} train-expert --params {PARAMS} --game {params.game}"
         " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
 
 
 # One of several recording jobs, each with episode seeds of its own.
 rule record:
     input:
-        expert=lambda w: ancient(K.expert(w.game)),
+        expert=lambda w: ancient(K.expert(K.owner(w.game, w.key))),
     output:
         temp("data/parts/{game}-{key}/part-{job}.zip"),
     params:
+        game=lambda w: K.owner(w.game, w.key),
         reports=lambda w: reports(f"data/parts/{w.game}-{w.key}/part-{w.job}.zip"),
     log:
         "logs/record/{game}-{key}-{job}.log",
@@ -34,7 +36,7 @@ rule record:
         "logs/times/record/{game}-{key}-{job}.tsv"
     threads: 1
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
         " --expert {input.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
@@ -83,13 +85,14 @@ rule ingest:
 # The store itself is a directory beside the stamp: later rules may then read inside it.
 rule shard:
     input:
-        parts=lambda w: [ancient(part) for part in K.parts(w.game)],
+        parts=lambda w: [ancient(part) for part in K.parts(K.owner(w.game, w.key))],
     output:
         "data/demonstrations/{game}-{key}/done.json",
     wildcard_constraints:
         game="(?!nethack-)[a-z][a-z0-9_]*",
     params:
-        store=lambda w: K.demos(w.game),
+        game=lambda w: K.owner(w.game, w.key),
+        store=lambda w: K.demos(K.owner(w.game, w.key)),
         reports=lambda w: reports(f"data/demonstrations/{w.game}-{w.key}/done.json"),
     log:
         "logs/shard/{game}-{key}.log",
@@ -97,5 +100,5 @@ rule shard:
         "logs/times/shard/{game}-{key}.tsv"
     threads: 1
     shell:
-        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {params.game}"
         " --out {params.store} --stamp {output} {input.parts} > {log} 2>&1"

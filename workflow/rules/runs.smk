@@ -1,5 +1,10 @@
-# Training and evaluation: one job a run (game, size, seed), all budgets on its way. The job's
-# output is the list of its cells; the cells' own files stay when a budget is added.
+# Training and evaluation. At a constant rate one job a run (game, size, seed), all budgets on its
+# way; where the rate falls one for what its budgets share and others for their branches. A job's
+# output is the list of what it made; the cells' own files stay when a budget is added.
+
+localrules:
+    cells,
+
 
 
 def keys_of(wildcards):
@@ -14,15 +19,50 @@ def named(keys, wildcards):
 
 @functools.cache
 def runs_by_folder(keys):
-    return {
-        (run.game, f"{run.name}-{key}", keys.ladder(run)): run
-        for run in keys.runs
-        for key in (keys.run_key(run), keys.evaluation_key(run))
-    }
+    lists = {path: run for run in keys.runs for path in lists_of(keys, run)}
+    parts = {path: Path(path).parts for path in lists}
+    return {(*parts[path][-3:-1], ladder_of(path)): run for path, run in lists.items()}
+
+
+def lists_of(keys, run):
+    """Outputs of all jobs of a run."""
+    trained = [job.output for job in keys.trainings(run)]
+    return [keys.run_manifest(run), keys.evaluation_manifest(run), *trained]
+
+
+def ladder_of(path):
+    return Path(path).stem.rpartition("-")[2]
 
 
 def run_of(wildcards):
     return named(keys_of(wildcards), wildcards)
+
+
+def training_of(wildcards):
+    """The job of training that the wildcards name."""
+    jobs = keys_of(wildcards).trainings(run_of(wildcards))
+    return next(
+        job
+        for job in jobs
+        if Path(job.output).parent.name == wildcards.run and ladder_of(job.output) == wildcards.ladder
+    )
+
+
+def jobs_of(rule, wildcards):
+    """Outputs of the jobs of a rule that train the run that the wildcards name."""
+    jobs = keys_of(wildcards).trainings(run_of(wildcards))
+    return [ancient(job.output) for job in jobs if job.rule == rule]
+
+
+def branch_of(wildcards):
+    """What the command line of a branch's job says beside that of a run."""
+    keys, run = keys_of(wildcards), run_of(wildcards)
+    budgets = [f" --budget {budget_name(cell.budget)}" for cell in training_of(wildcards).cells]
+    return f"--trunk {keys.trunk_dir(run)}" + "".join(budgets)
+
+
+def reports_of(kind):
+    return lambda w: reports(f"data/runs/{w.game}/{w.run}/{kind}-{w.ladder}.json")
 
 
 def params_of(wildcards):
@@ -32,14 +72,19 @@ def params_of(wildcards):
 
 
 def cost_of(wildcards):
-    """Expected seconds of training: the longest run goes first, for the last job to end decides
-    when the stage does."""
-    keys = keys_of(wildcards)
-    return round(plan.train_cost(P.games[wildcards.game], keys.runs[run_of(wildcards)]).seconds)
+    """Expected seconds of training: the longest job goes first, for the last one to end decides
+    when the stage does. A trunk goes before what branches off it."""
+    keys, run, job = keys_of(wildcards), run_of(wildcards), training_of(wildcards)
+    after = [other.seconds for other in keys.trainings(run) if job.rule == "trunk" and other != job]
+    return round(job.seconds + max(after, default=0))
 
 
 def demonstrations_of(wildcards):
     return ancient(K.demos_stamp(wildcards.game))
+
+
+# Folders of runs whose budgets have a part of their own.
+BRANCHED = r".*-(?:cosine|wsd)-[0-9a-f]{12}"
 
 
 rule train:
@@ -47,11 +92,15 @@ rule train:
         demos=demonstrations_of,
     output:
         "data/runs/{game}/{run}/cells-{ladder}.json",
+    wildcard_constraints:
+        run=rf"(?!{BRANCHED}).*",
     params:
+        verb="train",
         params=params_of,
         store=lambda w: K.demos(w.game),
         run=run_of,
-        reports=lambda w: reports(f"data/runs/{w.game}/{w.run}/cells-{w.ladder}.json"),
+        more="",
+        reports=reports_of("cells"),
     log:
         "logs/train/{game}-{run}-{ladder}.log",
     benchmark:
@@ -61,9 +110,54 @@ rule train:
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} train --params {params.params} --game {wildcards.game}"
-        " --size {params.run.size} --seed {params.run.seed} --demos {params.store}"
-        " --out {output} > {log} 2>&1"
+        "{params.reports} {ON_DEVICE} {params.verb} --params {params.params}"
+        " --game {wildcards.game} --size {params.run.size} --seed {params.run.seed}"
+        " --demos {params.store} {params.more} --out {output} > {log} 2>&1"
+
+
+# What the budgets of a run share, with a state wherever one branches off.
+use rule train as trunk with:
+    output:
+        "data/runs/{game}/{run}/states-{ladder}.json",
+    wildcard_constraints:
+        run=r".*",
+    params:
+        verb="trunk",
+        reports=reports_of("states"),
+    log:
+        "logs/trunk/{game}-{run}-{ladder}.log",
+    benchmark:
+        "logs/times/trunk/{game}-{run}-{ladder}.tsv"
+
+
+# The parts of their own of a budget, or of several short ones.
+use rule train as branch with:
+    input:
+        demos=demonstrations_of,
+        trunk=lambda w: jobs_of("trunk", w),
+    output:
+        "data/runs/{game}/{run}/branches-{ladder}.json",
+    wildcard_constraints:
+        run=r".*",
+    params:
+        more=branch_of,
+        reports=reports_of("branches"),
+    log:
+        "logs/branch/{game}-{run}-{ladder}.log",
+    benchmark:
+        "logs/times/branch/{game}-{run}-{ladder}.tsv"
+
+
+# The list of a run's cells from those of its branches.
+rule cells:
+    input:
+        lambda w: jobs_of("branch", w),
+    output:
+        "data/runs/{game}/{run}/cells-{ladder}.json",
+    wildcard_constraints:
+        run=BRANCHED,
+    shell:
+        "{PYTHON} {WORKFLOW}/join.py {input} --out {output}"
 
 
 rule evaluate:

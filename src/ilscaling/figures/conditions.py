@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ilscaling import laws
 from ilscaling.figures import laws as law_figure
 from ilscaling.figures import style
-from ilscaling.titles import ONE_GAME, title
+from ilscaling.titles import title
 
 NAME, TITLE = "conditions", "Settings compared"
 # law -> (axis label, exponent's symbol)
@@ -19,38 +19,35 @@ MARKERS = "osD^vP*Xph"
 
 
 def data(table: pd.DataFrame, fit: laws.StudyFit) -> pd.DataFrame:
-    """What the figure draws: the columns of `figures.laws.data` and `domain`, a row a point, for
-    domains whose sections are settings of one game (`titles.ONE_GAME`), two or more of them.
+    """What the figure draws: the columns of `figures.laws.data` and `setting_of`, a row a point,
+    for games with two or more sections (by their titles).
 
-    `table` needs the column domain; without it, nothing is drawn. A section's points are the best
-    cells of its budgets and its line is the law through them, so that settings differ by what was
-    measured alone and not by which method found an optimum.
+    A section's points are the best cells of its budgets and its line is the law through them, so
+    that settings differ by what was measured alone and not by which method found an optimum.
     """
     rows = []
-    if "domain" not in table:
-        return law_figure.frame(rows).assign(domain="")
-    of_game = table.drop_duplicates("game").set_index("game")["domain"].to_dict()
-    for domain in ONE_GAME:
+    played = {game: title(game).partition(": ")[0] for game in fit.games}
+    for name in dict.fromkeys(played.values()):
         found = [
-            {**row, "domain": domain}
+            {**row, "setting_of": name}
             for game in fit.games
-            if of_game.get(game) == domain
+            if played[game] == name
             for law in PANELS
             for row in law_figure.points(fit, game, law)
             if row["method"] == "grid"
         ]
         if len({row["game"] for row in found}) > 1:
             rows += found
-    return law_figure.frame(rows).assign(domain=[row["domain"] for row in rows])
+    return law_figure.frame(rows).assign(setting_of=[row["setting_of"] for row in rows])
 
 
 def draw(data: pd.DataFrame) -> Figure:
-    """One row a domain: lowest dev loss and highest return, a colour and a marker a section."""
-    domains = list(dict.fromkeys(data["domain"]))
+    """One row a game: lowest dev loss and highest return, a colour and a marker a section."""
+    played = list(dict.fromkeys(data["setting_of"]))
     with style.look():
-        figure, axes = style.panels(max(len(domains), 1), 2, width=10.4, height=3.8)
-        for row, domain in zip(axes, domains, strict=True):
-            of = data[data["domain"] == domain]
+        figure, axes = style.panels(max(len(played), 1), 2, width=10.4, height=3.8)
+        for row, name in zip(axes, played, strict=True):
+            of = data[data["setting_of"] == name]
             games = list(dict.fromkeys(of["game"]))
             looks = {
                 game: (colour, MARKERS[i % len(MARKERS)])
@@ -58,7 +55,7 @@ def draw(data: pd.DataFrame) -> Figure:
             }
             for ax, law in zip(row, PANELS, strict=True):
                 _panel(ax, of[of["law"] == law], law, looks)
-            row[0].set_title(title(domain), loc="left")
+            row[0].set_title(name, loc="left")
             _legend(row[1], of, looks)
     return figure
 

@@ -6,6 +6,7 @@ import pandas as pd
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.study import StudyFit
 from ilscaling.laws.validation import summary
+from ilscaling.tables import spent
 
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
@@ -14,8 +15,8 @@ def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
     reached.
 
     `best_return` is the highest return of a cell (mean over its seeds), `best_return_of_expert`
-    its share of the demonstrations' mean return; `training_flops` counts each run once, at its
-    largest budget. None stands for what is not known.
+    its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
+    `separate_flops` what its cells would as separate runs. None stands for what is not known.
     """
     return {game: _game(table[table["game"] == game], game, fit) for game in fit.games}
 
@@ -37,7 +38,8 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     known = best is not None and expert is not None and expert > 0
     values["best_return_of_expert"] = best / expert if known else None
     values["lowest_dev_loss"] = _number(done["dev_loss"].min())
-    values["training_flops"] = _training_flops(done)
+    for name, flops in zip(("training_flops", "separate_flops"), spent(rows), strict=True):
+        values[name] = flops or None
     for name in ("done", "failed", "left out"):
         values[f"cells_{name.replace(' ', '_')}"] = int((status == name).sum())
     return values
@@ -70,14 +72,6 @@ def _best_return(done: pd.DataFrame) -> float | None:
     if "return_mean" not in done:
         return None
     return _number(done.groupby(["budget", "params"])["return_mean"].mean().max())
-
-
-def _training_flops(done: pd.DataFrame) -> float | None:
-    size = "size" if "size" in done else "params"
-    run = [column for column in ("family", size, "seed", "run") if column in done]
-    spent = done["flops"].fillna(done["budget"]) if "flops" in done else done["budget"]
-    flops = spent.astype("float64").groupby([done[c] for c in run], dropna=False).max()
-    return _number(flops.sum()) if len(done) else None
 
 
 def _largest(column: pd.Series | None) -> float | None:

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from ilscaling.cells import budget_name
 from ilscaling.laws import LAWS, Fit, StudyFit
+from ilscaling.tables import spent
 
 # law -> (what is measured, its symbol, what it is a power of), as HTML
 SYMBOLS = {
@@ -76,6 +77,12 @@ def training(of: dict) -> str:
     """How a game's policies were trained (its section `train`), in words."""
     parts = [f"batch {rule(of['batch'])}", f"rate {rule(of['rate'])}"]
     parts.append(f"{of['warmup_steps']} warm-up steps")
+    if (schedule := of.get("schedule", "constant")) != "constant":
+        falls = {
+            "cosine": "then falling by half a cosine until the end of each budget",
+            "wsd": f"falling in the last {number(of['cooldown'])} of each budget",
+        }
+        parts.append(f"{falls[schedule]} to {number(of['final'])} of the rate")
     if "frames" in of:
         parts.append(f"{of['frames']} frames")
     if "context" in of:
@@ -168,7 +175,8 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
     else:
         why = "; ".join(fits["L_min"]["flags"]) or "too few budgets"
         first = Markup("In {} no law could be fitted ({}).").format(name, why)
-    return Markup(" ").join(filter(None, [first, _best(table[table["game"] == game])]))
+    rows = table[table["game"] == game]
+    return Markup(" ").join(filter(None, [first, _best(rows), _spent(rows)]))
 
 
 def quoted(fit: StudyFit, game: str, law: str) -> Fit:
@@ -201,6 +209,16 @@ def _best(rows: pd.DataFrame) -> Markup:
         if known(best.get(column))
     ]
     return escape(text + (f" points ({', '.join(others)})." if others else " points."))
+
+
+def _spent(rows: pd.DataFrame) -> Markup:
+    """What the grid cost beside separate runs, in training FLOPs."""
+    total, separate = spent(rows)
+    if not separate:
+        return Markup("")
+    return Markup("The grid spent {} training FLOPs, {} of the {} of separate runs.").format(
+        power(total), f"{total / separate:.0%}", power(separate)
+    )
 
 
 def states(table: pd.DataFrame) -> str:

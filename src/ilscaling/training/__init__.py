@@ -1,4 +1,5 @@
-"""Behaviour cloning of one run, with a snapshot at every FLOP budget on its way.
+"""Behaviour cloning of one run, with a snapshot at every FLOP budget: on its way at a constant
+rate, at the end of a branch of its own (see `branches`) where the rate falls.
 
 A run folder holds, for each budget, `<budget>.safetensors` and `<budget>.json`; `curve.csv`, the
 learning curve; `state.safetensors`, from which a killed or extended run goes on; and
@@ -6,7 +7,7 @@ learning curve; `state.safetensors`, from which a killed or extended run goes on
 and seed: the same bytes whether or not the run was interrupted.
 """
 
-from ilscaling.training.loop import run
+from ilscaling.training.loop import run, run_trunk
 from ilscaling.training.snapshot import load_policy
 
-__all__ = ["load_policy", "run"]
+__all__ = ["load_policy", "run", "run_trunk"]

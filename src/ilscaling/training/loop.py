@@ -9,18 +9,15 @@ from pathlib import Path
 
 import torch
 
-from ilscaling import __version__, cells, flops, models
-from ilscaling.errors import TrainingError
-from ilscaling.files import digest, write_json
+from ilscaling import cells, flops, models, schedules
+from ilscaling.files import write_json
 from ilscaling.params import Train, TrainSequences
 from ilscaling.progress import tqdm
 from ilscaling.store import Split
 from ilscaling.store.prefetch import Prefetched
-from ilscaling.training import feed, precision, snapshot
-from ilscaling.training.state import State, saved
+from ilscaling.training import branches, feed, identity, precision, snapshot
+from ilscaling.training.state import State
 
-# Settings that do not change the result, or do so through facts recorded for the run's size.
-APART = {"checkpoint_seconds", "batch", "rate", "precision"}
 CHECK = 50  # updates between two looks at the loss: a look waits for the device
 
 
@@ -33,16 +30,18 @@ def run(
     seed: int,
     budgets: list[float],
     out: str | Path,
+    trunk: str | Path | None = None,
     convention: str = "exact",
     device: str = "auto",
 ) -> list[dict]:
     """Train one policy on `split` and write its snapshot at every budget to `out`.
 
     budgets: training FLOPs by `convention`, rising; each is spent in whole batches. Stacks train
-    by Adam (betas 0.9, 0.999), sequences by AdamW, at a constant rate after the warm-up; batch and
-    rate follow the rules in `settings`; seed sets weights and sample order. Complete cells of the
-    same run in `out` are kept. Training goes on from the saved state if no missing cell lies
-    before it.
+    by Adam (betas 0.9, 0.999), sequences by AdamW; batch and rate follow the rules in `settings`,
+    the rate also its schedule; seed sets weights and sample order. Complete cells of the same run
+    in `out` are kept. At a constant rate training goes on from the saved state if no missing cell
+    lies before it; a falling one has a branch a budget (see `branches`), from the states in
+    `trunk` (`out`/trunk by default), of which those that are missing are made.
 
     Returns the records of all cells, in the order of `budgets`. A loss that is not finite ends
     the run: cells not yet reached get status 'failed'. On SIGTERM or SIGINT the state is saved
@@ -51,111 +50,137 @@ def run(
     ParamsError for an unknown family or convention; StoreError where the data cannot be read or
     are fewer than the family needs.
     """
-    out, device = Path(out), precision.device(device)
-    source = feed.make(split, settings, family)
-    facts = _facts(split, settings, family, size, seed, convention, device)
-    ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
-    batch = facts["batch"]
-    due = flops.schedule(budgets, ledger.training, batch)
-    paths = [out / f"{cells.budget_name(budget)}.safetensors" for budget in budgets]
-    if len(set(paths)) < len(paths):
-        raise TrainingError(f"budgets differ by less than six digits: {budgets}", where="budgets")
-    records = [snapshot.kept(path, facts["run"]) for path in paths]
+    out = Path(out)
+    task = _Task(split, settings, family, size, seed, convention, device)
+    due = flops.schedule(budgets, task.per_sample, task.facts["batch"])
+    if settings.schedule != "constant":
+        return branches.cells(task, budgets, due, out, Path(trunk or out / "trunk"))
+    paths = snapshot.paths(out, budgets)
+    records = [snapshot.kept(path, task.run) for path in paths]
     if None not in records:
         return records
-
-    torch.set_num_threads(settings.threads)
-    torch.backends.cudnn.deterministic = True
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        policy = models.build(family, size, **snapshot.shape(facts))
-    state = State(
-        policy,
-        source,
-        settings,
-        rate=facts["rate"],
-        device=device,
-        type=facts["precision"],
-        tables=_tables(family, size, facts),
-    )
-    at = saved(out / "state.safetensors", facts["run"])
-    if at is not None and at <= due[records.index(None)]:
-        state.restore(out / "state.safetensors")
-    loader = source.batches(split, batch=batch, seed=seed, start=state.update * batch)
-    bar = tqdm(
-        total=due[-1] * batch,
-        initial=state.update * batch,
-        desc=cells.Run(facts["game"], family, size, seed).name,
-        unit="sample",
-        unit_scale=True,
-    )
-    trainer = _Trainer(state, out, facts, ledger.training)
-    with loader, bar:
-        for position, end in enumerate(due):
-            if not trainer.advance(loader, bar, end):
+    course = branches.Course(out, task.run, due, before=due[records.index(None)])
+    with task.bar(due[-1]) as bar:
+        for position, (trainer, failure) in enumerate(task.follow(course, bar)):
+            if failure:
                 # What can still be said of the run, for every cell that it does not reach.
-                trainer.write_curve()
-                reason = f"the loss or a weight is not finite after update {state.update}"
                 for later in range(position, len(due)):
-                    failed = trainer.record(budgets[later], split.steps, reason)
+                    failed = trainer.record(budgets[later], failure)
                     records[later] = snapshot.write(paths[later], None, failed)
-                break
-            trainer.save()
-            if records[position] is None:
-                done = trainer.record(budgets[position], split.steps)
-                records[position] = snapshot.write(paths[position], state.snapshot(), done)
+            elif records[position] is None:
+                done = trainer.record(budgets[position])
+                records[position] = snapshot.write(paths[position], trainer.state.snapshot(), done)
     return records
 
 
-def _facts(
+def run_trunk(
     split: Split,
     settings: Train | TrainSequences,
+    *,
     family: str,
     size: int,
     seed: int,
-    convention: str,
-    device: str,
-) -> dict:
-    """What all cells of a run have in common. Two runs of one `run` digest are the same run,
-    whatever their budgets."""
-    shape = snapshot.facts(split, settings)
-    facts = {
-        "game": split.attrs["game"],
-        "family": family,
-        "size": size,
-        "seed": seed,
-        "params": flops.ledger(family, size, **snapshot.shape(shape)).params,
-        "batch": settings.batch_of(size),
-        "rate": settings.rate(size),
-        "ema": settings.ema,
-        "convention": convention,
-        "precision": precision.resolve(settings.precision, device, family, size),
-        "threads": settings.threads,
-        "device": device,
-        **shape,
-        "versions": {"ilscaling": __version__, "torch": torch.__version__},
-    }
-    whole = {
-        **facts,
-        "settings": settings.model_dump(exclude=APART),
-        "demonstrations": digest(split.attrs),
-        "split": split.name,
-    }
-    return {**facts, "run": digest(whole)}
+    budgets: list[float],
+    out: str | Path,
+    convention: str = "exact",
+    device: str = "auto",
+) -> dict[str, int]:
+    """Train what the cells of a run share and leave its state in `out` wherever one branches off.
+
+    Arguments, stopping and errors as of `run`. Returns the states that there are: file -> update;
+    a loss that is not finite ends the trunk before the others.
+    """
+    task = _Task(split, settings, family, size, seed, convention, device)
+    due = flops.schedule(budgets, task.per_sample, task.facts["batch"])
+    stops, out = schedules.trunk(settings, due), Path(out)
+    branches.trunk(task, stops, out)
+    files = {branches.leave(out, stop): stop for stop in stops}
+    return {file.name: stop for file, stop in files.items() if file.is_file()}
 
 
-def _tables(family: str, size: int, facts: dict) -> frozenset[str]:
-    """Names of the weights that are looked up row by row."""
-    parts = models.architecture(family, size, **snapshot.shape(facts))
-    return frozenset(part.name for part in parts if getattr(part, "tables", 0))
+class _Task:
+    """What all training of one run has in common; made before any work."""
+
+    def __init__(self, split, settings, family, size, seed, convention, device):
+        self.split, self.settings = split, settings
+        self.device = precision.device(device)
+        self.source = feed.make(split, settings, family)
+        self.facts = identity.facts(split, settings, family, size, seed, convention, self.device)
+        self.run = self.facts["run"]
+        self.trunk = identity.of(self.facts, split, settings, schedules.OF_BRANCHES)
+        shape = snapshot.shape(self.facts)
+        self.per_sample = flops.ledger(family, size, **shape, convention=convention).training
+
+    def state(self, end: int | None) -> State:
+        """The run before its first update."""
+        facts = self.facts
+        family, size, shape = facts["family"], facts["size"], snapshot.shape(facts)
+        torch.set_num_threads(self.settings.threads)
+        torch.backends.cudnn.deterministic = True
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(facts["seed"])
+            policy = models.build(family, size, **shape)
+        return State(
+            policy,
+            self.source,
+            self.settings,
+            rate=facts["rate"],
+            device=self.device,
+            type=facts["precision"],
+            tables=identity.tables(family, size, facts),
+            end=end,
+        )
+
+    def bar(self, end: int, begin: int = 0) -> tqdm:
+        """A bar of the samples between two updates."""
+        batch, names = self.facts["batch"], ("game", "family", "size", "seed")
+        name = cells.Run(*(self.facts[name] for name in names)).name
+        total = (end - begin) * batch
+        return tqdm(total=total, desc=name, unit="sample", unit_scale=True)
+
+    def follow(self, course: branches.Course, bar: tqdm) -> Iterator[tuple["_Trainer", str]]:
+        """Train along a course. Yields at each stop, where its state is saved, the trainer and an
+        empty text; once losses or weights are not finite, why, and then no more."""
+        self.source.carried = {}
+        state, start = self.state(course.end), course.start()
+        if start is not None:
+            state.restore(start)
+        batch, seed = self.facts["batch"], self.facts["seed"]
+        bar.n = bar.initial = max(bar.n, (state.update - course.begin) * batch)
+        trainer = _Trainer(state, course, self)
+        with self.source.batches(
+            self.split, batch=batch, seed=seed, start=state.update * batch
+        ) as loader:
+            for stop in course.stops:
+                if not trainer.advance(loader, bar, stop):
+                    trainer.write_curve()
+                    yield trainer, f"the loss or a weight is not finite after update {state.update}"
+                    return
+                trainer.save()
+                yield trainer, ""
+
+    def record(self, budget: float, update: int, loss: float | None, failure: str = "") -> dict:
+        """The record of the cell of a budget, trained up to an update."""
+        samples = update * self.facts["batch"]
+        return {
+            **self.facts,
+            "budget": budget,
+            "flops": samples * self.per_sample,
+            "updates": update,
+            "samples": samples,
+            "epochs": samples / self.split.steps,
+            "train_loss": loss,
+            "status": "failed" if failure else "done",
+            "reason": failure,
+        }
 
 
 class _Trainer:
     """Moves a state forward and keeps it on disk."""
 
-    def __init__(self, state: State, out: Path, facts: dict, per_sample: int):
-        self.state, self.out, self.facts, self.per_sample = state, out, facts, per_sample
-        self.batch = facts["batch"]
+    def __init__(self, state: State, course: branches.Course, task: _Task):
+        self.state, self.course, self.task = state, course, task
+        self.facts, self.batch = task.facts, task.facts["batch"]
         self.saved_at = time.monotonic()
 
     def advance(self, loader: Prefetched, bar: tqdm, end: int) -> bool:
@@ -182,20 +207,11 @@ class _Trainer:
                     raise SystemExit(128 + received[0])
         return True
 
-    def record(self, budget: float, steps: int, failure: str = "") -> dict:
-        """The cell of a budget as the run stands now; `steps`: size of the training data."""
-        samples = self.state.update * self.batch
-        return {
-            **self.facts,
-            "budget": budget,
-            "flops": samples * self.per_sample,
-            "updates": self.state.update,
-            "samples": samples,
-            "epochs": samples / steps,
-            "train_loss": None if failure else self.state.curve.recent(self.state.update),
-            "status": "failed" if failure else "done",
-            "reason": failure,
-        }
+    def record(self, budget: float, failure: str = "") -> dict:
+        """The cell of a budget as the run stands now."""
+        update = self.state.update
+        loss = None if failure else self.state.curve.recent(update)
+        return self.task.record(budget, update, loss, failure)
 
     def save(self) -> None:
         """Write curve, times and state; one that is not finite is not worth resuming."""
@@ -211,14 +227,14 @@ class _Trainer:
             "processor": precision.processor(self.state.device),
             **{key: self.facts[key] for key in ("device", "threads", "precision")},
         }
-        write_json(self.out / "timing.json", times)
-        self.state.save(self.out / "state.safetensors", self.facts["run"])
+        write_json(self.course.file("timing", ".json"), times)
+        self.state.save(self.course.state, self.course.run)
 
     def write_curve(self) -> None:
         self.state.curve.write(
-            self.out / "curve.csv",
+            self.course.file("curve", ".csv"),
             batch=self.batch,
-            per_sample=self.per_sample,
+            per_sample=self.task.per_sample,
             rate=self.state.rate,
         )
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import models
+from ilscaling.cells import budget_name
 from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import atomic, read_json, sha256, write_json
 from ilscaling.params import Train, TrainSequences
@@ -41,6 +42,14 @@ def shape(record: dict) -> dict:
     if "screen" in seen:
         seen["screen"] = tuple(seen["screen"])
     return {**seen, "actions": len(record["actions"])}
+
+
+def paths(out: Path, budgets: list[float]) -> list[Path]:
+    """The snapshots of a run; raises TrainingError for budgets of one name."""
+    found = [out / f"{budget_name(budget)}.safetensors" for budget in budgets]
+    if len(set(found)) < len(found):
+        raise TrainingError(f"budgets differ by less than six digits: {budgets}", where="budgets")
+    return found
 
 
 def write(path: Path, weights: dict[str, torch.Tensor] | None, record: dict) -> dict:

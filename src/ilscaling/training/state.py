@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from ilscaling import schedules
 from ilscaling.files import atomic
 from ilscaling.params import Train, TrainSequences
 from ilscaling.training import precision
@@ -47,8 +48,10 @@ class State:
         device: str,
         type: str,
         tables: frozenset[str] = frozenset(),
+        end: int | None = None,
     ):
-        """rate: Adam's after the warm-up; type: see `precision`; tables: names of embeddings."""
+        """rate: Adam's after the warm-up; type: see `precision`; tables: names of embeddings;
+        end: the update at which the rate has fallen, None: it stays."""
         self.policy, self.feed = policy.to(device), feed
         self.settings, self.full_rate, self.device, self.type = settings, rate, device, type
         self.weights = list(self.policy.parameters())
@@ -56,12 +59,12 @@ class State:
         self.adam = optimiser(self.policy, settings, rate, tables)
         self.clip = getattr(settings, "clip", None)
         self.curve = Curve(device)
-        self.update = 0
+        self.update, self.end = 0, end
         self.seconds = 0.0
 
     def rate(self, update: int) -> float:
-        """Adam's rate at an update, the first being 1: a linear warm-up, then constant."""
-        return self.full_rate * min(1.0, update / max(1, self.settings.warmup_steps))
+        """Adam's rate at an update, the first being 1."""
+        return self.full_rate * schedules.factor(self.settings, update, self.end)
 
     def step(self, batch: dict[str, torch.Tensor]) -> None:
         """One update on a batch of the feed."""
