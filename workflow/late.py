@@ -4,18 +4,22 @@
 # as long as it is that, keys are what they were before. Any change of one is a change of the key.
 LATE: dict[str, dict[str, str]] = {
     "record": {
-        "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "4e1c8b54cc46",
     },
     "games": {
-        "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "4e1c8b54cc46",
     },
-    "shard": {"ilscaling.cli:shard,section": "f3bde5b3819e"},
-    "ingest": {"ilscaling.cli:ingest,section": "0703666f8364"},
-    "train": {"ilscaling.cli:train,section": "ebdfb97e5c98"},
-    "evaluate": {"ilscaling.cli:evaluate,section": "a1496c351ff0"},
-    "random": {"ilscaling.cli:random_play,section": "c64cc78eb1d6"},
-    "expert": {"ilscaling.cli:train_expert,section": "acf394d3eb06"},
+    "perform": {
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "4e1c8b54cc46",
+    },
+    "shard": {"ilscaling.cli:shard,section": "76d188110c2b"},
+    "ingest": {"ilscaling.cli:ingest,section": "c8ab75efe8ee"},
+    "train": {"ilscaling.cli:train,section": "88797b239538"},
+    "evaluate": {"ilscaling.cli:evaluate,section": "354442409807"},
+    "random": {"ilscaling.cli:random_play,section": "0dd205f92cfc"},
+    "expert": {"ilscaling.cli:train_expert,section": "88f899877b2b"},
     "fit": {"ilscaling.cli:fit,table_and_settings": "2256a124cded"},
 }

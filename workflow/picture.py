@@ -57,7 +57,7 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
 
 def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
     """Every figure of the study into the empty folder `out`."""
-    specs = {name: games.spec(game.domain, name) for name, game in known.params.games.items()}
+    specs = {name: games.of(name, game) for name, game in known.params.games.items()}
     table = tables.read_table(given.table)
     figures.draw_all(
         table,

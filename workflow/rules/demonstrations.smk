@@ -23,10 +23,12 @@ rule train_expert:
 # One of several recording jobs, each with episode seeds of its own.
 rule record:
     input:
-        expert=lambda w: ancient(K.expert(w.game)),
+        lambda w: ancient(K.expert(K.owner(w.game, w.key)) or []),
     output:
         temp("data/parts/{game}-{key}/part-{job}.zip"),
     params:
+        game=lambda w: K.owner(w.game, w.key),
+        expert=lambda w, input: f"--expert {input[0]}" if input else "",
         reports=lambda w: reports(f"data/parts/{w.game}-{w.key}/part-{w.job}.zip"),
     log:
         "logs/record/{game}-{key}-{job}.log",
@@ -34,8 +36,8 @@ rule record:
         "logs/times/record/{game}-{key}-{job}.tsv"
     threads: 1
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {wildcards.game}"
-        " --expert {input.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
+        "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
+        " {params.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
 # The built-in bot plays NetHack, and NetHack records it: a folder in the layout of NLD.
@@ -83,13 +85,14 @@ rule ingest:
 # The store itself is a directory beside the stamp: later rules may then read inside it.
 rule shard:
     input:
-        parts=lambda w: [ancient(part) for part in K.parts(w.game)],
+        parts=lambda w: [ancient(part) for part in K.parts(K.owner(w.game, w.key))],
     output:
         "data/demonstrations/{game}-{key}/done.json",
     wildcard_constraints:
         game="(?!nethack-)[a-z][a-z0-9_]*",
     params:
-        store=lambda w: K.demos(w.game),
+        game=lambda w: K.owner(w.game, w.key),
+        store=lambda w: K.demos(K.owner(w.game, w.key)),
         reports=lambda w: reports(f"data/demonstrations/{w.game}-{w.key}/done.json"),
     log:
         "logs/shard/{game}-{key}.log",
@@ -97,5 +100,5 @@ rule shard:
         "logs/times/shard/{game}-{key}.tsv"
     threads: 1
     shell:
-        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {params.game}"
         " --out {params.store} --stamp {output} {input.parts} > {log} 2>&1"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ilscaling import __version__, cells, flops, models
+from ilscaling import __version__, cells, extensions, flops, models
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, write_json
 from ilscaling.params import Train, TrainSequences
@@ -69,6 +69,8 @@ def run(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         policy = models.build(family, size, **snapshot.shape(facts))
+    if extensions.knows("FAMILY", family):
+        flops.refuse_miscounted(ledger, policy, feed.example(split, settings))
     state = State(
         policy,
         source,
