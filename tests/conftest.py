@@ -74,9 +74,9 @@ def jobs(text: str) -> dict[str, int]:
     return {rule: number for rule, number in found.items() if rule not in targets}
 
 
-def copy_project(target: Path, *, micro: bool = False) -> Workspace:
+def copy_project(target: Path, *overlays: Path, micro: bool = False) -> Workspace:
     """Copy what Git tracks or would track, and commit it with tiny parameters, or with less still:
-    one game, two runs, three budgets."""
+    one game, two runs, three budgets; or with other overlays of the parameters."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -85,8 +85,8 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes((ROOT / name).read_bytes())
-    overlays = ("tiny", "micro") if micro else ("tiny",)
-    files = [ROOT / f"tests/params/{name}.yaml" for name in overlays]
+    names = ("tiny", "micro") if micro else ("tiny",)
+    files = overlays or [ROOT / f"tests/params/{name}.yaml" for name in names]
     values = params.read(ROOT / "params.yaml", *files).model_dump(mode="json")
     if micro:
         del values["games"]["nethack"]
@@ -101,12 +101,16 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
     return workspace
 
 
-@pytest.fixture(scope="session")
-def study(tmp_path_factory) -> Workspace:
-    """A finished tiny study. Tests that change it must change it back."""
-    workspace = copy_project(tmp_path_factory.mktemp("study"))
-    traced = tmp_path_factory.mktemp("traced")
+def finished(workspace: Workspace, traced: Path) -> Workspace:
+    """The workspace after its study was made, with the traces of all jobs."""
     trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
     workspace.log = workspace.snakemake("--cores", "2", **trace).stdout
     workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
     return workspace
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Workspace:
+    """A finished tiny study. Tests that change it must change it back."""
+    workspace = copy_project(tmp_path_factory.mktemp("study"))
+    return finished(workspace, tmp_path_factory.mktemp("traced"))

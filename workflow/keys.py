@@ -162,11 +162,13 @@ class Keys:
             return key("expert", content, *self._game_roots(game))
         path = self.root / section.expert.file
         if not path.is_file():
+            train = (
+                "" if isinstance(section, Gymnasium) else ": then the workflow trains one by PPO"
+            )
             raise ExpertError(
                 "expert file is missing",
                 where=f"{path} (params: games.{game}.expert.file)",
-                fix=f"git checkout -- {section.expert.file}   or set the parameter to null"
-                + ("" if isinstance(section, Gymnasium) else ": then the workflow trains one by PPO"),
+                fix=f"git checkout -- {section.expert.file}   or set the parameter to null{train}",
             )
         return files.sha256(path)[:LENGTH]
 

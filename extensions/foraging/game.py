@@ -12,7 +12,7 @@ MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))  # up, down, left, right: rows, colum
 class Foraging(gymnasium.Env):
     """Observation uint8 (2, side, side): the walker's cell, the berries. A berry is one point."""
 
-    def __init__(self, side: int = 8, berries: int = 3, steps: int = 100):
+    def __init__(self, side: int = 8, berries: int = 3, steps: int = 200):
         self.side, self.berries, self.steps = side, berries, steps
         self.observation_space = spaces.Box(0, 1, (2, side, side), np.uint8)
         self.action_space = spaces.Discrete(len(MOVES))
@@ -44,8 +44,9 @@ class Foraging(gymnasium.Env):
 
 
 def picture(observation: np.ndarray) -> np.ndarray:
-    """The board in grey: the walker white, berries light."""
-    return 255 * observation[0] + 150 * observation[1] * (1 - observation[0]) + 20
+    """The board in grey: the walker white, berries lighter than the ground."""
+    walker, berries = observation
+    return np.where(walker, 255, np.where(berries, 140, 30)).astype(np.uint8)
 
 
 GAME = Game(

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ilscaling import extensions
-from ilscaling.errors import ExtensionError, ParamsError
+from ilscaling.errors import ParamsError
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -482,7 +482,7 @@ def _refuse_unknown(params: Params) -> None:
         if family not in extensions.BUILT_IN["FAMILY"]:
             extensions.find("FAMILY", family, f"{at}.grid.family")
         elif isinstance(game.train, Train) and family != "cnn":
-            raise ExtensionError(
+            raise ParamsError(
                 f"the family {family!r} sees NetHack alone", where=f"{at}.grid.family", fix="cnn"
             )
 

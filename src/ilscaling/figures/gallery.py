@@ -64,7 +64,9 @@ def contact_sheet(
             steps = np.linspace(0, stop - start - 1, frames).round().astype(int)
             for ax, step in zip(line, steps, strict=True):
                 seen = data.read(field, start + step, start + step + 1)[0]
-                ax.imshow(_picture(data, seen), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                ax.imshow(
+                    _picture(data, seen), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+                )
                 ax.set_title(f"step {step:,}, score {scores[step]:,.6g}", fontsize=6.5, pad=2.5)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)

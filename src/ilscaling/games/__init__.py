@@ -6,8 +6,8 @@ from ilscaling.games.base import GameSpec, Step, VectorGame
 
 __all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "name", "of", "spec"]
 
-# domain -> module with `spec(game, emulator)` and `Vector(game, lanes, emulator, threads=)`. Named, not
-# imported: a study of one domain needs neither the packages nor the keys of another.
+# domain -> module with `spec(game, emulator)` and `Vector(game, lanes, emulator, threads=)`. Named,
+# not imported: a study of one domain needs neither the packages nor the keys of another.
 DOMAINS = {
     "atari": "ilscaling.games.atari",
     "nethack": "ilscaling.games.nethack",
