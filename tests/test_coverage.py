@@ -85,6 +85,8 @@ def test_keys_cover_the_modules_that_jobs_import(study):
         recipe = keys.RECIPES[of(known, step, game)][0]
         covered |= {name for name in keys.LATE.get(recipe, {}) if ":" not in name}
         covered |= BY_VALUE.get(step, set())
+        # Reading the parameters loads all extensions; which ones a step uses: test_extensions.
+        covered |= set(sources.closure(*known.params.extensions))
         if step == "train":
             covered |= set(sources.closure(*keys.GAME_ROOTS[known.params.games[game].domain]))
         # Python loads the packages that hold a module; what only they bring in is not used.
@@ -102,7 +104,8 @@ def other(value: object, field: str) -> object:
     known = {
         "chunk_steps": 32, "shard_steps": 1024, "context": 4, "role": "val-hum-neu-fem",
         "recordings": {"path": "elsewhere"}, "file": None,
-        "family": None, "method": "grid", "precision": "float32", "depth": 3, "rho": 0.5,
+        "family": None, "method": "grid", "depth": 3, "rho": 0.5,
+        "precision": "bfloat16" if value == "float32" else "float32",
         "flops": "nominal" if value == "realised" else "published",
     }  # fmt: skip
     if field in known:

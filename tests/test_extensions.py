@@ -19,7 +19,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import extensions, flops, games, models, params, plan
+from ilscaling import extensions, flops, games, laws, models, params, plan, tables
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.experts import player
 from ilscaling.games import play
@@ -68,6 +68,14 @@ def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
     why = foraging.run("ilscaling", "why", "results/figures/laws.png", **ours).stdout
     assert f"nearest of {EXPERT}" in why
     assert foraging.planned() == {}
+
+
+def test_a_form_of_the_law_is_one_entry(foraging, monkeypatch):
+    monkeypatch.setitem(laws.forms.FORMS, "again", laws.forms.FORMS["power"])
+    monkeypatch.setitem(laws.forms.NAMES, "again", "a power law again")
+    table = tables.read_table(foraging.path / "results/results.csv")
+    fit = laws.fit_table(table, example().laws)
+    assert {"power", "again"} <= {record["form"] for record in fit.fits}
 
 
 def test_keys_cover_what_jobs_use_of_extensions(foraging):

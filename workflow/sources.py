@@ -16,9 +16,12 @@ from ilscaling import files
 PACKAGE = "ilscaling"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
-# Modules whose content reaches a key by another way (parameters by value) or never reaches a
-# result (the text of errors, the drawing of a progress bar).
-EXEMPT = {PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.errors", f"{PACKAGE}.progress"}
+# Modules whose content reaches a key by another way (parameters by value, extensions by the files
+# that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar).
+EXEMPT = {
+    PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.extensions",
+    f"{PACKAGE}.errors", f"{PACKAGE}.progress",
+}  # fmt: skip
 
 
 @cache

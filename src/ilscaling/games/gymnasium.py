@@ -22,8 +22,9 @@ AXES = (1, 2, 3)
 def spec(game: str, options: Options | None = None) -> GameSpec:
     """Observation and actions of a game; raises GameError for one that no policy could play."""
     made, env = _make(game, options or Options())
+    found = _spec(made, env)
     env.close()
-    return _spec(made, env)
+    return found
 
 
 def _make(game: str, options: Options) -> tuple[extensions.Game, gymnasium.Env]:
