@@ -76,9 +76,9 @@ def jobs(text: str) -> dict[str, int]:
     return {rule: number for rule, number in found.items() if rule not in targets}
 
 
-def copy_project(target: Path, *, micro: bool = False) -> Workspace:
+def copy_project(target: Path, *overlays: Path, micro: bool = False) -> Workspace:
     """Copy what Git tracks or would track, and commit it with tiny parameters, or with less still:
-    one game, two runs, three budgets."""
+    one game, two runs, three budgets; or with other overlays of the parameters."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -87,8 +87,8 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes((ROOT / name).read_bytes())
-    overlays = ("tiny", "micro") if micro else ("tiny",)
-    files = [ROOT / f"tests/params/{name}.yaml" for name in overlays]
+    names = ("tiny", "micro") if micro else ("tiny",)
+    files = overlays or [ROOT / f"tests/params/{name}.yaml" for name in names]
     values = params.read(ROOT / "params.yaml", *files).model_dump(mode="json")
     if micro:
         del values["games"]["nethack"]
@@ -103,23 +103,30 @@ def copy_project(target: Path, *, micro: bool = False) -> Workspace:
     return workspace
 
 
+def finished(workspace: Workspace, traced: Path) -> Workspace:
+    """The workspace after its study was made, with the traces of all jobs; once for all of pytest's
+    workers."""
+    log = traced.with_suffix(".log")
+    with FileLock(traced.with_suffix(".lock")):
+        if not log.exists():
+            traced.mkdir()
+            trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
+            log.write_text(workspace.snakemake("--cores", "2", **trace).stdout)
+    workspace.log = log.read_text()
+    workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def study(tmp_path_factory) -> Workspace:
     """A finished tiny study, one for all of pytest's workers, to look at: see `copied`."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    path, traced, log = folder / "study", folder / "traced", folder / "study.log"
+    path = folder / "study"
     with FileLock(folder / "study.lock"):
-        if not log.exists():
-            workspace = copy_project(path)
-            traced.mkdir()
-            trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
-            log.write_text(workspace.snakemake("--cores", "2", **trace).stdout)
-    workspace = Workspace(path)
-    workspace.log = log.read_text()
-    workspace.traces = [json.loads(file.read_text()) for file in sorted(traced.iterdir())]
-    return workspace
+        workspace = Workspace(path) if path.exists() else copy_project(path)
+    return finished(workspace, folder / "traced")
 
 
 def copied(workspace: Workspace, target: Path) -> Workspace:

@@ -19,10 +19,10 @@ import sources
 import trainings
 from late import LATE
 
-from ilscaling import files, plan, schedules
+from ilscaling import extensions, files, games, plan, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ExpertError
-from ilscaling.params import NetHack, Params
+from ilscaling.params import Gymnasium, NetHack, Params
 from ilscaling.titles import played
 
 LENGTH = 12  # hex digits of a key in a path
@@ -32,6 +32,7 @@ LENGTH = 12  # hex digits of a key in a path
 ROOTS = {
     "expert": ("ilscaling.experts.ppo",),
     "record": ("ilscaling.demonstrations.record",),
+    "perform": ("ilscaling.demonstrations.gymnasium",),
     "shard": ("ilscaling.demonstrations.shard",),
     "games": ("ilscaling.demonstrations.recording", "ilscaling.experts.bot"),
     "ingest": ("ilscaling.demonstrations.ingest",),
@@ -61,12 +62,28 @@ SCRIPTS = {
     "report": "publish.py",
     "headline": "headline.py",
 }
-GAME_ROOTS = {"atari": ("ilscaling.games.atari",), "nethack": ("ilscaling.games.nethack",)}
+GAME_ROOTS = {
+    "atari": ("ilscaling.games.atari",),
+    "nethack": ("ilscaling.games.nethack",),
+    "gymnasium": ("ilscaling.games.gymnasium",),
+}
 FAMILY_ROOTS = {
     "cnn": ("ilscaling.models.cnn",),
     "transformer": ("ilscaling.models.transformer",),
     "lstm": ("ilscaling.models.lstm",),
 }
+
+
+def game_roots(section) -> tuple[str, ...]:
+    """Where the code of a section's game begins, an extension's file among it."""
+    own = isinstance(section, Gymnasium)
+    file = (extensions.file_of("GAME", section.game),) if own else ()
+    return (*GAME_ROOTS[section.domain], *file)
+
+
+def family_roots(family: str) -> tuple[str, ...]:
+    """Where the code of a family's policies begins."""
+    return FAMILY_ROOTS.get(family) or (extensions.file_of("FAMILY", family),)
 
 
 # What every key computed so far is a digest of: step, content, and the modules its code begins at.
@@ -123,12 +140,11 @@ class Keys:
         return self._memory[name]
 
     def _game_roots(self, game: str) -> tuple[str, ...]:
-        return GAME_ROOTS[self.params.games[game].domain]
+        return game_roots(self.params.games[game])
 
     @property
     def _all_game_roots(self) -> list[str]:
-        domains = sorted({game.domain for game in self.params.games.values()})
-        return [root for domain in domains for root in GAME_ROOTS[domain]]
+        return sorted({root for game in self.params.games for root in self._game_roots(game)})
 
     # Expert
 
@@ -141,22 +157,28 @@ class Keys:
             if section.expert.recordings is None:
                 return key("games", [section.emulator.model_dump()], *self._game_roots(game))
             return recordings_digest(section.expert.recordings.path)
+        if isinstance(section, Gymnasium) and section.expert.file is None:
+            return sources.digest(extensions.file_of("EXPERT", section.expert.name))[:LENGTH]
         if section.expert.file is None:
             content = [played(game), section.emulator.model_dump(), section.expert.ppo.model_dump()]
             return key("expert", content, *self._game_roots(game))
         path = self.root / section.expert.file
         if not path.is_file():
+            train = (
+                "" if isinstance(section, Gymnasium) else ": then the workflow trains one by PPO"
+            )
             raise ExpertError(
                 "expert file is missing",
                 where=f"{path} (params: games.{game}.expert.file)",
-                fix=f"git checkout -- {section.expert.file}   or set the parameter to null: "
-                "then the workflow trains one by PPO",
+                fix=f"git checkout -- {section.expert.file}   or set the parameter to null{train}",
             )
         return files.sha256(path)[:LENGTH]
 
-    def expert(self, game: str) -> str:
-        """File of an Atari game's expert policy."""
+    def expert(self, game: str) -> str | None:
+        """File of an Atari game's expert policy, or that an extension's expert reads, if any."""
         given = self.params.games[game].expert.file
+        if isinstance(self.params.games[game], Gymnasium):
+            return given
         return given or f"data/experts/{played(game)}-{self.expert_key(game)}.safetensors"
 
     def expert_work(self, game: str) -> str:
@@ -168,7 +190,7 @@ class Keys:
         """Name under which a game's demonstrations are kept. Sections of a game that differ in
         training alone share them."""
         section = self.params.games[game]
-        return section.domain if isinstance(section, NetHack) else played(game)
+        return section.domain if isinstance(section, NetHack) else games.name(game, section)
 
     def owner(self, source: str, key: str) -> str:
         """The first game whose demonstrations, recordings or random play have that key."""
@@ -196,6 +218,9 @@ class Keys:
             section.expert.model_dump(exclude={"file", "ppo"}),
             wanted,
         ]
+        if isinstance(section, Gymnasium):
+            player = extensions.file_of("EXPERT", section.expert.name)
+            return key("perform", content, *self._game_roots(game), player)
         step = "games" if isinstance(section, NetHack) else "record"
         return key(step, content, *self._game_roots(game))
 
@@ -259,7 +284,7 @@ class Keys:
             ),
             section.grid.flops,
         ]
-        return key("train", content, *FAMILY_ROOTS[run.family])
+        return key("train", content, *family_roots(run.family))
 
     def schedule(self, run: Run) -> str:
         return self.params.games[run.game].train.schedule
@@ -295,7 +320,7 @@ class Keys:
             section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
             section.emulator.model_dump(),
         ]
-        roots = (*self._game_roots(run.game), *FAMILY_ROOTS[run.family])
+        roots = (*self._game_roots(run.game), *family_roots(run.family))
         return self._once(("evaluate", run), lambda: key("evaluate", content, *roots))
 
     def evaluation_dir(self, run: Run) -> str:

@@ -4,18 +4,22 @@
 # as long as it is that, keys are what they were before. Any change of one is a change of the key.
 LATE: dict[str, dict[str, str]] = {
     "record": {
-        "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "eea5bd29d7c4",
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "da6c3f6cd517",
     },
     "games": {
-        "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "eea5bd29d7c4",
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "da6c3f6cd517",
     },
-    "shard": {"ilscaling.cli:shard,section": "f3bde5b3819e"},
-    "ingest": {"ilscaling.cli:ingest,section": "0703666f8364"},
-    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "3547cb7d0c3c"},
-    "evaluate": {"ilscaling.cli:evaluate,section": "a1496c351ff0"},
-    "random": {"ilscaling.cli:random_play,section": "5fdb91809dda"},
-    "expert": {"ilscaling.cli:train_expert,section": "f4101bb3999a"},
+    "perform": {
+        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
+        "ilscaling.cli:record,section": "da6c3f6cd517",
+    },
+    "shard": {"ilscaling.cli:shard,section": "76d188110c2b"},
+    "ingest": {"ilscaling.cli:ingest,section": "c8ab75efe8ee"},
+    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "d682016efca6"},
+    "evaluate": {"ilscaling.cli:evaluate,section": "354442409807"},
+    "random": {"ilscaling.cli:random_play,section": "0dd205f92cfc"},
+    "expert": {"ilscaling.cli:train_expert,section": "f41c797a780d"},
     "fit": {"ilscaling.cli:fit,table_and_settings": "2256a124cded"},
 }

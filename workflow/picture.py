@@ -14,7 +14,6 @@ from ilscaling import cells, figures, files, games, laws, store, tables
 from ilscaling.evaluation import replay
 from ilscaling.figures import gallery, replays, terminal
 from ilscaling.params import NetHack
-from ilscaling.titles import played
 
 SPLITS = ("train", "dev", "test")
 
@@ -58,8 +57,7 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
 
 def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
     """Every figure of the study into the empty folder `out`."""
-    sections = known.params.games.items()
-    specs = {name: games.spec(game.domain, played(name)) for name, game in sections}
+    specs = {name: games.of(name, game) for name, game in known.params.games.items()}
     table = tables.read_table(given.table)
     figures.draw_all(
         table,

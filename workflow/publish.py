@@ -9,7 +9,7 @@ import study
 
 from ilscaling import files, laws, report, store, tables, titles
 from ilscaling.figures import gallery
-from ilscaling.params import NetHack
+from ilscaling.params import Gymnasium, NetHack
 
 
 def ppo_expert(file: str) -> dict[str, str]:
@@ -28,6 +28,15 @@ def ppo_expert(file: str) -> dict[str, str]:
             f"median {measured['return_median']:g}, {measured['episodes']} episodes"
         )
     return expert
+
+
+def extension_expert(attrs: dict) -> dict[str, str]:
+    """What the store of an extension's game says of who played it."""
+    expert = attrs["expert"]
+    shown = {"player": f"{expert['name']} of an extension", "SHA-256": expert["digest"]}
+    if expert["file"] is not None:
+        shown |= {"file": expert["file"], "SHA-256 of the file": expert["file_digest"]}
+    return {**shown, "temperature": f"{expert['temperature']:g}", "noise": f"{expert['noise']:g}"}
 
 
 def nethack_expert(demos: Path, attrs: dict) -> dict:
@@ -63,6 +72,8 @@ def demonstrations(known: study.Study, figures: Path) -> dict[str, dict]:
         if isinstance(known.params.games[game], NetHack):
             shown |= nethack_expert(Path(paths["demos"]), attrs)
             shown["replay"] = figures / f"replay-{game}.json"
+        elif isinstance(known.params.games[game], Gymnasium):
+            shown["expert"] = extension_expert(attrs)
         else:
             shown["expert"] = ppo_expert(paths["expert"])
         found[game] = shown

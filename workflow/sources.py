@@ -16,14 +16,20 @@ from ilscaling import files
 PACKAGE = "ilscaling"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
-# Modules whose content reaches a key by another way (parameters by value) or never reaches a
-# result (the text of errors, the drawing of a progress bar).
-EXEMPT = {PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.errors", f"{PACKAGE}.progress"}
+# Modules whose content reaches a key by another way (parameters by value, extensions by the files
+# that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar).
+EXEMPT = {
+    PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.extensions",
+    f"{PACKAGE}.errors", f"{PACKAGE}.progress",
+}  # fmt: skip
 
 
 @cache
 def path_of(module: str) -> Path | None:
-    """Source file of a module of ours; None for a name that is not a module."""
+    """Source file of a module of ours, or of an extension, which is named by its path; None for a
+    name that is not a module."""
+    if module.endswith(".py"):
+        return Path(module) if Path(module).is_file() else None
     base = SOURCE.joinpath(*module.split("."))
     for path in (base / "__init__.py", base.with_suffix(".py")):
         if path.is_file():
@@ -85,6 +91,9 @@ def imports(module: str) -> frozenset[str]:
         parts = name.split(".")
         if parts[0] == PACKAGE:
             found.update(".".join(parts[: n + 1]) for n in range(1, len(parts)))
+        elif module.endswith(".py"):
+            # An extension may see the project's folder, if Python was told to look there.
+            found.add("/".join(parts) + ".py")
     return frozenset(name for name in found if path_of(name))
 
 

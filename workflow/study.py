@@ -38,7 +38,7 @@ def describe(keys) -> dict:
     games = {
         game: {
             "source": keys.source(game),
-            "expert": keys.expert(game) if section.domain == "atari" else None,
+            "expert": None if section.domain == "nethack" else keys.expert(game),
             "demos": keys.demos(game),
             "random": keys.random(game),
             "expert_key": keys.expert_key(game),

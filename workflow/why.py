@@ -17,7 +17,7 @@ import sources
 import stamps
 from keys import RECIPES, Keys
 
-from ilscaling import files, params
+from ilscaling import extensions, files, params
 from ilscaling.cells import Run
 from ilscaling.errors import IlscalingError, WorkflowError
 
@@ -134,6 +134,10 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
 
 def _expert(keys: Keys, game: str) -> str:
     section = keys.params.games[game]
+    if section.domain == "gymnasium":
+        where = extensions.file_of("EXPERT", section.expert.name)
+        reads = f", which reads {section.expert.file}" if section.expert.file else ""
+        return f"{section.expert.name} of {where}{reads}"
     if section.domain != "atari":
         found = section.expert.recordings
         return f"recordings in {found.path}" if found else "the built-in bot"

@@ -30,10 +30,8 @@ Threads = Annotated[int, typer.Option(help="CPU threads.", min=1)]
 PARAMS = Path("params.yaml")
 
 
-def section(
-    path: Path, game: str, kind: type[params.Model] | None = None
-) -> params.Atari | params.NetHack:
-    """The game's section of a parameter file; raises ParamsError if it is not of that kind."""
+def section(path: Path, game: str, *kinds: type[params.Model]) -> params.Game:
+    """The game's section of a parameter file; raises ParamsError if it is of another kind."""
     study = params.read(path)
     if game not in study.games:
         raise ParamsError(
@@ -42,12 +40,13 @@ def section(
             fix=f"--game {next(iter(study.games))}",
         )
     found = study.games[game]
-    if kind is not None and not isinstance(found, kind):
-        fitting = [name for name, other in study.games.items() if isinstance(other, kind)]
+    if kinds and not isinstance(found, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        fitting = [name for name, other in study.games.items() if isinstance(other, kinds)]
         raise ParamsError(
-            f"this step is for games of {kind.__name__}, {game!r} is of {type(found).__name__}",
+            f"this step is for games of {wanted}, {game!r} is of {type(found).__name__}",
             where=f"{path}: games.{game}.domain",
-            fix=f"--game {fitting[0]}" if fitting else f"add a game of {kind.__name__}",
+            fix=f"--game {fitting[0]}" if fitting else f"add a game of {wanted}",
         )
     return found
 
@@ -196,7 +195,7 @@ def measure_bot(
 def record(
     game: GameName,
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="Atari: the part (.zip). NetHack: the folder.")],
+    out: Annotated[Path, typer.Option(help="The part (.zip). NetHack: the folder.")],
     expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
@@ -204,7 +203,7 @@ def record(
     """Record one part of the demonstrations: whole episodes over seeds of its own.
 
     Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
-    layout of NLD, for 'ilscaling ingest'.
+    layout of NLD, for 'ilscaling ingest'. A game of an extension: the extension's expert plays.
     """
     from ilscaling.demonstrations.jobs import job as share
 
@@ -221,6 +220,19 @@ def record(
         from ilscaling.demonstrations.recording import record_games
 
         record_games(settings.emulator, seeds=seeds, steps=steps, out=out)
+        return
+    if isinstance(settings, params.Gymnasium):
+        from ilscaling.demonstrations import gymnasium
+
+        gymnasium.record(
+            settings.expert,
+            settings.game,
+            settings.emulator,
+            seeds=seeds,
+            lanes=wanted.lanes,
+            steps=steps,
+            out=out,
+        )
         return
     if expert is None:
         raise ParamsError("an Atari expert is wanted", where="--expert", fix="--expert FILE")
@@ -277,7 +289,8 @@ def shard(
     """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.demonstrations import shard as assembling
 
-    attrs = assembling.shard(parts, out, settings=section(path, game, params.Atari).demonstrations)
+    settings = section(path, game, params.Atari, params.Gymnasium).demonstrations
+    attrs = assembling.shard(parts, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)
 
@@ -420,13 +433,14 @@ def random_play(
     threads: Threads = 1,
 ) -> None:
     """Measure the return of uniformly random play."""
+    from ilscaling import games
     from ilscaling.evaluation.reference import random_play as play
 
     settings = section(path, game)
     wanted = settings.evaluation
     found = play(
         settings.domain,
-        titles.played(game),
+        games.name(game, settings),
         settings.emulator,
         episodes=wanted.random_episodes,
         lanes=wanted.lanes,

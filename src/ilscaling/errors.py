@@ -24,6 +24,10 @@ class ParamsError(IlscalingError):
     """A parameter that is unknown, of the wrong type or out of bounds."""
 
 
+class ExtensionError(IlscalingError):
+    """A file of `extensions` that cannot be loaded, or that does not do what it must."""
+
+
 class GameError(IlscalingError):
     """A game that does not exist or cannot do what was asked."""
 

@@ -6,6 +6,7 @@ PyTorch's own counter. Importing this module does not import torch.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -102,6 +103,35 @@ def schedule(budgets: list[float], per_sample: int, batch: int) -> list[int]:
             fix="raise the budget, or lower train.batch; 'ilscaling plan' shows every cell",
         )
     return [int(budget // (per_sample * batch)) for budget in budgets]
+
+
+def refuse_miscounted(found: Ledger, model: torch.nn.Module, batch: torch.Tensor) -> None:
+    """Raise TrainingError unless an extension's `layers` say what its model is: parameters, and
+    FLOPs of forward and training as PyTorch counts them on `batch` (batch, frames, ...).
+
+    Conventions other than `exact` count what no machine does, and are not checked. Buffers that a
+    snapshot would have to hold, such as those of batch normalisation, are refused as well.
+    """
+    model = copy.deepcopy(model)
+    buffers = set(model.state_dict()) - {name for name, _ in model.named_parameters()}
+    if buffers:
+        raise TrainingError(
+            f"the model has buffers beside its parameters: {', '.join(sorted(buffers))}",
+            where="the extension's family",
+            fix="a snapshot holds parameters alone: register_buffer(..., persistent=False)",
+        )
+    params = sum(weight.numel() for weight in model.parameters())
+    wanted = (found.forward, found.training) if found.convention == "exact" else (0, 0)
+    seen = tuple(n // len(batch) for n in counted(model, batch)) if any(wanted) else (0, 0)
+    if (params, *seen) != (found.params, *wanted):
+        rows = ", ".join(f"{row.layer} {row.params:,}" for row in found.layers)
+        raise TrainingError(
+            f"`layers` promises {found.params:,} parameters ({rows}), {wanted[0]:,} FLOPs forward "
+            f"and {wanted[1]:,} in training a sample; PyTorch counts {params:,}, {seen[0]:,} and "
+            f"{seen[1]:,} in what `build` makes",
+            where="the extension's family",
+            fix="correct `layers`; a first layer, whose inputs need no gradient, has passes=2",
+        )
 
 
 def counted(model: torch.nn.Module, *inputs) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ilscaling import extensions
 from ilscaling.errors import ParamsError
 
 Positive = Annotated[float, Field(gt=0)]
@@ -101,7 +102,7 @@ class Recorded(Model):
 
 
 class Demonstrations(Recorded):
-    """What is recorded of an Atari game."""
+    """What is recorded of a game of Atari or of an extension."""
 
     lanes: Count = Field(8, description="games side by side in one job")
 
@@ -214,7 +215,7 @@ class Cells(Model):
 class Grid(Cells):
     """The cells of an Atari game."""
 
-    family: Literal["cnn"] = Field("cnn", description="policy family")
+    family: Name = Field("cnn", description="policy family: cnn, or an extension's")
 
 
 class SequenceGrid(Cells):
@@ -245,6 +246,47 @@ class Atari(Model):
         default_factory=Demonstrations, description="what is recorded"
     )
     grid: Grid = Field(description="the cells")
+    train: Train = Field(default_factory=Train, description="behaviour cloning")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
+
+
+class Options(Model):
+    """How a game of an extension is run."""
+
+    options: dict[str, bool | int | float | str] = Field(
+        {}, description="arguments of the game's `make`"
+    )
+    max_steps: Count = Field(1000, description="steps after which an episode is cut")
+
+
+class Player(Model):
+    """Who plays the demonstrations."""
+
+    name: Name = Field(description="an extension's expert")
+    file: str | None = Field(None, description="what it reads, such as weights; null: nothing")
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="1 samples its probabilities, 0 plays its best action"
+    )
+    noise: Fraction = Field(0.0, description="share of steps at which it plays at random")
+
+
+class FamilyGrid(Cells):
+    """The cells of an extension's game."""
+
+    family: Name = Field(description="policy family: an extension's, or cnn for screens")
+
+
+class Gymnasium(Model):
+    """A game of an extension; the section's name is free, as NetHack's."""
+
+    domain: Literal["gymnasium"] = Field(description="which interface plays it")
+    game: Name = Field(description="an extension's game")
+    emulator: Options = Field(default_factory=Options, description="how the game is run")
+    expert: Player = Field(description="who plays the demonstrations")
+    demonstrations: Demonstrations = Field(
+        default_factory=Demonstrations, description="what is recorded"
+    )
+    grid: FamilyGrid = Field(description="the cells")
     train: Train = Field(default_factory=Train, description="behaviour cloning")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
 
@@ -291,8 +333,8 @@ class NetHack(Model):
         return self
 
 
-SECTIONS = {"atari": Atari, "nethack": NetHack}
-Game = Annotated[Atari | NetHack, Field(discriminator="domain")]
+SECTIONS = {"atari": Atari, "nethack": NetHack, "gymnasium": Gymnasium}
+Game = Annotated[Atari | NetHack | Gymnasium, Field(discriminator="domain")]
 
 
 class Forecast(Model):
@@ -342,8 +384,11 @@ class Laws(Model):
 class Params(Model):
     """A whole study."""
 
+    extensions: list[str] = Field(
+        [], description="Python files that add games, experts and policy families"
+    )
     games: Annotated[dict[Name, Game], Field(min_length=1)] = Field(
-        description="the games: Atari by ROM name, NetHack by any name"
+        description="the games: Atari by ROM name, others by any name"
     )
     laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
 
@@ -414,7 +459,9 @@ def read(path: str | Path, *studies: str | Path) -> Params:
 
 
 def check(values: dict, *, where: str = "params.yaml") -> Params:
-    """Validate a mapping; raises ParamsError that lists every bad key at once.
+    """Validate a mapping and load the extensions that it names.
+
+    Raises ParamsError that lists every bad key at once, ExtensionError for a bad extension.
 
     A game with the key `like: NAME` starts from game NAME of the same mapping, and its other keys
     are laid over it: so that a study may compare settings without repeating them.
@@ -422,7 +469,7 @@ def check(values: dict, *, where: str = "params.yaml") -> Params:
     if isinstance(values.get("games"), dict):
         values = {**values, "games": _likes(values["games"], where)}
     try:
-        return Params.model_validate(values)
+        found = Params.model_validate(values)
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise ParamsError(
@@ -430,6 +477,25 @@ def check(values: dict, *, where: str = "params.yaml") -> Params:
             where=where,
             fix="ilscaling params --explain lists every key with its type, unit and default",
         ) from None
+    extensions.load(found.extensions)
+    _refuse_unknown(found)
+    return found
+
+
+def _refuse_unknown(params: Params) -> None:
+    """Raise ExtensionError for a name of no extension."""
+    for name, game in params.games.items():
+        at = f"params: games.{name}"
+        if isinstance(game, Gymnasium):
+            extensions.find("GAME", game.game, f"{at}.game")
+            extensions.find("EXPERT", game.expert.name, f"{at}.expert.name")
+        family = game.grid.family
+        if family not in extensions.BUILT_IN["FAMILY"]:
+            extensions.find("FAMILY", family, f"{at}.grid.family")
+        elif isinstance(game.train, Train) and family != "cnn":
+            raise ParamsError(
+                f"the family {family!r} sees NetHack alone", where=f"{at}.grid.family", fix="cnn"
+            )
 
 
 def _likes(games: dict, where: str) -> dict:

@@ -9,9 +9,7 @@ from pathlib import Path
 from ilscaling import flops, games, models, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError, WorkflowError
-from ilscaling.models import widths
 from ilscaling.params import Game, NetHack, Params
-from ilscaling.titles import played
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Speed:
 SPEEDS = {
     "atari": Speed(8.0e-4, 0.1, 1 / 30_000, 1 / 6_500, 1 / 1.5e11, 8.0e-4, 500, 40),
     "nethack": Speed(1.6e-4, 0.005, 1 / 15_000, 1 / 30_000, 1 / 5.0e10, 8.5e-4, 3_000, 28),
+    "gymnasium": Speed(5.0e-5, 1e-4, 1 / 50_000, 1 / 100_000, 1 / 2.0e10, 5.0e-5, 200, 20),
 }
 START_SECONDS = 6.0  # importing torch, opening the data
 
@@ -77,9 +76,9 @@ def cells(params: Params) -> list[Cell]:
 
 
 def _cells_of(name: str, game: Game) -> Iterator[Cell]:
-    actions = len(games.spec(game.domain, played(name)).actions)
+    spec = games.of(name, game)
     grid, train = game.grid, game.train
-    shape = models.shape(train, actions)
+    shape = models.shape(train, len(spec.actions), spec.observation)
     for size in sorted(grid.sizes):
         ledger = flops.ledger(grid.family, size, convention=grid.flops, **shape)
         batch = train.batch_of(size)
@@ -136,10 +135,10 @@ def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
 def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
     """Sizes of the game's family and their parameters, rising, up to the first with more than
     `at_most` parameters."""
-    actions = len(games.spec(game.domain, played(name)).actions)
-    shape = models.shape(game.train, actions)
+    spec = games.of(name, game)
+    shape = models.shape(game.train, len(spec.actions), spec.observation)
     found: list[tuple[int, int]] = []
-    for size in itertools.count(1 if game.grid.family == "cnn" else widths.SMALLEST):
+    for size in itertools.count(models.smallest(game.grid.family)):
         ledger = flops.ledger(game.grid.family, size, convention=game.grid.flops, **shape)
         found.append((size, ledger.params))
         if ledger.params > at_most:

@@ -16,7 +16,7 @@ from ilscaling.files import atomic
 # column -> (pandas dtype, meaning); tables published by others need only a subset
 COLUMNS = {
     "game": ("str", "section of the study: a game, or a setting of one"),
-    "domain": ("str", "which interface plays it: atari, nethack"),
+    "domain": ("str", "which interface plays it: atari, nethack, gymnasium"),
     "family": ("str", "policy family"),
     "size": ("int64", "the family's size dial"),
     "seed": ("int64", "seed of weights and sample order"),

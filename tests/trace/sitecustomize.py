@@ -1,8 +1,9 @@
 """Python loads this first in every job of the traced study: what does a step import and read?
 
 With ILSCALING_TRACE=FOLDER each process that uses our package leaves a file there when it ends:
-its command line, our modules that it loaded, and the parameters (class, field) whose values it
-used. Checking the parameters themselves, which touches all of them, does not count.
+its command line, our modules that it loaded, the parameters (class, field) whose values it used,
+and the files of extensions of which it used something. Checking the parameters themselves, which
+touches all of them, does not count.
 """
 
 import atexit
@@ -14,6 +15,7 @@ from pathlib import Path
 
 FOLDER = os.environ.get("ILSCALING_TRACE")
 READ: set[tuple[str, str]] = set()
+USED: set[str] = set()
 
 
 class Hook:
@@ -74,14 +76,22 @@ def record(params) -> None:
 
         return quiet
 
+    find = params.extensions.find
+
+    def found(kind, name, *where):
+        if not checking[0]:
+            USED.add(params.extensions._known[kind, name].file)
+        return find(kind, name, *where)
+
     model.__getattribute__, model.model_dump = used, dumped
+    params.extensions.find = found
     params.check, params.read = unseen(params.check), unseen(params.read)
 
 
 def leave() -> None:
     ours = sorted(name for name in sys.modules if name.split(".")[0] == "ilscaling")
     if ours:
-        found = {"argv": sys.orig_argv, "modules": ours, "read": sorted(READ)}
+        found = {"argv": sys.orig_argv, "modules": ours, "read": sorted(READ), "used": sorted(USED)}
         (Path(FOLDER) / f"{os.getpid()}.json").write_text(json.dumps(found))
 
 

@@ -24,11 +24,12 @@ rule train_expert:
 # One of several recording jobs, each with episode seeds of its own.
 rule record:
     input:
-        expert=lambda w: ancient(K.expert(K.owner(w.game, w.key))),
+        lambda w: ancient(K.expert(K.owner(w.game, w.key)) or []),
     output:
         temp("data/parts/{game}-{key}/part-{job}.zip"),
     params:
         game=lambda w: K.owner(w.game, w.key),
+        expert=lambda w, input: f"--expert {input[0]}" if input else "",
         reports=lambda w: reports(f"data/parts/{w.game}-{w.key}/part-{w.job}.zip"),
     log:
         "logs/record/{game}-{key}-{job}.log",
@@ -37,7 +38,7 @@ rule record:
     threads: 1
     shell:
         "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
-        " --expert {input.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
+        " {params.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
 # The built-in bot plays NetHack, and NetHack records it: a folder in the layout of NLD.

@@ -1,9 +1,11 @@
 """How recording is shared among jobs."""
 
-from ilscaling.params import Emulator, NetHackEmulator, Recorded
+from ilscaling.params import Emulator, NetHackEmulator, Options, Recorded
 
 
-def job(settings: Recorded, emulator: Emulator | NetHackEmulator, number: int) -> tuple[range, int]:
+def job(
+    settings: Recorded, emulator: Emulator | NetHackEmulator | Options, number: int
+) -> tuple[range, int]:
     """Seeds and steps of recording job `number` of `settings.jobs`.
 
     The jobs take turns at the seeds from `settings.seed` on, so that they never share one and

@@ -1,6 +1,6 @@
 """One recording job: an expert plays episodes until enough steps are in complete ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,15 +8,12 @@ import numpy as np
 import torch
 
 from ilscaling import games
-from ilscaling.demonstrations import part
-from ilscaling.errors import ExpertError, GameError
+from ilscaling.demonstrations import episodes
+from ilscaling.errors import ExpertError
 from ilscaling.experts import policy
 from ilscaling.games import play
 from ilscaling.models.acting import probabilities
 from ilscaling.params import Emulator
-from ilscaling.progress import tqdm
-
-CHUNK = 256  # steps; only a unit of compression here, the store has its own
 
 
 def record(
@@ -31,12 +28,9 @@ def record(
     out: str | Path,
     threads: int = 1,
 ) -> dict:
-    """Play the expert and write the part `out`; returns its episode table.
+    """Play the expert and write the part `out` (see `episodes.write`); returns its episode table.
 
-    The part holds the shortest run of `seeds`, from the first on, whose episodes have `steps`
-    steps together: an episode counts only with all those before it, because taking the first to
-    finish would favour short ones. What it holds depends on `lanes` only as far as the expert's
-    float arithmetic does.
+    What it holds depends on `lanes` only as far as the expert's float arithmetic does.
 
     Raises ExpertError for an expert that is damaged or plays another game, GameError for an
     unknown game or when the seeds run out.
@@ -67,58 +61,8 @@ def record(
     def act(stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
         return probabilities(network, stacks, temperature)
 
-    bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game} expert")
+    player = play.Stacks(policy.STACK, act)
     try:
-        with part.create(out, attributes, chunk=CHUNK) as writer, bar:
-            for episode in _episodes(emulators, play.Stacks(policy.STACK, act), seeds, steps, bar):
-                writer.add(*episode)
-            if writer.steps < steps:
-                raise GameError(
-                    f"the seeds ran out after {writer.steps} of {steps} steps", where=str(out)
-                )
+        return episodes.write(out, emulators, player, attributes, seeds=seeds, steps=steps)
     finally:
         emulators.close()
-    return writer.episodes
-
-
-def _episodes(
-    game: games.VectorGame, act: play.Act, seeds: Iterable[int], steps: int, bar: tqdm
-) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
-    """Complete episodes in the order of the seeds, until they have `steps` steps."""
-    played = complete = following = 0
-    screens: list[list[np.ndarray]] = [[] for _ in range(game.lanes)]
-    actions: list[list[int]] = [[] for _ in range(game.lanes)]
-    rewards: list[list[float]] = [[] for _ in range(game.lanes)]
-    waiting: dict[int, tuple] = {}  # ended, but an earlier seed has not
-
-    def needed() -> Iterator[int]:
-        # What is being played counts before anything new: no new episode once that is enough.
-        for seed in seeds:
-            if played >= steps:
-                return
-            yield seed
-
-    for moment in play.moments(game, act, seeds=needed()):
-        lanes = np.flatnonzero(moment.episode >= 0)
-        bar.update(min(len(lanes), max(0, steps - played)))
-        played += len(lanes)
-        for lane in lanes:
-            screens[lane].append(moment.observation["screen"][lane].copy())
-            actions[lane].append(int(moment.action[lane]))
-            rewards[lane].append(float(moment.reward[lane]))
-            if moment.done[lane]:
-                arrays = {
-                    "screen": np.stack(screens[lane]),
-                    "action": np.array(actions[lane], np.uint8),
-                    "reward": np.array(rewards[lane], np.float32),
-                }
-                ended = (int(moment.seed[lane]), arrays, bool(moment.truncated[lane]))
-                waiting[int(moment.episode[lane])] = ended
-                screens[lane], actions[lane], rewards[lane] = [], [], []
-        while complete < steps and following in waiting:
-            episode = waiting.pop(following)
-            complete += len(episode[1]["reward"])
-            following += 1
-            yield episode
-        if complete >= steps:
-            return

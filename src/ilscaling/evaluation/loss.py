@@ -27,7 +27,7 @@ def dev_loss(
 ) -> dict:
     """Cross-entropy (nats a step) and accuracy of `policy` over every step of `split`.
 
-    frames: screens of a stack, of which `batch` are served at once, in order. None: a sequence
+    frames: observations of a stack, of which `batch` are served at once, in order. None: a sequence
     policy, which goes through each game from its start with its state, as when it plays; `lanes`
     games at a time, which changes no more than rounding. Returns dev_loss, dev_loss_se (see
     `ratio`), top1 (share of steps whose action is the likeliest), dev_steps and dev_episodes.
@@ -67,8 +67,9 @@ def _stacks(
     policy: nn.Module, split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
     with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
+        (field,) = split.observation
         for samples in loader:
-            logits = policy(torch.from_numpy(samples["screen"]).to(device))
+            logits = policy(torch.from_numpy(samples[field]).to(device))
             yield logits, samples["action"], samples["index"]
 
 

@@ -2,7 +2,7 @@
 
 Atari: a contact sheet of a few episodes and a short animation of the best one, of the recorded
 screens as the policy gets them (84x84, grey), enlarged without smoothing. NetHack: screens of a
-median game, as a terminal shows them.
+median game, as a terminal shows them. A game of an extension: a contact sheet of its own pictures.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ilscaling import extensions
 from ilscaling.figures import style, terminal
 from ilscaling.files import atomic
 from ilscaling.store import Split, open_split
@@ -44,12 +45,13 @@ def contact_sheet(
     episodes: int = 3,
     frames: int = 7,
 ) -> None:
-    """Screens at regular times of a few episodes, from the lowest to the highest return.
+    """Observations at regular times of a few episodes, from the lowest to the highest return.
 
     Rows are episodes at evenly spaced ranks of return, columns evenly spaced steps from the first
     to the last, each with its step and the score before it. Raises StoreError for bad data.
     """
     data = open_split(demos, split)
+    (field,) = data.observation
     ranked = np.argsort(data.returns(), kind="stable")
     ranks = np.unique(np.linspace(0, len(ranked) - 1, min(episodes, len(ranked))).round())
     rows = [int(ranked[int(rank)]) for rank in ranks]
@@ -61,8 +63,10 @@ def contact_sheet(
             line[0].set_ylabel(f"{name} of {len(ranked)}\nreturn {scores[-1]:,.6g}", labelpad=6)
             steps = np.linspace(0, stop - start - 1, frames).round().astype(int)
             for ax, step in zip(line, steps, strict=True):
-                screen = data.read("screen", start + step, start + step + 1)[0]
-                ax.imshow(screen, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                seen = data.read(field, start + step, start + step + 1)[0]
+                ax.imshow(
+                    _picture(data, seen), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+                )
                 ax.set_title(f"step {step:,}, score {scores[step]:,.6g}", fontsize=6.5, pad=2.5)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
@@ -116,6 +120,18 @@ def animation(
             temporary.touch()
 
 
+def _picture(data: Split, seen: np.ndarray) -> np.ndarray:
+    """An observation as an image, uint8 (height, width) or (height, width, 3): screens as they are,
+    an extension's by its game's `picture`, or without one as rows of grey, dark for the least."""
+    game = data.attrs["game"]
+    if data.attrs["domain"] != "gymnasium":
+        return seen
+    if (picture := extensions.find("GAME", game).picture) is not None:
+        return picture(seen)
+    rows = seen.reshape(-1, seen.shape[-1]).astype(np.float64)
+    return np.uint8(255 * (rows - rows.min()) / max(np.ptp(rows), 1e-9))
+
+
 def _episode(data: Split, episode: int) -> tuple[int, int, np.ndarray]:
     """First step, end and score before each step and after the last, float64 (steps + 1,)."""
     start, stop = int(data.starts[episode]), int(data.starts[episode + 1])
@@ -154,5 +170,6 @@ SHOWN: dict[str, tuple[tuple[str, str, Callable[[str | Path, str | Path], None]]
         ("Screens of recorded episodes", ".png", contact_sheet),
         ("The most rewarding stretch of a recorded episode", ".gif", animation),
     ),
+    "gymnasium": (("Recorded episodes", ".png", contact_sheet),),
     "nethack": (("Screens of a recorded game of median return", ".png", terminal.contact_sheet),),
 }

@@ -3,17 +3,32 @@
 from importlib import import_module
 
 from ilscaling.games.base import GameSpec, Step, VectorGame
+from ilscaling.titles import played
 
-__all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "spec"]
+__all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "name", "of", "spec"]
 
-# domain -> module with `spec(game)` and `Vector(game, lanes, emulator, threads=)`. Named, not
-# imported: a study of one domain needs neither the packages nor the keys of another.
-DOMAINS = {"atari": "ilscaling.games.atari", "nethack": "ilscaling.games.nethack"}
+# domain -> module with `spec(game, emulator)` and `Vector(game, lanes, emulator, threads=)`. Named,
+# not imported: a study of one domain needs neither the packages nor the keys of another.
+DOMAINS = {
+    "atari": "ilscaling.games.atari",
+    "nethack": "ilscaling.games.nethack",
+    "gymnasium": "ilscaling.games.gymnasium",
+}
 
 
-def spec(domain: str, game: str) -> GameSpec:
-    """Specification of a game; raises GameError for an unknown one."""
-    return import_module(DOMAINS[domain]).spec(game)
+def spec(domain: str, game: str, emulator=None) -> GameSpec:
+    """Specification of a game, run in that way; raises GameError for an unknown one."""
+    return import_module(DOMAINS[domain]).spec(game, emulator)
+
+
+def name(section: str, settings) -> str:
+    """The game that a section of the study (its name, its parameters) plays."""
+    return getattr(settings, "game", None) or played(section)
+
+
+def of(section: str, settings) -> GameSpec:
+    """Specification of the game of a section."""
+    return spec(settings.domain, name(section, settings), settings.emulator)
 
 
 def make(domain: str, game: str, lanes: int, emulator, *, threads: int = 1) -> VectorGame:

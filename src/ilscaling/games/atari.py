@@ -29,7 +29,7 @@ def names() -> list[str]:
     return sorted(roms.get_all_rom_ids())
 
 
-def spec(game: str) -> GameSpec:
+def spec(game: str, options: Emulator | None = None) -> GameSpec:
     """Observation fields and minimal action set of a game, without starting an emulator loop."""
     if game not in names():
         raise GameError(

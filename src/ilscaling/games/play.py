@@ -63,10 +63,10 @@ class Moment:
 
 
 class Stacks:
-    """A player that sees the last `frames` screens of each lane, the newest last.
+    """A player that sees the last `frames` observations of each lane, the newest last.
 
-    `act`: (stacks uint8 (lanes, frames, 84, 84), episode int64 (lanes,)) -> probabilities. At an
-    episode's start its first screen is repeated.
+    `act`: (stacks (lanes, frames, ...) of the game's only field, such as uint8 (lanes, 4, 84, 84),
+    episode int64 (lanes,)) -> probabilities. At an episode's start its first one is repeated.
     """
 
     def __init__(self, frames: int, act: Callable[[np.ndarray, np.ndarray], np.ndarray]):
@@ -76,7 +76,7 @@ class Stacks:
     def __call__(
         self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
     ) -> np.ndarray:
-        screen = observation["screen"]
+        (screen,) = observation.values()
         if self._stacks is None:
             self._stacks = np.repeat(screen[:, None], self.frames, axis=1)
         self._stacks[:, :-1] = self._stacks[:, 1:]

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -30,10 +31,10 @@ class Feed(Protocol):
 
 
 class Stacks:
-    """Stacks of screens in shuffled order; a sample is a stack."""
+    """Stacks of a game's only field in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train):
-        self.settings = settings
+    def __init__(self, settings: Train, field: str):
+        self.settings, self.field = settings, field
         self.carried: dict[str, torch.Tensor] = {}
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
@@ -47,7 +48,7 @@ class Stacks:
         )
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        return F.cross_entropy(policy(batch["screen"]), batch["action"])
+        return F.cross_entropy(policy(batch[self.field]), batch["action"])
 
 
 class Stretches:
@@ -82,7 +83,8 @@ class Stretches:
 def make(split: Split, settings: Train | TrainSequences, family: str) -> Feed:
     """The feed of a family; raises TrainingError for demonstrations that lack what it sees."""
     if isinstance(settings, Train):
-        fields, feed = ("screen",), Stacks(settings)
+        fields = ("observation" if "observation" in split.fields else "screen",)
+        feed = Stacks(settings, *fields)
     else:
         fields = ("tty_chars", "tty_colors", "tty_cursor")
         fields += ("inventory",) if settings.inventory else ()
@@ -97,3 +99,10 @@ def make(split: Split, settings: Train | TrainSequences, family: str) -> Feed:
                 else "choose a policy family for this game: grid.family",
             )
     return feed
+
+
+def example(split: Split, settings: Train) -> torch.Tensor:
+    """Two stacks of a split's kind, all zeros: (2, frames, ...)."""
+    (field,) = split.observation
+    shape, dtype = split.fields[field]
+    return torch.from_numpy(np.zeros((2, settings.frames, *shape), dtype))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ilscaling import cells, flops, models, schedules
+from ilscaling import cells, extensions, flops, models, schedules
 from ilscaling.files import write_json
 from ilscaling.params import Train, TrainSequences
 from ilscaling.progress import tqdm
@@ -109,7 +109,8 @@ class _Task:
         self.run = self.facts["run"]
         self.trunk = identity.of(self.facts, split, settings, schedules.OF_BRANCHES)
         shape = snapshot.shape(self.facts)
-        self.per_sample = flops.ledger(family, size, **shape, convention=convention).training
+        self.ledger = flops.ledger(family, size, **shape, convention=convention)
+        self.per_sample = self.ledger.training
 
     def state(self, end: int | None) -> State:
         """The run before its first update."""
@@ -120,6 +121,9 @@ class _Task:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(facts["seed"])
             policy = models.build(family, size, **shape)
+        if extensions.knows("FAMILY", family):
+            example = feed.example(self.split, self.settings)
+            flops.refuse_miscounted(self.ledger, policy, example)
         return State(
             policy,
             self.source,

@@ -23,14 +23,15 @@ REMEDY = "train the run again: complete cells are kept, this one is made anew"
 
 
 # What decides a policy's architecture beside family and size, by the kind of policy.
-STACKS = ("frames", "screen")
+STACKS = ("frames", "screen", "observation")
 SEQUENCES = ("context", "depth", "inventory")
 
 
 def facts(split: Split, settings: Train | TrainSequences) -> dict:
     """What a record says of what its policy sees and does."""
     if isinstance(settings, Train):
-        seen = {"frames": settings.frames, "screen": list(split.fields["screen"][0])}
+        shapes = {field: list(split.fields[field][0]) for field in split.observation}
+        seen = {"frames": settings.frames, **shapes}
     else:
         seen = {name: getattr(settings, name) for name in SEQUENCES}
     return {**seen, "actions": list(split.actions)}
@@ -39,8 +40,8 @@ def facts(split: Split, settings: Train | TrainSequences) -> dict:
 def shape(record: dict) -> dict:
     """Arguments that `models.build` and `flops.ledger` take from a record."""
     seen = {name: record[name] for name in (*STACKS, *SEQUENCES) if name in record}
-    if "screen" in seen:
-        seen["screen"] = tuple(seen["screen"])
+    for field in {"screen", "observation"} & set(seen):
+        seen[field] = tuple(seen[field])
     return {**seen, "actions": len(record["actions"])}
 
 

@@ -29,7 +29,7 @@ STATE: dict[str, tuple[tuple[int, ...], np.dtype]] = {
 EXTRAS = ("depth", "turns")
 
 
-def spec(game: str) -> GameSpec:
+def spec(game: str, options: NetHackEmulator | None = None) -> GameSpec:
     """Specification of NetHack; `game` is a study's name for it, which may be any."""
     return GameSpec(name=game, domain="nethack", observation=OBSERVATION, actions=ACTIONS)
 

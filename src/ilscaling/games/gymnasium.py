@@ -1,0 +1,146 @@
+"""Games of extensions: Gymnasium environments with discrete actions and an array to observe.
+
+An episode ends when the environment says so or after `emulator.max_steps`; a return is the sum of
+the environment's rewards over a whole episode.
+"""
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from ilscaling import extensions
+from ilscaling.errors import GameError
+from ilscaling.games.base import GameSpec, Step
+from ilscaling.params import Options
+
+FIELD = "observation"
+# What is stored for types that the store or PyTorch would rather not have.
+TYPES = {np.dtype(np.float64): np.float32, np.dtype(bool): np.uint8}
+AXES = (1, 2, 3)
+
+
+def spec(game: str, options: Options | None = None) -> GameSpec:
+    """Observation and actions of a game; raises GameError for one that no policy could play."""
+    made, env = _make(game, options or Options())
+    found = _spec(made, env)
+    env.close()
+    return found
+
+
+def _make(game: str, options: Options) -> tuple[extensions.Game, gymnasium.Env]:
+    made = extensions.find("GAME", game)
+    try:
+        env = made.make(**options.options)
+    except Exception as error:
+        raise GameError(
+            f"the game {game!r} cannot be made: {type(error).__name__}: {error}",
+            where=extensions.file_of("GAME", game),
+            fix=f"its `make` gets emulator.options: {options.options}",
+        ) from error
+    return made, env
+
+
+def _spec(made: extensions.Game, env: gymnasium.Env) -> GameSpec:
+    def bad(what: str, fix: str) -> GameError:
+        where = f"{extensions.file_of('GAME', made.name)}: game {made.name!r}"
+        return GameError(what, where=where, fix=fix)
+
+    if not isinstance(env, gymnasium.Env):
+        raise bad(f"`make` returns {env!r:.80}", "return a gymnasium.Env")
+    seen, does = env.observation_space, env.action_space
+    if not isinstance(does, spaces.Discrete) or does.start != 0 or not 2 <= does.n <= 256:
+        raise bad(f"its action space is {does}", "make it Discrete(n) with 2 to 256 actions")
+    if not isinstance(seen, spaces.Box) or len(seen.shape) not in AXES:
+        raise bad(
+            f"its observation space is {seen}",
+            "make it a Box of one to three axes, for example by gymnasium.wrappers",
+        )
+    actions = made.actions or tuple(str(action) for action in range(does.n))
+    if len(actions) != does.n:
+        raise bad(f"it has {does.n} actions, {len(actions)} are named", "name each, or none")
+    return GameSpec(
+        name=made.name,
+        domain="gymnasium",
+        observation={FIELD: (seen.shape, np.dtype(TYPES.get(seen.dtype, seen.dtype)))},
+        actions=tuple(actions),
+        human_return=made.human_return,
+    )
+
+
+class Vector:
+    """`lanes` environments, stepped one after the other; see `games.base.VectorGame`."""
+
+    def __init__(self, game: str, lanes: int, options: Options, *, threads: int = 1):
+        """`threads` is for other games: these are Python's."""
+        made, env = _make(game, options)
+        self.spec = _spec(made, env)
+        self.lanes = lanes
+        self._max_steps = options.max_steps
+        self._envs = [env, *(made.make(**options.options) for _ in range(lanes - 1))]
+        shape, dtype = self.spec.observation[FIELD]
+        self._seen = np.zeros((lanes, *shape), dtype)
+        self._steps = np.zeros(lanes, np.int64)
+        self._over = np.ones(lanes, bool)
+
+    def reset(self, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Start one episode a lane, each a function of its seed and the actions."""
+        return self.restart(np.ones(self.lanes, bool), seeds)
+
+    def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
+        for lane, seed in zip(np.flatnonzero(lanes), np.asarray(seeds), strict=True):
+            self._see(lane, self._envs[lane].reset(seed=int(seed))[0])
+            self._steps[lane], self._over[lane] = 0, False
+        return {FIELD: self._seen.copy()}
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Play one action a lane; a lane whose episode is over stands still."""
+        reward = np.zeros(self.lanes, np.float32)
+        done, truncated = np.zeros((2, self.lanes), bool)
+        for lane in np.flatnonzero(~self._over):
+            seen, reward[lane], terminated, cut, _ = self._envs[lane].step(int(actions[lane]))
+            self._see(lane, seen)
+            self._steps[lane] += 1
+            cut = not terminated and (cut or self._steps[lane] >= self._max_steps)
+            done[lane], truncated[lane] = terminated or cut, cut
+        self._over |= done
+        return Step({FIELD: self._seen.copy()}, reward, done, truncated)
+
+    def _see(self, lane: int, seen: np.ndarray) -> None:
+        if np.shape(seen) != self._seen.shape[1:]:
+            raise GameError(
+                f"an observation has shape {np.shape(seen)}, its space {self._seen.shape[1:]}",
+                where=f"{extensions.file_of('GAME', self.spec.name)}: game {self.spec.name!r}",
+                fix="return what observation_space promises",
+            )
+        self._seen[lane] = seen
+
+    def close(self) -> None:
+        for env in self._envs:
+            env.close()
+
+
+def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200) -> None:
+    """Raise GameError for a game whose episode is no function of seed and actions: what a second
+    environment plays after another episode must be what a first one plays at once."""
+    pair = Vector(game, 2, options)
+    drawn = np.random.default_rng([seed, 3]).integers(0, len(pair.spec.actions), (steps, 2))
+    try:
+        pair.reset(np.array([seed, seed + 1]))
+        for actions in drawn[: steps // 4]:
+            pair.step(actions)
+        found = [pair.restart(np.ones(2, bool), np.array([seed, seed]))[FIELD]]
+        rewards = []
+        for action in drawn[:, 0]:
+            step = pair.step(np.array([action, action]))
+            found.append(step.observation[FIELD])
+            rewards.append(np.stack([step.reward, step.done]))
+    finally:
+        pair.close()
+    same = all(np.array_equal(first, second, equal_nan=True) for first, second in found)
+    if not same or not all(np.array_equal(r[:, 0], r[:, 1]) for r in rewards):
+        raise GameError(
+            f"two episodes of {game!r} with the same seed and actions differ",
+            where=extensions.file_of("GAME", game),
+            fix="draw from self.np_random alone, and set everything anew in reset(seed=...)",
+        )
