@@ -18,7 +18,7 @@ OUR_OWN = {"ilscaling.cli", "ilscaling.__main__"}  # its verbs are covered one b
 # Modules that decide what is in the names of outputs instead of what is in the outputs.
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
-    "train": {"ilscaling.plan", "ilscaling.games", "ilscaling.games.base"},
+    "train": {"ilscaling.plan.grid", "ilscaling.games", "ilscaling.games.base"},
 }
 # (step, class, field) that a step reads and its key need not know, and why.
 CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"

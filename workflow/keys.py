@@ -36,9 +36,9 @@ ROOTS = {
     "train": ("ilscaling.training",),
     "evaluate": ("ilscaling.evaluation",),
     "random": ("ilscaling.evaluation.reference",),
-    "table": ("ilscaling.tabulate", "ilscaling.plan"),
+    "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
     "fit": ("ilscaling.laws", "ilscaling.tables"),
-    "proposal": ("ilscaling.laws", "ilscaling.plan"),
+    "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
         "ilscaling.figures",

@@ -17,8 +17,13 @@ PACKAGE = "ilscaling"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
 # Modules whose content reaches a key by another way (parameters by value) or never reaches a
-# result (the text of errors, the drawing of a progress bar).
-EXEMPT = {PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.errors", f"{PACKAGE}.progress"}
+# result (the text of errors, the drawing of a progress bar, what the plan says that a job costs).
+COSTS = ("cost", "devices", "memory", "schedule", "speed", "text")
+EXEMPT = {
+    PACKAGE,
+    *(f"{PACKAGE}.{module}" for module in ("params", "errors", "progress", "plan")),
+    *(f"{PACKAGE}.plan.{module}" for module in COSTS),
+}
 
 
 @cache

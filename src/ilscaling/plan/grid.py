@@ -1,38 +1,14 @@
-"""The plan of a study: its cells, what each costs, and which are left out, before anything runs."""
+"""The cells of a study: what each trains on and spends, and which are left out and why."""
 
 import itertools
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ilscaling import flops, games, models
 from ilscaling.cells import Run, budget_name
-from ilscaling.errors import ParamsError, WorkflowError
+from ilscaling.errors import ParamsError
 from ilscaling.models import widths
-from ilscaling.params import Game, NetHack, Params
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What things take on one thread of a shared server (docs/measurements.md); for orientation
-    elsewhere. Seconds, or bytes; a sample is a step."""
-
-    record: float  # a step of the expert in its game
-    restart: float  # starting an episode
-    shard: float  # a step from recording to store
-    sample: float  # training on a sample, apart from its FLOPs
-    flop: float  # a training FLOP on top, bfloat16
-    play: float  # a step of a policy in the game, many episodes side by side
-    episode: float  # steps of a half-good policy's episode
-    bytes: float  # a step's compressed demonstrations
-
-
-SPEEDS = {
-    "atari": Speed(8.0e-4, 0.1, 1 / 30_000, 1 / 6_500, 1 / 1.5e11, 8.0e-4, 500, 40),
-    "nethack": Speed(1.6e-4, 0.005, 1 / 15_000, 1 / 30_000, 1 / 5.0e10, 8.5e-4, 3_000, 28),
-}
-START_SECONDS = 6.0  # importing torch, opening the data
+from ilscaling.params import Game, Params
 
 
 @dataclass(frozen=True)
@@ -122,7 +98,7 @@ def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
                     f"{name}: no cell is possible at {what} {value:g} ({reasons})",
                     where=f"params: games.{name}.grid.{what}s",
                     fix="change sizes, budgets, train.batch, min_updates, max_epochs or "
-                    "demonstrations.train_steps; 'ilscaling plan' shows every cell",
+                    "demonstrations.train_steps; 'ilscaling plan --cells' shows every cell",
                 )
 
 
@@ -139,47 +115,6 @@ def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
             return found
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds on one thread, and bytes on disk."""
-
-    seconds: float
-    bytes: float
-
-
-def record_cost(game: Game) -> Cost:
-    """One recording job; nothing where recordings of others are taken."""
-    if isinstance(game, NetHack) and game.expert.recordings is not None:
-        return Cost(0.0, 0.0)
-    wanted, speed = game.demonstrations, SPEEDS[game.domain]
-    steps = (wanted.train_steps + wanted.dev_steps + wanted.test_steps) / wanted.jobs
-    seconds = steps * (speed.record + speed.restart / speed.episode)
-    return Cost(START_SECONDS + seconds, steps * speed.bytes)
-
-
-def shard_cost(game: Game) -> Cost:
-    """Making a store of what was recorded."""
-    wanted, speed = game.demonstrations, SPEEDS[game.domain]
-    steps = wanted.train_steps + wanted.dev_steps + wanted.test_steps
-    return Cost(START_SECONDS + steps * speed.shard, steps * speed.bytes)
-
-
-def train_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
-    """One run up to its largest budget; disk: weights a cell, and the resumable state."""
-    last, speed = cells_of_run[-1], SPEEDS[game.domain]
-    seconds = START_SECONDS + last.samples * (speed.sample + last.per_sample * speed.flop)
-    return Cost(seconds, 4.0 * last.params * (len(cells_of_run) + 4))
-
-
-def evaluate_cost(game: Game, cells_of_run: list[Cell]) -> Cost:
-    """Dev loss and return of one run's cells."""
-    last, speed = cells_of_run[-1], SPEEDS[game.domain]
-    # A forward pass is a third of the FLOPs, and half of the rest.
-    loss = game.demonstrations.dev_steps * (speed.sample / 2 + last.per_sample / 3 * speed.flop)
-    play = game.evaluation.episodes * (speed.episode * speed.play + speed.restart)
-    return Cost(START_SECONDS + len(cells_of_run) * (loss + play), 4_000.0 * len(cells_of_run))
-
-
 def by_run(planned: list[Cell]) -> dict[Run, list[Cell]]:
     """Declared cells of each run, budgets rising."""
     runs: dict[Run, list[Cell]] = {}
@@ -187,42 +122,6 @@ def by_run(planned: list[Cell]) -> dict[Run, list[Cell]]:
         if cell.declared:
             runs.setdefault(cell.run, []).append(cell)
     return runs
-
-
-def total_cost(params: Params, planned: list[Cell]) -> Cost:
-    """The whole study from nothing: thread-seconds and bytes (parts and shards at once)."""
-    costs = []
-    for name, game in params.games.items():
-        costs += [record_cost(game)] * game.demonstrations.jobs + [shard_cost(game)]
-        for run, of_run in by_run(planned).items():
-            if run.game == name:
-                costs += [train_cost(game, of_run), evaluate_cost(game, of_run)]
-    return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
-
-
-def forecast_cost(params: Params, planned: list[Cell]) -> Cost:
-    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget."""
-    factor, costs = params.laws.forecast.factor, []
-    for name, game in params.games.items():
-        largest = max(game.grid.budgets)
-        runs = [c for run, c in by_run(planned).items() if run.game == name]
-        runs = [cells for cells in runs if cells[-1].budget == largest]
-        middle = runs[len(runs) // 2]
-        train, evaluate = train_cost(game, middle), evaluate_cost(game, middle[-1:])
-        seconds = len(game.grid.seeds) * (factor * train.seconds + evaluate.seconds)
-        costs.append(Cost(seconds, train.bytes + evaluate.bytes))
-    return Cost(sum(c.seconds for c in costs), sum(c.bytes for c in costs))
-
-
-def refuse_without_space(folder: str | Path, wanted: float) -> None:
-    """Raise WorkflowError unless `folder`'s disk has `wanted` bytes and a tenth more free."""
-    free = shutil.disk_usage(folder).free
-    if free < 1.1 * wanted:
-        raise WorkflowError(
-            f"the study needs about {wanted / 1e9:.1f} GB on disk, {free / 1e9:.1f} GB are free",
-            where=str(Path(folder).resolve()),
-            fix="free some space, or record less: demonstrations.train_steps",
-        )
 
 
 def table(planned: list[Cell]) -> list[dict]:

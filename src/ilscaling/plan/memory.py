@@ -1,0 +1,74 @@
+"""Resident memory of each kind of job, in bytes: measured bases, and what grows with the study.
+
+Bases are those of the default study by Snakemake's benchmark files (max_rss, Linux, no GPU) with
+some room; docs/plans.md compares the two.
+"""
+
+import math
+from functools import lru_cache
+
+from ilscaling import games, models
+from ilscaling.params import Game, NetHack
+from ilscaling.plan.grid import Cell
+
+MB = 1e6
+TORCH = 400 * MB  # PyTorch, the library, an optimiser's workspace
+LIBRARY = 200 * MB  # without PyTorch
+EXPERT = 700 * MB  # PPO with its rollouts
+RANDOM = 400 * MB
+BOT = 100 * MB
+LANE = 5 * MB  # an emulator with what it shows
+FLOAT = 4
+READ_STEPS = 16_384  # what evaluation's loaders hold in each of two buffers
+
+
+@lru_cache
+def step_bytes(domain: str, name: str) -> int:
+    """Bytes of a step's observation, decompressed."""
+    fields = games.spec(domain, name).observation.values()
+    return sum(math.prod(shape) * dtype.itemsize for shape, dtype in fields)
+
+
+def activations(game: Game, cell: Cell) -> float:
+    """Numbers that a forward pass keeps of a sample for the backward pass."""
+    actions = len(games.spec(game.domain, cell.run.game).actions)
+    shape = models.shape(game.train, actions)
+    kept = 0.0
+    for part in models.architecture(cell.run.family, cell.run.size, **shape):
+        if hasattr(part, "after"):
+            kept += part.outputs * part.after
+        else:  # a matrix that reads the width writes so many features, before and after its gate
+            kept += 2 * part.matrices / cell.run.size + part.products / 8
+    return kept
+
+
+def train(game: Game, cell: Cell) -> float:
+    """One run: two buffers of decompressed steps, weights and what Adam and averaging keep of
+    them, the activations of a batch."""
+    step, settings = step_bytes(game.domain, cell.run.game), game.train
+    copies = 5 if settings.ema else 4
+    seen = getattr(settings, "frames", 1)
+    batch = cell.batch * (2 * FLOAT * activations(game, cell) + 2 * seen * step)
+    return TORCH + 2 * settings.buffer_steps * step + copies * FLOAT * cell.params + batch
+
+
+def evaluate(game: Game, cells: list[Cell]) -> float:
+    """One run's cells: their weights at once, two buffers of the held-out steps, the games."""
+    largest, wanted = cells[-1], game.evaluation
+    steps = min(READ_STEPS, game.demonstrations.dev_steps)
+    weights = FLOAT * largest.params * len(cells)
+    lanes = min(wanted.lanes, wanted.episodes * len(cells)) * LANE
+    return TORCH + 2 * steps * step_bytes(game.domain, largest.run.game) + weights + lanes
+
+
+def record(game: Game, name: str) -> float:
+    """One job. An Atari job holds the episodes that it plays, half done on average."""
+    if isinstance(game, NetHack):
+        return BOT
+    lanes = getattr(game.demonstrations, "lanes", 1)
+    return TORCH + lanes * game.emulator.max_steps * step_bytes(game.domain, name) / 2
+
+
+def shard(game: Game, name: str) -> float:
+    """One process: a shard of steps, and their compressed copy while it is written."""
+    return LIBRARY + 1.5 * game.demonstrations.shard_steps * step_bytes(game.domain, name)
