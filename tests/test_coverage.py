@@ -26,6 +26,7 @@ APART = {
     **{("train", "*Grid", field): CELLS for field in ("budgets", "min_updates", "max_epochs")},
     **{("train", "*Grid", field): CELLS for field in ("sizes", "seeds")},
     **{("table", "*Grid", field): CELLS for field in ("min_updates", "max_epochs")},
+    ("record", "Expert", "min_return"): "refuses a poor expert, and changes no recording",
     ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
     ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
     ("random", "Evaluation", "lanes"): "games side by side: results are the same (tested)",

@@ -147,8 +147,9 @@ class Keys:
             raise ExpertError(
                 "expert file is missing",
                 where=f"{path} (params: games.{game}.expert.file)",
-                fix=f"git checkout -- {section.expert.file}   or set the parameter to null: "
-                "then the workflow trains one by PPO",
+                fix=f"git checkout -- {section.expert.file}   or make one of a checkpoint: "
+                f"ilscaling import-expert CHECKPOINT.zip --game {game} --out {section.expert.file}"
+                "   or set the parameter to null: then the workflow trains one by PPO",
             )
         return files.sha256(path)[:LENGTH]
 
@@ -190,7 +191,7 @@ class Keys:
             self.source(game),
             section.emulator.model_dump(),
             self.expert_key(game),
-            section.expert.model_dump(exclude={"file", "ppo"}),
+            section.expert.model_dump(exclude={"file", "ppo", "min_return"}),
             wanted,
         ]
         step = "games" if isinstance(section, NetHack) else "record"

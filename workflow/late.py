@@ -5,11 +5,11 @@
 LATE: dict[str, dict[str, str]] = {
     "record": {
         "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.cli:record,section": "63901b526022",
     },
     "games": {
         "ilscaling.demonstrations.jobs": "7bd00163ff2d",
-        "ilscaling.cli:record,section": "01bafc4e7c5c",
+        "ilscaling.cli:record,section": "63901b526022",
     },
     "shard": {"ilscaling.cli:shard,section": "f3bde5b3819e"},
     "ingest": {"ilscaling.cli:ingest,section": "0703666f8364"},

@@ -250,6 +250,7 @@ def record(
         game,
         settings.emulator,
         temperature=settings.expert.temperature,
+        min_return=settings.expert.min_return,
         seeds=seeds,
         lanes=wanted.lanes,
         steps=steps,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ilscaling import flops, games, models
+from ilscaling import flops, models
 from ilscaling.errors import WorkflowError
 from ilscaling.params import Atari, Game, NetHack
 from ilscaling.plan import memory
@@ -150,7 +150,7 @@ def exact_flops(game: Game, cell: Cell) -> int:
     """Training FLOPs a sample as PyTorch executes them, whatever the budgets' convention."""
     if game.grid.flops == "exact":
         return int(cell.per_sample)
-    actions = _actions(game.domain, cell.run.game)
+    actions = len(memory.spec(game.domain, cell.run.game).actions)
     shape = tuple(models.shape(game.train, actions).items())
     return _exact(game.grid.family, cell.run.size, shape)
 
@@ -158,11 +158,6 @@ def exact_flops(game: Game, cell: Cell) -> int:
 @lru_cache(maxsize=4096)
 def _exact(family: str, size: int, shape: tuple) -> int:
     return flops.ledger(family, size, **dict(shape)).training
-
-
-@lru_cache
-def _actions(domain: str, game: str) -> int:
-    return len(games.spec(domain, game).actions)
 
 
 def refuse_without_space(folder: str | Path, wanted: float) -> None:

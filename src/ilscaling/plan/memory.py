@@ -22,23 +22,31 @@ FLOAT = 4
 READ_STEPS = 16_384  # what evaluation's loaders hold in each of two buffers
 
 
-@lru_cache
+# Asking a game for it starts an emulator, and a workflow asks for every job.
+spec = lru_cache(games.spec)
+
+
 def step_bytes(domain: str, name: str) -> int:
     """Bytes of a step's observation, decompressed."""
-    fields = games.spec(domain, name).observation.values()
+    fields = spec(domain, name).observation.values()
     return sum(math.prod(shape) * dtype.itemsize for shape, dtype in fields)
 
 
 def activations(game: Game, cell: Cell) -> float:
     """Numbers that a forward pass keeps of a sample for the backward pass."""
-    actions = len(games.spec(game.domain, cell.run.game).actions)
-    shape = models.shape(game.train, actions)
+    actions = len(spec(game.domain, cell.run.game).actions)
+    shape = tuple(models.shape(game.train, actions).items())
+    return _activations(cell.run.family, cell.run.size, shape)
+
+
+@lru_cache(maxsize=4096)
+def _activations(family: str, size: int, shape: tuple) -> float:
     kept = 0.0
-    for part in models.architecture(cell.run.family, cell.run.size, **shape):
+    for part in models.architecture(family, size, **dict(shape)):
         if hasattr(part, "after"):
             kept += part.outputs * part.after
         else:  # a matrix that reads the width writes so many features, before and after its gate
-            kept += 2 * part.matrices / cell.run.size + part.products / 8
+            kept += 2 * part.matrices / size + part.products / 8
     return kept
 
 
