@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -15,6 +17,8 @@ from ilscaling.plan.speed import Play, Speed, Train
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import rate_rule  # noqa: E402
 
 # Round speeds, so that costs can be worked out by hand.
 ROUND = Speed(
@@ -144,6 +148,25 @@ def test_memory_of_the_default_study_is_what_was_measured():
         most[one.game, one.kind] = max(most.get((one.game, one.kind), 0), one.cost.memory)
     for name, megabytes in measured.items():
         assert 1 <= most[name] / memory.MB / megabytes < 1.5, name
+
+
+def test_the_sweep_finds_a_planted_rule():
+    """Best rates 0.01 (size / 16)^-0.5 under parabolas of ln(loss), sampled beside them."""
+    rows = []
+    for size in (8, 16, 32):
+        best = 0.01 * (size / 16) ** -0.5
+        for factor in (0.2, 0.5, 1.3, 3.0):
+            loss = 0.7 * np.exp(0.05 * np.log(factor) ** 2)
+            rows.append({"size": size, "rate": best * factor, "dev_loss": loss})
+    # The lowest at the edge says nothing of where the best is, nor do two rates.
+    rows += [{"size": 4, "rate": r, "dev_loss": 1 / r} for r in (1.0, 2.0, 3.0)]
+    rows += [{"size": 6, "rate": r, "dev_loss": r} for r in (1.0, 2.0)]
+    found = rate_rule.vertices(pd.DataFrame(rows))
+    assert [v.size for v in found if v.reason] == [4, 6]
+    fit = rate_rule.power(found, "game")
+    assert fit["estimate"] == pytest.approx(-0.5) and fit["n"] == 3
+    text_of = rate_rule.text(found, fit, params.Rule(value=0.01, at=16, power=-0.5), 1e10)
+    assert "value: 0.01, at: 16, power: -0.50" in text_of and "edge" in text_of
 
 
 MACHINE = {"processor": "A", "cores": 2, "device": "cpu", "torch": "2"}
