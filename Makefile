@@ -60,8 +60,10 @@ bench: setup
 coverage: setup
 	python benchmarks/coverage.py 200
 
+# Which rate suits each small size, and the rule that this supports beside the stated one.
 sweep: setup
-	python benchmarks/sweep.py
+	python benchmarks/sweep.py --game breakout
+	python benchmarks/sweep.py --game nethack
 
 # Pin what is installed now: change pyproject.toml, install, then `make lock`.
 lock:

@@ -1,10 +1,12 @@
 """Measure which batch and rate suit each size: the evidence behind the rules in params.yaml.
 
-    make sweep        or        python benchmarks/sweep.py --sizes 4 16 --batches 32 64 --rates ...
+    make sweep        or        python benchmarks/sweep.py --game nethack --sizes 8 16 --factors ...
 
-Trains every combination on the study's demonstrations (which must exist) up to a budget, measures
-the dev loss of every snapshot and appends to benchmarks/sweep.csv. Combinations that the file
-already holds are kept, so the sweep can be stopped, resumed and extended.
+Trains sizes of a game's family at multiples of the stated rate (`--factors`) on the study's
+demonstrations (which must exist) up to a budget, measures the dev loss of every snapshot and
+appends to benchmarks/sweep.csv. Combinations that the file already holds for these demonstrations
+are kept, so the sweep can be stopped, resumed and extended. At the end stands the rule of the rate
+that it supports.
 """
 
 import argparse
@@ -16,96 +18,116 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
+import rate_rule
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "workflow")]
 
-from ilscaling import evaluation, flops, params, store, training  # noqa: E402
-from ilscaling.files import atomic  # noqa: E402
+from ilscaling import evaluation, flops, models, params, store, training  # noqa: E402
+from ilscaling.files import atomic, digest  # noqa: E402
+from ilscaling.params import Rule  # noqa: E402
 from ilscaling.progress import tqdm  # noqa: E402
 
-KEYS = ["size", "batch", "rate", "ema", "budget"]
+WHERE = ["game", "demonstrations", "family"]
+KEYS = [*WHERE, "size", "batch", "rate", "ema", "budget"]
+# Small sizes, for they are cheap, and budgets amid the default study's.
+SIZES = {"cnn": [4, 8, 16, 24], "transformer": [8, 12, 16, 24, 32]}
+BUDGETS = {"cnn": [1.6e11, 3.2e11], "transformer": [2.0e10, 4.0e10]}
 
 
-def measure(demos: str, train: params.Train, size: int, budgets: list[float]) -> list[dict]:
-    """Dev loss of one run at each budget that it can fit."""
+def measure(demos: str, train: params.Training, what: dict, budgets: list[float]) -> list[dict]:
+    """Dev loss of one run at each budget that it can fit; what: game, family, size and so on."""
     split, held_out = store.open_split(demos, "train"), store.open_split(demos, "dev")
-    per_sample = flops.ledger("cnn", size, frames=train.frames, actions=len(split.actions)).training
-    batch = train.batch_of(size)
+    family, size, batch = what["family"], what["size"], what["batch"]
+    shape = models.shape(train, len(split.actions))
+    per_sample = flops.ledger(family, size, **shape).training
     possible = [budget for budget in budgets if budget >= 50 * per_sample * batch]
+    precision = training.precision.resolve(train.precision, "cpu", family, size)
+    seen = {name: shape[name] for name in ("frames", "inventory") if name in shape}
     rows = []
     with tempfile.TemporaryDirectory() as out:
         records = training.run(
-            split, train, family="cnn", size=size, seed=0, budgets=possible, out=out, device="cpu"
+            split, train, family=family, size=size, seed=0, budgets=possible, out=out, device="cpu"
         )
         for record in records:
-            row = {
-                "size": size,
-                "batch": batch,
-                "rate": train.rate(size),
-                "ema": train.ema,
-                "budget": record["budget"],
-                "dev_loss": float("inf"),
-            }
+            loss = float("inf")
             if record["status"] == "done":
-                path = Path(out) / f"{record['budget']:.6g}.safetensors"
-                policy, _ = training.load_policy(path)
-                found = evaluation.dev_loss(
-                    policy, held_out, frames=train.frames, precision="bfloat16"
-                )
-                row["dev_loss"] = round(found["dev_loss"], 5)
-            rows.append(row)
+                policy, _ = training.load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
+                found = evaluation.dev_loss(policy, held_out, precision=precision, **seen)
+                loss = found["dev_loss"]
+            rows.append({**what, "budget": record["budget"], "dev_loss": round(loss, 5)})
     return rows
+
+
+def known_rows(path: Path) -> pd.DataFrame:
+    """What was measured before, with every column of KEYS."""
+    if not path.exists():
+        return pd.DataFrame(columns=[*KEYS, "dev_loss"])
+    return pd.read_csv(path, dtype={"demonstrations": str})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--demos", help="demos.zarr; default: that of params.yaml's first game")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[4, 8, 16, 32])
-    parser.add_argument("--batches", type=int, nargs="+", default=[16, 32, 64, 128])
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.002, 0.004])
-    parser.add_argument("--emas", type=float, nargs="+", default=[0.0])
-    parser.add_argument("--budgets", type=float, nargs="+", default=[3e11, 1e12])
+    parser.add_argument("--game", help="a game of params.yaml; default: its first")
+    parser.add_argument("--demos", help="demos.zarr; default: that of the game")
+    parser.add_argument("--sizes", type=int, nargs="+", help="default: small ones of the family")
+    parser.add_argument("--batches", type=int, nargs="+", help="default: by the game's rule")
+    parser.add_argument("--factors", type=float, nargs="+", default=[0.25, 0.5, 1.0, 2.0, 4.0],
+                        help="rates, in multiples of the game's rule")  # fmt: skip
+    parser.add_argument("--rates", type=float, nargs="+", help="rates as they are, instead")
+    parser.add_argument("--emas", type=float, nargs="+", help="default: the game's")
+    parser.add_argument("--budgets", type=float, nargs="+", help="default: amid the study's")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/sweep.csv")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     study = params.read(ROOT / "params.yaml")
-    game = next(iter(study.games))
-    if arguments.demos is None:
+    name = given.game or next(iter(study.games))
+    section = study.games[name]
+    base, family = section.train, section.grid.family
+    if given.demos is None:
         from keys import Keys
 
-        arguments.demos = Keys(study, ROOT).demos(game)
-    base = study.games[game].train
-    known = pd.read_csv(arguments.out) if arguments.out.exists() else pd.DataFrame(columns=KEYS)
-    todo = []
-    for size, batch, rate, ema in itertools.product(
-        arguments.sizes, arguments.batches, arguments.rates, arguments.emas
-    ):
-        have = known[
-            (known["size"] == size) & (known["batch"] == batch)
-            & (known["rate"] == rate) & (known["ema"] == ema)
-        ]  # fmt: skip
-        if not set(arguments.budgets) <= set(have["budget"]):
-            rules = {"batch": params.Rule(value=batch), "rate": params.Rule(value=rate)}
-            todo.append((base.model_copy(update={**rules, "ema": ema}), size))
+        given.demos = Keys(study, ROOT).demos(name)
+    demos = digest(store.open_split(given.demos, "train").attrs)[:12]
+    budgets = sorted(given.budgets or BUDGETS[family])
+    known, todo = known_rows(given.out), []
+    for size, ema in itertools.product(given.sizes or SIZES[family], given.emas or [base.ema]):
+        rates = given.rates or [base.rate(size) * factor for factor in given.factors]
+        for batch, rate in itertools.product(given.batches or [base.batch_of(size)], rates):
+            what = dict(zip(KEYS, (name, demos, family, size, batch, float(f"{rate:.6g}"), ema),
+                            strict=False))  # fmt: skip
+            same = (known[list(what)] == pd.Series(what)).all(axis=1)
+            if not set(budgets) <= set(known.loc[same, "budget"]):
+                rules = {"batch": Rule(value=batch), "rate": Rule(value=what["rate"])}
+                todo.append((base.model_copy(update={**rules, "ema": ema}), what))
     with (
-        ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool,
         tqdm(total=len(todo), unit="run", desc="sweep") as bar,
     ):
-        started = [
-            pool.submit(measure, str(arguments.demos), train, size, sorted(arguments.budgets))
-            for train, size in todo
-        ]
+        started = [pool.submit(measure, str(given.demos), *one, budgets) for one in todo]
         for done in as_completed(started):
-            known = pd.concat([known, pd.DataFrame(done.result())], ignore_index=True)
+            rows = pd.DataFrame(done.result())
+            known = rows if known.empty else pd.concat([known, rows], ignore_index=True)
             known = known.drop_duplicates(KEYS, keep="last").sort_values(KEYS)
-            with atomic(arguments.out) as temporary:
+            with atomic(given.out) as temporary:
                 known.to_csv(temporary, index=False)
             bar.update()
-    for budget, group in known.groupby("budget"):
-        print(f"\ndev loss at {budget:.3g} FLOPs (rows: size; columns: ema, batch, rate)")
-        print(group.pivot_table(index="size", columns=["ema", "batch", "rate"], values="dev_loss")
-              .to_string(float_format="%.3f"))  # fmt: skip
+    of_game = known[(known["game"] == name) & (known["demonstrations"] == demos)]
+    show(of_game[of_game["budget"].isin(budgets)], name, base)
+
+
+def show(rows: pd.DataFrame, name: str, train: params.Training) -> None:
+    """Print the losses, and the rule of the rate at the game's own batch and averaging."""
+    for budget, group in rows.groupby("budget"):
+        print(f"\ndev loss of {name} at {budget:.3g} FLOPs (columns: rate / the rule's)")
+        multiple = (group["rate"] / group["size"].map(train.rate)).map("{:.3g}".format)
+        table = group.assign(multiple=multiple.astype(float)).pivot_table(
+            index=["size", "ema", "batch"], columns="multiple", values="dev_loss"
+        )
+        print(table.to_string(float_format="%.3f", na_rep=""))
+        own = group["batch"] == group["size"].map(train.batch_of)
+        found = rate_rule.vertices(group[own & (group["ema"] == train.ema)])
+        print("\n" + rate_rule.text(found, rate_rule.power(found, name), train.rate, budget))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ LONG = {
     "make sweep",
     "make bench",
     "snakemake --cores all --resources gpu=4",
-    "snakemake --cores all --configfile params.yaml studies/night.yaml",
+    "snakemake --cores all --configfile params.yaml studies/laptop.yaml",
     "snakemake --cores all forecast",
     "dvc repro",
     "dvc exp run -S games.breakout.train.ema=0.1",

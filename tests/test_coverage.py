@@ -18,7 +18,7 @@ OUR_OWN = {"ilscaling.cli", "ilscaling.__main__"}  # its verbs are covered one b
 # Modules that decide what is in the names of outputs instead of what is in the outputs.
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
-    "train": {"ilscaling.plan", "ilscaling.games", "ilscaling.games.base", "ilscaling.titles"},
+    "train": {"ilscaling.plan.grid", "ilscaling.games", "ilscaling.games.base", "ilscaling.titles"},
 }
 # (step, class, field) that a step reads and its key need not know, and why.
 CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"
@@ -26,6 +26,7 @@ APART = {
     **{("train", "*Grid", field): CELLS for field in ("budgets", "min_updates", "max_epochs")},
     **{("train", "*Grid", field): CELLS for field in ("sizes", "seeds")},
     **{("table", "*Grid", field): CELLS for field in ("min_updates", "max_epochs")},
+    ("record", "Expert", "min_return"): "refuses a poor expert, and changes no recording",
     ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
     ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
     ("random", "Evaluation", "lanes"): "games side by side: results are the same (tested)",

@@ -77,14 +77,14 @@ def _trainings(keys: Keys, run: Run, names: set[str], cells: dict, root: Path) -
         yield Named(folder, last, cells, frozenset({*names, *COURSE}))
         return
     for path, job in made.items():
-        if job.rule == "trunk":
+        if job.part.kind == "trunk":
             train = keys.params.games[run.game].train
-            stops = schedules.trunk(train, [cell.updates for cell in job.cells])
+            stops = schedules.trunk(train, [cell.updates for cell in job.part.cells])
             states = {f"update-{stop}.safetensors": stop for stop in stops}
             kept = frozenset({path.name, "failed.json", *states, *COURSE})
             yield Named(root / path.parent, path.name, states, kept)
             continue
-        budgets = [budget_name(cell.budget) for cell in job.cells]
+        budgets = [budget_name(cell.budget) for cell in job.part.cells]
         own = {name: update for name, update in cells.items() if name[:-5] in budgets}
         beside = {f"curve-{b}.csv" for b in budgets} | {f"timing-{b}.json" for b in budgets}
         names = names | beside

@@ -96,12 +96,12 @@ def jobs(params: Params, keys: Keys) -> list[Job]:
         if stamp in {job.output for job in found}:
             continue  # sections of NetHack may share their demonstrations
         if isinstance(game, Atari) and game.expert.file is None:
-            seconds = game.expert.ppo.steps / 500
-            found.append(Job(f"expert of {name}", keys.expert(name), seconds))
+            cost = plan.expert_cost(game)
+            found.append(Job(f"expert of {name}", keys.expert(name), cost.seconds))
         if not Path(stamp).exists():
-            cost = plan.record_cost(game).seconds
+            cost = plan.record_cost(game, name).seconds
             found += [Job(f"recording {j}", p, cost) for j, p in enumerate(keys.parts(name))]
-        found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game).seconds))
+        found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game, name).seconds))
     found += run_jobs(keys)
     for forecast in (False, True):
         found.append(Job("results", keys.stamp("report", forecast=forecast), 30.0))
@@ -114,7 +114,7 @@ def run_jobs(keys: Keys) -> list[Job]:
     for run, cells in keys.runs.items():
         game = keys.params.games[run.game]
         evaluate = plan.evaluate_cost(game, cells)
-        found += [Job(job.name, job.output, job.seconds) for job in keys.trainings(run)]
+        found += [Job(job.name, job.output, job.part.cost.seconds) for job in keys.trainings(run)]
         found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
     return found
 
@@ -122,11 +122,11 @@ def run_jobs(keys: Keys) -> list[Job]:
 def missing_bytes(params: Params, keys: Keys) -> float:
     """Disk space that what is still to be made will take."""
     wanted = 0.0
-    stamps = {keys.demos_stamp(name): game for name, game in params.games.items()}
-    for stamp, game in stamps.items():
+    stamps = {keys.demos_stamp(name): (name, game) for name, game in params.games.items()}
+    for stamp, (name, game) in stamps.items():
         if not Path(stamp).exists():
-            wanted += game.demonstrations.jobs * plan.record_cost(game).bytes
-            wanted += plan.shard_cost(game).bytes
+            wanted += game.demonstrations.jobs * plan.record_cost(game, name).bytes
+            wanted += plan.shard_cost(game, name).bytes
     for run, cells in keys.runs.items():
         if not Path(keys.run_manifest(run)).exists():
             wanted += plan.train_cost(params.games[run.game], cells).bytes

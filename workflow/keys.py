@@ -39,9 +39,9 @@ ROOTS = {
     "train": ("ilscaling.training",),
     "evaluate": ("ilscaling.evaluation",),
     "random": ("ilscaling.evaluation.reference",),
-    "table": ("ilscaling.tabulate", "ilscaling.plan"),
+    "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
     "fit": ("ilscaling.laws", "ilscaling.tables"),
-    "proposal": ("ilscaling.laws", "ilscaling.plan"),
+    "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
         "ilscaling.figures",
@@ -164,14 +164,15 @@ class Keys:
             return key("expert", content, *self._game_roots(game))
         path = self.root / section.expert.file
         if not path.is_file():
-            train = (
-                "" if isinstance(section, Gymnasium) else ": then the workflow trains one by PPO"
-            )
-            raise ExpertError(
-                "expert file is missing",
-                where=f"{path} (params: games.{game}.expert.file)",
-                fix=f"git checkout -- {section.expert.file}   or set the parameter to null{train}",
-            )
+            fix = f"git checkout -- {section.expert.file}   or set the parameter to null"
+            if not isinstance(section, Gymnasium):
+                fix += (
+                    ": then the workflow trains one by PPO   or make one of a checkpoint:"
+                    f" ilscaling import-expert CHECKPOINT.zip --game {played(game)}"
+                    f" --out {section.expert.file}"
+                )
+            where = f"{path} (params: games.{game}.expert.file)"
+            raise ExpertError("expert file is missing", where=where, fix=fix)
         return files.sha256(path)[:LENGTH]
 
     def expert(self, game: str) -> str | None:
@@ -215,7 +216,7 @@ class Keys:
             self.source(game),
             section.emulator.model_dump(),
             self.expert_key(game),
-            section.expert.model_dump(exclude={"file", "ppo"}),
+            section.expert.model_dump(exclude={"file", "ppo", "min_return"}),
             wanted,
         ]
         if isinstance(section, Gymnasium):

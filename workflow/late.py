@@ -5,15 +5,15 @@
 LATE: dict[str, dict[str, str]] = {
     "record": {
         "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "da6c3f6cd517",
+        "ilscaling.cli:record,section": "3fa86c766b01",
     },
     "games": {
         "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "da6c3f6cd517",
+        "ilscaling.cli:record,section": "3fa86c766b01",
     },
     "perform": {
         "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "da6c3f6cd517",
+        "ilscaling.cli:record,section": "3fa86c766b01",
     },
     "shard": {"ilscaling.cli:shard,section": "76d188110c2b"},
     "ingest": {"ilscaling.cli:ingest,section": "c8ab75efe8ee"},

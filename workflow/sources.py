@@ -17,11 +17,14 @@ PACKAGE = "ilscaling"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
 # Modules whose content reaches a key by another way (parameters by value, extensions by the files
-# that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar).
+# that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar,
+# what the plan says that a job costs).
+COSTS = ("cost", "devices", "memory", "parts", "schedule", "speed", "text")
 EXEMPT = {
-    PACKAGE, f"{PACKAGE}.params", f"{PACKAGE}.extensions",
-    f"{PACKAGE}.errors", f"{PACKAGE}.progress",
-}  # fmt: skip
+    PACKAGE,
+    *(f"{PACKAGE}.{name}" for name in ("params", "extensions", "errors", "progress", "plan")),
+    *(f"{PACKAGE}.plan.{module}" for module in COSTS),
+}
 
 
 @cache

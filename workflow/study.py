@@ -58,7 +58,8 @@ def describe(keys) -> dict:
             "curve": keys.curve(run),
             "flops": cells[-1].flops,
             "trained": [
-                [job.rule, Path(job.output).parent.name, job.flops] for job in keys.trainings(run)
+                [job.part.kind, Path(job.output).parent.name, job.part.flops]
+                for job in keys.trainings(run)
             ],
         }
         for run, cells in keys.runs.items()

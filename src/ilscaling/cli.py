@@ -73,35 +73,54 @@ def plan(
     path: ParamsFile = PARAMS,
     study: Study = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the cells to this file.")] = None,
+    cells: Annotated[bool, typer.Option("--cells", help="Also list every cell.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure this machine first, unless it was.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="Estimate for this GPU, such as a100, from its peak.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs at once.", min=1)] = 1,
+    mfu: Annotated[
+        float | None, typer.Option(help="Share of the peak that is reached.", min=1e-4, max=1.0)
+    ] = None,
+    cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
 ) -> None:
-    """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk."""
+    """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
+    import os
+
     import pandas as pd
 
+    from ilscaling import calibration
     from ilscaling import plan as planning
+    from ilscaling.plan import devices, speed, text
 
     study_params = params.read(path, *(study or []))
-    cells = planning.cells(study_params)
-    table = pd.DataFrame(planning.table(cells))
+    named = devices.device(device) if device else None
+    planned = planning.cells(study_params)
+    table = pd.DataFrame(planning.table(planned))
     if csv:
         with files.atomic(csv) as temporary:
             table.to_csv(temporary, index=False)
-    print(table.drop(columns=["family", "rate"]).to_string(index=False, float_format="%.4g"))
-    declared = [cell for cell in cells if cell.declared]
-    cost = planning.total_cost(study_params, cells)
-    runs, added = {cell.run for cell in declared}, sum(cell.added for cell in declared)
-    print(
-        f"\n{len(declared)} cells in {len(runs)} runs, {len(cells) - len(declared)} left out;"
-        f" {added:.3g} training FLOPs, {added / sum(cell.flops for cell in declared):.0%} of what"
-        " separate runs would take;"
-        f" at most {max(c.epochs for c in declared):.1f} epochs;"
-        f"\nabout {cost.seconds / 60:.0f} thread-minutes"
-        f" and {cost.bytes / 1e9:.2f} GB of disk (orientation: measured on another machine)"
-    )
-    more = planning.forecast_cost(study_params, cells)
-    print(
-        f"snakemake --cores all forecast: {study_params.laws.forecast.factor:g} times the largest"
-        f" budget of each game, about {more.seconds / 60:.0f} thread-minutes more"
-    )
+    if cells:
+        shown = table.drop(columns=["family", "rate"])
+        print(shown.to_string(index=False, float_format="%.4g"), end="\n\n")
+    here = calibration.here(study_params, calibrate=calibrate)
+    fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)
+    machine = text.Machine(cores or os.cpu_count() or 1, gpus if named else 0, fast)
+    print(text.show(text.make(study_params, planned, machine)))
+
+
+@app.command()
+def calibrate(
+    path: ParamsFile = PARAMS,
+    study: Study = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure how fast this machine plays, records and trains (half a minute), for the plan."""
+    from ilscaling import calibration
+
+    print(calibration.measure(params.read(path, *(study or [])), device=device))
 
 
 @app.command("train-expert")
@@ -243,6 +262,7 @@ def record(
         titles.played(game),
         settings.emulator,
         temperature=settings.expert.temperature,
+        min_return=settings.expert.min_return,
         seeds=seeds,
         lanes=wanted.lanes,
         steps=steps,

@@ -100,7 +100,7 @@ def schedule(budgets: list[float], per_sample: int, batch: int) -> list[int]:
             f"a budget of {budgets[0]:g} FLOPs is below one batch of {batch} samples "
             f"({per_sample * batch:.3g} FLOPs)",
             where="budgets",
-            fix="raise the budget, or lower train.batch; 'ilscaling plan' shows every cell",
+            fix="raise the budget, or lower train.batch; 'ilscaling plan --cells' shows every cell",
         )
     return [int(budget // (per_sample * batch)) for budget in budgets]
 

@@ -77,6 +77,9 @@ class Expert(Model):
     temperature: Annotated[float, Field(ge=0)] = Field(
         1.0, description="1 samples the policy as trained, 0 plays its best action"
     )
+    min_return: float | None = Field(
+        None, description="an expert that is known to return less is not recorded; null: any"
+    )
     ppo: PPO = Field(default_factory=PPO, description="how an expert is trained if file is null")
 
 

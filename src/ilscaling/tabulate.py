@@ -3,7 +3,7 @@
 import numpy as np
 
 from ilscaling.errors import TrainingError
-from ilscaling.plan import Cell
+from ilscaling.plan.grid import Cell
 
 # Left-out cells carry what was planned; failed ones what was spent until they failed.
 MEASURED = (

@@ -51,13 +51,13 @@ def training_of(wildcards):
 def jobs_of(rule, wildcards):
     """Outputs of the jobs of a rule that train the run that the wildcards name."""
     jobs = keys_of(wildcards).trainings(run_of(wildcards))
-    return [ancient(job.output) for job in jobs if job.rule == rule]
+    return [ancient(job.output) for job in jobs if job.part.kind == rule]
 
 
 def branch_of(wildcards):
     """What the command line of a branch's job says beside that of a run."""
     keys, run = keys_of(wildcards), run_of(wildcards)
-    budgets = [f" --budget {budget_name(cell.budget)}" for cell in training_of(wildcards).cells]
+    budgets = [f" --budget {budget_name(cell.budget)}" for cell in training_of(wildcards).part.cells]
     return f"--trunk {keys.trunk_dir(run)}" + "".join(budgets)
 
 
@@ -75,8 +75,10 @@ def cost_of(wildcards):
     """Expected seconds of training: the longest job goes first, for the last one to end decides
     when the stage does. A trunk goes before what branches off it."""
     keys, run, job = keys_of(wildcards), run_of(wildcards), training_of(wildcards)
-    after = [other.seconds for other in keys.trainings(run) if job.rule == "trunk" and other != job]
-    return round(job.seconds + max(after, default=0))
+    seconds = job.part.cost.seconds
+    if job.part.kind == "trunk":
+        seconds += max(other.part.cost.seconds for other in keys.trainings(run) if other != job)
+    return round(seconds)
 
 
 def demonstrations_of(wildcards):

@@ -22,6 +22,7 @@ def record(
     emulator: Emulator,
     *,
     temperature: float,
+    min_return: float | None = None,
     seeds: Iterable[int],
     lanes: int,
     steps: int,
@@ -32,8 +33,8 @@ def record(
 
     What it holds depends on `lanes` only as far as the expert's float arithmetic does.
 
-    Raises ExpertError for an expert that is damaged or plays another game, GameError for an
-    unknown game or when the seeds run out.
+    Raises ExpertError for an expert that is damaged, plays another game or is not known to return
+    `min_return`, GameError for an unknown game or when the seeds run out.
     """
     spec = games.spec("atari", game)
     network, made = policy.load(expert, game)
@@ -43,6 +44,8 @@ def record(
             where=str(expert),
             fix="train it with the same version of ale-py",
         )
+    if min_return is not None:
+        refuse_poor(expert, made, min_return)
     torch.set_num_threads(threads)
     emulators = games.make("atari", game, lanes, emulator, threads=threads)
     attributes = {
@@ -66,3 +69,18 @@ def record(
         return episodes.write(out, emulators, player, attributes, seeds=seeds, steps=steps)
     finally:
         emulators.close()
+
+
+def refuse_poor(expert: str | Path, made: dict, least: float) -> None:
+    """Raise ExpertError unless the record `made` of an expert says that it returns `least`: as
+    measured over whole games, or else in the last games of its training."""
+    measured = made.get("measured", {}).get("return_mean", made.get("training_score_mean_100"))
+    if measured is not None and measured >= least:
+        return
+    known = "nobody has measured its return" if measured is None else f"it returns {measured:g}"
+    raise ExpertError(
+        f"{known}, and the study wants at least {least:g} (expert.min_return)",
+        where=str(expert),
+        fix="ilscaling measure-expert measures it; another comes from expert.ppo with other "
+        "settings or from ilscaling import-expert; null takes any",
+    )

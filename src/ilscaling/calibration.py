@@ -1,0 +1,260 @@
+"""Measures how fast this machine does the work of a study: the real steps, on little of it.
+
+An expert with untrained weights (or the bot) plays, its recording becomes a store, and policies of
+two sizes a family train on it and play: about 15 seconds a game's domain on one thread.
+"""
+
+import io
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ilscaling import flops, games, models, progress, store, training
+from ilscaling.errors import WorkflowError
+from ilscaling.evaluation.returns import play
+from ilscaling.params import Game, Params, Rule
+from ilscaling.plan import speed
+from ilscaling.plan.speed import Play, Speed, Train
+from ilscaling.training import precision
+
+EPISODE = 256  # steps at most
+LANES = 8
+BOT_STEPS = 8_000
+SIZES = {"cnn": (4, 32), "transformer": (16, 96), "lstm": (16, 96)}
+# Larger batches only take longer to measure on a CPU.
+BATCH = {"cnn": 64, "transformer": 1024, "lstm": 1024}
+WARM = 5  # updates
+TRAIN_SECONDS = 2.5  # a size
+# Of all threads of this process: what others do meanwhile does not count.
+CLOCK = time.process_time
+
+
+class Recorded(NamedTuple):
+    """Where the store is, and what making it took: seconds a step."""
+
+    demos: Path
+    record: float
+    shard: float
+
+
+def machine(device: str = "auto") -> dict:
+    """What a calibration holds for."""
+    where = precision.device(device)
+    return {
+        "processor": precision.processor("cpu"),
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "device": precision.processor(where) if where != "cpu" else "cpu",
+        "torch": torch.__version__,
+    }
+
+
+def here(params: Params, *, calibrate: bool = False, folder: Path = speed.FOLDER) -> Speed:
+    """The speed of this machine: as measured before, if it was; with `calibrate` measured now
+    where anything of the study was not; else the reference. Raises WorkflowError for a file that
+    is of another machine or damaged, unless it is measured anew."""
+    this = machine()
+    path = speed.path_of(this, folder)
+    if calibrate:
+        try:
+            found = speed.read(path, this)
+        except WorkflowError:
+            path.unlink(missing_ok=True)
+        else:
+            if covers(found, params):
+                return found
+        measure(params, folder=folder)
+    return speed.read(path, this) if path.is_file() else speed.REFERENCE
+
+
+def covers(found: Speed, params: Params) -> bool:
+    """Whether all domains and families of a study that can be measured were."""
+    wanted = {(game.domain, game.grid.family) for game in params.games.values()}
+    return all(
+        domain in found.play and family in found.train
+        for domain, family in wanted
+        if domain in RECORDERS and family in SIZES
+    )
+
+
+def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER) -> Path:
+    """Measure the study's domains and families; returns the file that holds what was found."""
+    where = precision.device(device)
+    plays, trains, runs = {}, {}, []
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as work, _quiet():
+        for name, game in params.games.items():
+            family = game.grid.family
+            if game.domain not in RECORDERS or family not in SIZES:
+                continue  # its costs are those of the reference
+            if game.domain in plays and family in trains:
+                continue
+            folder_of = Path(work) / name
+            restart = _restart(name, game)
+            made = RECORDERS[game.domain](name, game, folder_of, restart)
+            measured = [_train(game, family, size, made.demos, folder_of, where)
+                        for size in SIZES[family]]  # fmt: skip
+            trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
+            acting = _play(name, game, folder_of, restart)
+            plays[game.domain] = Play(made.record, restart, made.shard, acting)
+            runs += measured
+    return speed.write(machine(device), plays, trains, runs, folder)
+
+
+def fit(small: tuple[float, float], large: tuple[float, float]) -> Train:
+    """Seconds a sample and a FLOP from two sizes' (FLOPs, seconds) a sample; neither is negative:
+    where the larger is no slower, all is overhead, where it is slower than its FLOPs all is FLOPs.
+    """
+    (a, fast), (b, slow) = small, large
+    slope = max(0.0, (slow - fast) / (b - a))
+    base = fast - slope * a
+    return Train(base, slope) if base > 0 else Train(0.0, slow / b)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars, and no progress file of a job that asked for one."""
+    asked = os.environ.pop(progress.VARIABLE, None)
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        if asked is not None:
+            os.environ[progress.VARIABLE] = asked
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = CLOCK()
+    work()
+    return CLOCK() - began
+
+
+def _restart(name: str, game: Game) -> float:
+    """Seconds to start an episode."""
+    lanes = games.make(game.domain, games.name(name, game), LANES, game.emulator)
+    try:
+        seeds = np.arange(LANES)
+        lanes.reset(seeds)
+        mask = np.ones(LANES, bool)
+        return _seconds(lambda: lanes.restart(mask, seeds + LANES)) / LANES
+    finally:
+        lanes.close()
+
+
+def _short(game: Game):
+    return game.emulator.model_copy(update={"max_steps": EPISODE})
+
+
+def _wanted(game: Game, steps: int):
+    """Demonstrations out of so many steps, whole episodes of which go to dev and test."""
+    share = {"train_steps": steps // 2, "dev_steps": 1, "test_steps": 1}
+    sizes = {"chunk_steps": 256, "shard_steps": 2_048}
+    return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})
+
+
+def _atari(name: str, game: Game, folder: Path, restart: float) -> Recorded:
+    from ilscaling.demonstrations import record, shard
+    from ilscaling.experts import policy
+
+    actions = list(games.of(name, game).actions)
+    width = game.expert.ppo.width
+    expert, part = folder / "expert.safetensors", folder / "part.zip"
+    made = {"game": name, "width": width, "actions": actions}
+    policy.save(expert, policy.ExpertPolicy(width, len(actions)), made)
+
+    def play(longest: int) -> tuple[float, int]:
+        """Seconds and steps of one round of episodes, their starts apart."""
+        began = CLOCK()
+        emulator = game.emulator.model_copy(update={"max_steps": longest})
+        steps = record.record(
+            expert, name, emulator, temperature=1.0, seeds=range(10**6), lanes=LANES,
+            steps=LANES * longest, out=part,
+        )["steps"]  # fmt: skip
+        return CLOCK() - began - restart * len(steps), sum(steps)
+
+    # Loading ROMs and weights is in both, and so not in their difference.
+    (few, short), (many, long) = play(EPISODE // 8), play(EPISODE)
+    demos = folder / "demos.zarr"
+    writing = _seconds(lambda: shard.shard([part], demos, settings=_wanted(game, long)))
+    return Recorded(demos, max(many - few, 0.0) / (long - short), writing / long)
+
+
+def _nethack(name: str, game: Game, folder: Path, restart: float) -> Recorded:
+    from ilscaling.demonstrations import ingest, recording
+
+    began = CLOCK()
+    # The bot's games are long; the emulator's limit keeps whole ones for dev and test.
+    emulator = game.emulator.model_copy(update={"max_steps": 4 * EPISODE})
+    recordings = folder / "recordings"
+    recordings.mkdir(parents=True)
+    played = recording.record_games(
+        emulator, seeds=range(10**6), steps=BOT_STEPS, out=recordings / "job-0"
+    )
+    steps = sum(one["steps"] for one in played)
+    playing = CLOCK() - began - restart * len(played)
+    demos = folder / "demos.zarr"
+    writing = _seconds(lambda: ingest.ingest(recordings, demos, settings=_wanted(game, steps)))
+    return Recorded(demos, max(playing, 0.0) / steps, writing / steps)
+
+
+RECORDERS = {"atari": _atari, "nethack": _nethack}
+
+
+def _train(game: Game, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
+    """Train a size until its speed is known: seconds and exact FLOPs a sample."""
+    batch = game.train.batch_of(size)
+    batch = min(batch, BATCH[family]) if device == "cpu" else batch
+    small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
+    settings = game.train.model_copy(update={**small, "threads": 1})
+    split = store.open_split(demos, "train")
+    each = flops.ledger(family, size, **models.shape(settings, len(split.actions))).training * batch
+    out = folder / f"{family}-{size}"
+
+    clock = CLOCK if device == "cpu" else time.perf_counter
+
+    def train(updates: list[int]) -> float:
+        began = clock()
+        training.run(
+            split, settings, family=family, size=size, seed=0,
+            budgets=[(n + 0.5) * each for n in updates], out=out, device=device,
+        )  # fmt: skip
+        return clock() - began
+
+    # The first updates pay for what later ones find done. What every start costs is in both
+    # stretches that follow, and so not in their difference.
+    train([WARM])
+    short = train([WARM, 2 * WARM])
+    pace = train([WARM, 2 * WARM, 4 * WARM]) / (2 * WARM)
+    more = 4 * WARM + max(4 * WARM, round(TRAIN_SECONDS / pace))
+    long = train([WARM, 2 * WARM, 4 * WARM, more])
+    updates = more - 5 * WARM
+    return {
+        "family": family, "size": size, "batch": batch, "flops": each / batch,
+        "seconds": max(long - short, 0.0) / (updates * batch), "updates": updates,
+        "precision": precision.resolve(settings.precision, device, family, size),
+    }  # fmt: skip
+
+
+def _play(name: str, game: Game, folder: Path, restart: float) -> float:
+    """Seconds a step of an untrained policy of the family's smaller size, LANES games at once."""
+    family, size = game.grid.family, SIZES[game.grid.family][0]
+    actions = len(games.of(name, game).actions)
+    shape = models.shape(game.train, actions)
+    policy = models.build(family, size, **shape).eval().requires_grad_(False)
+    lanes = games.make(game.domain, games.name(name, game), LANES, _short(game))
+    seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
+    try:
+        began = CLOCK()
+        ((_, played),) = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        taken = CLOCK() - began - restart * LANES
+    finally:
+        lanes.close()
+    return max(taken, 0.0) / int(played.lengths.sum())

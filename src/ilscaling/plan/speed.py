@@ -1,0 +1,147 @@
+"""How fast a machine does the work of a study: the reference, a measured one, or an estimate.
+
+Times are in seconds. A sample is a step of demonstrations (a stack of screens, a frame).
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ilscaling import files
+from ilscaling.errors import WorkflowError
+from ilscaling.plan.devices import Device
+
+FORMAT = "ilscaling-calibration-1"
+FOLDER = Path(".ilscaling/calibration")
+REMEDY = "measure this machine: ilscaling calibrate"
+
+
+@dataclass(frozen=True)
+class Play:
+    """A domain's games, on one thread: seconds a step, or a start."""
+
+    record: float  # a step of the expert in its game
+    restart: float  # starting an episode
+    shard: float  # a step from recording to store
+    play: float  # a step of a policy in the game, many episodes side by side
+
+
+@dataclass(frozen=True)
+class Train:
+    """A family's training: seconds a sample, a training FLOP (counted exactly) and an update; a
+    sample takes at least `reading`, which the loader's thread needs meanwhile."""
+
+    sample: float
+    flop: float
+    update: float = 0.0
+    reading: float = 0.0
+
+    def seconds(self, samples: float, per_sample: float, batch: int) -> float:
+        """Training on `samples` of `per_sample` FLOPs each, in batches."""
+        return samples * max(
+            self.reading, self.sample + per_sample * self.flop + self.update / batch
+        )
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Speeds by domain and by family, and where they come from."""
+
+    origin: str
+    estimated: bool
+    play: dict[str, Play]
+    train: dict[str, Train]
+    device: Device | None = None
+
+    def rate(self, family: str) -> Train:
+        """Of a family that was not measured, that of the reference."""
+        return self.train.get(family, REFERENCE.train.get(family, REFERENCE.train["transformer"]))
+
+    def game(self, domain: str) -> Play:
+        return self.play.get(domain, REFERENCE.play.get(domain, REFERENCE.play["atari"]))
+
+
+# One thread of a shared server with AVX512-BF16 (docs/measurements.md).
+REFERENCE = Speed(
+    "orientation: measured on another machine (ilscaling calibrate measures this one)",
+    True,
+    {
+        "atari": Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
+        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 8.5e-4),
+        # Of an extension: nobody knows; about what a small game written in Python takes.
+        "gymnasium": Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5),
+    },
+    {
+        "cnn": Train(1 / 6_500, 1 / 1.5e11),
+        "transformer": Train(1 / 30_000, 1 / 5.0e10),
+        "lstm": Train(1 / 30_000, 1 / 5.0e10),
+    },
+)
+
+# An assumption, stated with every plan that rests on it: small networks are far from a device's
+# peak. --mfu changes it.
+MFU = 0.1
+# Python, the optimiser and the launch of an update's kernels: assumed, as none was measured.
+UPDATE_SECONDS = 2.0e-3
+# What one thread reads (docs/measurements.md: the loader, 54,000 to 61,000 samples a CPU second;
+# frames of NetHack 176,000 and more).
+READING = {"cnn": 1 / 54_000, "transformer": 1 / 176_000, "lstm": 1 / 176_000}
+
+
+def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
+    """Speed with a GPU of that kind beside CPUs as `base`'s; games are played by CPUs."""
+    train = {
+        family: Train(0.0, 1 / (mfu * device.peak), UPDATE_SECONDS, reading)
+        for family, reading in READING.items()
+    }
+    origin = (
+        f"an estimate: {mfu:.0%} of {device.peak / 1e12:g} TFLOP/s in {device.type} ({device.name},"
+        f" {device.source}), at least {UPDATE_SECONDS * 1e3:g} ms an update, games and reading at"
+        " the speed of CPU threads"
+    )
+    return replace(base, origin=origin, estimated=True, train=train, device=device)
+
+
+def path_of(machine: dict, folder: Path = FOLDER) -> Path:
+    """Where the calibration of a machine is kept; a folder may be shared by several."""
+    return folder / f"{files.digest(machine)[:12]}.json"
+
+
+def write(machine: dict, play: dict[str, Play], train: dict[str, Train], runs: list[dict],
+          folder: Path = FOLDER) -> Path:  # fmt: skip
+    """Keep what was measured, beside what the machine's calibration held of other games and
+    families."""
+    path = path_of(machine, folder)
+    old = files.read_json(path) if path.is_file() else {}
+    measured = {(run["family"], run["size"]) for run in runs}
+    kept = [r for r in old.get("runs", []) if (r["family"], r["size"]) not in measured]
+    record = {
+        "format": FORMAT,
+        "machine": machine,
+        "play": {**old.get("play", {}), **{name: asdict(p) for name, p in play.items()}},
+        "train": {**old.get("train", {}), **{name: asdict(t) for name, t in train.items()}},
+        "runs": [*kept, *runs],
+    }
+    files.write_json(path, record)
+    return path
+
+
+def read(path: Path, machine: dict) -> Speed:
+    """The calibration in a file; raises WorkflowError if it is of another machine, or damaged."""
+    try:
+        record = files.read_json(path)
+        theirs, kind = record["machine"], record["format"]
+        play = {name: Play(**values) for name, values in record["play"].items()}
+        train = {name: Train(**values) for name, values in record["train"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise WorkflowError(
+            f"no calibration: {error or type(error).__name__}", where=str(path), fix=REMEDY
+        ) from None
+    if kind != FORMAT or theirs != machine:
+        keys = machine.keys() | theirs.keys()
+        differs = [name for name in sorted(keys) if theirs.get(name) != machine.get(name)]
+        shown = ", ".join(f"{n} {theirs.get(n)!r} is {machine.get(n)!r} here" for n in differs)
+        raise WorkflowError(
+            f"the calibration is of another machine: {shown or kind}", where=str(path), fix=REMEDY
+        )
+    origin = f"measured on this machine ({machine['processor']}, torch {machine['torch']})"
+    return Speed(origin, False, play, train)
