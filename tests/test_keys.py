@@ -135,7 +135,7 @@ def test_new_sizes_seeds_and_budgets_leave_runs_alone():
 
 def jobs(known: keys.Keys, rule: str) -> set[str]:
     runs = [run for run in known.runs if run.game == "breakout"]
-    return {job.output for run in runs for job in known.trainings(run) if job.rule == rule}
+    return {job.output for run in runs for job in known.trainings(run) if job.part.kind == rule}
 
 
 def folders(known: keys.Keys, rule: str) -> set[str]:
@@ -144,7 +144,7 @@ def folders(known: keys.Keys, rule: str) -> set[str]:
 
 def test_trunks_outlive_budgets_and_cooldowns(monkeypatch):
     """With every branch a job of its own, as of large sizes."""
-    monkeypatch.setattr(keys.trainings, "ALONE", 0.0)
+    monkeypatch.setattr("ilscaling.plan.part.ALONE", 0.0)
     base = study(train__schedule="wsd")
     budgets = base.params.games["breakout"].grid.budgets
     between = [*budgets[:-1], 0.8 * budgets[-1], budgets[-1]]

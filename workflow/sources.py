@@ -19,7 +19,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 # Modules whose content reaches a key by another way (parameters by value, extensions by the files
 # that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar,
 # what the plan says that a job costs).
-COSTS = ("cost", "devices", "memory", "parts", "schedule", "speed", "text")
+COSTS = ("cost", "devices", "memory", "part", "schedule", "speed", "text")
 EXEMPT = {
     PACKAGE,
     *(f"{PACKAGE}.{name}" for name in ("params", "extensions", "errors", "progress", "plan")),

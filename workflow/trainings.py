@@ -1,4 +1,4 @@
-"""The jobs that train a run: its parts (see `ilscaling.plan.parts`) and what they make."""
+"""The jobs that train a run: its parts (see `ilscaling.plan.part`) and what they make."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """What a study is and what it costs, before anything runs.
 
 `grid`: its cells. `cost`: time, disk and memory of each job, by the `speed` of a machine, which is
-measured (`ilscaling.calibration`), a reference or a named one of `devices`. `parts`: the jobs that
+measured (`ilscaling.calibration`), a reference or a named one of `devices`. `part`: the jobs that
 train a run. `schedule`: all jobs, and how long they take side by side. `text`: the plan for people.
 """
 
@@ -16,7 +16,7 @@ from ilscaling.plan.cost import (
     train_cost,
 )
 from ilscaling.plan.grid import Cell, buildable, by_run, cells, table
-from ilscaling.plan.parts import Part, parts
+from ilscaling.plan.part import Part, parts
 from ilscaling.plan.schedule import forecast_cost, jobs, total_cost
 
 __all__ = [

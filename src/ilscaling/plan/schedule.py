@@ -9,7 +9,7 @@ from ilscaling.params import Game, NetHack, Params
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
 from ilscaling.plan.grid import Cell, by_run
-from ilscaling.plan.parts import parts
+from ilscaling.plan.part import parts
 from ilscaling.plan.speed import REFERENCE, Speed
 
 KINDS = ("expert", "record", "shard", "train", "evaluate", "random")
