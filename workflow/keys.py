@@ -403,11 +403,17 @@ class Keys:
 
     def all(self) -> dict[str, object]:
         """Every key by step, for the report and for people."""
+        trunks = {
+            f"{run.game}/{run.name}": self.trunk_key(run)
+            for run in self.runs
+            if self.schedule(run) == "wsd"
+        }
         return {
             "expert": {game: self.expert_key(game) for game in self.params.games},
             "record": {game: self.record_key(game) for game in self.params.games},
             "demonstrations": {game: self.demos_key(game) for game in self.params.games},
             "runs": {f"{run.game}/{run.name}": self.run_key(run) for run in self.runs},
+            **({"trunks": trunks} if trunks else {}),
             "evaluations": {
                 f"{run.game}/{run.name}": self.evaluation_key(run) for run in self.runs
             },

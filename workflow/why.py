@@ -112,6 +112,8 @@ def of_run(keys: Keys, run: Run) -> Iterator[str]:
     evaluation, made = keys.evaluation_key(run), keys.run_key(run)
     yield f"evaluation {evaluation} of {run.name}: {keys.evaluation_dir(run)}; {code(evaluation)}"
     yield f"  run {made}: {keys.run_dir(run)}; {code(made)}"
+    if keys.schedule(run) == "wsd":
+        yield f"  trunk {keys.trunk_key(run)}: {keys.trunk_dir(run)}"
     records = sorted(Path(keys.run_dir(run)).glob("[0-9]*.json"))
     if records:
         yield f"    trained with {json.dumps(files.read_json(records[0]).get('versions', {}))}"
@@ -149,7 +151,7 @@ def _expert(keys: Keys, game: str) -> str:
 def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
     """The chain of one run, evaluation or store."""
     for run in keys.runs:
-        if key in (keys.run_key(run), keys.evaluation_key(run)):
+        if key in (keys.run_key(run), keys.trunk_key(run), keys.evaluation_key(run)):
             yield from of_run(keys, run)
             yield from of_settings(keys, run.game)
             yield from of_demonstrations(keys, run.game)
