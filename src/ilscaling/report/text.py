@@ -77,7 +77,7 @@ def training(of: dict) -> str:
     parts = [f"batch {rule(of['batch'])}", f"rate {rule(of['rate'])}"]
     parts.append(f"{of['warmup_steps']} warm-up steps")
     if "frames" in of:
-        parts.append(f"{of['frames']} frames")
+        parts.append("1 frame" if of["frames"] == 1 else f"{of['frames']} frames")
     if "context" in of:
         parts.append(f"context of {of['context']} frames")
         parts.append(
