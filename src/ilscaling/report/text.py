@@ -84,7 +84,7 @@ def training(of: dict) -> str:
         }
         parts.append(f"{falls[schedule]} to {number(of['final'])} of the rate")
     if "frames" in of:
-        parts.append(f"{of['frames']} frames")
+        parts.append("1 frame" if of["frames"] == 1 else f"{of['frames']} frames")
     if "context" in of:
         parts.append(f"context of {of['context']} frames")
         parts.append(
