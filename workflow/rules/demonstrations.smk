@@ -15,8 +15,11 @@ rule train_expert:
     threads: 2
     resources:
         gpu=1,
+        mem_mb=lambda w, attempt: ask.train_expert(P.games[w.game]).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.train_expert(P.games[w.game]).runtime(attempt),
     shell:
-        "{params.reports} {ON_DEVICE} train-expert --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {CLAIM} {params.work} {ON_DEVICE} train-expert --params {PARAMS}"
+        " --game {wildcards.game}"
         " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
 
 
@@ -33,8 +36,12 @@ rule record:
     benchmark:
         "logs/times/record/{game}-{key}-{job}.tsv"
     threads: 1
+    resources:
+        mem_mb=lambda w, attempt: ask.record(P.games[w.game]).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.record(P.games[w.game]).runtime(attempt),
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
+        " --game {wildcards.game}"
         " --expert {input.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
@@ -50,8 +57,12 @@ rule play:
     benchmark:
         "logs/times/play/{game}-{key}-{job}.tsv"
     threads: 1
+    resources:
+        mem_mb=lambda w, attempt: ask.record(P.games[K.owner(w.game, w.key)]).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.record(P.games[K.owner(w.game, w.key)]).runtime(attempt),
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
+        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
+        " --game {params.game}"
         " --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
@@ -72,12 +83,16 @@ rule ingest:
         "logs/ingest/{game}-{key}.log",
     benchmark:
         "logs/times/ingest/{game}-{key}.tsv"
-    # Half of the cores: a job that waits for all of them would come last of all.
-    threads: max(1, workflow.cores // 2)
+    threads: ask.ingest_threads(CORES)
+    resources:
+        mem_mb=lambda w, attempt, threads: ask.store(
+            P.games[K.owner(w.game, w.key)], threads
+        ).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.store(P.games[K.owner(w.game, w.key)]).runtime(attempt),
     shell:
-        "{params.reports} {ILSCALING} ingest --params {PARAMS} --game {params.game}"
-        " --nld {params.folders:q} --out {params.store} --stamp {output} --processes {threads}"
-        " > {log} 2>&1"
+        "{params.reports} {CLAIM} {params.store} {ILSCALING} ingest --params {PARAMS}"
+        " --game {params.game} --nld {params.folders:q} --out {params.store} --stamp {output}"
+        " --processes {threads} > {log} 2>&1"
 
 
 # The store itself is a directory beside the stamp: later rules may then read inside it.
@@ -96,6 +111,10 @@ rule shard:
     benchmark:
         "logs/times/shard/{game}-{key}.tsv"
     threads: 1
+    resources:
+        mem_mb=lambda w, attempt: ask.store(P.games[w.game]).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.store(P.games[w.game]).runtime(attempt),
     shell:
-        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {CLAIM} {params.store} {ILSCALING} shard --params {PARAMS}"
+        " --game {wildcards.game}"
         " --out {params.store} --stamp {output} {input.parts} > {log} 2>&1"

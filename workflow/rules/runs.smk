@@ -34,8 +34,12 @@ def params_of(wildcards):
 def cost_of(wildcards):
     """Expected seconds of training: the longest run goes first, for the last job to end decides
     when the stage does."""
-    keys = keys_of(wildcards)
-    return round(plan.train_cost(P.games[wildcards.game], keys.runs[run_of(wildcards)]).seconds)
+    return round(asked(ask.train, wildcards).seconds)
+
+
+def asked(of, wildcards):
+    """What a job of a run, by its function in resources.py, asks of a cluster."""
+    return of(keys_of(wildcards).runs[run_of(wildcards)], P.games[wildcards.game])
 
 
 def demonstrations_of(wildcards):
@@ -60,8 +64,11 @@ rule train:
     priority: cost_of
     resources:
         gpu=1,
+        mem_mb=lambda w, attempt: asked(ask.train, w).mem_mb(attempt),
+        runtime=lambda w, attempt: asked(ask.train, w).runtime(attempt),
     shell:
-        "{params.reports} {ON_DEVICE} train --params {params.params} --game {wildcards.game}"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} train"
+        " --params {params.params} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store}"
         " --out {output} > {log} 2>&1"
 
@@ -83,8 +90,11 @@ rule evaluate:
     threads: 1
     resources:
         gpu=1,
+        mem_mb=lambda w, attempt: asked(ask.evaluate, w).mem_mb(attempt),
+        runtime=lambda w, attempt: asked(ask.evaluate, w).runtime(attempt),
     shell:
-        "{params.reports} {ON_DEVICE} evaluate --params {params.params} --game {wildcards.game}"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} evaluate"
+        " --params {params.params} --game {wildcards.game}"
         " --run {input.run} --demos {params.store} --out {output} > {log} 2>&1"
 
 
@@ -100,6 +110,9 @@ rule random:
     benchmark:
         "logs/times/random/{game}-{key}.tsv"
     threads: 1
+    resources:
+        mem_mb=lambda w, attempt: ask.random(P.games[K.owner(w.game, w.key)]).mem_mb(attempt),
+        runtime=lambda w, attempt: ask.random(P.games[K.owner(w.game, w.key)]).runtime(attempt),
     shell:
-        "{params.reports} {ILSCALING} random --params {PARAMS} --game {params.game}"
-        " --out {output} > {log} 2>&1"
+        "{params.reports} {CLAIM} {output} {ILSCALING} random --params {PARAMS}"
+        " --game {params.game} --out {output} > {log} 2>&1"
