@@ -2,17 +2,18 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "srun", "scancel", "scontrol")
-MARK = "ILSCALING_TEST_SLURM"
 CONFIGURATION = """
 ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
@@ -38,6 +39,7 @@ MpiDefault=none
 SwitchType=switch/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=500
 SchedulerType=sched/builtin
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -113,7 +115,7 @@ class Cluster:
         self._stop.set()
         try:
             self.ask("scancel", "--user", "root", check=False)
-            self.wait(lambda: not self.ask("squeue", "--noheader"), 40)
+            self.wait(lambda: not self.ask("squeue", "--noheader"), 30)
         except (OSError, subprocess.SubprocessError, AssertionError):
             pass  # what is left is killed below
         for daemon in reversed(self._daemons):
@@ -124,7 +126,8 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 daemon.kill()
         for process in self._left():
-            os.kill(process, 9)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, *command: str, check: bool = True) -> str:
@@ -145,7 +148,9 @@ class Cluster:
 
     def running(self, rule: str) -> dict[str, str]:
         """Running jobs of a rule at this moment, and what they make."""
-        return {s.job: s.what for s in self._look() if s.runs and s.what.startswith(f"rule_{rule}_")}
+        return {
+            s.job: s.what for s in self._look() if s.runs and s.what.startswith(f"rule_{rule}_")
+        }
 
     def at_once(self, since: float = 0.0) -> list[list[Seen]]:
         """The running jobs of rules, a list a moment."""
@@ -183,34 +188,35 @@ class Cluster:
         self.wait(lambda: (at / "munge.sock").exists(), 20)
         self._daemon("slurmctld", "-D", "-f", str(self.file))
         self._daemon("slurmd", "-D", "-f", str(self.file))
-        self.wait(lambda: self.ask("sinfo", "-h", "-p", "gpu", "-o", "%T", check=False) == "idle", 30)
+        self.wait(
+            lambda: self.ask("sinfo", "-h", "-p", "gpu", "-o", "%T", check=False) == "idle", 30
+        )
 
     def _daemon(self, *command: str) -> None:
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-        environment = {**os.environ, MARK: str(self.folder)}
-        self._daemons.append(
-            subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, **quiet)
-        )
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self._daemons.append(subprocess.Popen(command, cwd=self.folder, **quiet))
 
     def _watch(self) -> None:
         while not self._stop.wait(0.5):
             self.seen += self._look()
 
     def _look(self) -> list[Seen]:
-        text = self.ask("squeue", "--noheader", "--format", "%A|%T|%k", check=False)
+        states = "PENDING,CONFIGURING,RUNNING,COMPLETING,SUSPENDED"
+        listed = ("squeue", "--noheader", "--states", states, "--format", "%A|%T|%k")
+        text = self.ask(*listed, check=False)
         moment = time.monotonic()
         lines = [line.split("|", 2) for line in text.splitlines()]
         return [Seen(moment, job, what, state != "PENDING") for job, state, what in lines]
 
     def _left(self) -> list[int]:
-        """Processes of the daemons and of their jobs."""
-        found = []
-        marks = (f"{MARK}={self.folder}".encode(), f"SLURM_CLUSTER_NAME={self.name}".encode())
+        """Processes of the daemons, which work in our folder, and of their jobs."""
+        found, mark = [], f"SLURM_CLUSTER_NAME={self.name}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                environment = (folder / "environ").read_bytes().split(b"\0")
+                inside = os.readlink(folder / "cwd") == str(self.folder)
+                inside |= mark in (folder / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if any(mark in environment for mark in marks) and int(folder.name) != os.getpid():
+            if inside and int(folder.name) != os.getpid():
                 found.append(int(folder.name))
         return found

@@ -10,18 +10,19 @@ from ilscaling.errors import WorkflowError
 
 LOGS = Path(".snakemake/slurm_logs")  # of the executor plugin, which names its jobs by a UUID
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+BUSY = "RUNNING,COMPLETING,CONFIGURING,SUSPENDED"  # on its nodes
 PATIENCE = 180.0  # seconds: Slurm's KillWait (30 by default) and the epilogue of a site
 
 
 def runs(job: str) -> bool:
     """Whether a job holds its nodes, as far as is known: True where Slurm does not answer."""
     try:
-        done = _ask("squeue", "--noheader", "--jobs", job, "--format", "%T")
+        done = _ask("squeue", "--noheader", "--jobs", job, "--states", BUSY, "--format", "%T")
     except FileNotFoundError:
         return False  # without Slurm's tools a job cannot be asked after
     if done.returncode:
         return "Invalid job id" not in done.stderr
-    return any(state != "PENDING" for state in done.stdout.split())
+    return bool(done.stdout.split())
 
 
 def left(folder: Path) -> list[str]:
@@ -32,7 +33,7 @@ def left(folder: Path) -> list[str]:
     if not LOGS.is_dir():
         return []
     try:
-        mine = ("--user", str(os.getuid()), "--format", "%A|%j|%Z")
+        mine = ("--user", str(os.getuid()), "--states", f"PENDING,{BUSY}", "--format", "%A|%j|%Z")
         done = _ask("squeue", "--noheader", *mine)
         trouble = done.stderr.strip() if done.returncode else ""
     except FileNotFoundError:
