@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills lint bench coverage sweep lock clean
+.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -36,7 +36,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadfile -m "not slow and not machine and not kills" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile -m "not slow and not machine and not kills and not slurm" $(PYTEST_ARGS)
 
 test-slow: setup
 	pytest -q -m slow $(PYTEST_ARGS)
@@ -47,6 +47,11 @@ test-machine: setup
 
 test-kills: setup
 	pytest -q -m kills $(PYTEST_ARGS)
+
+# A real Slurm on this machine, for which root installs Debian's packages. Minutes; whatever
+# happens, it is taken down.
+test-slurm: setup
+	timeout --signal=INT --kill-after=120 2400 pytest -q -m slurm $(PYTEST_ARGS)
 
 lint: setup
 	ruff check .

@@ -12,12 +12,20 @@ include: "workflow/rules/forecast.smk"
 include: "workflow/rules/headline.smk"
 
 
+# Where Snakemake itself runs, on a cluster, too: seconds each, which would wait in a queue.
 localrules:
     all,
     demonstrations,
     runs,
     evaluations,
     forecast,
+    table,
+    fit,
+    headline,
+    figures,
+    report,
+    propose,
+    realise,
 
 
 def results(forecast):

@@ -15,6 +15,7 @@ LONG = {
     "snakemake --cores all --resources gpu=4",
     "snakemake --cores all --configfile params.yaml studies/laptop.yaml",
     "snakemake --cores all forecast",
+    "snakemake --profile profiles/slurm",
     "dvc repro",
     "dvc exp run -S games.breakout.train.ema=0.1",
     "make experiments",

@@ -46,7 +46,7 @@ def example(**changes) -> params.Params:
 def foraging(tmp_path_factory):
     """The example's study, tiny, made by the real workflow."""
     workspace = copy_project(tmp_path_factory.mktemp("foraging"), *OVERLAYS)
-    return finished(workspace, tmp_path_factory.mktemp("traced"))
+    return finished(workspace, tmp_path_factory.mktemp("traced") / "jobs")
 
 
 def test_the_workflow_makes_a_study_of_three_files_alone(foraging):

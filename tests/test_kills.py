@@ -36,9 +36,9 @@ def start(workspace: Workspace, command: tuple[str, ...]) -> subprocess.Popen:
 def pipeline(workspace: Workspace) -> int | None:
     """The Snakemake that runs there."""
     try:
-        process = int((workspace.path / ".snakemake/ilscaling.lock").read_text())
+        process = int((workspace.path / ".snakemake/ilscaling.lock").read_text().split()[0])
         command = Path(f"/proc/{process}/cmdline").read_bytes()
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         return None
     return process if b"snakemake" in command else None
 

@@ -49,8 +49,10 @@ def take(names: list[str], folder: Path, poll: float = 1.0) -> str:
 def main(command: list[str]) -> None:
     names = devices()
     if names:
-        # One folder a user and machine: all pipelines of a user share the devices.
-        folder = Path(tempfile.gettempdir()) / f"ilscaling-devices-{os.getuid()}"
+        # One folder a user and machine: all pipelines of a user share the devices. Slurm numbers
+        # the devices of each of its jobs from 0, so that theirs are apart.
+        owner = "-".join([str(os.getuid()), *filter(None, [os.environ.get("SLURM_JOB_ID")])])
+        folder = Path(tempfile.gettempdir()) / f"ilscaling-devices-{owner}"
         os.environ["CUDA_VISIBLE_DEVICES"] = take(names, folder)
     os.execvp(command[0], command)
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from ilscaling.errors import WorkflowError
 
 MARK = "ILSCALING_PIPELINE"
+SLURM = "SLURM_JOB_ID"
 GRACE = 5.0  # seconds in which a training job may save its state
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
 INITS = {"init", "systemd", "tini", "dumb-init", "docker-init"}  # who inherits orphans
@@ -83,15 +84,18 @@ def _status(process: int) -> tuple[str, int]:
 
 
 def marked(ending: str) -> list[int]:
-    """Processes, this one apart, whose mark ends so."""
-    found = []
+    """Processes, this one apart, whose mark ends so; without those of other Slurm jobs, which
+    inherit it, may share the machine, and are Slurm's to end."""
+    found, own = [], f"{SLURM}={os.environ.get(SLURM, '')}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # another user's, or gone
+        ours = all(e == own for e in environment if e.startswith(f"{SLURM}=".encode()))
         marks = [e for e in environment if e.startswith(f"{MARK}=".encode())]
-        if marks and marks[0].endswith(ending.encode()) and int(folder.name) != os.getpid():
+        marked = ours and marks and marks[0].endswith(ending.encode())
+        if marked and int(folder.name) != os.getpid():
             found.append(int(folder.name))
     return found
 

@@ -24,6 +24,8 @@ import kept
 import keys
 import leash
 import monitor
+import resources as ask
+import squeue
 import stamps
 import study
 from ilscaling import params as parameters
@@ -44,6 +46,8 @@ try:
     elif workflow.is_main_process:
         LOCK = guard.hold(".snakemake")
         leash.fasten()
+        squeue.stop()
+        guard.sweep(Path("data"), Path("results"))
         kept.restore(K)
         stamps.mend()
         guard.refuse_absent_recordings(P, K)
@@ -59,8 +63,12 @@ PARAMS = guard.write_params(P)
 STUDY = study.write(K)
 PYTHON = sys.executable
 ILSCALING = f"{PYTHON} -m ilscaling"
+# No two jobs make the same: one that a killed pipeline has left on a cluster comes first.
+CLAIM = f"{PYTHON} {WORKFLOW / 'claim.py'}"
 # A job that computes with torch takes a free GPU, if there are any, for as long as it runs.
 ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
+# Of this machine; None on a cluster, where each job is given what it asks for.
+CORES = workflow.resource_settings.cores if workflow.is_main_process else None
 STARTED = time.time()
 WATCH = monitor.Monitor(guard.jobs(P, K))
 KEEP = kept.Keeper()
@@ -70,6 +78,15 @@ wildcard_constraints:
     game="[a-z][a-z0-9_]*",
     key="[0-9a-f]{12}",
     job=r"\d+",
+
+
+def memory(request):
+    """Resource of a job by its request (see resources.py), a function of the wildcards."""
+    return lambda w, attempt: request(w).mem_mb(attempt)
+
+
+def minutes(request):
+    return lambda w, attempt: request(w).runtime(attempt)
 
 
 def reports(path):

@@ -1,6 +1,24 @@
 # Expert, recording, sharding; for NetHack recording and ingest.
 
 
+def request_of(cost, processes=1):
+    """What a job for the game that the wildcards name asks of a cluster; cost: of (game, name)."""
+
+    def request(wildcards):
+        name = K.owner(wildcards.game, wildcards.key)
+        return ask.job(cost(P.games[name], name), processes)
+
+    return request
+
+
+INGEST_THREADS = ask.ingest_threads(CORES)
+EXPERT = request_of(lambda game, name: plan.expert_cost(game))
+RECORD = request_of(plan.record_cost)
+SHARD = request_of(plan.shard_cost)
+INGEST = request_of(plan.shard_cost, INGEST_THREADS)
+RANDOM = request_of(plan.random_cost)
+
+
 rule train_expert:
     output:
         "data/experts/{game}-{key}.safetensors",
@@ -16,8 +34,11 @@ rule train_expert:
     threads: 2
     resources:
         gpu=1,
+        mem_mb=memory(EXPERT),
+        runtime=minutes(EXPERT),
     shell:
-        "{params.reports} {ON_DEVICE} train-expert --params {PARAMS} --game {params.game}"
+        "{params.reports} {CLAIM} {params.work} {ON_DEVICE} train-expert --params {PARAMS}"
+        " --game {params.game}"
         " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
 
 
@@ -36,9 +57,12 @@ rule record:
     benchmark:
         "logs/times/record/{game}-{key}-{job}.tsv"
     threads: 1
+    resources:
+        mem_mb=memory(RECORD),
+        runtime=minutes(RECORD),
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
-        " {params.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
+        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
+        " --game {params.game} {params.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
 # The built-in bot plays NetHack, and NetHack records it: a folder in the layout of NLD.
@@ -53,8 +77,12 @@ rule play:
     benchmark:
         "logs/times/play/{game}-{key}-{job}.tsv"
     threads: 1
+    resources:
+        mem_mb=memory(RECORD),
+        runtime=minutes(RECORD),
     shell:
-        "{params.reports} {ILSCALING} record --params {PARAMS} --game {params.game}"
+        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
+        " --game {params.game}"
         " --job {wildcards.job} --out {output} > {log} 2>&1"
 
 
@@ -75,12 +103,14 @@ rule ingest:
         "logs/ingest/{game}-{key}.log",
     benchmark:
         "logs/times/ingest/{game}-{key}.tsv"
-    # Half of the cores: a job that waits for all of them would come last of all.
-    threads: max(1, workflow.cores // 2)
+    threads: INGEST_THREADS
+    resources:
+        mem_mb=memory(INGEST),
+        runtime=minutes(INGEST),
     shell:
-        "{params.reports} {ILSCALING} ingest --params {PARAMS} --game {params.game}"
-        " --nld {params.folders:q} --out {params.store} --stamp {output} --processes {threads}"
-        " > {log} 2>&1"
+        "{params.reports} {CLAIM} {params.store} {ILSCALING} ingest --params {PARAMS}"
+        " --game {params.game} --nld {params.folders:q} --out {params.store} --stamp {output}"
+        " --processes {threads} > {log} 2>&1"
 
 
 # The store itself is a directory beside the stamp: later rules may then read inside it.
@@ -100,6 +130,10 @@ rule shard:
     benchmark:
         "logs/times/shard/{game}-{key}.tsv"
     threads: 1
+    resources:
+        mem_mb=memory(SHARD),
+        runtime=minutes(SHARD),
     shell:
-        "{params.reports} {ILSCALING} shard --params {PARAMS} --game {params.game}"
+        "{params.reports} {CLAIM} {params.store} {ILSCALING} shard --params {PARAMS}"
+        " --game {params.game}"
         " --out {params.store} --stamp {output} {input.parts} > {log} 2>&1"

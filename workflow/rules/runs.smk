@@ -81,6 +81,16 @@ def cost_of(wildcards):
     return round(seconds)
 
 
+def train_request(wildcards):
+    """What a job of training asks of a cluster."""
+    return ask.job(training_of(wildcards).part.cost)
+
+
+def evaluate_request(wildcards):
+    cells = keys_of(wildcards).runs[run_of(wildcards)]
+    return ask.job(plan.evaluate_cost(P.games[wildcards.game], cells))
+
+
 def demonstrations_of(wildcards):
     return ancient(K.demos_stamp(wildcards.game))
 
@@ -111,10 +121,13 @@ rule train:
     priority: cost_of
     resources:
         gpu=1,
+        mem_mb=memory(train_request),
+        runtime=minutes(train_request),
     shell:
-        "{params.reports} {ON_DEVICE} {params.verb} --params {params.params}"
-        " --game {wildcards.game} --size {params.run.size} --seed {params.run.seed}"
-        " --demos {params.store} {params.more} --out {output} > {log} 2>&1"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} {params.verb}"
+        " --params {params.params} --game {wildcards.game}"
+        " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.more}"
+        " --out {output} > {log} 2>&1"
 
 
 # What the budgets of a run share, with a state wherever one branches off.
@@ -179,8 +192,11 @@ rule evaluate:
     threads: 1
     resources:
         gpu=1,
+        mem_mb=memory(evaluate_request),
+        runtime=minutes(evaluate_request),
     shell:
-        "{params.reports} {ON_DEVICE} evaluate --params {params.params} --game {wildcards.game}"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} evaluate"
+        " --params {params.params} --game {wildcards.game}"
         " --run {input.run} --demos {params.store} --out {output} > {log} 2>&1"
 
 
@@ -196,6 +212,9 @@ rule random:
     benchmark:
         "logs/times/random/{game}-{key}.tsv"
     threads: 1
+    resources:
+        mem_mb=memory(RANDOM),
+        runtime=minutes(RANDOM),
     shell:
-        "{params.reports} {ILSCALING} random --params {PARAMS} --game {params.game}"
-        " --out {output} > {log} 2>&1"
+        "{params.reports} {CLAIM} {output} {ILSCALING} random --params {PARAMS}"
+        " --game {params.game} --out {output} > {log} 2>&1"
