@@ -299,11 +299,18 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
     path: ParamsFile = PARAMS,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads if train.threads is auto; all cores.", min=1)
+    ] = None,
 ) -> None:
-    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill."""
+    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill.
+
+    On several devices: torchrun --standalone --nproc-per-node 2 -m ilscaling train ...
+    """
     from ilscaling import plan as planning
     from ilscaling import store, training
     from ilscaling.cells import Run, budget_name
+    from ilscaling.training import precision, ranks
 
     study = params.read(path)
     settings = section(path, game)
@@ -316,17 +323,22 @@ def train(
             where=f"{path}: games.{game}.grid",
             fix="ilscaling plan",
         )
-    records = training.run(
-        store.open_split(demos, "train"),
-        settings.train,
-        family=run.family,
-        size=size,
-        seed=seed,
-        budgets=[cell.budget for cell in cells],
-        out=out.parent,
-        convention=settings.grid.flops,
-        device=device,
-    )
+    with ranks.join(precision.device(device)) as team:
+        records = training.run(
+            store.open_split(demos, "train"),
+            settings.train,
+            family=run.family,
+            size=size,
+            seed=seed,
+            budgets=[cell.budget for cell in cells],
+            out=out.parent,
+            convention=settings.grid.flops,
+            device=device,
+            threads=threads,
+            team=team,
+        )
+    if not team.first:
+        return
     names = [f"{budget_name(record['budget'])}.json" for record in records]
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
 

@@ -10,6 +10,7 @@ from ilscaling.errors import TrainingError
 from ilscaling.params import Train, TrainSequences
 from ilscaling.store import Loader, SequenceLoader, Split
 from ilscaling.store.prefetch import Prefetched
+from ilscaling.training.ranks import ALONE, Ranks
 
 # Family of sequence policies -> order of its stretches (see store.sequences).
 ORDERS = {"transformer": "shuffled", "lstm": "lanes"}
@@ -20,8 +21,12 @@ class Feed(Protocol):
 
     carried: dict[str, torch.Tensor]
 
+    def items(self, batch: int) -> tuple[int, str]:
+        """How many items, and which, a batch of so many samples can be shared by."""
+        ...
+
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
-        """Batches of `batch` samples from sample number `start` on."""
+        """This rank's part of batches of `batch` samples from sample number `start` on."""
         ...
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -32,9 +37,12 @@ class Feed(Protocol):
 class Stacks:
     """Stacks of screens in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train):
-        self.settings = settings
+    def __init__(self, settings: Train, team: Ranks = ALONE):
+        self.settings, self.team = settings, team
         self.carried: dict[str, torch.Tensor] = {}
+
+    def items(self, batch: int) -> tuple[int, str]:
+        return batch, "stacks"
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
         return Loader(
@@ -44,6 +52,7 @@ class Stacks:
             seed=seed,
             start=start,
             buffer_steps=self.settings.buffer_steps,
+            part=(self.team.rank, self.team.count),
         )
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -56,9 +65,12 @@ class Stretches:
     Lanes carry the policy's state along, but no gradient: backpropagation ends with the stretch.
     """
 
-    def __init__(self, settings: TrainSequences, order: str):
-        self.settings, self.order = settings, order
+    def __init__(self, settings: TrainSequences, order: str, team: Ranks = ALONE):
+        self.settings, self.order, self.team = settings, order, team
         self.carried: dict[str, torch.Tensor] = {}
+
+    def items(self, batch: int) -> tuple[int, str]:
+        return batch // self.settings.context, f"stretches of {self.settings.context} frames"
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
         return SequenceLoader(
@@ -70,6 +82,7 @@ class Stretches:
             buffer_steps=self.settings.buffer_steps,
             order=self.order,
             inventory=self.settings.inventory,
+            part=(self.team.rank, self.team.count),
         )
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -79,14 +92,15 @@ class Stretches:
         return F.cross_entropy(logits.flatten(0, 1), batch["action"].flatten())
 
 
-def make(split: Split, settings: Train | TrainSequences, family: str) -> Feed:
-    """The feed of a family; raises TrainingError for demonstrations that lack what it sees."""
+def make(split: Split, settings: Train | TrainSequences, family: str, team: Ranks = ALONE) -> Feed:
+    """The feed of a family for a member of a team; raises TrainingError for demonstrations that
+    lack what the family sees."""
     if isinstance(settings, Train):
-        fields, feed = ("screen",), Stacks(settings)
+        fields, feed = ("screen",), Stacks(settings, team)
     else:
         fields = ("tty_chars", "tty_colors", "tty_cursor")
         fields += ("inventory",) if settings.inventory else ()
-        feed = Stretches(settings, ORDERS.get(family, "shuffled"))
+        feed = Stretches(settings, ORDERS.get(family, "shuffled"), team)
     for field in fields:
         if field not in split.fields:
             raise TrainingError(

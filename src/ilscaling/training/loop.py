@@ -1,10 +1,6 @@
 """One run of behaviour cloning: the loop, its snapshots, and how it stops and goes on."""
 
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,15 +8,18 @@ import torch
 from ilscaling import __version__, cells, flops, models
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, write_json
+from ilscaling.interrupts import interrupts
 from ilscaling.params import Train, TrainSequences
 from ilscaling.progress import tqdm
 from ilscaling.store import Split
 from ilscaling.store.prefetch import Prefetched
-from ilscaling.training import feed, precision, snapshot
+from ilscaling.training import feed, precision, ranks, snapshot
 from ilscaling.training.state import State, saved
 
 # Settings that do not change the result, or do so through facts recorded for the run's size.
 APART = {"checkpoint_seconds", "batch", "rate", "precision"}
+# Facts of the hour: a run may go on with others, and then differs by rounding.
+PASSING = {"threads", "devices"}
 CHECK = 50  # updates between two looks at the loss: a look waits for the device
 
 
@@ -35,6 +34,8 @@ def run(
     out: str | Path,
     convention: str = "exact",
     device: str = "auto",
+    threads: int | None = None,
+    team: ranks.Ranks = ranks.ALONE,
 ) -> list[dict]:
     """Train one policy on `split` and write its snapshot at every budget to `out`.
 
@@ -42,20 +43,26 @@ def run(
     by Adam (betas 0.9, 0.999), sequences by AdamW, at a constant rate after the warm-up; batch and
     rate follow the rules in `settings`; seed sets weights and sample order. Complete cells of the
     same run in `out` are kept. Training goes on from the saved state if no missing cell lies
-    before it.
+    before it. threads: CPU threads where `settings` say 'auto', None: all cores; those of a `team`
+    together. Of a team (see `ranks`) each member calls this and computes on its part of every
+    batch; the first writes.
 
     Returns the records of all cells, in the order of `budgets`. A loss that is not finite ends
     the run: cells not yet reached get status 'failed'. On SIGTERM or SIGINT the state is saved
     and SystemExit raised with 128 + the signal's number. Raises TrainingError, before any work,
-    for budgets that do not rise or are below one batch, or a split without what the family sees;
+    for budgets that do not rise or are below one batch, a split without what the family sees or a
+    team that a batch cannot be shared by;
     ParamsError for an unknown family or convention; StoreError where the data cannot be read or
     are fewer than the family needs.
     """
     out, device = Path(out), precision.device(device)
-    source = feed.make(split, settings, family)
+    source = feed.make(split, settings, family, team)
     facts = _facts(split, settings, family, size, seed, convention, device)
+    facts |= {"devices": team.count}
+    facts |= {"threads": precision.threads(settings.threads, threads, team.count)}
     ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
     batch = facts["batch"]
+    team.refuse(*source.items(batch))
     due = flops.schedule(budgets, ledger.training, batch)
     paths = [out / f"{cells.budget_name(budget)}.safetensors" for budget in budgets]
     if len(set(paths)) < len(paths):
@@ -64,7 +71,7 @@ def run(
     if None not in records:
         return records
 
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(facts["threads"])
     torch.backends.cudnn.deterministic = True
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -77,10 +84,12 @@ def run(
         device=device,
         type=facts["precision"],
         tables=_tables(family, size, facts),
+        team=team,
     )
     at = saved(out / "state.safetensors", facts["run"])
     if at is not None and at <= due[records.index(None)]:
         state.restore(out / "state.safetensors")
+    team.meet()
     loader = source.batches(split, batch=batch, seed=seed, start=state.update * batch)
     bar = tqdm(
         total=due[-1] * batch,
@@ -88,9 +97,10 @@ def run(
         desc=cells.Run(facts["game"], family, size, seed).name,
         unit="sample",
         unit_scale=True,
+        disable=not team.first,
     )
     trainer = _Trainer(state, out, facts, ledger.training)
-    with loader, bar:
+    with loader, bar, interrupts() as trainer.received:
         for position, end in enumerate(due):
             if not trainer.advance(loader, bar, end):
                 # What can still be said of the run, for every cell that it does not reach.
@@ -98,12 +108,12 @@ def run(
                 reason = f"the loss or a weight is not finite after update {state.update}"
                 for later in range(position, len(due)):
                     failed = trainer.record(budgets[later], split.steps, reason)
-                    records[later] = snapshot.write(paths[later], None, failed)
+                    records[later] = trainer.write(paths[later], None, failed)
                 break
             trainer.save()
             if records[position] is None:
                 done = trainer.record(budgets[position], split.steps)
-                records[position] = snapshot.write(paths[position], state.snapshot(), done)
+                records[position] = trainer.write(paths[position], state.snapshot(), done)
     return records
 
 
@@ -130,13 +140,12 @@ def _facts(
         "ema": settings.ema,
         "convention": convention,
         "precision": precision.resolve(settings.precision, device, family, size),
-        "threads": settings.threads,
         "device": device,
         **shape,
         "versions": {"ilscaling": __version__, "torch": torch.__version__},
     }
     whole = {
-        **facts,
+        **{name: value for name, value in facts.items() if name not in PASSING},
         "settings": settings.model_dump(exclude=APART),
         "demonstrations": digest(split.attrs),
         "split": split.name,
@@ -155,32 +164,37 @@ class _Trainer:
 
     def __init__(self, state: State, out: Path, facts: dict, per_sample: int):
         self.state, self.out, self.facts, self.per_sample = state, out, facts, per_sample
-        self.batch = facts["batch"]
+        self.batch, self.team = facts["batch"], state.team
         self.saved_at = time.monotonic()
+        self.received: list[int] = []
 
     def advance(self, loader: Prefetched, bar: tqdm, end: int) -> bool:
         """Train up to update `end`; False as soon as losses or weights are seen not finite."""
         state = self.state
-        with _interrupts() as received:
-            while state.update < end:
-                began = time.perf_counter()
-                batch = next(loader)
-                state.step({name: _onto(state.device, a) for name, a in batch.items()})
-                bar.update(self.batch)
-                if state.update % CHECK == 0 or state.update == end:
-                    # Where we look depends on the update alone, so that a failed run, too, ends
-                    # the same way each time.
-                    if not state.finite():
-                        return False
-                    loss = f"{state.curve.recent(state.update):.3f}"
-                    bar.set_postfix(loss=loss, refresh=False)
-                state.seconds += time.perf_counter() - began
-                late = time.monotonic() - self.saved_at > state.settings.checkpoint_seconds
-                if late or received:
-                    self.save()
-                if received:
-                    raise SystemExit(128 + received[0])
+        while state.update < end:
+            began = time.perf_counter()
+            batch = next(loader)
+            state.step({name: _onto(state.device, a) for name, a in batch.items()})
+            bar.update(self.batch)
+            if state.update % CHECK == 0 or state.update == end:
+                # Where we look depends on the update alone, so that a failed run, too, ends
+                # the same way each time.
+                if not state.finite():
+                    return False
+                loss = f"{state.curve.recent(state.update):.3f}"
+                bar.set_postfix(loss=loss, refresh=False)
+            state.seconds += time.perf_counter() - began
+            late = time.monotonic() - self.saved_at > state.settings.checkpoint_seconds
+            late, signal = self.team.largest(late, *self.received[:1] or [0])
+            if late or signal:
+                self.save()
+            if signal:
+                raise SystemExit(128 + signal)
         return True
+
+    def write(self, path: Path, weights: dict | None, record: dict) -> dict:
+        """Write a cell, once; returns its record."""
+        return snapshot.write(path, weights, record) if self.team.first else record
 
     def record(self, budget: float, steps: int, failure: str = "") -> dict:
         """The cell of a budget as the run stands now; `steps`: size of the training data."""
@@ -203,24 +217,29 @@ class _Trainer:
         if not self.state.finite():
             return
         self.write_curve()
+        self.write_times()
+        self.state.save(self.out / "state.safetensors", self.facts["run"])
+
+    def write_times(self) -> None:
         samples, seconds = self.state.update * self.batch, self.state.seconds
         times = {
             "seconds": round(seconds, 1),
             "samples": samples,
             "samples_per_second": round(samples / seconds, 1) if seconds else None,
             "processor": precision.processor(self.state.device),
-            **{key: self.facts[key] for key in ("device", "threads", "precision")},
+            **{key: self.facts[key] for key in ("device", "devices", "threads", "precision")},
         }
-        write_json(self.out / "timing.json", times)
-        self.state.save(self.out / "state.safetensors", self.facts["run"])
+        if self.team.first:
+            write_json(self.out / "timing.json", times)
 
     def write_curve(self) -> None:
-        self.state.curve.write(
-            self.out / "curve.csv",
-            batch=self.batch,
-            per_sample=self.per_sample,
-            rate=self.state.rate,
-        )
+        if self.team.first:
+            self.state.curve.write(
+                self.out / "curve.csv",
+                batch=self.batch,
+                per_sample=self.per_sample,
+                rate=self.state.rate,
+            )
 
 
 def _onto(device: str, array) -> torch.Tensor:
@@ -228,19 +247,3 @@ def _onto(device: str, array) -> torch.Tensor:
     if device == "cpu":
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT instead of dying of them; outside the main thread, nothing."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in wanted}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
