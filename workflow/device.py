@@ -18,12 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 SLOTS = 16  # the smallest share of a GPU is one of them
 GRACE = 30  # seconds that torchrun gives its processes to save a state
 
 
+@cache
 def listed() -> tuple[list[str], list[str]]:
     """UUIDs by nvidia-smi: of the GPUs in its order, and of what a process may be given, which is
     a GPU or, where it is partitioned, each of its MIG devices."""

@@ -13,7 +13,7 @@ LATE: dict[str, dict[str, str]] = {
     },
     "shard": {"ilscaling.cli:shard,section": "f3bde5b3819e"},
     "ingest": {"ilscaling.cli:ingest,section": "0703666f8364"},
-    "train": {"ilscaling.cli:train,section": "ebdfb97e5c98"},
+    "train": {"ilscaling.cli:train,section": "36a96dd9041e"},
     "evaluate": {"ilscaling.cli:evaluate,section": "a1496c351ff0"},
     "random": {"ilscaling.cli:random_play,section": "c64cc78eb1d6"},
     "expert": {"ilscaling.cli:train_expert,section": "acf394d3eb06"},

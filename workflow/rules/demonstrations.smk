@@ -16,7 +16,7 @@ rule train_expert:
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} train-expert --params {PARAMS} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} {ILSCALING} train-expert --params {PARAMS} --game {wildcards.game}"
         " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
 
 

@@ -38,6 +38,26 @@ def cost_of(wildcards):
     return round(plan.train_cost(P.games[wildcards.game], keys.runs[run_of(wildcards)]).seconds)
 
 
+def gpus_of(wildcards):
+    """GPUs of the run, or the share of one."""
+    keys = keys_of(wildcards)
+    return machine.gpus(keys.params, keys.runs[named(keys, wildcards)])
+
+
+def threads_of(wildcards):
+    keys = keys_of(wildcards)
+    here = workflow.is_main_process and workflow.local_exec
+    return machine.threads(
+        keys, named(keys, wildcards), waiting(keys), workflow.cores if here else None
+    )
+
+
+@functools.cache
+def waiting(keys):
+    """Runs of a study that were still to be trained when the pipeline started."""
+    return [run for run in keys.runs if not Path(keys.run_manifest(run)).exists()]
+
+
 def demonstrations_of(wildcards):
     return ancient(K.demos_stamp(wildcards.game))
 
@@ -51,19 +71,22 @@ rule train:
         params=params_of,
         store=lambda w: K.demos(w.game),
         run=run_of,
+        # With `--resources gpu=N` no more than N.
+        gpus=lambda w, resources: min(gpus_of(w), resources.gpu),
         reports=lambda w: reports(f"data/runs/{w.game}/{w.run}/cells-{w.ladder}.json"),
     log:
         "logs/train/{game}-{run}-{ladder}.log",
     benchmark:
         "logs/times/train/{game}-{run}-{ladder}.tsv"
-    threads: lambda w: P.games[w.game].train.threads
+    threads: threads_of
     priority: cost_of
     resources:
-        gpu=1,
+        gpu=lambda w: max(1, int(gpus_of(w))),
     shell:
-        "{params.reports} {ON_DEVICE} train --params {params.params} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} --gpus {params.gpus} {ILSCALING} train"
+        " --params {params.params} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store}"
-        " --out {output} > {log} 2>&1"
+        " --threads {threads} --out {output} > {log} 2>&1"
 
 
 rule evaluate:
@@ -75,6 +98,7 @@ rule evaluate:
     params:
         params=params_of,
         store=lambda w: K.demos(w.game),
+        gpus=lambda w, resources: min(gpus_of(w), resources.gpu),
         reports=lambda w: reports(f"data/evaluations/{w.game}/{w.run}/cells-{w.ladder}.json"),
     log:
         "logs/evaluate/{game}-{run}-{ladder}.log",
@@ -84,7 +108,8 @@ rule evaluate:
     resources:
         gpu=1,
     shell:
-        "{params.reports} {ON_DEVICE} evaluate --params {params.params} --game {wildcards.game}"
+        "{params.reports} {ON_DEVICE} --gpus {params.gpus} {ILSCALING} evaluate"
+        " --params {params.params} --game {wildcards.game}"
         " --run {input.run} --demos {params.store} --out {output} > {log} 2>&1"
 
 
