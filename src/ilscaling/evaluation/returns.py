@@ -27,11 +27,11 @@ def play(
 
     wanted: numbers of the episodes to play, of which policy p has [p * episodes, (p + 1) *
     episodes); None: all. frames: screens in a stack; None for sequence policies, which must be of
-    one architecture and see the inventory or not. An episode is a function of (policy, seed) alone. All policies share
-    the lanes of `game`: a lane that is free takes the next episode, whosever it is, because the
-    emulator's time is the same for an idle lane. So lanes idle only at the very end; give the
-    policy with the longest episodes first, and fewer lanes rather than more. `on_step` sees every
-    moment, whose episodes are places in `wanted`.
+    one architecture and see the inventory or not. An episode is a function of (policy, seed)
+    alone. All policies share the lanes of `game`: a lane that is free takes the next episode,
+    whosever it is, because the emulator's time is the same for an idle lane. So lanes idle only at
+    the very end; give the policy with the longest episodes first, and fewer lanes rather than
+    more. `on_step` sees every moment, whose episodes are places in `wanted`.
     """
     numbers = np.arange(len(policies) * episodes) if wanted is None else np.array(wanted)
     seeds = seed + numbers % episodes
