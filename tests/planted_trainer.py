@@ -40,7 +40,19 @@ def bias_for(wanted: float, counts) -> torch.Tensor:
     return logits
 
 
-def run(split, settings, *, family, size, seed, budgets, out, convention="exact", device="auto"):
+def run(
+    split,
+    settings,
+    *,
+    family,
+    size,
+    seed,
+    budgets,
+    out,
+    convention="exact",
+    device="auto",
+    **machine,
+):
     out = Path(out)
     facts = identity.facts(
         split, settings, family, size, seed, convention, precision.device(device)

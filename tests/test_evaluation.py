@@ -24,6 +24,7 @@ from ilscaling.experts.policy import ExpertPolicy
 from ilscaling.figures import gallery
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.nethack.game import KEYS, Game
+from ilscaling.games.play import Episodes
 from ilscaling.models import acting
 from ilscaling.models.acting import probabilities
 from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
@@ -162,8 +163,11 @@ def test_the_chances_of_a_row_do_not_depend_on_the_rows_beside_it():
 
 def listed(policies, game, **options):
     """Episodes of each policy, in the order of policies."""
-    found = dict(play(policies, game, **options))
-    return [found[number] for number in range(len(policies))]
+    found, each = dict(play(policies, game, **options)), options["episodes"]
+    return [
+        Episodes.join([found[number * each + n] for n in range(each)])
+        for number in range(len(policies))
+    ]
 
 
 def played(policies, lanes, episodes=4, temperature=1.0):
@@ -410,9 +414,10 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
 
 def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path, monkeypatch):
     whole = evaluate_run(cloned, nethack, SETTINGS, SHORT, tmp_path / "whole")
-    out, measured = tmp_path / "out", []
+    out, measured, asked = tmp_path / "out", [], []
 
     def dies(*args, **kwargs):
+        asked.append(len(kwargs["wanted"]))
         yield next(play(*args, **kwargs))
         raise MemoryError
 
@@ -423,11 +428,16 @@ def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path
     monkeypatch.setattr(cells, "dev_loss", counted)
     with monkeypatch.context() as patched:
         patched.setattr(cells, "play", dies)
-        with pytest.raises(MemoryError):
-            evaluate_run(cloned, nethack, SETTINGS, SHORT, out)
+        for _ in range(3):
+            with pytest.raises(MemoryError):
+                evaluate_run(cloned, nethack, SETTINGS, SHORT, out)
+    # Two cells of two episodes each: three attempts leave one episode.
+    assert asked == [4, 3, 2]
     assert sorted(read_json(f)["status"] for f in out.iterdir()) == ["done", "todo"]
     assert evaluate_run(cloned, nethack, SETTINGS, SHORT, out) == whole
     assert len(measured) == 2
+    for path in out.iterdir():
+        assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
 
 
 # --- pictures ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import pickle
+import signal
 import zipfile
 from pathlib import Path
 
@@ -113,26 +114,25 @@ def test_measuring_adds_to_the_record_and_is_repeatable(expert):
 
 def test_ppo_resumes_after_an_interruption_and_exports(tmp_path, monkeypatch):
     out, work = tmp_path / "expert.safetensors", tmp_path / "work"
-    written = ppo.checkpoint
+    step = ppo.AtariLanes.step_wait
 
-    def interrupted(path, model, settings):
-        written(path, model, settings)
-        if model.num_timesteps < TINY.steps:
-            raise KeyboardInterrupt
+    def asked_to_stop(lanes):
+        signal.raise_signal(signal.SIGTERM)
+        return step(lanes)
 
-    monkeypatch.setattr(ppo, "checkpoint", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        ppo.train("breakout", FAST, TINY, out, work, every=128)
+    with monkeypatch.context() as patched:
+        patched.setattr(ppo.AtariLanes, "step_wait", asked_to_stop)
+        with pytest.raises(SystemExit, match="143"):
+            ppo.train("breakout", FAST, TINY, out, work)
     assert not out.exists()
     with safe_open(work / "checkpoint.safetensors", "pt") as file:
-        assert file.metadata()["steps"] == "128"
-    monkeypatch.setattr(ppo, "checkpoint", written)
+        assert file.metadata()["steps"] == "64"
 
     seen = []
     restore = ppo.restore
     monkeypatch.setattr(ppo, "restore", lambda *args: seen.append(restore(*args)))
     ppo.train("breakout", FAST, TINY, out, work, every=128)
-    assert seen == [128]
+    assert seen == [64]
     policy, record = load(out, "breakout")
     assert record["steps"] == TINY.steps
     with safe_open(work / "checkpoint.safetensors", "pt") as file:

@@ -17,7 +17,6 @@ from readme_commands import RUNNABLE
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-import device  # noqa: E402
 import guard  # noqa: E402
 
 RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json", "headline.json")
@@ -218,26 +217,3 @@ def test_an_unknown_game_names_the_nearest(study):
     finally:
         (study.path / "params.yaml").write_text(before)
     assert refused.returncode != 0 and "did you mean 'breakout'" in refused.stdout
-
-
-def test_concurrent_jobs_never_share_a_device(tmp_path):
-    """Two fake devices, six jobs: each job logs its device while it holds it."""
-    script = (
-        "import os, sys, time; sys.path.insert(0, sys.argv[1]); import device;"
-        "from pathlib import Path;"
-        "name = device.take(['a', 'b'], Path(sys.argv[2]), poll=0.02);"
-        "mark = Path(sys.argv[2]) / ('held-' + name);"
-        "os.close(os.open(mark, os.O_CREAT | os.O_EXCL)); time.sleep(0.2); mark.unlink()"
-    )
-    jobs = [
-        subprocess.Popen([sys.executable, "-c", script, str(ROOT / "workflow"), str(tmp_path)])
-        for _ in range(6)
-    ]
-    assert [job.wait(timeout=60) for job in jobs] == [0] * 6
-
-
-def test_devices_respect_the_environment(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    assert device.devices() == ["2", "3"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert device.devices() == []

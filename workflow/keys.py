@@ -378,7 +378,7 @@ class Keys:
             return key("figures", [self.fit_key, *shown], *self._all_game_roots)
         if step == "report":
             figures = self.key_of("figures", forecast=forecast)
-            return key("report", [figures, *shown, self.params.model_dump()])
+            return key("report", [figures, *shown, self.params.model_dump(exclude={"machine"})])
         return getattr(self, f"{step}_key")
 
     def stamp(self, step: str, *, forecast: bool = False) -> str:

@@ -17,7 +17,7 @@ LATE: dict[str, dict[str, str]] = {
     },
     "shard": {"ilscaling.cli:shard,section": "76d188110c2b"},
     "ingest": {"ilscaling.cli:ingest,section": "c8ab75efe8ee"},
-    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "d682016efca6"},
+    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "a75af7db5954"},
     "evaluate": {"ilscaling.cli:evaluate,section": "354442409807"},
     "random": {"ilscaling.cli:random_play,section": "0dd205f92cfc"},
     "expert": {"ilscaling.cli:train_expert,section": "f41c797a780d"},

@@ -86,7 +86,7 @@ def main() -> None:
     report.write(
         given.out,
         title=f"Scaling laws of imitation learning: {titles.together(list(known.games))}",
-        params=known.params.model_dump(mode="json"),
+        params=known.params.model_dump(mode="json", exclude={"machine"}),
         table=tables.read_table(given.table),
         fit=laws.read(given.laws),
         figures_dir=given.figures,

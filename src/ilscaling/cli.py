@@ -27,6 +27,9 @@ Study = Annotated[
 GameName = Annotated[str, typer.Option("--game", help="Game of the parameter file.")]
 Demos = Annotated[Path, typer.Option("--demos", help="Demonstrations (demos.zarr).")]
 Threads = Annotated[int, typer.Option(help="CPU threads.", min=1)]
+TrainThreads = Annotated[
+    int | None, typer.Option(help="CPU threads if train.threads is auto; all cores.", min=1)
+]
 PARAMS = Path("params.yaml")
 
 
@@ -358,10 +361,15 @@ def train(
     ] = None,
     path: ParamsFile = PARAMS,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: TrainThreads = None,
 ) -> None:
-    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill."""
+    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill.
+
+    On several devices: torchrun --standalone --nproc-per-node 2 -m ilscaling train ...
+    """
     from ilscaling import store, training
     from ilscaling.cells import budget_name
+    from ilscaling.training import precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
     known = {budget_name(cell.budget): cell.budget for cell in cells}
@@ -371,18 +379,23 @@ def train(
             where="--budget",
             fix=f"its budgets are: {', '.join(known)}",
         )
-    records = training.run(
-        store.open_split(demos, "train"),
-        settings.train,
-        family=settings.grid.family,
-        size=size,
-        seed=seed,
-        budgets=[value for name, value in known.items() if name in (budget or known)],
-        out=out.parent,
-        convention=settings.grid.flops,
-        device=device,
-        **({} if trunk is None else {"trunk": trunk}),
-    )
+    with ranks.join(precision.device(device)) as team:
+        records = training.run(
+            store.open_split(demos, "train"),
+            settings.train,
+            family=settings.grid.family,
+            size=size,
+            seed=seed,
+            budgets=[value for name, value in known.items() if name in (budget or known)],
+            out=out.parent,
+            convention=settings.grid.flops,
+            device=device,
+            threads=threads,
+            team=team,
+            **({} if trunk is None else {"trunk": trunk}),
+        )
+    if not team.first:
+        return
     names = [f"{budget_name(record['budget'])}.json" for record in records]
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
 
@@ -396,23 +409,29 @@ def trunk(
     seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
     path: ParamsFile = PARAMS,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: TrainThreads = None,
 ) -> None:
     """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
     from ilscaling import store, training
+    from ilscaling.training import precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
-    left = training.run_trunk(
-        store.open_split(demos, "train"),
-        settings.train,
-        family=settings.grid.family,
-        size=size,
-        seed=seed,
-        budgets=[cell.budget for cell in cells],
-        out=out.parent,
-        convention=settings.grid.flops,
-        device=device,
-    )
-    files.write_json(out, left)
+    with ranks.join(precision.device(device)) as team:
+        left = training.run_trunk(
+            store.open_split(demos, "train"),
+            settings.train,
+            family=settings.grid.family,
+            size=size,
+            seed=seed,
+            budgets=[cell.budget for cell in cells],
+            out=out.parent,
+            convention=settings.grid.flops,
+            device=device,
+            threads=threads,
+            team=team,
+        )
+    if team.first:
+        files.write_json(out, left)
 
 
 @app.command()

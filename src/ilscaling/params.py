@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ilscaling import extensions
 from ilscaling.errors import ParamsError
@@ -125,6 +132,12 @@ class Rule(Model):
         return self.value * (size / self.at) ** self.power
 
 
+def _threads(value: object) -> object:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"a whole number from 1 on, or auto, not {value!r}")
+
+
 class Training(Model):
     """Behaviour cloning, of whatever policy."""
 
@@ -150,7 +163,11 @@ class Training(Model):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the device is faster at it"
     )
-    threads: Count = Field(1, description="CPU threads a run")
+    threads: Annotated[int | Literal["auto"], BeforeValidator(_threads)] = Field(
+        1,
+        description="CPU threads a run; auto: by its share of the work, so that another machine "
+        "gives other last bits",
+    )
     checkpoint_seconds: Positive = Field(60.0, description="time between resumable states")
 
     def batch_of(self, size: int) -> int:
@@ -384,6 +401,26 @@ class Laws(Model):
     forecast: Forecast = Field(default_factory=Forecast, description="the forecast target")
 
 
+class Devices(Rule):
+    """GPUs that a run takes, as a power of its parameters: value * (parameters / at) ** power."""
+
+    value: Positive = Field(1.0, description="GPUs of a run of `at` parameters")
+    at: Positive = Field(1e6, description="parameters")
+    power: float = Field(0.0, description="exponent; 0: the same for every run")
+
+    def __call__(self, parameters: float) -> float:
+        """A power of two from 1/16 on; below 1 the share of one GPU."""
+        return 2.0 ** max(-4, round(math.log2(super().__call__(parameters))))
+
+
+class Machine(Model):
+    """What a run takes of the machine; changes no result beyond rounding and is in no key."""
+
+    gpus: Devices = Field(
+        Devices(), description="GPUs a run, a power of two; below 1: the share of one"
+    )
+
+
 class Params(Model):
     """A whole study."""
 
@@ -394,6 +431,7 @@ class Params(Model):
         description="the games: Atari by ROM name, others by any name"
     )
     laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
+    machine: Machine = Field(default_factory=Machine, description="what a run takes of it")
 
 
 def schema() -> dict:
@@ -411,7 +449,7 @@ def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
                 lines += explain(section, f"games.<{section.__name__}>.")
             continue
         inner = _section(field.annotation)
-        if inner is not None and inner is not Rule:
+        if inner is not None and not issubclass(inner, Rule):
             lines.append(f"{key}: {field.description}")
             lines += explain(inner, f"{key}.")
             continue

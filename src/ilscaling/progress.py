@@ -23,7 +23,7 @@ class tqdm(_tqdm):
 
     def update(self, n=1):
         shown = super().update(n)
-        if self._file and time.monotonic() - self._written > 2:
+        if self._file and not self.disable and time.monotonic() - self._written > 2:
             self._written = time.monotonic()
             state = {"desc": str(self.desc).rstrip(": "), "done": self.n, "total": self.total}
             try:

@@ -23,6 +23,7 @@ import guard
 import kept
 import keys
 import leash
+import machine
 import monitor
 import resources as ask
 import squeue
@@ -40,6 +41,7 @@ try:
     validate(P.model_dump(mode="json"), str(WORKFLOW / "schemas" / "params.schema.json"), set_default=False)
     K = keys.Keys(P)
     K.key_of("report")
+    machine.refuse(K)
     # The executor is not known while the Snakefile is read; a dry run already is.
     if workflow.is_main_process and workflow.output_settings.dryrun:
         guard.look_on(K)
@@ -59,14 +61,19 @@ except IlscalingError as error:
 
 guard.hush()
 
+# A job is its command, without a shell above it: a signal then reaches what can save its work, and
+# nothing that would end before it (Slurm ends a job's step with its first process). So every
+# command below is a single one.
+shell.prefix("set -euo pipefail; exec env ")
+
 PARAMS = guard.write_params(P)
 STUDY = study.write(K)
 PYTHON = sys.executable
 ILSCALING = f"{PYTHON} -m ilscaling"
 # No two jobs make the same: one that a killed pipeline has left on a cluster comes first.
 CLAIM = f"{PYTHON} {WORKFLOW / 'claim.py'}"
-# A job that computes with torch takes a free GPU, if there are any, for as long as it runs.
-ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'} {ILSCALING}"
+# A job that computes with torch takes GPUs, if there are any, for as long as it runs.
+ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'}"
 # Of this machine; None on a cluster, where each job is given what it asks for.
 CORES = workflow.resource_settings.cores if workflow.is_main_process else None
 STARTED = time.time()

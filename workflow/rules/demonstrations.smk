@@ -37,8 +37,8 @@ rule train_expert:
         mem_mb=memory(EXPERT),
         runtime=minutes(EXPERT),
     shell:
-        "{params.reports} {CLAIM} {params.work} {ON_DEVICE} train-expert --params {PARAMS}"
-        " --game {params.game}"
+        "{params.reports} {CLAIM} {params.work} {ON_DEVICE} {ILSCALING} train-expert"
+        " --params {PARAMS} --game {params.game}"
         " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
 
 

@@ -91,6 +91,23 @@ def evaluate_request(wildcards):
     return ask.job(plan.evaluate_cost(P.games[wildcards.game], cells))
 
 
+def gpus_of(wildcards):
+    """GPUs of the run, or the share of one."""
+    keys = keys_of(wildcards)
+    return machine.gpus(keys.params, keys.runs[named(keys, wildcards)])
+
+
+def threads_of(wildcards):
+    keys = keys_of(wildcards)
+    return machine.threads(keys, named(keys, wildcards), waiting(keys), CORES)
+
+
+@functools.cache
+def waiting(keys):
+    """Runs of a study that were still to be trained when the pipeline started."""
+    return [run for run in keys.runs if not Path(keys.run_manifest(run)).exists()]
+
+
 def demonstrations_of(wildcards):
     return ancient(K.demos_stamp(wildcards.game))
 
@@ -112,22 +129,24 @@ rule train:
         store=lambda w: K.demos(w.game),
         run=run_of,
         more="",
+        # With `--resources gpu=N` no more than N.
+        gpus=lambda w, resources: min(gpus_of(w), resources.gpu),
         reports=reports_of("cells"),
     log:
         "logs/train/{game}-{run}-{ladder}.log",
     benchmark:
         "logs/times/train/{game}-{run}-{ladder}.tsv"
-    threads: lambda w: P.games[w.game].train.threads
+    threads: threads_of
     priority: cost_of
     resources:
-        gpu=1,
+        gpu=lambda w: max(1, int(gpus_of(w))),
         mem_mb=memory(train_request),
         runtime=minutes(train_request),
     shell:
-        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} {params.verb}"
-        " --params {params.params} --game {wildcards.game}"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} --gpus {params.gpus}"
+        " {ILSCALING} {params.verb} --params {params.params} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.more}"
-        " --out {output} > {log} 2>&1"
+        " --threads {threads} --out {output} > {log} 2>&1"
 
 
 # What the budgets of a run share, with a state wherever one branches off.
@@ -184,6 +203,7 @@ rule evaluate:
     params:
         params=params_of,
         store=lambda w: K.demos(w.game),
+        gpus=lambda w, resources: min(gpus_of(w), resources.gpu),
         reports=lambda w: reports(f"data/evaluations/{w.game}/{w.run}/cells-{w.ladder}.json"),
     log:
         "logs/evaluate/{game}-{run}-{ladder}.log",
@@ -195,7 +215,8 @@ rule evaluate:
         mem_mb=memory(evaluate_request),
         runtime=minutes(evaluate_request),
     shell:
-        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} evaluate"
+        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} --gpus {params.gpus}"
+        " {ILSCALING} evaluate"
         " --params {params.params} --game {wildcards.game}"
         " --run {input.run} --demos {params.store} --out {output} > {log} 2>&1"
 

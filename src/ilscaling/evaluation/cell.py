@@ -9,10 +9,12 @@ from torch import nn
 from ilscaling import games
 from ilscaling.cells import budget_name
 from ilscaling.errors import TrainingError
+from ilscaling.evaluation import played
 from ilscaling.evaluation.loss import dev_loss
 from ilscaling.evaluation.replay import Replays
 from ilscaling.evaluation.returns import play
 from ilscaling.files import digest, read_json, write_json
+from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
 from ilscaling.params import Emulator, Evaluation, NetHackEmulator
 from ilscaling.progress import tqdm
@@ -47,7 +49,8 @@ def evaluate_run(
     sequence policies also the first episode as a `replay` (see there). A snapshot that failed, or
     whose loss is not finite, gets a record that says so instead. What was measured on the same
     snapshot, data and settings is not measured again: a record is written when its loss is known,
-    with status 'todo', and once more when its last episode has ended.
+    with status 'todo', and again whenever an episode has ended. So the next attempt after a kill
+    measures the losses and plays the episodes that are missing.
 
     Returns the records in the order of `snapshots`. Raises TrainingError for snapshots that
     cannot be read or belong to another game than `demos`, StoreError for bad data.
@@ -85,6 +88,8 @@ class _Cell:
         self.target = out / f"{budget_name(record['budget'])}.json"
         self.record = _kept(self.target, record)
         self.policy: nn.Module | None = None
+        entries = self.record.get("played", {})
+        self.played = {int(number): played.episode(entry) for number, entry in entries.items()}
 
     def load(self, device: str) -> None:
         policy, made = load_policy(self.weights)
@@ -95,6 +100,20 @@ class _Cell:
         """Add to the record and write it."""
         self.record.update(found)
         write_json(self.target, self.record)
+
+    def add_episode(self, number: int, episode: Episodes, replay: dict | None, of: int) -> None:
+        """Add an episode; the last `of` all makes the cell's return."""
+        self.played[number] = episode
+        shown = {} if replay is None else {"replay": replay}
+        if len(self.played) < of:
+            entries = {str(n): played.entry(e) for n, e in self.played.items()}
+            self.add(played=entries, **shown)
+            return
+        # As if nothing had been kept on the way, to the order of the entries.
+        self.record.pop("played", None)
+        shown = {"replay": self.record.pop("replay")} if "replay" in self.record else shown
+        found = summary(Episodes.join([self.played[n] for n in sorted(self.played)]))
+        self.add(status="done", **found, **shown)
 
 
 def _start(snapshot: Path, held_out: Split, how: dict) -> dict:
@@ -169,27 +188,33 @@ def _returns(
     # leaves lanes idle.
     todo = sorted(todo, key=lambda cell: cell.record["dev_loss"])
     attrs, first = held_out.attrs, todo[0].record
-    total = len(todo) * settings.episodes
+    each = settings.episodes
+    wanted = [
+        k * each + n for k, cell in enumerate(todo) for n in range(each) if n not in cell.played
+    ]
     sequences = "frames" not in first
-    replays = Replays([k * settings.episodes for k in range(len(todo))] if sequences else [])
-    lanes = min(settings.lanes, total)
+    shown = {place for place, number in enumerate(wanted) if sequences and number % each == 0}
+    replays = Replays(list(shown))
+    lanes = min(settings.lanes, len(wanted))
     game = games.make(attrs["domain"], attrs["game"], lanes, emulator, threads=threads)
     try:
-        with tqdm(total=total, unit="episode", desc=f"playing {attrs['game']}") as bar:
-            for number, played in play(
+        total = len(todo) * each
+        name = f"playing {attrs['game']}"
+        with tqdm(total=total, initial=total - len(wanted), unit="episode", desc=name) as bar:
+            for place, episode in play(
                 [cell.policy for cell in todo],
                 game,
                 frames=first.get("frames"),
                 inventory=first.get("inventory", False),
-                episodes=settings.episodes,
+                episodes=each,
                 seed=settings.seed,
                 temperature=settings.temperature,
+                wanted=wanted,
                 on_step=replays.on_step if sequences else None,
-                progress=bar.update,
             ):
-                found = summary(played)
-                if sequences:
-                    found["replay"] = replays.record(number * settings.episodes, played, 0)
-                todo[number].add(status="done", **found)
+                policy, number = divmod(wanted[place], each)
+                replay = replays.record(place, episode, 0) if place in shown else None
+                todo[policy].add_episode(number, episode, replay, each)
+                bar.update(1)
     finally:
         game.close()

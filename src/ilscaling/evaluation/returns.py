@@ -19,39 +19,35 @@ def play(
     episodes: int,
     seed: int,
     temperature: float = 1.0,
+    wanted: list[int] | None = None,
     on_step: Callable[[Moment], None] | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[int, Episodes]]:
-    """Play the episodes seed, seed + 1, ... by every policy; yields (its number, its episodes) for
-    each policy as soon as its last episode has ended.
+    """Play the episodes seed, seed + 1, ... by every policy; yields each (its place in `wanted`,
+    its scores) as soon as it has ended.
 
-    frames: screens in a stack; None for sequence policies, which must be of one architecture and
-    see the inventory or not. An episode is a function of (policy, seed) alone. All policies share
-    the lanes of `game`: a lane that is free takes the next episode, whosever it is, because the
-    emulator's time is the same for an idle lane. So lanes idle only at the very end; give the
-    policy with the longest episodes first, and fewer lanes rather than more. `on_step` sees every
-    moment, in which policy p plays the episodes [p * episodes, (p + 1) * episodes). `progress` is
-    called with the number of episodes that just ended.
+    wanted: numbers of the episodes to play, of which policy p has [p * episodes, (p + 1) *
+    episodes); None: all. frames: screens in a stack; None for sequence policies, which must be of
+    one architecture and see the inventory or not. An episode is a function of (policy, seed)
+    alone. All policies share the lanes of `game`: a lane that is free takes the next episode,
+    whosever it is, because the emulator's time is the same for an idle lane. So lanes idle only at
+    the very end; give the policy with the longest episodes first, and fewer lanes rather than
+    more. `on_step` sees every moment, whose episodes are places in `wanted`.
     """
-    seeds = np.tile(np.arange(seed, seed + episodes), len(policies))
-    pool = _Pool(policies, len(game.spec.actions), episodes, temperature)
+    numbers = np.arange(len(policies) * episodes) if wanted is None else np.array(wanted)
+    seeds = seed + numbers % episodes
+    pool = _Pool(policies, len(game.spec.actions), numbers // episodes, temperature)
     act = _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
-    played: list[dict[int, Episodes]] = [{} for _ in policies]
-    for position, episode in ended(game, act, seeds=seeds.tolist(), on_step=on_step):
-        number = position // episodes
-        played[number][position] = episode
-        if progress is not None:
-            progress(1)
-        if len(played[number]) == episodes:
-            yield number, Episodes.join([played[number][k] for k in sorted(played[number])])
+    yield from ended(game, act, seeds=seeds.tolist(), on_step=on_step)
 
 
 class _Pool:
-    """Policies that share lanes; policy p plays the episodes [p * episodes, (p + 1) * episodes)."""
+    """Policies that share lanes. owner: number of the policy that plays each episode."""
 
-    def __init__(self, policies: list[nn.Module], actions: int, episodes: int, temperature: float):
+    def __init__(
+        self, policies: list[nn.Module], actions: int, owner: np.ndarray, temperature: float
+    ):
         self.policies, self.actions = policies, actions
-        self.episodes, self.temperature = episodes, temperature
+        self.owner, self.temperature = owner, temperature
 
     def chances(self, episode: np.ndarray) -> np.ndarray:
         """What lanes play to whom no policy tells a better one: (lanes, actions)."""
@@ -59,7 +55,7 @@ class _Pool:
 
     def owners(self, episode: np.ndarray) -> Iterator[tuple[nn.Module, np.ndarray]]:
         """Each policy that is playing, with its lanes."""
-        owner = np.where(episode >= 0, episode // self.episodes, -1)
+        owner = np.where(episode >= 0, self.owner[episode], -1)
         for number in np.unique(owner[owner >= 0]):
             yield self.policies[number], np.flatnonzero(owner == number)
 

@@ -25,6 +25,7 @@ from ilscaling.errors import ExpertError
 from ilscaling.experts.policy import STACK, ExpertPolicy, NatureFeatures, save
 from ilscaling.files import atomic, digest
 from ilscaling.games.atari import SCREEN, emulator, spec
+from ilscaling.interrupts import interrupts
 from ilscaling.params import PPO as PPOParams
 from ilscaling.params import Emulator
 from ilscaling.progress import tqdm
@@ -115,6 +116,7 @@ class Watch(BaseCallback):
         self.settings, self.every = settings, every
         self.bar = None
         self.saved = 0
+        self.received: list[int] = []
 
     def _on_training_start(self) -> None:
         self.saved = self.num_timesteps
@@ -133,9 +135,11 @@ class Watch(BaseCallback):
             self.bar.set_postfix(score=f"{np.mean(recent):.1f}", games=len(self.lanes.returns))
             self.logger.record("game/score_mean_100", float(np.mean(recent)))
         # Here the optimiser is between two updates, so weights and moments belong together.
-        if self.num_timesteps - self.saved >= self.every:
+        if self.num_timesteps - self.saved >= self.every or self.received:
             checkpoint(self.directory / "checkpoint.safetensors", self.model, self.settings)
             self.saved = self.num_timesteps
+        if self.received:
+            raise SystemExit(128 + self.received[0])
 
     def _on_training_end(self) -> None:
         self.bar.close()
@@ -196,6 +200,8 @@ def train(
     """Train PPO and export its policy to `out`; goes on from a checkpoint in `work`.
 
     Returns the record that stands in the JSON beside `out`. `every`: steps between checkpoints.
+    On SIGTERM or SIGINT one is written at the end of the rollout, and SystemExit raised with 128 +
+    the signal's number.
     A resumed training continues with the same weights, moments and schedule, in new episodes.
     """
     work = Path(work)
@@ -238,12 +244,13 @@ def train(
     started = time.time()
     watch = Watch(lanes, settings.steps, work, what, every)
     if settings.steps > model.num_timesteps:
-        model.learn(
-            settings.steps - model.num_timesteps,
-            callback=watch,
-            reset_num_timesteps=False,
-            log_interval=10,
-        )
+        with interrupts() as watch.received:
+            model.learn(
+                settings.steps - model.num_timesteps,
+                callback=watch,
+                reset_num_timesteps=False,
+                log_interval=10,
+            )
         checkpoint(saved, model, what)
     record = {
         **what,

@@ -139,7 +139,8 @@ class Loader(Prefetched):
 
     Every epoch has each sample once, in an order of its own; batches run on across epochs.
     `shuffle=False` serves the steps in order. `stop`: sample number at which to end; the last
-    batch may be short. Holds two buffers of `buffer_steps` in memory (rounded to whole chunks).
+    batch may be short. `part`: as of `Prefetched`. Holds two buffers of `buffer_steps` in memory
+    (rounded to whole chunks).
 
     Raises StoreError, at the batch that would need it, if a shard cannot be read.
     """
@@ -155,6 +156,7 @@ class Loader(Prefetched):
         buffer_steps: int = 16_384,
         shuffle: bool = True,
         stop: int | None = None,
+        part: tuple[int, int] = (0, 1),
     ):
         block = split.chunk_steps
         # A pass shorter than the buffer does not allocate more than it reads.
@@ -173,4 +175,5 @@ class Loader(Prefetched):
                 "index": ((), np.dtype(np.int64)),
             },
             batch_sizes(batch, start, stop),
+            part,
         )

@@ -48,6 +48,8 @@ class Prefetched:
 
     plan: what each buffer is to hold, in order. buffers: so many are in memory. items: array name
     -> (shape of one item, dtype). sizes: items of each batch; the end of either ends the iterator.
+    part: (number, parts), which of the equal parts of each batch is served; the others are passed
+    over without a copy.
     Raises whatever reading raises, at the batch that would need it.
     """
 
@@ -57,8 +59,9 @@ class Prefetched:
         buffers: list[Buffer],
         items: dict[str, tuple[tuple[int, ...], np.dtype]],
         sizes: Iterator[int],
+        part: tuple[int, int] = (0, 1),
     ):
-        self._items, self._sizes = items, sizes
+        self._items, self._sizes, self._part = items, sizes, part
         self._buffer: Buffer | None = None
         self._next = 0
         self._free: queue.SimpleQueue = queue.SimpleQueue()
@@ -83,16 +86,22 @@ class Prefetched:
         if size <= 0:
             self.close()
             raise StopIteration
+        number, parts = self._part
+        first, last = number * size // parts, (number + 1) * size // parts
         batch = {
-            name: np.empty((size, *shape), dtype) for name, (shape, dtype) in self._items.items()
+            name: np.empty((last - first, *shape), dtype)
+            for name, (shape, dtype) in self._items.items()
         }
-        filled = 0
-        while filled < size:
+        passed = 0
+        while passed < size:
             buffer = self._current()
-            part = min(size - filled, len(buffer) - self._next)
-            buffer.gather(slice(self._next, self._next + part), batch, slice(filled, filled + part))
-            self._next += part
-            filled += part
+            held = min(size - passed, len(buffer) - self._next)
+            begin, end = max(first, passed), min(last, passed + held)
+            if begin < end:
+                served = slice(self._next + begin - passed, self._next + end - passed)
+                buffer.gather(served, batch, slice(begin - first, end - first))
+            self._next += held
+            passed += held
         return batch
 
     def _current(self) -> Buffer:

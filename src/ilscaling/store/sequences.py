@@ -55,9 +55,9 @@ def shuffled(
 
 
 def lanes(
-    split: Split, context: int, count: int, buffer: int, *, seed: int, start: int
+    split: Split, context: int, count: int, buffer: int, *, seed: int, start: int, mine: range
 ) -> Iterator[Content]:
-    """`count` lanes of equal shares, from the update `start` on, endless.
+    """The lanes `mine` of `count` of equal shares, from the update `start` on, endless.
 
     In each epoch the games are put one after the other in a new order and cut into the shares;
     the rest at the end, shorter than one update, is left out. A share may begin within a game, as
@@ -71,11 +71,11 @@ def lanes(
         while done < share:
             each = min(together, share - done) * context
             pieces = []
-            for lane in range(count):
+            for place, lane in enumerate(mine):
                 begin = (lane * share + done) * context
-                pieces += _pieces(split, games, begin, begin + each, lane * each)
-            resets = [] if done else list(range(0, count * each, each))
-            order = np.arange(count * each // context).reshape(count, -1).T.ravel()
+                pieces += _pieces(split, games, begin, begin + each, place * each)
+            resets = [] if done else list(range(0, len(mine) * each, each))
+            order = np.arange(len(mine) * each // context).reshape(len(mine), -1).T.ravel()
             yield Content(pieces, resets, order)
             done += each // context
         done = 0
@@ -182,7 +182,10 @@ class _Stretches(Buffer):
 
 
 class _Sequences(Prefetched):
-    def __init__(self, split: Split, contents, context: int, capacity: int, inventory: bool, sizes):
+    def __init__(
+        self, split: Split, contents, context: int, capacity: int, inventory: bool, sizes,
+        part: tuple[int, int] = (0, 1),
+    ):  # fmt: skip
         if inventory and "inventory" not in split.fields:
             raise StoreError(
                 "the demonstrations hold no inventory",
@@ -201,6 +204,7 @@ class _Sequences(Prefetched):
             [_Stretches(split, fields, context, capacity) for _ in range(2)],
             {name: ((context, *shape), dtype) for name, (shape, dtype) in fields.items()},
             sizes,
+            part,
         )
 
 
@@ -213,7 +217,8 @@ class SequenceLoader(_Sequences):
     epoch. index: the step's position in the split. batch, start, stop: in frames, `batch` a
     multiple of `context`; `start` resumes a run exactly. order 'shuffled' or 'lanes': see there;
     row b of all batches is lane b. Both are functions of (split, seed, position), shuffled ones of
-    `buffer_steps` too, lanes of B. Holds two buffers of `buffer_steps` in memory.
+    `buffer_steps` too, lanes of B. part: as of `Prefetched`; the other parts' lanes are not read.
+    Holds two buffers of `buffer_steps` in memory, of lanes its part of them.
 
     Raises StoreError for a split of fewer steps than one stretch ('lanes': one batch), and at the
     batch that would need it if a shard cannot be read. Stretches longer than a game are allowed.
@@ -231,6 +236,7 @@ class SequenceLoader(_Sequences):
         order: str = "shuffled",
         inventory: bool = False,
         stop: int | None = None,
+        part: tuple[int, int] = (0, 1),
     ):
         count, rest = divmod(batch, context)
         if rest or not count:
@@ -250,7 +256,13 @@ class SequenceLoader(_Sequences):
         end = None if stop is None else stop // context
         if order == "lanes":
             buffer = min(buffer, split.steps // batch * batch)
-            contents = lanes(split, context, count, buffer, seed=seed, start=start // batch)
+            number, parts = part
+            mine = range(number * count // parts, (number + 1) * count // parts)
+            contents = lanes(
+                split, context, count, buffer, seed=seed, start=start // batch, mine=mine
+            )
+            # Its own lanes are all that it holds, and every row of them is its own.
+            buffer, count, part = buffer // count * len(mine), len(mine), (0, 1)
         else:
             # `plan` takes at least one block, whatever the buffer.
             block = max(1, split.chunk_steps // context) * context
@@ -258,7 +270,7 @@ class SequenceLoader(_Sequences):
             first = start // context
             contents = shuffled(split, context, buffer, seed=seed, start=first, stop=end)
         stretches = batch_sizes(count, start // context, end)
-        super().__init__(split, contents, context, buffer, inventory, stretches)
+        super().__init__(split, contents, context, buffer, inventory, stretches, part)
 
 
 class GameLoader(_Sequences):

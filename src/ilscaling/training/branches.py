@@ -84,7 +84,8 @@ def trunk(task, stops: list[int], folder: Path) -> dict | None:
             for stop, (trainer, reason) in zip(stretch, task.follow(course, bar), strict=False):
                 if reason:
                     failed = {"run": task.trunk, "update": trainer.state.update, "reason": reason}
-                    write_json(folder / "failed.json", failed)
+                    if task.team.first:
+                        write_json(folder / "failed.json", failed)
                     return failed
                 trainer.state.save(leave(folder, stop), task.trunk)
     return None
@@ -119,7 +120,7 @@ def cells(task, budgets: list[float], due: list[int], out: Path, folder: Path) -
         )
         if records[position] is None:
             made = _cell(task, course, budget, begin, failure)
-            records[position] = snapshot.write(paths[position], *made)
+            records[position] = task.write(paths[position], *made)
         # The rate has fallen: nothing goes on from here.
         course.state.unlink(missing_ok=True)
     return records

@@ -11,6 +11,7 @@ from ilscaling.errors import TrainingError
 from ilscaling.params import Train, TrainSequences
 from ilscaling.store import Loader, SequenceLoader, Split
 from ilscaling.store.prefetch import Prefetched
+from ilscaling.training.ranks import ALONE, Ranks
 
 # Family of sequence policies -> order of its stretches (see store.sequences).
 ORDERS = {"transformer": "shuffled", "lstm": "lanes"}
@@ -21,8 +22,12 @@ class Feed(Protocol):
 
     carried: dict[str, torch.Tensor]
 
+    def items(self, batch: int) -> tuple[int, str]:
+        """How many items, and which, a batch of so many samples can be shared by."""
+        ...
+
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
-        """Batches of `batch` samples from sample number `start` on."""
+        """This rank's part of batches of `batch` samples from sample number `start` on."""
         ...
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -33,9 +38,12 @@ class Feed(Protocol):
 class Stacks:
     """Stacks of a game's only field in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train, field: str):
-        self.settings, self.field = settings, field
+    def __init__(self, settings: Train, field: str, team: Ranks = ALONE):
+        self.settings, self.field, self.team = settings, field, team
         self.carried: dict[str, torch.Tensor] = {}
+
+    def items(self, batch: int) -> tuple[int, str]:
+        return batch, "stacks"
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
         return Loader(
@@ -45,6 +53,7 @@ class Stacks:
             seed=seed,
             start=start,
             buffer_steps=self.settings.buffer_steps,
+            part=(self.team.rank, self.team.count),
         )
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -57,9 +66,12 @@ class Stretches:
     Lanes carry the policy's state along, but no gradient: backpropagation ends with the stretch.
     """
 
-    def __init__(self, settings: TrainSequences, order: str):
-        self.settings, self.order = settings, order
+    def __init__(self, settings: TrainSequences, order: str, team: Ranks = ALONE):
+        self.settings, self.order, self.team = settings, order, team
         self.carried: dict[str, torch.Tensor] = {}
+
+    def items(self, batch: int) -> tuple[int, str]:
+        return batch // self.settings.context, f"stretches of {self.settings.context} frames"
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
         return SequenceLoader(
@@ -71,6 +83,7 @@ class Stretches:
             buffer_steps=self.settings.buffer_steps,
             order=self.order,
             inventory=self.settings.inventory,
+            part=(self.team.rank, self.team.count),
         )
 
     def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -80,15 +93,16 @@ class Stretches:
         return F.cross_entropy(logits.flatten(0, 1), batch["action"].flatten())
 
 
-def make(split: Split, settings: Train | TrainSequences, family: str) -> Feed:
-    """The feed of a family; raises TrainingError for demonstrations that lack what it sees."""
+def make(split: Split, settings: Train | TrainSequences, family: str, team: Ranks = ALONE) -> Feed:
+    """The feed of a family for a member of a team; raises TrainingError for demonstrations that
+    lack what the family sees."""
     if isinstance(settings, Train):
         fields = ("observation" if "observation" in split.fields else "screen",)
-        feed = Stacks(settings, *fields)
+        feed = Stacks(settings, *fields, team)
     else:
         fields = ("tty_chars", "tty_colors", "tty_cursor")
         fields += ("inventory",) if settings.inventory else ()
-        feed = Stretches(settings, ORDERS.get(family, "shuffled"))
+        feed = Stretches(settings, ORDERS.get(family, "shuffled"), team)
     for field in fields:
         if field not in split.fields:
             raise TrainingError(

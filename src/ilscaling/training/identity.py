@@ -10,6 +10,8 @@ from ilscaling.training import precision, snapshot
 
 # Settings that do not change the result, or do so through facts recorded for the run's size.
 APART = {"checkpoint_seconds", "batch", "rate", "precision"}
+# Facts of the hour: a run may go on with others, and then differs by rounding.
+PASSING = {"threads", "devices"}
 FALL = {"schedule", "cooldown", "final"}  # how the rate falls, if it does
 
 
@@ -37,7 +39,6 @@ def facts(
         **_fall(settings),
         "convention": convention,
         "precision": precision.resolve(settings.precision, device, family, size),
-        "threads": settings.threads,
         "device": device,
         **shape,
         "versions": {"ilscaling": __version__, "torch": torch.__version__},
@@ -55,7 +56,7 @@ def of(known: dict, split: Split, settings: Train | TrainSequences, without: set
     """Digest of a run apart from what it does not depend on."""
     without = FALL if settings.schedule == "constant" else without
     whole = {
-        **{name: value for name, value in known.items() if name not in {"run", *without}},
+        **{name: value for name, value in known.items() if name not in {"run", *PASSING, *without}},
         "settings": settings.model_dump(exclude=APART | without),
         "demonstrations": digest(split.attrs),
         "split": split.name,

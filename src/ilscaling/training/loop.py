@@ -1,21 +1,19 @@
 """One run of behaviour cloning: the loop, its snapshots, and how it stops and goes on."""
 
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from ilscaling import cells, extensions, flops, models, schedules
 from ilscaling.files import write_json
+from ilscaling.interrupts import interrupts
 from ilscaling.params import Train, TrainSequences
 from ilscaling.progress import tqdm
 from ilscaling.store import Split
 from ilscaling.store.prefetch import Prefetched
-from ilscaling.training import branches, feed, identity, precision, snapshot
+from ilscaling.training import branches, feed, identity, precision, ranks, snapshot
 from ilscaling.training.state import State
 
 CHECK = 50  # updates between two looks at the loss: a look waits for the device
@@ -33,6 +31,8 @@ def run(
     trunk: str | Path | None = None,
     convention: str = "exact",
     device: str = "auto",
+    threads: int | None = None,
+    team: ranks.Ranks = ranks.ALONE,
 ) -> list[dict]:
     """Train one policy on `split` and write its snapshot at every budget to `out`.
 
@@ -41,7 +41,9 @@ def run(
     the rate also its schedule; seed sets weights and sample order. Complete cells of the same run
     in `out` are kept. At a constant rate training goes on from the saved state if no missing cell
     lies before it; a falling one has a branch a budget (see `branches`), from the states in
-    `trunk` (`out`/trunk by default), of which those that are missing are made.
+    `trunk` (`out`/trunk by default), of which those that are missing are made. threads: CPU threads
+    where `settings` say 'auto', None: all cores; those of a `team` together. Of a team (see
+    `ranks`) each member calls this and computes on its part of every batch; the first writes.
 
     Returns the records of all cells, in the order of `budgets`. A loss that is not finite ends
     the run: cells not yet reached get status 'failed'. On SIGTERM or SIGINT the state is saved
@@ -51,7 +53,7 @@ def run(
     are fewer than the family needs.
     """
     out = Path(out)
-    task = _Task(split, settings, family, size, seed, convention, device)
+    task = _Task(split, settings, family, size, seed, convention, device, threads, team)
     due = flops.schedule(budgets, task.per_sample, task.facts["batch"])
     if settings.schedule != "constant":
         return branches.cells(task, budgets, due, out, Path(trunk or out / "trunk"))
@@ -66,10 +68,10 @@ def run(
                 # What can still be said of the run, for every cell that it does not reach.
                 for later in range(position, len(due)):
                     failed = trainer.record(budgets[later], failure)
-                    records[later] = snapshot.write(paths[later], None, failed)
+                    records[later] = task.write(paths[later], None, failed)
             elif records[position] is None:
                 done = trainer.record(budgets[position])
-                records[position] = snapshot.write(paths[position], trainer.state.snapshot(), done)
+                records[position] = task.write(paths[position], trainer.state.snapshot(), done)
     return records
 
 
@@ -84,16 +86,19 @@ def run_trunk(
     out: str | Path,
     convention: str = "exact",
     device: str = "auto",
+    threads: int | None = None,
+    team: ranks.Ranks = ranks.ALONE,
 ) -> dict[str, int]:
     """Train what the cells of a run share and leave its state in `out` wherever one branches off.
 
     Arguments, stopping and errors as of `run`. Returns the states that there are: file -> update;
     a loss that is not finite ends the trunk before the others.
     """
-    task = _Task(split, settings, family, size, seed, convention, device)
+    task = _Task(split, settings, family, size, seed, convention, device, threads, team)
     due = flops.schedule(budgets, task.per_sample, task.facts["batch"])
     stops, out = schedules.trunk(settings, due), Path(out)
     branches.trunk(task, stops, out)
+    team.meet()
     files = {branches.leave(out, stop): stop for stop in stops}
     return {file.name: stop for file, stop in files.items() if file.is_file()}
 
@@ -101,12 +106,17 @@ def run_trunk(
 class _Task:
     """What all training of one run has in common; made before any work."""
 
-    def __init__(self, split, settings, family, size, seed, convention, device):
-        self.split, self.settings = split, settings
+    def __init__(self, split, settings, family, size, seed, convention, device, threads, team):
+        self.split, self.settings, self.team = split, settings, team
         self.device = precision.device(device)
-        self.source = feed.make(split, settings, family)
+        self.source = feed.make(split, settings, family, team)
         self.facts = identity.facts(split, settings, family, size, seed, convention, self.device)
         self.run = self.facts["run"]
+        self.facts |= {
+            "devices": team.count,
+            "threads": precision.threads(settings.threads, threads, team.count),
+        }
+        team.refuse(*self.source.items(self.facts["batch"]))
         self.trunk = identity.of(self.facts, split, settings, schedules.OF_BRANCHES)
         shape = snapshot.shape(self.facts)
         self.ledger = flops.ledger(family, size, **shape, convention=convention)
@@ -116,7 +126,7 @@ class _Task:
         """The run before its first update."""
         facts = self.facts
         family, size, shape = facts["family"], facts["size"], snapshot.shape(facts)
-        torch.set_num_threads(self.settings.threads)
+        torch.set_num_threads(facts["threads"])
         torch.backends.cudnn.deterministic = True
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(facts["seed"])
@@ -133,6 +143,7 @@ class _Task:
             type=facts["precision"],
             tables=identity.tables(family, size, facts),
             end=end,
+            team=self.team,
         )
 
     def bar(self, end: int, begin: int = 0) -> tqdm:
@@ -140,21 +151,24 @@ class _Task:
         batch, names = self.facts["batch"], ("game", "family", "size", "seed")
         name = cells.Run(*(self.facts[name] for name in names)).name
         total = (end - begin) * batch
-        return tqdm(total=total, desc=name, unit="sample", unit_scale=True)
+        quiet = not self.team.first
+        return tqdm(total=total, desc=name, unit="sample", unit_scale=True, disable=quiet)
 
     def follow(self, course: branches.Course, bar: tqdm) -> Iterator[tuple["_Trainer", str]]:
         """Train along a course. Yields at each stop, where its state is saved, the trainer and an
         empty text; once losses or weights are not finite, why, and then no more."""
         self.source.carried = {}
+        # All has been written that may be read, and all is read before more is written.
+        self.team.meet()
         state, start = self.state(course.end), course.start()
         if start is not None:
             state.restore(start)
+        self.team.meet()
         batch, seed = self.facts["batch"], self.facts["seed"]
         bar.n = bar.initial = max(bar.n, (state.update - course.begin) * batch)
         trainer = _Trainer(state, course, self)
-        with self.source.batches(
-            self.split, batch=batch, seed=seed, start=state.update * batch
-        ) as loader:
+        loader = self.source.batches(self.split, batch=batch, seed=seed, start=state.update * batch)
+        with loader, interrupts() as trainer.received:
             for stop in course.stops:
                 if not trainer.advance(loader, bar, stop):
                     trainer.write_curve()
@@ -162,6 +176,10 @@ class _Task:
                     return
                 trainer.save()
                 yield trainer, ""
+
+    def write(self, path: Path, weights: dict | None, record: dict) -> dict:
+        """Write a cell, once for all ranks; returns its record."""
+        return snapshot.write(path, weights, record) if self.team.first else record
 
     def record(self, budget: float, update: int, loss: float | None, failure: str = "") -> dict:
         """The record of the cell of a budget, trained up to an update."""
@@ -184,31 +202,32 @@ class _Trainer:
 
     def __init__(self, state: State, course: branches.Course, task: _Task):
         self.state, self.course, self.task = state, course, task
-        self.facts, self.batch = task.facts, task.facts["batch"]
+        self.facts, self.batch, self.team = task.facts, task.facts["batch"], task.team
         self.saved_at = time.monotonic()
+        self.received: list[int] = []
 
     def advance(self, loader: Prefetched, bar: tqdm, end: int) -> bool:
         """Train up to update `end`; False as soon as losses or weights are seen not finite."""
         state = self.state
-        with _interrupts() as received:
-            while state.update < end:
-                began = time.perf_counter()
-                batch = next(loader)
-                state.step({name: _onto(state.device, a) for name, a in batch.items()})
-                bar.update(self.batch)
-                if state.update % CHECK == 0 or state.update == end:
-                    # Where we look depends on the update alone, so that a failed run, too, ends
-                    # the same way each time.
-                    if not state.finite():
-                        return False
-                    loss = f"{state.curve.recent(state.update):.3f}"
-                    bar.set_postfix(loss=loss, refresh=False)
-                state.seconds += time.perf_counter() - began
-                late = time.monotonic() - self.saved_at > state.settings.checkpoint_seconds
-                if late or received:
-                    self.save()
-                if received:
-                    raise SystemExit(128 + received[0])
+        while state.update < end:
+            began = time.perf_counter()
+            batch = next(loader)
+            state.step({name: _onto(state.device, a) for name, a in batch.items()})
+            bar.update(self.batch)
+            if state.update % CHECK == 0 or state.update == end:
+                # Where we look depends on the update alone, so that a failed run, too, ends
+                # the same way each time.
+                if not state.finite():
+                    return False
+                loss = f"{state.curve.recent(state.update):.3f}"
+                bar.set_postfix(loss=loss, refresh=False)
+            state.seconds += time.perf_counter() - began
+            late = time.monotonic() - self.saved_at > state.settings.checkpoint_seconds
+            late, signal = self.team.largest(late, *self.received[:1] or [0])
+            if late or signal:
+                self.save()
+            if signal:
+                raise SystemExit(128 + signal)
         return True
 
     def record(self, budget: float, failure: str = "") -> dict:
@@ -229,18 +248,20 @@ class _Trainer:
             "samples": samples,
             "samples_per_second": round(samples / seconds, 1) if seconds else None,
             "processor": precision.processor(self.state.device),
-            **{key: self.facts[key] for key in ("device", "threads", "precision")},
+            **{key: self.facts[key] for key in ("device", "devices", "threads", "precision")},
         }
-        write_json(self.course.file("timing", ".json"), times)
+        if self.team.first:
+            write_json(self.course.file("timing", ".json"), times)
         self.state.save(self.course.state, self.course.run)
 
     def write_curve(self) -> None:
-        self.state.curve.write(
-            self.course.file("curve", ".csv"),
-            batch=self.batch,
-            per_sample=self.task.per_sample,
-            rate=self.state.rate,
-        )
+        if self.team.first:
+            self.state.curve.write(
+                self.course.file("curve", ".csv"),
+                batch=self.batch,
+                per_sample=self.task.per_sample,
+                rate=self.state.rate,
+            )
 
 
 def _onto(device: str, array) -> torch.Tensor:
@@ -248,19 +269,3 @@ def _onto(device: str, array) -> torch.Tensor:
     if device == "cpu":
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT instead of dying of them; outside the main thread, nothing."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    wanted = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in wanted}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,6 +7,7 @@ of about 100: 0.85 to 0.9 times as fast at d = 16 and 64, 1.2 times at d = 128. 
 and loss stay float32.
 """
 
+import os
 import platform
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def resolve(setting: str, device: str, family: str, size: int) -> str:
         return setting
     narrow = device == "cpu" and size < NARROW.get(family, 0)
     return "bfloat16" if fast(device) and not narrow else "float32"
+
+
+def threads(setting: int | str, given: int | None, ranks: int = 1) -> int:
+    """CPU threads of one rank for a setting of params.Train.threads; `given`: what 'auto' may
+    take for all ranks, None: every core that this process may run on."""
+    if setting != "auto":
+        return setting
+    return max(1, (given or len(os.sched_getaffinity(0))) // ranks)
 
 
 def autocast(device: str, precision: str) -> torch.autocast:

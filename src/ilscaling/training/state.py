@@ -13,6 +13,7 @@ from ilscaling.params import Train, TrainSequences
 from ilscaling.training import precision
 from ilscaling.training.curve import Curve
 from ilscaling.training.feed import Feed
+from ilscaling.training.ranks import ALONE, Ranks
 
 FORMAT = "ilscaling-state-1"
 
@@ -49,10 +50,12 @@ class State:
         type: str,
         tables: frozenset[str] = frozenset(),
         end: int | None = None,
+        team: Ranks = ALONE,
     ):
         """rate: Adam's after the warm-up; type: see `precision`; tables: names of embeddings;
         end: the update at which the rate has fallen, None: it stays."""
-        self.policy, self.feed = policy.to(device), feed
+        self.policy, self.feed, self.team = policy.to(device), feed, team
+        self.shared = team.shared(self.policy)
         self.settings, self.full_rate, self.device, self.type = settings, rate, device, type
         self.weights = list(self.policy.parameters())
         self.averages = [w.detach().clone() for w in self.weights] if settings.ema else []
@@ -73,7 +76,7 @@ class State:
             group["lr"] = self.rate(self.update)
         self.adam.zero_grad(set_to_none=True)
         with precision.autocast(self.device, self.type):
-            loss = self.feed.loss(self.policy, batch)
+            loss = self.feed.loss(self.shared, batch)
         loss.backward()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.weights, self.clip, foreach=True)
@@ -83,7 +86,7 @@ class State:
             share = 1 / max(1.0, self.settings.ema * self.update)
             with torch.no_grad():
                 torch._foreach_lerp_(self.averages, self.weights, share)
-        self.curve.add(self.update, loss)
+        self.curve.add(self.update, self.team.mean(loss))
 
     def finite(self) -> bool:
         """Whether losses and weights are finite; the last update's loss does not show in its own
@@ -95,9 +98,9 @@ class State:
         names = [name for name, _ in self.policy.named_parameters()]
         return dict(zip(names, self.averages or self.weights, strict=True))
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
+    def _tensors(self, carried: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         tensors = self.curve.tensors()
-        tensors |= {f"carried/{name}": value for name, value in self.feed.carried.items()}
+        tensors |= {f"carried/{name}": value for name, value in carried.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
             for moment, value in self.adam.state[weight].items():
@@ -107,7 +110,10 @@ class State:
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def save(self, path: Path, run: str) -> None:
-        """Write the state of the run with that digest, atomically."""
+        """Write the state of the run with that digest, atomically; all ranks call this."""
+        carried = self.team.joined(self.feed.carried)
+        if not self.team.first:
+            return
         meta = {
             "format": FORMAT,
             "run": run,
@@ -115,7 +121,7 @@ class State:
             "seconds": repr(self.seconds),
         }
         with atomic(path) as temporary:
-            save_file(self._tensors(), temporary, metadata=meta)
+            save_file(self._tensors(carried), temporary, metadata=meta)
 
     def restore(self, path: Path) -> None:
         """Go on from a state that `saved` has accepted."""
@@ -124,11 +130,12 @@ class State:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.update, self.seconds = int(meta["update"]), float(meta["seconds"])
         self.curve.restore(tensors)
-        self.feed.carried = {
+        carried = {
             name.removeprefix("carried/"): value.to(self.device)
             for name, value in tensors.items()
             if name.startswith("carried/")
         }
+        self.feed.carried = self.team.part(carried)
         with torch.no_grad():
             for number, (name, weight) in enumerate(self.policy.named_parameters()):
                 weight.copy_(tensors[f"weight/{name}"])

@@ -1,0 +1,146 @@
+"""Who gets which GPU, on machines that have none: devices are names, locks are real."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import device  # noqa: E402
+
+BOX = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-11111111-aaaa)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-22222222-bbbb)
+  MIG 3g.20gb     Device  0: (UUID: MIG-cccc)
+  MIG 3g.20gb     Device  1: (UUID: MIG-dddd)
+GPU 2: NVIDIA A100-SXM4-40GB (UUID: GPU-22333333-eeee)
+"""
+
+
+@pytest.fixture
+def box(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi lists three GPUs, one of them partitioned."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\ncat << END\n{BOX}END\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    device.listed.cache_clear()
+    yield monkeypatch
+    device.listed.cache_clear()
+
+
+def test_a_device_has_one_lock_however_it_is_named(box):
+    whole = ["GPU-11111111-aaaa", "GPU-22333333-eeee"]
+    assert list(device.devices()) == [whole[0], "MIG-cccc", "MIG-dddd", whole[1]]
+    for visible, found in {
+        "2,0": {"2": whole[1], "0": whole[0]},
+        "GPU-223,MIG-dddd": {"GPU-223": whole[1], "MIG-dddd": "MIG-dddd"},
+        "0,GPU-1": {"0": whole[0]},
+        # CUDA shows what stands before the first device that is none.
+        "0,-1,2": {"0": whole[0]},
+        "2,7,0": {"2": whole[1]},
+        "": {},
+        "NoDevFiles": {},
+    }.items():
+        box.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert device.devices() == found, visible
+    assert device.possible(2.0, {"MIG-cccc": "MIG-cccc", "MIG-dddd": "MIG-dddd"}) == 1
+    assert device.possible(4.0, dict.fromkeys("abc", "")) == 2
+
+
+def test_jobs_of_one_slurm_job_share_and_those_of_two_do_not(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    found = {device.folder()}
+    for job in ("7", "8", "8"):
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        found.add(device.folder())
+    assert len(found) == 3
+
+
+# Holds what it takes for a moment, and says from when to when.
+JOB = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+import device
+from pathlib import Path
+share, names, where, hold = float(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), float(sys.argv[5])
+taken = device.take({n: n for n in names}, share, where, poll=0.02)
+began = time.monotonic()
+print("has", flush=True)
+time.sleep(hold)
+print(*taken, began, time.monotonic())
+"""
+
+
+def job(share: float, names: str, where: Path, hold: float = 0.1) -> subprocess.Popen:
+    given = [str(ROOT / "workflow"), str(share), names, str(where), str(hold)]
+    return subprocess.Popen(
+        [sys.executable, "-c", JOB, *given],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_no_device_is_ever_given_out_twice_over_and_nobody_waits_for_ever(tmp_path):
+    """Shares, whole ones and several, by pipelines that see different devices."""
+    wanted = [(0.5, "abc"), (2, "abc"), (1, "bc"), (0.25, "cd"), (2, "cd"), (4, "abcd")]
+    jobs = [(share, job(share, names, tmp_path)) for share, names in 3 * wanted]
+    held = []
+    for share, one in jobs:
+        out, _ = one.communicate(timeout=60)
+        *names, began, ended = out.split("\n")[1].split()
+        assert len(names) == max(1, share) and one.returncode == 0
+        held += [(name, min(share, 1), float(began), float(ended)) for name in names]
+    for _, _, moment, _ in held:
+        for name in "abcd":
+            at_once = sum(h[1] for h in held if h[0] == name and h[2] <= moment < h[3])
+            assert at_once <= 1, (name, at_once)
+
+
+def test_a_killed_job_frees_its_devices_and_who_waits_says_so(tmp_path):
+    first = job(2, "ab", tmp_path, hold=60)
+    assert first.stdout.readline() == "has\n"
+    small = job(1, "ab", tmp_path)
+    assert small.stderr.readline() == "waiting for 1 of 2 GPUs (a, b): others run there\n"
+    first.kill()
+    assert small.communicate(timeout=30)[0].startswith("has\n")
+    first.communicate()
+
+
+def test_a_job_for_many_devices_is_not_passed_by(tmp_path):
+    """While it waits, devices that become free are kept for it."""
+    first = job(1, "ab", tmp_path, hold=1.0)
+    assert first.stdout.readline() == "has\n"
+    large = job(2, "ab", tmp_path)
+    large.stderr.readline()
+    late = job(1, "ab", tmp_path)  # b is free, and kept for the large one
+    moments = []
+    for one in (large, late):
+        out, _ = one.communicate(timeout=30)
+        moments.append(float(out.split("\n")[1].split()[-2]))
+    assert moments[0] < moments[1]
+    first.communicate()
+
+
+def test_a_command_is_told_its_devices_and_torchrun_started_for_several(tmp_path):
+    def run(share: str, visible: str) -> str:
+        program = tmp_path / "program.py"
+        program.write_text("import os, sys\nprint(os.environ['CUDA_VISIBLE_DEVICES'], sys.argv)")
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "workflow/device.py"), "--gpus", share, sys.executable,
+             str(program), "--gpus", "9"],
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": visible, "TMPDIR": str(tmp_path)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    assert run("1", "3").startswith("3 ['") and run("1", "3").endswith("'--gpus', '9']\n")
+    assert run("0", "3").startswith(" ['")
+    assert run("2.0", "").startswith(" ['")  # no GPU: one process
+    command = device.torchrun(["python", "-m", "ilscaling", "train"], 2)
+    assert command[:3] == ["python", "-m", "torch.distributed.run"]
+    assert command[-3:] == ["-m", "ilscaling", "train"] and "--nproc-per-node=2" in command

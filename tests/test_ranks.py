@@ -1,0 +1,116 @@
+"""One run on two devices is the run on one: two processes on CPU, by gloo."""
+
+import multiprocessing
+import os
+import socket
+from pathlib import Path
+
+import nethack_store
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ilscaling import flops, models, store
+from ilscaling.errors import TrainingError
+from ilscaling.params import Rule, TrainSequences
+from ilscaling.training import ranks, run
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = TrainSequences(
+    batch=Rule(value=64), rate=Rule(value=0.01), warmup_steps=5, buffer_steps=256, ema=0.2,
+    context=16, precision="float32",
+)  # fmt: skip
+FAMILIES = ("transformer", "lstm")
+
+
+@pytest.fixture(scope="module")
+def nethack(tmp_path_factory):
+    path = tmp_path_factory.mktemp("nethack") / "demos.zarr"
+    return nethack_store.write(path, train=[150, 37, 5, 90, 111, 64, 203])
+
+
+def train(demos, out, updates, family, team=ranks.ALONE, settings=SETTINGS):
+    ledger = flops.ledger(family, 8, **models.shape(settings, 121))
+    budgets = [float(n * settings.batch_of(8) * ledger.training) for n in updates]
+    return run(
+        store.open_split(demos, "train"), settings, family=family, size=8, seed=0,
+        budgets=budgets, out=out / family, device="cpu", team=team,
+    )  # fmt: skip
+
+
+def member(rank: int, port: int, demos: Path, out: Path, updates: tuple) -> None:
+    os.environ |= {
+        "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    torch.set_num_threads(1)
+    with ranks.join("cpu") as team:
+        for family in FAMILIES:
+            train(demos, out, updates, family, team)
+
+
+def on_two(*arguments) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ilscaling.training"])
+    members = [context.Process(target=member, args=(n, port, *arguments)) for n in range(2)]
+    for one in members:
+        one.start()
+    for one in members:
+        one.join(timeout=120)
+    assert [one.exitcode for one in members] == [0, 0]
+
+
+def curve(out: Path) -> np.ndarray:
+    return np.loadtxt(out / "curve.csv", delimiter=",", skiprows=1)
+
+
+def test_two_devices_train_as_one_and_take_turns_with_it(nethack, tmp_path):
+    alone, pair, mixed = (tmp_path / name for name in ("alone", "pair", "mixed"))
+    records = {family: train(nethack, alone, (10, 24), family) for family in FAMILIES}
+    on_two(nethack, pair, (10, 24))
+    for family in FAMILIES:
+        train(nethack, mixed, (4,), family)  # 1 -> 2 -> 1
+    on_two(nethack, mixed, (4, 10))
+    for family in FAMILIES:
+        again = train(nethack, mixed, (4, 10, 24), family)
+        assert [record["devices"] for record in again] == [1, 2, 1]
+        for out in (pair, mixed):
+            assert curve(out / family) == pytest.approx(curve(alone / family), rel=1e-4)
+            for record in records[family]:
+                name = f"{family}/{record['budget']:.6g}.safetensors"
+                there = load_file(out / name)
+                for weight, value in load_file(alone / name).items():
+                    assert torch.allclose(value, there[weight], rtol=1e-3, atol=1e-4), weight
+        # Nothing of the ranks is left in the state but what one device would have carried.
+        one, two = (load_file(out / family / "state.safetensors") for out in (alone, pair))
+        assert {n: v.shape for n, v in one.items()} == {n: v.shape for n, v in two.items()}
+        assert any(name.startswith("carried/") for name in one) == (family == "lstm")
+
+
+def test_parts_of_batches_are_the_batches(nethack):
+    split = store.open_split(nethack, "train")
+    kinds = [
+        lambda **o: store.Loader(split, frames=2, batch=24, buffer_steps=100, **o),
+        lambda **o: store.SequenceLoader(split, context=8, batch=64, buffer_steps=200, **o),
+        lambda **o: store.SequenceLoader(
+            split, context=8, batch=64, buffer_steps=200, order="lanes", **o
+        ),
+    ]
+    for kind in kinds:
+        loaders = [kind(start=128), *(kind(start=128, part=(n, 4)) for n in range(4))]
+        for _ in range(30):
+            whole, *parts = (next(loader) for loader in loaders)
+            for name, value in whole.items():
+                assert np.array_equal(value, np.concatenate([part[name] for part in parts])), name
+        for loader in loaders:
+            loader.close()
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_any_work(nethack, tmp_path):
+    with pytest.raises(TrainingError, match=r"4 stretches of 16 frames .* by 8 devices"):
+        train(nethack, tmp_path, (10,), "transformer", ranks.Ranks(0, 8))
+    assert not list(tmp_path.iterdir())
