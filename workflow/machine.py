@@ -15,7 +15,7 @@ from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
 from ilscaling.params import Params, TrainSequences
 
-# Training FLOPs of an update that a further CPU thread is worth (docs/machine.md).
+# Training FLOPs of an update that a further CPU thread is worth; benchmarks/threads.py measures it.
 WORTH_A_THREAD = 5e8
 # On a GPU the processor reads and decodes, and starts the GPU's kernels.
 THREADS_A_GPU = 2
