@@ -20,7 +20,8 @@ def study(game: str = "breakout", **changes) -> keys.Keys:
     """Keys of the default study with 'a__b__c': value changes below games.GAME or laws."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     for path, value in changes.items():
-        section = values if path.startswith("laws") else values["games"][game]
+        top = path.startswith(("laws", "machine"))
+        section = values if top else values["games"][game]
         *parents, last = path.split("__")
         for part in parents:
             section = section[part]
@@ -89,6 +90,15 @@ def test_a_parameter_changes_the_keys_of_what_depends_on_it(game, change, value,
             for name, key in one.items():
                 same = key in other.values()
                 assert same == (expected or name.split("/")[0] != game), (step, name)
+
+
+def test_the_machine_and_its_cores_are_in_no_key():
+    """Any number of devices gives the same results within rounding; so does any of threads if the
+    study says that it may be any."""
+    machine = {"gpus": {"value": 4.0, "at": 1e5, "power": 0.5}}
+    assert study(machine=machine).all() == study().all()
+    counts = [study(train__threads=threads).all()["runs"] for threads in (1, 2, "auto")]
+    assert len({tuple(runs.values()) for runs in counts}) == 3
 
 
 def test_sections_of_nethack_share_what_they_have_in_common():

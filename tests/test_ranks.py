@@ -1,19 +1,25 @@
 """One run on two devices is the run on one: two processes on CPU, by gloo."""
 
+import json
 import multiprocessing
 import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nethack_store
 import numpy as np
 import pytest
 import torch
+import yaml
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from ilscaling import flops, models, store
 from ilscaling.errors import TrainingError
-from ilscaling.params import Rule, TrainSequences
+from ilscaling.params import Rule, TrainSequences, read
 from ilscaling.training import ranks, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,3 +120,41 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_any_work(nethack, tmp_p
     with pytest.raises(TrainingError, match=r"4 stretches of 16 frames .* by 8 devices"):
         train(nethack, tmp_path, (10,), "transformer", ranks.Ranks(0, 8))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_stopped_torchrun_goes_on_with_one_device(nethack, tmp_path):
+    """The command of the workflow on two devices that are names; SIGTERM to torchrun alone."""
+    values = read(ROOT / "params.yaml", ROOT / "tests/params/tiny.yaml").model_dump(mode="json")
+    game = values["games"]["nethack"]
+    game["grid"] |= {"sizes": [8], "budgets": [3e7, 3e8], "max_epochs": 1e9}
+    del values["games"]["breakout"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    out = tmp_path / "run/cells.json"
+    train = [
+        sys.executable, "-m", "ilscaling", "train", "--params", "params.yaml", "--game", "nethack",
+        "--size", "8", "--demos", str(nethack), "--out", str(out),
+    ]  # fmt: skip
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
+    job = subprocess.Popen(
+        [sys.executable, str(ROOT / "workflow/device.py"), "--gpus", "2", *train],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (out.parent / "3e+07.json").exists() and job.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    before = saved_update(out.parent)
+    job.terminate()
+    assert job.wait(timeout=60) != 0, "so that it is tried again"
+    assert saved_update(out.parent) > before
+    assert not out.exists()
+    subprocess.run(train, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    records = [json.loads((out.parent / name).read_text()) for name in json.loads(out.read_text())]
+    assert [record["devices"] for record in records] == [2, 1]
+
+
+def saved_update(out: Path) -> int:
+    with safe_open(out / "state.safetensors", "pt") as file:
+        return int(file.metadata()["update"])

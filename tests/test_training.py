@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pkgutil
 import random
 import signal
 import time
@@ -11,6 +12,7 @@ import nethack_store
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from ilscaling import flops, models, store
@@ -145,6 +147,36 @@ def test_killed_runs_end_as_if_undisturbed(demos, undisturbed, tmp_path):
         assert child.exitcode == (143 if signals[0] == signal.SIGTERM else -9)
         sent.append(signals.pop(0))
     assert len(sent) >= 2, "the run ended before it could be killed"
+    assert files(tmp_path) == files(undisturbed[0])
+
+
+@pytest.mark.parametrize(
+    "where, call, at",
+    [
+        ("ilscaling.store.prefetch.Prefetched.__next__", 5, 5),  # while it reads
+        ("ilscaling.training.state.State.finite", 3, 40),  # while it looks at the loss, and saves
+        ("ilscaling.training.snapshot.write", 2, 41),  # between two budgets
+    ],
+)
+def test_asked_to_stop_at_any_moment_it_saves(
+    demos, undisturbed, tmp_path, monkeypatch, where, call, at
+):
+    owner, name = pkgutil.resolve_name(where.rpartition(".")[0]), where.rpartition(".")[2]
+    real, calls = getattr(owner, name), []
+
+    def asked(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == call:
+            signal.raise_signal(signal.SIGTERM)
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, asked)
+        with pytest.raises(SystemExit, match="143"):
+            train(demos, tmp_path, (10, 40, 100))
+    with safe_open(tmp_path / "state.safetensors", "pt") as file:
+        assert file.metadata()["update"] == str(at)
+    train(demos, tmp_path, (10, 40, 100))
     assert files(tmp_path) == files(undisturbed[0])
 
 

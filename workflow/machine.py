@@ -15,7 +15,7 @@ from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
 from ilscaling.params import Params, TrainSequences
 
-# Training FLOPs of an update that a further CPU thread is worth (docs/measurements.md).
+# Training FLOPs of an update that a further CPU thread is worth; benchmarks/threads.py measures it.
 WORTH_A_THREAD = 5e8
 # On a GPU the processor reads and decodes, and starts the GPU's kernels.
 THREADS_A_GPU = 2
@@ -43,30 +43,26 @@ def refuse(keys: Keys) -> None:
             )
 
 
-def useful(cell: plan.Cell) -> int:
-    """CPU threads beyond which a run gains too little."""
-    return max(1, int(cell.batch * cell.per_sample / WORTH_A_THREAD))
-
-
 def threads(keys: Keys, run: Run, waiting: Collection[Run], cores: int | None) -> int:
     """CPU threads for training a run: those of its settings, or for 'auto' as many as let it end
     with the others that are `waiting`: its share of their work, of all `cores`.
 
     So runs that are as long as each other take a thread each if there are more of them than cores,
     and share the cores if there are fewer; one that is longer than the rest together takes more.
-    cores: None where each job has a machine of its own, which it then uses as far as that helps.
+    On GPUs each takes what feeds them. cores: None where jobs go to a cluster, for GPUs too.
     """
     cells, train = keys.runs[run], keys.params.games[run.game].train
-    ranks = max(1, int(gpus(keys.params, cells))) if device.listed()[0] else 1
+    on_gpus = cores is None or bool(device.devices())
+    ranks = max(1, int(gpus(keys.params, cells))) if on_gpus else 1
     if train.threads != "auto":
         return ranks * train.threads
-    if device.listed()[0]:
+    if on_gpus:
         return ranks * THREADS_A_GPU
-    if cores is None:
-        return useful(cells[-1])
     work = {one: _seconds(keys, one) for one in {*waiting, run}}
     fair = cores * work[run] / math.fsum(work.values())
-    return max(1, min(round(fair), useful(cells[-1]), cores))
+    last = cells[-1]
+    useful = int(last.batch * last.per_sample / WORTH_A_THREAD)
+    return max(1, min(round(fair), useful, cores))
 
 
 def _seconds(keys: Keys, run: Run) -> float:
