@@ -253,8 +253,9 @@ def _play(name: str, game: Game, folder: Path, restart: float) -> float:
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:
         began = CLOCK()
-        ((_, played),) = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        played = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        steps = sum(int(episode.lengths[0]) for _, episode in played)
         taken = CLOCK() - began - restart * LANES
     finally:
         lanes.close()
-    return max(taken, 0.0) / int(played.lengths.sum())
+    return max(taken, 0.0) / steps
