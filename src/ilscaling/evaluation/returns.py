@@ -78,16 +78,25 @@ class _Sequences:
     def __init__(self, pool: _Pool, game: VectorGame, inventory: bool):
         self.pool = pool
         self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
-        self.state = pool.policies[0].initial(game.lanes)
+        self.together = self.state = None
+        if acting.Together.possible(pool.policies[0]):
+            self.together = acting.Together(pool.policies[0], game.lanes)
+        else:
+            self.state = pool.policies[0].initial(game.lanes)
         self.previous = np.full(game.lanes, pool.actions)
 
     def __call__(
         self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
     ) -> np.ndarray:
-        pool, chances = self.pool, self.pool.chances(episode)
+        pool = self.pool
         self.previous[fresh] = pool.actions
         batch = {name: observation[name] for name in self.fields}
         batch |= {"previous": self.previous, "first": fresh}
+        if self.together is not None:
+            for lane in np.flatnonzero(fresh):
+                self.together.give(lane, pool.policies[episode[lane] // pool.episodes])
+            return self.together.step(batch, pool.temperature)
+        chances = pool.chances(episode)
         for policy, mine in pool.owners(episode):
             chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)
         return chances
