@@ -8,10 +8,11 @@ from torch import nn
 
 from ilscaling.models.apart import apart, wear
 
-# The last bits of a row of logits depend on the shape of the batch it is computed in, seen with
-# one to three rows against more. With one shape for all, an episode is the same whatever plays
-# beside it.
-ROWS = 16
+# The last bits of a row of logits depend on the shape of the batch it is computed in: of stacks
+# with one to three rows against four and more, of sequences where tensors do not end with a vector.
+# In blocks of so many rows, filled up to a multiple of FEW or whole, an episode is the same
+# whatever plays beside it.
+ROWS, FEW = 16, 4
 
 
 def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> np.ndarray:
@@ -21,7 +22,7 @@ def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> 
     result of a row is a function of (policy, row) alone on one machine and thread count.
     """
     device = _device(policy)
-    padded = torch.from_numpy(stacks[_padded(np.arange(len(stacks)))])
+    padded = torch.from_numpy(stacks[_padded(np.arange(len(stacks)), FEW)])
     return _chances(lambda block: policy(padded[block].to(device)), len(stacks), temperature)
 
 
@@ -38,7 +39,7 @@ def step(
     all lanes, whose rows `lanes` move on by the frame, in place. Otherwise as `probabilities`.
     """
     device = _device(policy)
-    padded = _padded(lanes)
+    padded = _padded(lanes, ROWS)
     frames = {name: torch.from_numpy(values[padded])[:, None] for name, values in batch.items()}
     rows = torch.from_numpy(padded).to(device)
 
@@ -98,9 +99,9 @@ def _device(policy: nn.Module) -> torch.device:
     return next((p.device for p in policy.parameters()), torch.device("cpu"))
 
 
-def _padded(rows: np.ndarray) -> np.ndarray:
-    """`rows` with the last one repeated up to whole blocks."""
-    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % ROWS)])
+def _padded(rows: np.ndarray, whole: int) -> np.ndarray:
+    """`rows` with the last one repeated up to a multiple of `whole`."""
+    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % whole)])
 
 
 def _chances(logits: Callable[[slice], torch.Tensor], count: int, temperature: float) -> np.ndarray:
