@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from ilscaling.games import VectorGame
-from ilscaling.games.play import Episodes, Moment, Stacks, ended
+from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
 from ilscaling.models import acting
 
 
@@ -34,8 +34,10 @@ def play(
     called with the number of episodes that just ended.
     """
     seeds = np.tile(np.arange(seed, seed + episodes), len(policies))
-    pool = _Pool(policies, len(game.spec.actions), episodes, temperature)
-    act = _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
+    act = player(
+        policies, game, frames=frames, inventory=inventory, episodes=episodes,
+        temperature=temperature,
+    )  # fmt: skip
     played: list[dict[int, Episodes]] = [{} for _ in policies]
     for position, episode in ended(game, act, seeds=seeds.tolist(), on_step=on_step):
         number = position // episodes
@@ -44,6 +46,20 @@ def play(
             progress(1)
         if len(played[number]) == episodes:
             yield number, Episodes.join([played[number][k] for k in sorted(played[number])])
+
+
+def player(
+    policies: list[nn.Module],
+    game: VectorGame,
+    *,
+    frames: int | None,
+    inventory: bool = False,
+    episodes: int,
+    temperature: float = 1.0,
+) -> Act:
+    """Who plays in `play`."""
+    pool = _Pool(policies, len(game.spec.actions), episodes, temperature)
+    return _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
 
 
 class _Pool:
