@@ -58,8 +58,7 @@ lint: setup
 	ruff format --check .
 
 bench: setup
-	python benchmarks/speed.py
-	python benchmarks/workflow.py
+	python benchmarks/bench $(BENCH_ARGS)
 
 # How often the laws' intervals cover a planted truth: ten minutes, writes docs/coverage.md.
 coverage: setup

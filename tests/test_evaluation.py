@@ -153,7 +153,7 @@ def test_the_chances_of_a_row_do_not_depend_on_the_rows_beside_it():
     policy = ExpertPolicy(0.5, 4)
     stacks = np.random.default_rng(0).integers(0, 256, (21, 4, 84, 84), np.uint8)
     together = probabilities(policy, stacks, 1.0)
-    for rows in (slice(0, 1), slice(3, 5), slice(7, 10), slice(20, None, -1)):
+    for rows in (slice(0, 1), slice(3, 5), slice(7, 10), slice(5, 18), slice(20, None, -1)):
         assert np.array_equal(probabilities(policy, stacks[rows], 1.0), together[rows])
     assert np.allclose(together.sum(1), 1)
     greedy = probabilities(policy, stacks, 0.0)
@@ -358,6 +358,35 @@ def test_the_chances_of_a_lane_do_not_depend_on_the_lanes_beside_it(nethack, fam
         assert np.allclose(chances.sum(1), 1)
     assert all(torch.equal(together[name][lanes], alone[name][lanes]) for name in together)
     assert any((alone[name][0] == 0).all() and together[name][0].any() for name in together)
+
+
+@pytest.mark.parametrize(("family", "size"), [("transformer", 6), ("transformer", 9), ("lstm", 9)])
+def test_policies_that_act_together_act_as_each_alone(nethack, family, size):
+    """Up to rounding as one after the other, and to the last bit whatever shares the pass. Where
+    a matrix of width 6 begins in memory once decided its products' last bits."""
+    policies = [remembering(family, seed, size) for seed in range(3)]
+    split = store.open_split(nethack, "dev")
+    owner, few = np.arange(19) % 3, np.array([4, 17, 5])
+    many, three = (acting.Together(policies[0], len(lanes)) for lanes in (owner, few))
+    state = policies[0].initial(19)
+    rng = np.random.default_rng(0)
+    for t in range(12):
+        batch = {
+            name: split.read(name, 15 * t, 15 * t + 19)
+            for name in ("tty_chars", "tty_colors", "tty_cursor")
+        }
+        batch |= {"previous": rng.integers(0, 122, 19), "first": rng.random(19) < 0.2}
+        if t == 0 or t == 6:
+            batch["first"][:], owner = True, owner[::-1].copy()
+            for pool, lanes in ((many, range(19)), (three, few)):
+                for position, lane in enumerate(lanes):
+                    pool.give(position, policies[owner[lane]])
+        found = many.step(batch, 1.0)
+        assert np.array_equal(found[few], three.step({k: v[few] for k, v in batch.items()}, 1.0))
+        for number, policy in enumerate(policies):
+            mine = np.flatnonzero(owner == number)
+            alone = acting.step(policy, batch, state, mine, 1.0)
+            assert np.allclose(found[mine], alone, rtol=1e-4, atol=1e-6)
 
 
 @FAMILIES

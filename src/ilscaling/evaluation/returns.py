@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from ilscaling.games import VectorGame
-from ilscaling.games.play import Episodes, Moment, Stacks, ended
+from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
 from ilscaling.models import acting
 
 
@@ -34,10 +34,29 @@ def play(
     more. `on_step` sees every moment, whose episodes are places in `wanted`.
     """
     numbers = np.arange(len(policies) * episodes) if wanted is None else np.array(wanted)
-    seeds = seed + numbers % episodes
-    pool = _Pool(policies, len(game.spec.actions), numbers // episodes, temperature)
-    act = _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
-    yield from ended(game, act, seeds=seeds.tolist(), on_step=on_step)
+    act = player(
+        policies,
+        game,
+        frames=frames,
+        inventory=inventory,
+        owner=numbers // episodes,
+        temperature=temperature,
+    )
+    yield from ended(game, act, seeds=(seed + numbers % episodes).tolist(), on_step=on_step)
+
+
+def player(
+    policies: list[nn.Module],
+    game: VectorGame,
+    *,
+    frames: int | None,
+    inventory: bool = False,
+    owner: np.ndarray,
+    temperature: float = 1.0,
+) -> Act:
+    """Who plays in `play`; owner: number of the policy that plays each episode."""
+    pool = _Pool(policies, len(game.spec.actions), owner, temperature)
+    return _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
 
 
 class _Pool:
@@ -74,16 +93,25 @@ class _Sequences:
     def __init__(self, pool: _Pool, game: VectorGame, inventory: bool):
         self.pool = pool
         self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
-        self.state = pool.policies[0].initial(game.lanes)
+        self.together = self.state = None
+        if acting.Together.possible(pool.policies[0]):
+            self.together = acting.Together(pool.policies[0], game.lanes)
+        else:
+            self.state = pool.policies[0].initial(game.lanes)
         self.previous = np.full(game.lanes, pool.actions)
 
     def __call__(
         self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
     ) -> np.ndarray:
-        pool, chances = self.pool, self.pool.chances(episode)
+        pool = self.pool
         self.previous[fresh] = pool.actions
         batch = {name: observation[name] for name in self.fields}
         batch |= {"previous": self.previous, "first": fresh}
+        if self.together is not None:
+            for lane in np.flatnonzero(fresh):
+                self.together.give(lane, pool.policies[pool.owner[episode[lane]]])
+            return self.together.step(batch, pool.temperature)
+        chances = pool.chances(episode)
         for policy, mine in pool.owners(episode):
             chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)
         return chances

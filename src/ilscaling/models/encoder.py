@@ -1,9 +1,12 @@
 """The observation encoder of the sequence families: a frame becomes one vector of width d."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ilscaling.models.apart import mix, own
 from ilscaling.models.screen import Screen
 from ilscaling.models.widths import BUCKETS, COLUMNS, KINDS, NUMBERS, PATCH, PATCHES, ROWS, Widths
 
@@ -35,25 +38,50 @@ class Encoder(nn.Module):
         chars, colours = batch["tty_chars"], batch["tty_colors"]
         lanes, steps = chars.shape[:2]
         n = lanes * steps
-        patches = _Patches.apply(self.patches, *self.screen.changes(chars, colours), lanes, steps)
+        # Whose tables a frame means, where lanes have tables of their own (see `apart`).
+        lane = None
+        if self.cells.ndim == 3:
+            lane = torch.arange(lanes, device=chars.device).repeat_interleave(steps)
+        patch, *kinds = self.screen.changes(chars, colours)
+        whose = None if lane is None else patch // (steps * PATCHES)
+        (table, new), (_, old) = (own(self.patches, kind, whose) for kind in kinds)
+        patches = _Patches.apply(table, patch, new, old, lanes, steps)
         chars, colours = chars.flatten(0, 1), colours.flatten(0, 1)
         cursor = batch["tty_cursor"].flatten(0, 1).long()
-        crop = self.screen.crop(chars, colours, cursor)
-        cells = self.cells.index_select(0, crop.flatten())
-        seen = F.linear(torch.cat((cells.view(n, -1), patches.view(n, -1)), 1), self.matrix)
+        each = None if lane is None else lane[:, None]
+        table, crop = own(self.cells, self.screen.crop(chars, colours, cursor), each)
+        cells = table.index_select(0, crop.flatten())
+        seen = torch.cat((cells.view(n, -1), patches.view(n, -1)), 1).view(lanes, steps, -1)
         numbers = self.screen.numbers(chars)
         facts = torch.cat((batch["previous"].reshape(n, 1), cursor, numbers.long()), 1)
         frames = torch.arange(0, facts.numel(), facts.shape[1], device=facts.device)
-        told = bag(self.facts, facts.add_(self.starts).flatten(), frames)
-        told = told + bag(self.words, *self.screen.words(chars, len(self.words)))
+        table, facts = own(self.facts, facts.add_(self.starts), each)
+        told = bag(table, facts.flatten(), frames)
+        told = told + _hashed(self.words, lane, self.screen.words, chars)
         if self.inventory is not None:
             glyphs = batch["inventory"].flatten(0, 1)
-            told = told + bag(self.inventory, *self.screen.inventory(glyphs, len(self.inventory)))
-        return (seen + told).view(lanes, steps, -1)
+            told = told + _hashed(self.inventory, lane, self.screen.inventory, glyphs)
+        return mix(seen, self.matrix) + told.view(lanes, steps, -1)
 
 
 def _table(rows: int, width: int, deviation: float) -> nn.Parameter:
     return nn.Parameter(deviation * torch.randn(rows, width))
+
+
+def _hashed(
+    table: torch.Tensor, lane: torch.Tensor | None, read: Callable, frames: torch.Tensor
+) -> torch.Tensor:
+    """(N, width): the sum of a table's rows over what is read of each frame."""
+    index, starts = read(frames, table.shape[-2])
+    if lane is not None:
+        lane = lane.repeat_interleave(_counts(index, starts))
+    table, index = own(table, index, lane)
+    return bag(table, index, starts)
+
+
+def _counts(index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+    """How many entries of `index` each of the ranges has that begin at `starts`."""
+    return torch.diff(starts, append=starts.new_tensor([len(index)]))
 
 
 def bag(table: torch.Tensor, index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
@@ -73,8 +101,7 @@ class _Bag(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         index, starts = ctx.saved_tensors
-        counts = torch.diff(starts, append=starts.new_tensor([len(index)]))
-        rows = gradient.repeat_interleave(counts, 0, output_size=len(index))
+        rows = gradient.repeat_interleave(_counts(index, starts), 0, output_size=len(index))
         return gradient.new_zeros(ctx.shape).index_add_(0, index, rows), None, None
 
 

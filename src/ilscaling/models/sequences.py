@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from ilscaling.models.apart import Matrix
 from ilscaling.models.encoder import Encoder
 from ilscaling.models.widths import Widths
 
@@ -56,8 +57,8 @@ def norm(x: torch.Tensor) -> torch.Tensor:
     return nn.functional.rms_norm(x, x.shape[-1:])
 
 
-def linear(inputs: int, outputs: int, scale: float = 1.0) -> nn.Linear:
+def linear(inputs: int, outputs: int, scale: float = 1.0) -> Matrix:
     """A matrix without bias, of entries with deviation scale / sqrt(inputs)."""
-    layer = nn.Linear(inputs, outputs, bias=False)
+    layer = Matrix(inputs, outputs)
     nn.init.normal_(layer.weight, std=scale * inputs**-0.5)
     return layer

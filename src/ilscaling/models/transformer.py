@@ -16,6 +16,8 @@ class Policy(sequences.Policy):
     frames before it, of its own game. The state is a rolling memory of keys and values.
     """
 
+    apart = True
+
     def __init__(self, w: Widths):
         super().__init__(w)
         self.attention = nn.ModuleList(Attention(w) for _ in range(w.depth))

@@ -1,0 +1,77 @@
+"""What the workflow costs: planning, a job, and a second call with nothing to do."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from demonstrations import ROOT
+from measure import Line, line
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import workflow
+
+JOBS = 10
+IDLE = """
+rule all:
+    input: expand("{n}.txt", n=range(%d))
+rule one:
+    output: "{n}.txt"
+    shell: "echo > {output}"
+"""
+
+
+def spent(*command: str, cwd: Path = ROOT, calls: int = 2) -> float:
+    """CPU seconds of a command and its children: the least of some calls."""
+    least = float("inf")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for _ in range(calls):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            command, cwd=cwd, env={**os.environ, "PATH": path}, check=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        now = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        least = min(least, now)
+    return least
+
+
+def planning(cells: int, folder: Path) -> float:
+    """CPU seconds of a dry run of the default study with so many more cells."""
+    file = folder / f"{cells}.yaml"
+    file.write_text(yaml.safe_dump(workflow.overlay(cells)))
+    return spent("snakemake", "-n", "--configfile", "params.yaml", str(file))
+
+
+def lines(study) -> Iterator[Line]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        own = spent("snakemake", "--version")
+        for cells, bound in ((200, 3), (5_000, 20)):
+            yield line(
+                "workflow", f"snakemake -n, {cells} more cells", planning(cells, folder) / bound,
+                f"{bound} s", goal="<= 1", note=f"Snakemake's own start takes {own:.1f} s",
+            )  # fmt: skip
+        # Snakemake's own price of a job, which no workflow can undercut.
+        (folder / "Snakefile").write_text(IDLE % JOBS)
+        least = spent("snakemake", "--cores", "1", "--forceall", cwd=folder)
+        (folder / "Snakefile").write_text(IDLE % 1)
+        each = (least - spent("snakemake", "--cores", "1", "--forceall", cwd=folder)) / (JOBS - 1)
+        start = spent(sys.executable, "-c", "import ilscaling.training")
+        torch = spent(sys.executable, "-c", "import torch, zarr, pydantic")
+        yield line(
+            "workflow", "imports of a training job", start / torch,
+            "importing torch, zarr and pydantic alone",
+            note=f"{start:.1f} s a job; Snakemake's own price of a job {each:.2f} s",
+        )  # fmt: skip
+        if (ROOT / "results" / "report.html").exists() and study.data == ROOT / "data":
+            again = spent("snakemake", "-n")
+            yield line(
+                "workflow", "a second make demo, with nothing to do", again / own,
+                "Snakemake's own start", note=f"{again:.1f} s",
+            )  # fmt: skip

@@ -1,0 +1,105 @@
+"""The training step: fed by the reader, against plain PyTorch, and as a share of the peak."""
+
+from collections.abc import Callable, Iterator
+
+import plain
+import torch
+from demonstrations import Study
+from measure import Line, line, rounds
+
+from ilscaling import flops, models
+from ilscaling.training import feed, precision
+from ilscaling.training.state import State
+
+# Small buffers, so that a round sees whole ones: reading a sample costs the same in any.
+BUFFER = 2_048
+# Sizes beyond the default study's, where arithmetic decides.
+LARGE = {"breakout": [64, 96], "nethack": [128]}
+
+
+class Run:
+    """A run in memory: its state, and batches of its data."""
+
+    def __init__(self, study: Study, game: str, size: int):
+        section, split = study.params.games[game], study.split(game)
+        self.settings = section.train.model_copy(update={"buffer_steps": BUFFER})
+        self.family, self.size = section.grid.family, size
+        self.shape = models.shape(self.settings, len(split.actions))
+        self.batch = self.settings.batch_of(size)
+        torch.manual_seed(0)
+        source = feed.make(split, self.settings, self.family)
+        parts = models.architecture(self.family, size, **self.shape)
+        self.state = State(
+            models.build(self.family, size, **self.shape),
+            source,
+            self.settings,
+            rate=1e-4,
+            device="cpu",
+            type=precision.resolve("auto", "cpu", self.family, size),
+            tables=frozenset(part.name for part in parts if getattr(part, "tables", 0)),
+        )
+        self.batches = source.batches(split, batch=self.batch, seed=0, start=0)
+
+    def next(self) -> dict[str, torch.Tensor]:
+        return {name: torch.from_numpy(array) for name, array in next(self.batches).items()}
+
+
+def resident(study: Study, game: str, size: int) -> Callable[[], None]:
+    """One step on a batch that stays in memory."""
+    run = Run(study, game, size)
+    batch = run.next()
+    run.batches.close()
+    return lambda: run.state.step(batch)
+
+
+def lines(study: Study, budget: float = 3.0) -> Iterator[Line]:
+    """Every size of the default study, and larger ones against plain PyTorch."""
+    reached = peak()
+    for game in ("breakout", "nethack"):
+        sizes = study.params.games[game].grid.sizes
+        for size in (*sizes, *LARGE[game]):
+            run, note = Run(study, game, size), study.notes[game]
+            batch = run.next()
+            many = max(1, BUFFER // run.batch)
+
+            def real(run=run, many=many) -> None:
+                for _ in range(many):
+                    run.state.step(run.next())
+
+            def still(run=run, batch=batch, many=many) -> None:
+                for _ in range(many):
+                    run.state.step(batch)
+
+            other = plain.stepper(run, batch)
+
+            def simple(other=other, many=many) -> None:
+                for _ in range(many):
+                    other()
+
+            times = rounds(real, still, simple, reached, least=3, budget=budget)
+            real_, still_, simple_, matrix = times.T
+            run.batches.close()
+            what = f"{game} {size} ({run.state.type})"
+            if size in sizes:
+                yield line(
+                    "step", f"{what}: samples/s fed by the reader", still_ / real_,
+                    "one batch that stays in memory", goal=">= 0.9", note=note,
+                )  # fmt: skip
+            yield line(
+                "step", f"{what}: samples/s", simple_ / still_,
+                "plain PyTorch: float32, contiguous, nothing fused",
+                goal=">= 3" if size not in sizes else ">= 1",
+                note=f"{run.batch * many / float(sorted(still_)[len(still_) // 2]):,.0f} samples/s",
+            )  # fmt: skip
+            ledger = flops.ledger(run.family, size, **run.shape, convention="exact")
+            share = ledger.training * run.batch * many / still_ / (SIDE**3 * 2 / matrix)
+            yield line("step", f"{what}: FLOP/s", share, "bfloat16 matrix peak, measured")
+
+
+SIDE = 1_024
+
+
+def peak() -> Callable[[], object]:
+    """A product of two square matrices of SIDE in bfloat16."""
+    a, b = (torch.randn(SIDE, SIDE, dtype=torch.bfloat16) for _ in range(2))
+    return lambda: a @ b
