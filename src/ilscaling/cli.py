@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 import yaml
 
-from ilscaling import files, params, titles
+from ilscaling import files, params
 from ilscaling.errors import IlscalingError, ParamsError, WorkflowError
 
 app = typer.Typer(
@@ -136,13 +136,14 @@ def train_expert(
     threads: Threads = 1,
 ) -> None:
     """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
+    from ilscaling import games
     from ilscaling.experts import ppo
     from ilscaling.training import precision
 
     settings = section(path, game, params.Atari)
     where = precision.device(device)
     ppo.train(
-        titles.played(game),
+        games.name(game, settings),
         settings.emulator,
         settings.expert.ppo,
         out,
@@ -258,11 +259,12 @@ def record(
         return
     if expert is None:
         raise ParamsError("an Atari expert is wanted", where="--expert", fix="--expert FILE")
+    from ilscaling import games
     from ilscaling.demonstrations import record as atari
 
     atari.record(
         expert,
-        titles.played(game),
+        games.name(game, settings),
         settings.emulator,
         temperature=settings.expert.temperature,
         min_return=settings.expert.min_return,

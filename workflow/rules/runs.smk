@@ -129,6 +129,7 @@ rule train:
         store=lambda w: K.demos(w.game),
         run=run_of,
         more="",
+        claim=lambda w, output: os.path.dirname(output[0]),
         # With `--resources gpu=N` no more than N.
         gpus=lambda w, resources: min(gpus_of(w), resources.gpu),
         reports=reports_of("cells"),
@@ -143,7 +144,7 @@ rule train:
         mem_mb=memory(train_request),
         runtime=minutes(train_request),
     shell:
-        "{params.reports} {CLAIM} $(dirname {output}) {ON_DEVICE} --gpus {params.gpus}"
+        "{params.reports} {CLAIM} {params.claim} {ON_DEVICE} --gpus {params.gpus}"
         " {ILSCALING} {params.verb} --params {params.params} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.more}"
         " --threads {threads} --out {output} > {log} 2>&1"
@@ -175,6 +176,8 @@ use rule train as branch with:
         run=r".*",
     params:
         more=branch_of,
+        # Branches of a run may be trained side by side.
+        claim=lambda w, output: output[0],
         reports=reports_of("branches"),
     log:
         "logs/branch/{game}-{run}-{ladder}.log",
