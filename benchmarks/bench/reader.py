@@ -9,7 +9,7 @@ import numpy as np
 import step
 import zarr
 from demonstrations import Study
-from measure import Line, line, rounds
+from measure import Line, line, rounds, settled
 from numcodecs import zstd
 
 from ilscaling import store
@@ -54,6 +54,7 @@ def serving(study: Study, game: str, count: int) -> Callable[[], None]:
     def serve() -> None:
         for _ in range(count // batch):
             next(batches)
+        settled(batches)
 
     return serve
 
