@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("bfloat16", 2e-2)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 5e-3)])
 def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance):
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -26,8 +26,8 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
     with torch.no_grad():
         for mine, other in zip(policy.parameters(), simple.parameters(), strict=True):
             other.copy_(mine)
-    state = State(policy, Stacks(settings), settings, rate=1e-3, device="cpu", type=precision)
-    adam = torch.optim.Adam(simple.parameters(), 1e-3, foreach=False)
+    state = State(policy, Stacks(settings), settings, rate=2e-4, device="cpu", type=precision)
+    adam = torch.optim.Adam(simple.parameters(), 2e-4, foreach=False)
     actions = torch.arange(16) % 4
     screens = torch.randint(0, 100, (16, 4, 84, 84), dtype=torch.uint8)
     screens += (40 * actions).to(torch.uint8)[:, None, None, None]
@@ -36,10 +36,10 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
         with torch.no_grad():
             fast = F.cross_entropy(policy(screens), actions)
         loss = F.cross_entropy(simple(screens), actions)
-        first = first or float(loss)
-        assert float(fast) == pytest.approx(float(loss), rel=tolerance), update
+        first = first or loss.item()
+        assert fast.item() == pytest.approx(loss.item(), rel=tolerance), update
         state.step({"screen": screens, "action": actions})
         adam.zero_grad()
         loss.backward()
         adam.step()
-    assert float(loss) < 0.95 * first
+    assert loss.item() < 0.97 * first
