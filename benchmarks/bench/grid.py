@@ -12,7 +12,7 @@ import numpy as np
 import step
 import yaml
 from demonstrations import Study
-from measure import Line, line, rounds
+from measure import Line, line, rounds, settled
 from pipeline import spent
 
 from ilscaling import flops, plan
@@ -50,6 +50,7 @@ def stage(study: Study, game: str) -> tuple[float, float, float]:
         def real(run=run, many=many) -> None:
             for _ in range(many):
                 run.state.step(run.next())
+            settled(run.batches)
 
         def still(run=run, batch=batch, many=many) -> None:
             for _ in range(many):

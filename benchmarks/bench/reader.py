@@ -9,7 +9,7 @@ import numpy as np
 import step
 import zarr
 from demonstrations import Study
-from measure import Line, line, rounds
+from measure import Line, line, rounds, settled
 from numcodecs import zstd
 
 from ilscaling import store
@@ -54,24 +54,26 @@ def serving(study: Study, game: str, count: int) -> Callable[[], None]:
     def serve() -> None:
         for _ in range(count // batch):
             next(batches)
+        settled(batches)
 
     return serve
 
 
 def codec(split: store.Split, count: int) -> tuple[Callable[[], None], int]:
-    """Decompresses what holds the first `count` steps of what a policy sees, in memory already."""
+    """Decompresses what holds the first `count` steps of what a policy sees, from memory to memory
+    of its own for every chunk, as whoever serves them in another order must."""
     packed = []
     names = [name for name in split.observation if name != "inventory"]
     for name in names:
         array = zarr.open_array(split.path / split.name / name, mode="r")
         chunk, shard = array.chunks[0], array.shards[0]
         tail = "/0" * (array.ndim - 1)
-        room = np.empty(array.chunks, array.dtype)
         for number in range(-(-count // shard)):
             content = Path(split.path, split.name, name, f"c/{number}{tail}").read_bytes()
             table = np.frombuffer(content[-16 * (shard // chunk) - 4 : -4], "<u8").reshape(-1, 2)
             for offset, size in table[: -(-(count - number * shard) // chunk)].tolist():
                 if size < 2**63:
+                    room = np.zeros(array.chunks, array.dtype)
                     packed.append((content[offset : offset + size - 4], room))
 
     def decompress() -> None:

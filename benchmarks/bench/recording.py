@@ -107,7 +107,7 @@ def converted(study: Study, recordings: Path | None) -> Line:
             study.params.games["nethack"].emulator, seeds=range(100), steps=STEPS, out=recordings
         )
         note = "recordings of the bot"
-    found = sorted(nld.listing(recordings, None).games, key=lambda game: game.path.stat().st_size)
+    found = sorted(nld.listing([recordings], None).games, key=lambda game: game.path.stat().st_size)
     # None of the very short ones, which are all start and end.
     group = found[len(found) // 4 :][:TAKEN]
     work = study.work / "parts"

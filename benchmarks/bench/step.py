@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import plain
 import torch
 from demonstrations import Study
-from measure import Line, line, rounds
+from measure import Line, line, rounds, settled
 
 from ilscaling import flops, models
 from ilscaling.training import feed, precision
@@ -52,7 +52,7 @@ def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     return lambda: run.state.step(batch)
 
 
-def lines(study: Study, budget: float = 3.0) -> Iterator[Line]:
+def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
     """Every size of the default study, and larger ones against plain PyTorch."""
     reached = peak()
     for game in ("breakout", "nethack"):
@@ -65,6 +65,7 @@ def lines(study: Study, budget: float = 3.0) -> Iterator[Line]:
             def real(run=run, many=many) -> None:
                 for _ in range(many):
                     run.state.step(run.next())
+                settled(run.batches)
 
             def still(run=run, batch=batch, many=many) -> None:
                 for _ in range(many):
