@@ -6,7 +6,10 @@ import signal
 import subprocess
 import time
 
+import pytest
 from conftest import BIN, copy_project, jobs
+
+pytestmark = pytest.mark.machine
 
 
 def listed(workspace) -> list[dict]:
