@@ -66,7 +66,7 @@ REFERENCE = Speed(
     True,
     {
         "atari": Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
-        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 8.5e-4),
+        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 4.5e-4),
         # Of an extension: nobody knows; about what a small game written in Python takes.
         "gymnasium": Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5),
     },
