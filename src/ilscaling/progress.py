@@ -12,17 +12,24 @@ VARIABLE = "ILSCALING_PROGRESS"
 
 
 class tqdm(_tqdm):
-    """tqdm that also writes its state to the file named by ILSCALING_PROGRESS, every 2 s."""
+    """tqdm that also writes its state to the file named by ILSCALING_PROGRESS, every 2 s.
+
+    It shows from the first update on: only then is known where work that goes on begins.
+    """
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("mininterval", 1.0 if os.isatty(2) else 10.0)
         kwargs.setdefault("dynamic_ncols", True)
+        kwargs.setdefault("delay", 1e-9)
         self._file = os.environ.get(VARIABLE)
-        self._written = 0.0
+        self._written, self._begun = 0.0, False
         super().__init__(*args, **kwargs)
 
     def update(self, n=1):
         shown = super().update(n)
+        if not self._begun:
+            self._begun = True
+            self.refresh()
         if self._file and not self.disable and time.monotonic() - self._written > 2:
             self._written = time.monotonic()
             state = {"desc": str(self.desc).rstrip(": "), "done": self.n, "total": self.total}
