@@ -40,6 +40,9 @@ def bias_for(wanted: float, counts) -> torch.Tensor:
     return logits
 
 
+run_trunk = None  # at a constant rate there is none
+
+
 def run(
     split,
     settings,

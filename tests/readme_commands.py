@@ -14,6 +14,7 @@ LONG = {
     "make bench",
     "snakemake --cores all --resources gpu=4",
     "snakemake --cores all --configfile params.yaml studies/laptop.yaml",
+    "snakemake --cores all --configfile params.yaml studies/wsd.yaml",
     "snakemake --cores all forecast",
     "snakemake --profile profiles/slurm",
     "dvc repro",

@@ -128,7 +128,7 @@ def test_schedule_spends_whole_batches_and_refuses_less_than_one():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ParamsError, match="unknown policy family 'mlp'"):
-        flops.ledger("mlp", 8, frames=4, actions=4)
+    with pytest.raises(ParamsError, match="unknown policy family 'nosuch'"):
+        flops.ledger("nosuch", 8, frames=4, actions=4)
     with pytest.raises(ParamsError, match="unknown FLOP convention 'rough'"):
         flops.ledger("cnn", 8, frames=4, actions=4, convention="rough")

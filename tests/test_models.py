@@ -36,6 +36,6 @@ def test_shape_is_what_the_builders_take():
 
 def test_bad_architectures_are_refused():
     with pytest.raises(ParamsError, match="unknown policy family"):
-        models.build("mlp", 3, frames=4, actions=6)
+        models.build("nosuch", 3, frames=4, actions=6)
     with pytest.raises(ParamsError, match="too small"):
         models.build("cnn", 3, frames=4, actions=6, screen=(35, 84))

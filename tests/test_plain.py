@@ -26,7 +26,9 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
     with torch.no_grad():
         for mine, other in zip(policy.parameters(), simple.parameters(), strict=True):
             other.copy_(mine)
-    state = State(policy, Stacks(settings), settings, rate=2e-4, device="cpu", type=precision)
+    state = State(
+        policy, Stacks(settings, "screen"), settings, rate=2e-4, device="cpu", type=precision
+    )
     adam = torch.optim.Adam(simple.parameters(), 2e-4, foreach=False)
     actions = torch.arange(16) % 4
     screens = torch.randint(0, 100, (16, 4, 84, 84), dtype=torch.uint8)

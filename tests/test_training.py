@@ -234,7 +234,7 @@ def test_bad_budgets_are_refused_before_any_work(demos, tmp_path):
     with pytest.raises(TrainingError, match="must rise"):
         train(demos, out, (20, 20))
     with pytest.raises(ParamsError, match="unknown policy family"):
-        train(demos, out, (10,), family="mlp")
+        train(demos, out, (10,), family="nosuch")
     assert not out.exists()
 
 

@@ -1,8 +1,9 @@
-"""Write the default study's numbers into README.md, and its figures into docs/figures.
+"""Write the default study's numbers into README.md and docs, and its figures into docs/figures.
 
     python workflow/readme.py        after `snakemake --cores all`
 
-Every number between the markers comes from results/metrics.json; a test compares the two.
+Every number between the markers comes from results/metrics.json, and in docs/schedules.md from
+benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares them.
 """
 
 import json
@@ -61,8 +62,7 @@ def interval(found: dict, name: str) -> str:
 
 def separate(found: dict) -> str:
     """What the grid cost beside its cells as separate runs."""
-    runs = found.get("separate_flops")
-    return f" ({found['training_flops'] / runs:.0%} of separate runs)" if runs else ""
+    return f" ({_share(found)} of separate runs)" if found.get("separate_flops") else ""
 
 
 def held_out(found: dict) -> str:
@@ -83,17 +83,46 @@ def verdict(found: dict) -> str:
     return f" Does a power law of the loss hold? {text[0].upper()}{text[1:]}." if text else ""
 
 
-def write(readme: str, metrics: dict) -> str:
-    """`readme` with the block between its markers replaced."""
-    head, rest = readme.split(BEGIN)
+def schedules(metrics: dict) -> str:
+    """Markdown of the default study's laws under its own schedule and under wsd."""
+    falling = json.loads((ROOT / "benchmarks/schedules.json").read_text())
+    columns = {}
+    for game, found in falling.items():
+        columns[f"{title(game)}, constant"] = metrics[game]
+        columns[f"{title(game)}, wsd"] = found
+    rows = [["", *columns], ["---"] * (len(columns) + 1)]
+    spent = [f"{v['training_flops']:.3g} ({_share(v)})" for v in columns.values()]
+    rows.append(["FLOPs, of those of separate runs", *spent])
+    for law, text in list(LAWS.items())[:4]:
+        rows.append([text, *(f"{v[law]:.3f}{_ends(v, law)}" for v in columns.values())])
+    rows.append(["lowest dev loss", *(f"{v['lowest_dev_loss']:.3f}" for v in columns.values())])
+    rows.append(["best return", *(f"{v['best_return']:.1f}" for v in columns.values())])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _share(found: dict) -> str:
+    return f"{found['training_flops'] / found['separate_flops']:.0%}"
+
+
+def _ends(found: dict, law: str) -> str:
+    return "" if found.get(f"{law}_low") is None else f" ({interval(found, law)})"
+
+
+def write(page: str, text: str) -> str:
+    """`page` with the block between its markers replaced."""
+    head, rest = page.split(BEGIN)
     _, tail = rest.split(END)
-    return f"{head}{BEGIN}\n{block(metrics)}\n{END}{tail}"
+    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
+
+
+PAGES = {"README.md": block, "docs/schedules.md": schedules}
 
 
 def main() -> None:
     metrics = json.loads((ROOT / "results/metrics.json").read_text())
-    path = ROOT / "README.md"
-    path.write_text(write(path.read_text(), metrics))
+    for name, text in PAGES.items():
+        path = ROOT / name
+        path.write_text(write(path.read_text(), text(metrics)))
     (ROOT / "docs/figures").mkdir(exist_ok=True)
     for name in FIGURES:
         shutil.copyfile(ROOT / "results/figures" / name, ROOT / "docs/figures" / name)
