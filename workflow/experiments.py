@@ -14,7 +14,7 @@ from pathlib import Path
 
 from headline import NUMBERS
 
-HIDDEN = "Created|State|Executor|src|workflow|Snakefile|experts|data/.*"
+HIDDEN = "Created|State|Executor|src|workflow|extensions|Snakefile|experts|data/.*"
 FACTS = {"Experiment", "rev", "typ", "parent", "Created", "State", "Executor"}
 
 
