@@ -14,8 +14,9 @@ from pathlib import Path
 
 from headline import NUMBERS
 
-HIDDEN = "Created|State|Executor|src|workflow|extensions|Snakefile|experts|data/.*"
-FACTS = {"Experiment", "rev", "typ", "parent", "Created", "State", "Executor"}
+HIDDEN = "Created|State|Executor|src|workflow|Snakefile|experts|data/.*"
+# The folder `extensions` has the name of a parameter, which --drop does not survive.
+FACTS = {"Experiment", "rev", "typ", "parent", "Created", "State", "Executor", "extensions"}
 
 
 def tables(rows: list[dict[str, str]], games: list[str]) -> list[str]:
