@@ -12,7 +12,7 @@ import numpy as np
 import step
 import yaml
 from demonstrations import Study
-from measure import Line, line, rounds, settled
+from measure import Line, line, rounds
 from pipeline import spent
 
 from ilscaling import flops, plan
@@ -45,18 +45,8 @@ def stage(study: Study, game: str) -> tuple[float, float, float]:
     fed, best, process = 0.0, 0.0, []
     for size, cell in longest.items():
         run = step.Run(study, game, size)
-        batch, many = run.next(), step.BUFFER // run.batch
-
-        def real(run=run, many=many) -> None:
-            for _ in range(many):
-                run.state.step(run.next())
-            settled(run.batches)
-
-        def still(run=run, batch=batch, many=many) -> None:
-            for _ in range(many):
-                run.state.step(batch)
-
-        times = np.median(rounds(real, still, least=3, budget=2), 0) / many
+        still = run.still(run.next())
+        times = np.median(rounds(run.fed, still, least=3, budget=2), 0) / run.many
         run.batches.close()
         ledger = flops.ledger(run.family, size, **run.shape, convention=section.grid.flops)
         updates = cell.flops / ledger.training / run.batch

@@ -43,6 +43,26 @@ class Run:
     def next(self) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(array) for name, array in next(self.batches).items()}
 
+    @property
+    def many(self) -> int:
+        """Steps that take up a buffer."""
+        return max(1, BUFFER // self.batch)
+
+    def fed(self) -> None:
+        """So many steps on what the reader gives."""
+        for _ in range(self.many):
+            self.state.step(self.next())
+        settled(self.batches)
+
+    def still(self, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
+        """So many steps on one batch that stays in memory."""
+
+        def steps() -> None:
+            for _ in range(self.many):
+                self.state.step(batch)
+
+        return steps
+
 
 def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     """One step on a batch that stays in memory."""
@@ -59,25 +79,14 @@ def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
         sizes = study.params.games[game].grid.sizes
         for size in (*sizes, *LARGE[game]):
             run, note = Run(study, game, size), study.notes[game]
-            batch = run.next()
-            many = max(1, BUFFER // run.batch)
-
-            def real(run=run, many=many) -> None:
-                for _ in range(many):
-                    run.state.step(run.next())
-                settled(run.batches)
-
-            def still(run=run, batch=batch, many=many) -> None:
-                for _ in range(many):
-                    run.state.step(batch)
-
+            batch, many = run.next(), run.many
             other = plain.stepper(run, batch)
 
             def simple(other=other, many=many) -> None:
                 for _ in range(many):
                     other()
 
-            times = rounds(real, still, simple, reached, least=3, budget=budget)
+            times = rounds(run.fed, run.still(batch), simple, reached, least=3, budget=budget)
             real_, still_, simple_, matrix = times.T
             run.batches.close()
             what = f"{game} {size} ({run.state.type})"
