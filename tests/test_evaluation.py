@@ -27,6 +27,7 @@ from ilscaling.games.nethack.game import KEYS, Game
 from ilscaling.games.play import Episodes
 from ilscaling.models import acting
 from ilscaling.models.acting import probabilities
+from ilscaling.models.lanes import WIDE
 from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
 from ilscaling.training import load_policy, run
 
@@ -361,32 +362,38 @@ def test_the_chances_of_a_lane_do_not_depend_on_the_lanes_beside_it(nethack, fam
 
 
 @pytest.mark.parametrize(("family", "size"), [("transformer", 6), ("transformer", 9), ("lstm", 9)])
-def test_policies_that_act_together_act_as_each_alone(nethack, family, size):
-    """Up to rounding as one after the other, and to the last bit whatever shares the pass. Where
-    a matrix of width 6 begins in memory once decided its products' last bits."""
+def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
+    """Compiled, up to rounding as PyTorch, and to the last bit whatever plays in other lanes."""
     policies = [remembering(family, seed, size) for seed in range(3)]
     split = store.open_split(nethack, "dev")
     owner, few = np.arange(19) % 3, np.array([4, 17, 5])
-    many, three = (acting.Together(policies[0], len(lanes)) for lanes in (owner, few))
+    many, three = (policies[0].beside(policies, len(lanes)) for lanes in (owner, few))
     state = policies[0].initial(19)
     rng = np.random.default_rng(0)
-    for t in range(12):
-        batch = {
-            name: split.read(name, 15 * t, 15 * t + 19)
-            for name in ("tty_chars", "tty_colors", "tty_cursor")
-        }
-        batch |= {"previous": rng.integers(0, 122, 19), "first": rng.random(19) < 0.2}
+    fields = ("tty_chars", "tty_colors", "tty_cursor")
+    # Longer than the policies remember, so that the oldest frames are forgotten.
+    for t in range(20):
+        batch = {name: split.read(name, 15 * t, 15 * t + 19) for name in fields}
+        batch |= {"previous": rng.integers(0, 122, 19), "first": rng.random(19) < 0.1}
         if t == 0 or t == 6:
             batch["first"][:], owner = True, owner[::-1].copy()
-            for pool, lanes in ((many, range(19)), (three, few)):
-                for position, lane in enumerate(lanes):
-                    pool.give(position, policies[owner[lane]])
-        found = many.step(batch, 1.0)
-        assert np.array_equal(found[few], three.step({k: v[few] for k, v in batch.items()}, 1.0))
+            for lanes, places in ((many, range(19)), (three, few)):
+                for position, lane in enumerate(places):
+                    lanes.give(position, owner[lane])
+        found = many.step(batch)
+        assert torch.equal(found[few], three.step({k: v[few] for k, v in batch.items()}))
+        chances = acting.sampling(found, 1.0)
         for number, policy in enumerate(policies):
             mine = np.flatnonzero(owner == number)
             alone = acting.step(policy, batch, state, mine, 1.0)
-            assert np.allclose(found[mine], alone, rtol=1e-4, atol=1e-6)
+            assert np.allclose(chances[mine], alone, rtol=1e-4, atol=1e-6)
+
+
+def test_wide_policies_play_by_pytorch():
+    """Whose time is arithmetic, which it does for all lanes of a policy at once."""
+    narrow, wide = remembering("lstm", 0, 8), remembering("lstm", 0, WIDE)
+    assert narrow.beside([narrow], 1) is not None
+    assert wide.beside([wide], 1) is None
 
 
 @FAMILIES

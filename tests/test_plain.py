@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from ilscaling import models
+from ilscaling.models.pixels import innermost
 from ilscaling.params import Rule, Train
 from ilscaling.training.feed import Stacks
 from ilscaling.training.state import State
@@ -45,3 +46,12 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
         loss.backward()
         adam.step()
     assert loss.item() < 0.97 * first
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 84, 84), (1, 4, 7, 9), (2, 3, 84, 84)])
+@pytest.mark.parametrize("type", [torch.float32, torch.bfloat16, torch.float64])
+def test_pixels_are_converted_exactly(shape, type):
+    screens = torch.randint(0, 256, shape, dtype=torch.uint8)
+    found, plain_ = innermost(screens, type), screens.to(type)
+    assert torch.equal(found, plain_)
+    assert found.is_contiguous(memory_format=torch.channels_last)

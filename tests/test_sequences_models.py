@@ -14,6 +14,7 @@ FAMILIES = ("transformer", "lstm")
 CONTEXT, ACTIONS = 8, 23
 # Logits are of order one; sums of changes round differently from sums of cells.
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+ALPHABET = " :(/-0123456789lPwTS$abZ~"
 STATUS = (
     "Agent the Candidate          St:18/02 Dx:14 Co:17 In:9 Wi:16 Ch:10 Neutral S:460",
     "Dlvl:3 $:20 HP:39(52) Pw:24(24) AC:-3 Xp:4/110 T:3778 Hungry Blind",
@@ -230,6 +231,26 @@ def test_patches_are_a_strided_convolution():
         strict=True,
     ):
         assert torch.allclose(found, wanted)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), inventory=st.booleans(), text=st.text(ALPHABET, max_size=160))
+def test_compiled_and_plain_operations_read_the_same(seed, inventory, text):
+    """Every number, word, cell and change, and the gradients of all that is learned from them."""
+    encoder = policy("transformer", 10, inventory=inventory).encoder
+    batch = play(2, 3, seed=seed)
+    # Status lines with colons, brackets and signs where none should be, and half of them whole.
+    chars = batch["tty_chars"][1]
+    for row, part in ((0, text[:80]), (22, text[80:]), (23, text[:80])):
+        write(chars, row, part)
+    compiled, plain = encoder._compiled(batch), encoder.operations(batch)
+    weights = [torch.randn_like(values) for values in plain]
+    gradients = []
+    for found in (compiled, plain):
+        total = sum((one * weight).sum() for one, weight in zip(found, weights, strict=True))
+        gradients.append(torch.autograd.grad(total, encoder.tables()))
+    for one, other in (*zip(compiled, plain, strict=True), *zip(*gradients, strict=True)):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_bag_sums_rows_and_spreads_gradients():

@@ -93,11 +93,9 @@ class _Sequences:
     def __init__(self, pool: _Pool, game: VectorGame, inventory: bool):
         self.pool = pool
         self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
-        self.together = self.state = None
-        if acting.Together.possible(pool.policies[0]):
-            self.together = acting.Together(pool.policies[0], game.lanes)
-        else:
-            self.state = pool.policies[0].initial(game.lanes)
+        first = pool.policies[0]
+        self.lanes = first.beside(pool.policies, game.lanes)
+        self.state = first.initial(game.lanes) if self.lanes is None else None
         self.previous = np.full(game.lanes, pool.actions)
 
     def __call__(
@@ -107,10 +105,10 @@ class _Sequences:
         self.previous[fresh] = pool.actions
         batch = {name: observation[name] for name in self.fields}
         batch |= {"previous": self.previous, "first": fresh}
-        if self.together is not None:
+        if self.lanes is not None:
             for lane in np.flatnonzero(fresh):
-                self.together.give(lane, pool.policies[pool.owner[episode[lane]]])
-            return self.together.step(batch, pool.temperature)
+                self.lanes.give(lane, pool.owner[episode[lane]])
+            return acting.sampling(self.lanes.step(batch), pool.temperature)
         chances = pool.chances(episode)
         for policy, mine in pool.owners(episode):
             chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)

@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ilscaling.models.apart import apart, wear
-
 # The last bits of a row of logits depend on the shape of the batch it is computed in: of stacks
 # with one to three rows against four and more, of sequences where tensors do not end with a vector.
 # In blocks of so many rows, filled up to a multiple of FEW or whole, an episode is the same
@@ -55,46 +53,6 @@ def step(
     return _chances(logits, len(lanes), temperature)
 
 
-class Together:
-    """Lanes of sequence policies of one architecture, which act in one pass, each lane by the
-    weights of the policy that it was given last: what the result of a lane is a function of.
-    """
-
-    def __init__(self, policy: nn.Module, lanes: int):
-        """policy: any of them; it says that its class is made for this (see `possible`)."""
-        self.lanes, self.device = lanes, _device(policy)
-        # Whole blocks here too: the ends of tensors are computed by other instructions.
-        rows = -(-lanes // ROWS) * ROWS
-        self.policy = apart(policy, rows)
-        self.state = policy.initial(rows)
-        self._frames: dict[str, torch.Tensor] = {}
-
-    @staticmethod
-    def possible(policy: nn.Module) -> bool:
-        """Whether a policy's own class, not one that it extends, is made for this."""
-        return vars(type(policy)).get("apart", False)
-
-    def give(self, lane: int, policy: nn.Module) -> None:
-        """Let `policy` act in `lane` from now on."""
-        wear(self.policy, lane, policy)
-
-    def step(self, batch: dict[str, np.ndarray], temperature: float) -> np.ndarray:
-        """Action probabilities float64 (lanes, actions) of one frame a lane; batch as in `step`."""
-        rows = len(next(iter(self.state.values())))
-        for name, values in batch.items():
-            frames = torch.from_numpy(values)
-            if name not in self._frames:
-                # Rows beyond the lanes show blanks, which take the least time to read.
-                self._frames[name] = frames.new_zeros(rows, 1, *values.shape[1:])
-                if name == "tty_chars":
-                    self._frames[name].fill_(ord(" "))
-            self._frames[name][: self.lanes, 0] = frames
-        with torch.inference_mode():
-            frames = {name: values.to(self.device) for name, values in self._frames.items()}
-            logits, self.state = self.policy(frames, self.state)
-            return _sampling(logits[: self.lanes, 0], temperature)
-
-
 def _device(policy: nn.Module) -> torch.device:
     return next((p.device for p in policy.parameters()), torch.device("cpu"))
 
@@ -108,10 +66,10 @@ def _chances(logits: Callable[[slice], torch.Tensor], count: int, temperature: f
     """Probabilities of the first `count` rows from the logits of each block of ROWS rows."""
     with torch.inference_mode():
         blocks = [logits(slice(k, k + ROWS)) for k in range(0, count, ROWS)]
-        return _sampling(torch.cat(blocks)[:count], temperature)
+        return sampling(torch.cat(blocks)[:count], temperature)
 
 
-def _sampling(logits: torch.Tensor, temperature: float) -> np.ndarray:
+def sampling(logits: torch.Tensor, temperature: float) -> np.ndarray:
     """Probabilities float64 (n, actions) that logits (n, actions) mean at a temperature."""
     found = logits.double().cpu()
     if temperature > 0:

@@ -1,12 +1,9 @@
 """The family `lstm`: residual layers of long short-term memory (Hochreiter & Schmidhuber 1997)."""
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
 from ilscaling.models import sequences
-from ilscaling.models.apart import mix
 from ilscaling.models.sequences import State, norm
 from ilscaling.models.widths import Widths, widths
 
@@ -14,7 +11,7 @@ from ilscaling.models.widths import Widths, widths
 class Policy(sequences.Policy):
     """The state is each layer's output and cell, zero at a game's first frame."""
 
-    apart = True
+    compiled = True
 
     def __init__(self, w: Widths):
         super().__init__(w)
@@ -25,6 +22,13 @@ class Policy(sequences.Policy):
     def initial(self, lanes: int) -> State:
         zeros = self.head.weight.new_zeros(lanes, self.widths.depth, self.widths.size)
         return {"output": zeros, "cell": zeros.clone()}
+
+    def matrices(self) -> list[list[torch.Tensor]]:
+        return [
+            [layer.weight_ih_l0 for layer in self.layers],
+            [layer.weight_hh_l0 for layer in self.layers],
+            [layer.bias_ih_l0 + layer.bias_hh_l0 for layer in self.layers],
+        ]
 
     def trunk(
         self, x: torch.Tensor, first: torch.Tensor, state: State | None
@@ -48,27 +52,11 @@ class Policy(sequences.Policy):
             x = x.float()
             for n, layer in enumerate(self.layers):
                 before = (state[name][None, :, n].contiguous() for name in ("output", "cell"))
-                through = layer if layer.weight_ih_l0.ndim == 2 else _apart(layer)
-                y, (output, cell) = through(norm(x), tuple(before))
+                y, (output, cell) = layer(norm(x), tuple(before))
                 x = x + y
                 outputs.append(output[0])
                 cells.append(cell[0])
         return x, {"output": torch.stack(outputs, 1), "cell": torch.stack(cells, 1)}
-
-
-def _apart(layer: nn.LSTM) -> Callable:
-    """A layer whose lanes have weights of their own; one frame at a time."""
-
-    def step(x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]):
-        output, cell = (values[0][:, None] for values in state)
-        gates = mix(x, layer.weight_ih_l0) + mix(output, layer.weight_hh_l0)
-        gates = gates + (layer.bias_ih_l0 + layer.bias_hh_l0)[:, None]
-        entry, forget, value, exit = gates.chunk(4, -1)
-        cell = forget.sigmoid() * cell + entry.sigmoid() * value.tanh()
-        output = exit.sigmoid() * cell.tanh()
-        return output, (output[:, 0][None], cell[:, 0][None])
-
-    return step
 
 
 def build(size: int, **shape) -> Policy:

@@ -38,6 +38,9 @@ PARTS, WHOLES, SHARES = slice(2, 5, 2), slice(3, 6, 2), slice(12, 14)
 # NLE fills empty slots of the inventory with its MAX_GLYPH.
 NO_GLYPH = 5976
 GLYPHS = 8192
+# Least number of each bucket from the second on: two buckets to a doubling, from 0 on; a little
+# less, so that 2 ** k - 1 begins one.
+BOUNDS = [math.ceil(2 ** ((bucket - 1e-4) / 2) - 1) for bucket in range(BUCKETS - 1)]
 # 2 ** 64 over the golden ratio: high bits of a product with it are a hash (Knuth).
 GOLDEN = -7046029254386353131
 
@@ -51,11 +54,7 @@ class Screen(nn.Module):
 
     def __init__(self):
         super().__init__()
-        pairs = torch.arange(128 * COLOURS)
-        char, colour = (pairs // COLOURS - SPACE).clamp(0, PLAIN - 1), pairs % COLOURS
-        plain = (colour == 0) | (colour == 7)
-        mixed = PLAIN + (7 * char + 13 * colour) % (KINDS - PLAIN)
-        self._keep("kinds", torch.where(plain, char, mixed).int())
+        self._keep("kinds", kinds())
 
         reach = torch.arange(CROP) - CROP // 2
         row = torch.arange(ROWS).repeat_interleave(COLUMNS)[:, None, None] + reach[:, None]
@@ -70,9 +69,8 @@ class Screen(nn.Module):
         self._keep("lines", (line % PATCH[0] * PATCH[1] * KINDS).int())
         self._keep("across", (torch.arange(8) * KINDS).int())
 
-        fields = torch.full((256,), -2)
-        fields[[ord(char) for char in FIELDS]] = torch.tensor(list(FIELDS.values()))
-        self._keep("fields", fields)
+        self._keep("fields", fields())
+        self._keep("bounds", torch.tensor(BOUNDS, dtype=torch.float32))
         self._keep("ahead", torch.arange(1, DIGITS + 2))
         self._keep("powers", 10.0 ** torch.arange(DIGITS + 1))
 
@@ -162,6 +160,7 @@ class Screen(nn.Module):
         frame = at // width
         field = self.fields.take(text.take(at - 1).long())
         pair = torch.where(frame == frame.roll(1), field.roll(1) + 1, -1)
+        pair[:1] = -1  # it would follow the last one of a lone frame
         field = torch.where(second.take(at), pair, field)
         kept = (field >= 0).nonzero().flatten()
         place = frame.mul_(NUMBERS).add_(field).take(kept)
@@ -173,7 +172,7 @@ class Screen(nn.Module):
         weight = self.powers.take(run.sum(1, keepdim=True) - run.cumsum(1)).mul_(run)
         value = (weight * digits).sum(1).mul_(1 - 2 * negative[:, 0].int())
         table = value.new_zeros(n * NUMBERS).index_add_(0, place, value).view(n, NUMBERS)
-        bucket = table.clamp(min=0).log1p_().mul_(2 / math.log(2)).add_(1 + 1e-4)
+        bucket = torch.bucketize(table, self.bounds, right=True).float()
         bucket[:, ARMOUR] = table[:, ARMOUR] + 12
         bucket[:, SHARES] = 16 * table[:, PARTS] / table[:, WHOLES].clamp(min=1)
         return bucket.clamp_(0, BUCKETS - 1).floor_()
@@ -188,6 +187,22 @@ class Screen(nn.Module):
         keys = torch.stack((glyph, glyph + GLYPHS * (slot + 1)), 1).flatten()
         frames = torch.arange(len(glyphs), device=glyphs.device)
         return _hashed(keys, rows), 2 * torch.searchsorted(frame, frames)
+
+
+def kinds() -> torch.Tensor:
+    """Kind int32 (4096,) of each pair of character and colour."""
+    pairs = torch.arange(128 * COLOURS)
+    char, colour = (pairs // COLOURS - SPACE).clamp(0, PLAIN - 1), pairs % COLOURS
+    plain = (colour == 0) | (colour == 7)
+    mixed = PLAIN + (7 * char + 13 * colour) % (KINDS - PLAIN)
+    return torch.where(plain, char, mixed).int()
+
+
+def fields() -> torch.Tensor:
+    """Number int64 (256,) that each character before a colon stands for, or -2."""
+    found = torch.full((256,), -2)
+    found[[ord(char) for char in FIELDS]] = torch.tensor(list(FIELDS.values()))
+    return found
 
 
 def _differing(now: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,17 @@
 """What the families `transformer` and `lstm` share: encoder, trunk, head, and long stretches."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
-from ilscaling.models.apart import Matrix
 from ilscaling.models.encoder import Encoder
 from ilscaling.models.widths import Widths
+
+if TYPE_CHECKING:
+    from ilscaling.models.lanes import Lanes
 
 State = dict[str, torch.Tensor]
 
@@ -23,6 +29,9 @@ class Policy(nn.Module):
     rounding.
     """
 
+    # Of a class whose trunk `lanes` has, compiled; those that extend it do not inherit this.
+    compiled = False
+
     def __init__(self, widths: Widths):
         super().__init__()
         self.widths = widths
@@ -38,6 +47,20 @@ class Policy(nn.Module):
     ) -> tuple[torch.Tensor, State]:
         """x (B, T, d), first (B, T), T <= context -> (B, T, d), and the state after it."""
         raise NotImplementedError
+
+    def matrices(self) -> list[list[torch.Tensor]]:
+        """The trunk's weights, each of all layers, in the order in which `lanes` takes them."""
+        raise NotImplementedError
+
+    def beside(self, policies: list[Policy], count: int) -> Lanes | None:
+        """Lanes for policies of this one's architecture, compiled to play side by side; None where
+        PyTorch is the faster, or this policy is no family of ours."""
+        # It takes half a second to import, and training does not need it.
+        from ilscaling.models import lanes
+
+        known = vars(type(self)).get("compiled") and self.widths.size < lanes.WIDE
+        on_cpu = self.head.weight.device.type == "cpu"
+        return lanes.Lanes(policies, count) if known and on_cpu else None
 
     def forward(
         self, batch: dict[str, torch.Tensor], state: State | None = None
@@ -57,8 +80,8 @@ def norm(x: torch.Tensor) -> torch.Tensor:
     return nn.functional.rms_norm(x, x.shape[-1:])
 
 
-def linear(inputs: int, outputs: int, scale: float = 1.0) -> Matrix:
+def linear(inputs: int, outputs: int, scale: float = 1.0) -> nn.Linear:
     """A matrix without bias, of entries with deviation scale / sqrt(inputs)."""
-    layer = Matrix(inputs, outputs)
+    layer = nn.Linear(inputs, outputs, bias=False)
     nn.init.normal_(layer.weight, std=scale * inputs**-0.5)
     return layer

@@ -8,22 +8,20 @@ from ilscaling.models import sequences
 from ilscaling.models.sequences import State, linear, norm
 from ilscaling.models.widths import Widths, widths
 
-BASE = 10_000.0
-
 
 class Policy(sequences.Policy):
     """Sliding-window causal attention: in every layer a frame sees itself and the `context` - 1
     frames before it, of its own game. The state is a rolling memory of keys and values.
     """
 
-    apart = True
+    compiled = True
 
     def __init__(self, w: Widths):
         super().__init__(w)
         self.attention = nn.ModuleList(Attention(w) for _ in range(w.depth))
         self.feedforward = nn.ModuleList(FeedForward(w) for _ in range(w.depth))
-        rates = BASE ** (-torch.arange(0, w.head, 2, dtype=torch.float64) / w.head)
-        angles = torch.arange(2 * w.context - 1, dtype=torch.float64)[:, None] * rates
+        places = torch.arange(2 * w.context - 1, dtype=torch.float64)
+        angles = places[:, None] * torch.tensor(w.turns, dtype=torch.float64)
         turns = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
         self.register_buffer("turns", turns, persistent=False)
 
@@ -32,6 +30,15 @@ class Policy(sequences.Policy):
         zeros = self.head.weight.new_zeros(lanes, 2, w.heads, w.context - 1, w.head)
         memory = {f"memory{n}": zeros.clone() for n in range(w.depth)}
         return {**memory, "valid": zeros.new_zeros(lanes, w.context - 1, dtype=torch.bool)}
+
+    def matrices(self) -> list[list[torch.Tensor]]:
+        parts = (*zip(self.attention, self.feedforward, strict=True),)
+        return [
+            [attention.inputs.weight for attention, _ in parts],
+            [attention.outputs.weight for attention, _ in parts],
+            [feedforward.inputs.weight for _, feedforward in parts],
+            [feedforward.outputs.weight for _, feedforward in parts],
+        ]
 
     def trunk(
         self, x: torch.Tensor, first: torch.Tensor, state: State | None

@@ -22,6 +22,8 @@ PATCHES = (MAP_ROWS[1] - MAP_ROWS[0]) // PATCH[0] * (COLUMNS // PATCH[1])
 # Numbers of the status lines, each in so many buckets.
 NUMBERS, BUCKETS = 14, 32
 SMALLEST = 4
+# Of rotary positions (Su et al. 2021).
+BASE = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class Widths:
     @property
     def attention(self) -> int:
         return self.heads * self.head
+
+    @property
+    def turns(self) -> list[float]:
+        """Radians by which each pair of a head's features turns from frame to frame."""
+        return [BASE ** (-pair / self.head) for pair in range(0, self.head, 2)]
 
     @property
     def hidden(self) -> int:

@@ -6,6 +6,7 @@ chunks along axis 0, each zstd and then CRC-32C; at a shard's end offset and siz
 chunks as uint64, and the CRC-32C of that table.
 """
 
+import io
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 import zarr
 from numcodecs import zstd
 
+OPEN = 64  # files of an array that are kept open
+
 
 class Shards:
     """The files of one array below `folder`; `chunk` and `shard` in steps."""
@@ -22,14 +25,18 @@ class Shards:
     def __init__(self, folder: Path, array: zarr.Array):
         self.folder, self.step, self.dtype = folder, array.shape[1:], array.dtype
         self.chunk, self.shard = array.chunks[0], array.shards[0]
-        self._table = lru_cache(maxsize=256)(self._read_table)
+        # Opening a file and reading its table takes as long as a chunk.
+        self._opened = lru_cache(maxsize=OPEN)(self._open)
+
+    def name(self, number: int) -> str:
+        """File, relative to `folder`, of a shard."""
+        # c/ and one number an axis: Zarr's default names; only axis 0 has more than one shard.
+        return f"c/{number}{'/0' * len(self.step)}"
 
     def names(self, start: int, stop: int) -> list[str]:
         """Files, relative to `folder`, that hold the steps [start, stop)."""
-        # c/ and one number an axis: Zarr's default names; only axis 0 has more than one shard.
-        tail = "/0" * len(self.step)
         last = max(start, stop - 1) // self.shard
-        return [f"c/{number}{tail}" for number in range(start // self.shard, last + 1)]
+        return [self.name(number) for number in range(start // self.shard, last + 1)]
 
     def read(self, start: int, out: np.ndarray) -> None:
         """Fill `out` (n, *step), contiguous, with the steps from `start` on.
@@ -37,16 +44,15 @@ class Shards:
         Raises OSError for a file that cannot be read, ValueError or RuntimeError for a bad one.
         """
         stop = start + len(out)
-        for name in self.names(start, stop):
-            first = int(name.split("/")[1]) * self.shard
-            with open(self.folder / name, "rb", buffering=0) as file:
-                table = self._table(name)
-                begin, end = max(start, first), min(stop, first + self.shard)
-                for chunk in range((begin - first) // self.chunk, -((first - end) // self.chunk)):
-                    offset, size = map(int, table[chunk])
-                    packed = _checked(os.pread(file.fileno(), size, offset))
-                    at = first + chunk * self.chunk
-                    self._unpack(packed, at, max(begin, at), min(end, at + self.chunk), start, out)
+        for number in range(start // self.shard, -(-stop // self.shard)):
+            file, table = self._opened(number)
+            first = number * self.shard
+            begin, end = max(start, first), min(stop, first + self.shard)
+            for chunk in range((begin - first) // self.chunk, -((first - end) // self.chunk)):
+                offset, size = table[chunk]
+                packed = _checked(os.pread(file.fileno(), size, offset))
+                at = first + chunk * self.chunk
+                self._unpack(packed, at, max(begin, at), min(end, at + self.chunk), start, out)
 
     def _unpack(self, packed, at: int, begin: int, end: int, start: int, out: np.ndarray) -> None:
         """Put the steps [begin, end) of the chunk that starts at `at` in their places."""
@@ -58,11 +64,11 @@ class Shards:
         zstd.decompress(packed, whole)
         place[:] = whole[begin - at : end - at]
 
-    def _read_table(self, name: str) -> np.ndarray:
-        size = 16 * (self.shard // self.chunk) + 4
-        with open(self.folder / name, "rb", buffering=0) as file:
-            file.seek(-size, os.SEEK_END)
-            return np.frombuffer(_checked(file.read(size)), "<u8").reshape(-1, 2)
+    def _open(self, number: int) -> tuple[io.FileIO, list[list[int]]]:
+        """A shard's file, and offset and size of each of its chunks."""
+        file = open(self.folder / self.name(number), "rb", buffering=0)  # noqa: SIM115
+        file.seek(-16 * (self.shard // self.chunk) - 4, os.SEEK_END)
+        return file, np.frombuffer(_checked(file.read()), "<u8").reshape(-1, 2).tolist()
 
 
 def _checked(content: bytes) -> memoryview:
