@@ -62,7 +62,7 @@ bench: setup
 
 # How often the laws' intervals cover a planted truth: ten minutes, writes docs/coverage.md.
 coverage: setup
-	python benchmarks/coverage.py 200
+	python benchmarks/covering.py 200
 
 # Which rate suits each small size, and the rule that this supports beside the stated one.
 sweep: setup

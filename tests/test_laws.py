@@ -369,7 +369,7 @@ def test_snapshots_of_a_run_move_together_in_every_resample():
 
 
 def test_bootstrap_intervals_cover_where_runs_deviate_as_a_whole():
-    """The full study is benchmarks/coverage.py; t-intervals cover in about half of these."""
+    """The full study is benchmarks/covering.py; t-intervals cover in about half of these."""
     covered = dict.fromkeys(["N_opt", "L_min", "R_max"], 0)
     studies = 40
     for seed in range(studies):

@@ -13,7 +13,7 @@ from nle.dataset import Converter
 
 VERSION = 3
 ROWS, COLUMNS = 24, 80
-BLOCK = 1024  # frames that are converted together
+BLOCK = 4096  # frames that are converted together
 TAIL = 256  # frames at a game's end among which its end is looked for; about 10 are shown
 SPACE, POUND, META_Q = 32, ord("#"), 0x80 | ord("q")
 

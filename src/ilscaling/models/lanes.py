@@ -139,7 +139,7 @@ def _attend(owner, x, first, cosines, sines, keys, values, count, inputs, output
                     stored[now, i] = mixed[(2 * heads + head) * width + i]
                 most = np.float32(-np.inf)
                 for age in range(seen):
-                    key = ring[(now - age) % context]
+                    key = ring[now - age if age <= now else now - age + context]
                     score = np.float32(0)
                     for pair in range(width // 2):
                         a, b = query[2 * pair], query[2 * pair + 1]
@@ -156,7 +156,7 @@ def _attend(owner, x, first, cosines, sines, keys, values, count, inputs, output
                     mean[head * width + i] = 0
                 for age in range(seen):
                     share = weights[age] / total
-                    entry = stored[(now - age) % context]
+                    entry = stored[now - age if age <= now else now - age + context]
                     for i in range(width):
                         mean[head * width + i] += share * entry[i]
             for i in range(size):

@@ -1,6 +1,6 @@
 """How often the intervals cover a planted truth: a simulation study.
 
-    python benchmarks/coverage.py [STUDIES]        writes docs/coverage.md
+    python benchmarks/covering.py [STUDIES]        writes docs/coverage.md
 
 Each simulated study has runs that deviate from a known law as a whole (an offset and a slope along
 compute that all snapshots of a run share) and cell by cell. Fitted by every method, with the
@@ -162,7 +162,7 @@ def least_squares(curve) -> tuple[float, float] | None:
 
 
 INTRODUCTION = """
-{studies} simulated studies a design (`python benchmarks/coverage.py {studies}`), with as many
+{studies} simulated studies a design (`python benchmarks/covering.py {studies}`), with as many
 resamples as stand in that file. A run's deviation from the planted law, in ln L and in ln R, is an
 offset and a slope along ln C that all of its snapshots share; each cell adds its own. Entries:
 share of the intervals that cover the planted exponent, and their median width.
