@@ -1,9 +1,16 @@
 """The policies: their shapes, and that they compute what their layers say."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+import ilscaling
 from ilscaling import models
 from ilscaling.errors import ParamsError
 from ilscaling.params import Train, TrainSequences
@@ -39,3 +46,26 @@ def test_bad_architectures_are_refused():
         models.build("nosuch", 3, frames=4, actions=6)
     with pytest.raises(ParamsError, match="too small"):
         models.build("cnn", 3, frames=4, actions=6, screen=(35, 84))
+
+
+def test_compiled_code_is_kept_by_the_sources_that_it_came_from(tmp_path):
+    """A constant that changes in another file must not leave old machine code in use."""
+    package = tmp_path / "ilscaling"
+    shutil.copytree(
+        Path(ilscaling.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    code = "import os, ilscaling; print(os.environ['NUMBA_CACHE_DIR'])"
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+
+    def folder() -> str:
+        command = [sys.executable, "-c", code]
+        environment["PYTHONPATH"] = str(tmp_path)
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    before = folder()
+    assert before.startswith(str(package)) and folder() == before
+    with (package / "models/widths.py").open("a") as file:
+        file.write("\nBUCKETS = 16\n")
+    assert folder() != before

@@ -30,7 +30,7 @@ import recording  # noqa: E402
 import step  # noqa: E402
 from demonstrations import Study  # noqa: E402
 
-from ilscaling.files import atomic, write_json  # noqa: E402
+from ilscaling.files import atomic, read_json, write_json  # noqa: E402
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench")
     parser.add_argument("--recordings", type=Path, help="NetHack games in the layout of NLD")
     parser.add_argument("--tables", type=Path, help="released results: atari.csv, nethack.csv")
-    parser.add_argument("--only", nargs="+", help="items")
+    parser.add_argument("--only", nargs="+", help="items; the file's other lines stay")
     given = parser.parse_args()
     torch.set_num_threads(1)
     about = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **machine.describe()}
@@ -71,6 +71,11 @@ def main() -> None:
                 )
     about["load_after"] = [round(load, 1) for load in os.getloadavg()]
     stem = given.out / machine.name()
+    rows = [{**row, "made": about["made"]} for row in rows]
+    if given.only and stem.with_suffix(".json").exists():
+        # Of items that were not measured now, what was found before stays, with its time.
+        kept = read_json(stem.with_suffix(".json"))["lines"]
+        rows = [row for row in kept if row["item"] not in given.only] + rows
     write_json(stem.with_suffix(".json"), {"machine": about, "lines": rows})
     with atomic(stem.with_suffix(".csv")) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from demonstrations import Study
+from demonstrations import ROOT, Study
 from measure import Line, line, rounds, seconds
 
 from ilscaling import games
-from ilscaling.demonstrations import ingest, nld, part, record, ttyrec
+from ilscaling.demonstrations import episodes, ingest, nld, ttyrec
 from ilscaling.demonstrations.recording import bot, record_games
-from ilscaling.experts.policy import STACK, ExpertPolicy
+from ilscaling.experts import policy
 from ilscaling.games.nethack.game import Game
 from ilscaling.games.play import Stacks
 from ilscaling.models.acting import probabilities
-from ilscaling.progress import tqdm
 
 STEPS = 2_500
 # The smallest so many games of what was recorded by others.
@@ -25,7 +24,7 @@ TAKEN = 2
 def lines(study: Study, recordings: Path | None) -> Iterator[Line]:
     """recordings: a folder in the layout of NLD, None for the bot's own games."""
     yield line(
-        "recording", "breakout: steps/s of an expert of half width, written", atari(study),
+        "recording", "breakout: steps/s of the expert, written", atari(study),
         "emulator and expert alone, the same steps", goal=">= 0.7",
     )  # fmt: skip
     yield line(
@@ -39,7 +38,8 @@ def atari(study: Study) -> list[float]:
     """Time within emulator and expert over all time of a recording job, round by round."""
     section = study.params.games["breakout"]
     lanes = section.demonstrations.lanes
-    expert = ExpertPolicy(0.5, 4).eval().requires_grad_(False)
+    expert, _ = policy.load(ROOT / section.expert.file, "breakout")
+    temperature = section.expert.temperature
     vector = games.make("atari", "breakout", lanes, section.emulator)
     inside = 0.0
 
@@ -55,16 +55,15 @@ def atari(study: Study) -> list[float]:
     vector.step, vector.restart, vector.reset = map(
         timed, (vector.step, vector.restart, vector.reset)
     )
-    player = Stacks(STACK, timed(lambda stacks, episode: probabilities(expert, stacks, 1.0)))
+    act = timed(lambda stacks, episode: probabilities(expert, stacks, temperature))
+    player = Stacks(policy.STACK, act)
     ratios = []
     for number in range(3):
         inside, out = 0.0, study.work / f"part-{number}.zip"
 
         def job(out=out, number=number) -> None:
             seeds = range(10_000 * number, 10_000 * (number + 1))
-            with part.create(out, {}, chunk=record.CHUNK) as writer, tqdm(disable=True) as bar:
-                for episode in record._episodes(vector, player, seeds, STEPS, bar):
-                    writer.add(*episode)
+            episodes.write(out, vector, player, {}, seeds=seeds, steps=STEPS)
 
         whole = seconds(job)
         ratios.append(inside / whole)

@@ -14,8 +14,9 @@ import torch
 from ilscaling.models import frames, lookups
 from ilscaling.models.sequences import Policy
 
-# Widths from which a policy's weights no longer fit the cache: there PyTorch, which multiplies
-# them by all lanes of a policy at once, is the faster.
+# Widths from which PyTorch plays, which reads a policy's weights once for all of its lanes. On the
+# safe side: with four lanes a policy these lanes were 5 times as fast at 192, still 2.6 times at
+# 384 (docs/performance.md); wider ones were not measured.
 WIDE = 192
 EPSILON = np.float32(torch.finfo(torch.float32).eps)
 # Sums may be taken in any order, which lets them be vectors: the order is the machine's, but the
