@@ -17,8 +17,8 @@ class Encoder(nn.Module):
     told in words and numbers adds vectors of width d. On a CPU all but the matrix is compiled, see
     `frames` and `lookups`; elsewhere it is done by PyTorch's operations.
 
-    Embeddings begin small: with deviations of
-    0.3 to 1, the dev loss of d = 16 was 13 % higher at 1e10 FLOPs and 4 % at 3e10.
+    Embeddings begin small: with deviations of 0.3 to 1, the dev loss of d = 16 was 13 % higher at
+    1e10 FLOPs and 4 % at 3e10.
     """
 
     def __init__(self, w: Widths):
