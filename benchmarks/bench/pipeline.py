@@ -28,14 +28,19 @@ rule one:
 """
 
 
+def environment() -> dict[str, str]:
+    """In which commands find those of this Python first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path}
+
+
 def spent(*command: str, cwd: Path = ROOT, calls: int = 2) -> float:
     """CPU seconds of a command and its children: the least of some calls."""
     least = float("inf")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for _ in range(calls):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            command, cwd=cwd, env={**os.environ, "PATH": path}, check=True,
+            command, cwd=cwd, env=environment(), check=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -88,9 +93,6 @@ def price(folder: Path) -> float:
 
 def finished() -> bool:
     """Whether the default study has nothing left to do."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = ["snakemake", "-n"]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     return "Nothing to be done" in done.stdout + done.stderr

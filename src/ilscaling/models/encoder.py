@@ -41,14 +41,12 @@ class Encoder(nn.Module):
         look = self._compiled if batch["tty_chars"].device.type == "cpu" else self.operations
         seen, told = look(batch)
         seen, told = seen.view(lanes, steps, -1), told.view(lanes, steps, -1)
-        return nn.functional.linear(seen, self.matrix) + told
+        return F.linear(seen, self.matrix) + told
 
     def _compiled(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        names = ["tty_chars", "tty_colors", "tty_cursor", "previous"]
-        names += [] if self.inventory is None else ["inventory"]
-        screens, starts = (batch[name].numpy() for name in names[:4]), self.starts.numpy()
+        seen = (batch[n].numpy() for n in ("tty_chars", "tty_colors", "tty_cursor", "previous"))
         things = None if self.inventory is None else batch["inventory"].numpy()
-        read = frames.read(*screens, starts, len(self.words), things)
+        read = frames.read(*seen, self.starts.numpy(), len(self.words), things)
         return Lookup.apply(read, batch["previous"].shape[1], *self.tables())
 
     def tables(self) -> list[torch.Tensor]:

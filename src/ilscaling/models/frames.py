@@ -1,7 +1,7 @@
 """What NetHack's frames say, as rows of embedding tables: `screen.Screen`, compiled for the CPU.
 
-Reads a frame in about two microseconds, where PyTorch's operations take ten and leave most of it
-to their dispatch. Both give the same numbers, which the tests hold them to.
+Reads a frame in about a microsecond, where PyTorch's operations take seven, most of it for their
+dispatch. Both give the same numbers, which the tests hold them to.
 """
 
 from typing import NamedTuple

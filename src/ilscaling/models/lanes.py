@@ -1,6 +1,6 @@
 """Sequence policies that play side by side on a CPU, compiled: one frame a lane at a time.
 
-A frame takes PyTorch some three hundred operations, whose dispatch costs far more than a small
+A frame takes PyTorch hundreds of operations, whose dispatch costs far more than a small
 policy's arithmetic, and lanes of several policies have no weights in common. Here a lane costs its
 arithmetic, and what it plays depends on nothing beside it.
 """

@@ -1,6 +1,6 @@
 """Sums of rows of embedding tables, and their gradients, compiled for the CPU.
 
-PyTorch's operations for them take some twenty calls forward and as many backward.
+PyTorch has no operation for them, only many small ones (see `encoder.Encoder.operations`).
 """
 
 import numba
@@ -9,8 +9,6 @@ import torch
 
 from ilscaling.models.frames import CELLS, FACTS, Read
 from ilscaling.models.widths import PATCHES
-
-Tables = tuple[torch.Tensor, ...]
 
 
 class Lookup(torch.autograd.Function):
@@ -24,7 +22,7 @@ class Lookup(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, read: Read, steps: int, *tables: torch.Tensor) -> Tables:
+    def forward(ctx, read: Read, steps: int, *tables: torch.Tensor) -> tuple:
         ctx.read, ctx.steps = read, steps
         ctx.save_for_backward(*tables)
         owner = np.zeros(len(read.crop), np.int64)

@@ -27,6 +27,7 @@ def innermost(screens: torch.Tensor, type: torch.dtype) -> torch.Tensor:
     return found.permute(0, 3, 1, 2)
 
 
+# One loop for both types, by their bits, took twice the time of these.
 @numba.njit(cache=True, nogil=True)
 def _halves(pixels, out):
     # A bfloat16 is the upper half of a float32, in which bytes are exact.

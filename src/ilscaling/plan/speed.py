@@ -66,15 +66,15 @@ REFERENCE = Speed(
     True,
     {
         "atari": Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
-        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 1.2e-4),
+        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 7.0e-5),
         # Of an extension: nobody knows; about what a small game written in Python takes.
         "gymnasium": Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5),
     },
     {
         "cnn": Train(1 / 6_500, 1 / 1.5e11),
-        "transformer": Train(1 / 50_000, 1 / 7.5e10),
+        "transformer": Train(1 / 42_000, 1 / 1.0e11),
         # Not measured since its frames are read by compiled code, as the transformer's are.
-        "lstm": Train(1 / 50_000, 1 / 7.5e10),
+        "lstm": Train(1 / 42_000, 1 / 1.0e11),
     },
 )
 
