@@ -11,11 +11,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
-import torch
-
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src"))
+# tqdm reads it when it is imported, which torch does.
 os.environ["TQDM_DISABLE"] = "1"
 os.environ["PYTHONPATH"] = f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
 
@@ -23,11 +21,13 @@ import fits  # noqa: E402
 import grid  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
+import pandas as pd  # noqa: E402
 import pipeline  # noqa: E402
 import playing  # noqa: E402
 import reader  # noqa: E402
 import recording  # noqa: E402
 import step  # noqa: E402
+import torch  # noqa: E402
 from demonstrations import Study  # noqa: E402
 
 from ilscaling.files import atomic, read_json, write_json  # noqa: E402

@@ -91,7 +91,8 @@ def atari(folder: Path, steps: int = 40_000) -> Path:
 def nethack(folder: Path, steps: int = 60_000) -> Path:
     """A store of the bot's games, about `steps` steps."""
     section = params.read(ROOT / "params.yaml").games["nethack"]
-    record_games(section.emulator, seeds=range(10**6), steps=steps, out=folder / "games")
+    games = folder / "games"
+    record_games(section.emulator, seeds=range(10**6), steps=steps, out=games / "bot")
     wanted = Games(train_steps=steps // 2, dev_steps=steps // 10, test_steps=steps // 20)
-    ingest(folder / "games", folder / "demos.zarr", settings=wanted)
+    ingest(games, folder / "demos.zarr", settings=wanted)
     return folder / "demos.zarr"
