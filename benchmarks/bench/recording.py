@@ -124,7 +124,7 @@ def converted(study: Study, recordings: Path | None) -> Line:
             while tape.fill():
                 tape.drop(ingest.BLOCK)
 
-    times = rounds(ours, converter, least=5, budget=0)
+    times = rounds(ours, converter, least=9, budget=0)
     return line(
         "recording", "nethack: ttyrec read, checked and compressed, keys/s",
         times[:, 1] / times[:, 0], "NLE's C++ converter alone", goal=">= 0.7", note=note,
