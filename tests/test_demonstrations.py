@@ -1,16 +1,20 @@
 """Real recordings of a tiny expert: reproducible, unbiased, split by whole episodes."""
 
 import shutil
+import zipfile
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from zarr.storage import MemoryStore
 
 from ilscaling import games, store
 from ilscaling.demonstrations.jobs import job
-from ilscaling.demonstrations.part import Part
+from ilscaling.demonstrations.part import Part, create
 from ilscaling.demonstrations.record import record as play_expert
 from ilscaling.demonstrations.shard import assign, shard
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
@@ -18,6 +22,7 @@ from ilscaling.experts import policy
 from ilscaling.games import play
 from ilscaling.models.acting import probabilities
 from ilscaling.params import Demonstrations, Emulator
+from ilscaling.store.writer import create_array
 
 EMULATOR = Emulator(max_steps=30, noop_max=2)
 SETTINGS = Demonstrations(
@@ -207,3 +212,41 @@ def test_jobs_never_share_a_seed_and_record_enough_for_any_split():
     seeds, steps = zip(*(job(settings, EMULATOR, n) for n in range(3)), strict=True)
     assert sorted(s for r in seeds for s in r[:4]) == list(range(5, 17))
     assert sum(steps) >= 1000 + 70 + 70 + 2 * (EMULATOR.max_steps - 1)
+
+
+def test_parts_hold_the_bytes_that_zarr_writes(tmp_path):
+    rng = np.random.default_rng(0)
+    episode = {
+        "screen": rng.integers(0, 9, (21, 5, 3)).astype(np.uint8),
+        "tty_cursor": rng.integers(0, 9, (21, 2)).astype(np.int16),
+        "reward": rng.random(21).astype(np.float32),
+    }
+
+    def blocks(*edges):
+        for start, stop in pairwise(edges):
+            yield {name: values[start:stop] for name, values in episode.items()}
+
+    with create(tmp_path / "part.zip", {}, chunk=8, level=1) as writer:
+        with pytest.raises(ValueError, match="within a chunk, at step 9"):
+            writer.add(5, blocks(0, 9, 21), False)
+        writer.add(6, episode, False)
+        writer.add(7, blocks(0, 16, 21), True)
+        writer.add(8, blocks(0, 8, 13), True)
+    part = Part(tmp_path / "part.zip")
+    assert part.attrs["episodes"]["seed"] == [6, 7, 8]
+    entries = {}
+    group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
+    with zipfile.ZipFile(tmp_path / "part.zip") as archive:
+        for number, steps in enumerate((21, 21, 13)):
+            inner = group.create_group(str(number))
+            for name, values in episode.items():
+                array = create_array(
+                    inner, name, (steps, *values.shape[1:]), values.dtype,
+                    chunk=8, shard=None, level=1,
+                )  # fmt: skip
+                array[:] = values[:steps]
+                assert (part.read(number)[name] == values[:steps]).all()
+        entries.pop("zarr.json")
+        written = {name: archive.read(name) for name in archive.namelist() if name != "zarr.json"}
+    part.close()
+    assert written == {name: buffer.to_bytes() for name, buffer in entries.items()}

@@ -175,7 +175,7 @@ def compare(root: Path, tmp_path: Path) -> int:
     theirs = dict(zip(lines, nle_reads(root, tmp_path), strict=True))
     for game in games:
         frames = theirs[game.path.name]
-        blocks = list(reading.frames(game, False))
+        blocks = [{k: v.copy() for k, v in b.items()} for b in reading.frames(game, False)]
         ours = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
         first = ttyrec.opening({**frames, "key": frames["keypresses"]})
         kept = slice(first, first + len(ours["action"]))

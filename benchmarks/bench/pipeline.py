@@ -2,12 +2,15 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import yaml
 from demonstrations import ROOT
 from measure import Line, line
@@ -15,17 +18,26 @@ from measure import Line, line
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import workflow
 
-JOBS = 40
-# Jobs in the form of ours, each a process that does nothing.
-IDLE = """
+JOBS = (2, 32)
+CALLS = 5
+# Jobs in the form of ours that do nothing: prefix, log, resources and the list of times. A claimed
+# one starts as a training does, behind its claim and its device.
+RULES = """
+shell.prefix("set -euo pipefail; exec env ")
 rule all:
-    input: expand("{n}.txt", n=range(%d))
+    input: expand("{n}.txt", n=range(%(jobs)d))
 rule one:
     output: "{n}.txt"
-    log: "{n}.log"
-    resources: mem_mb=100
-    shell: "echo > {output} 2> {log}"
+    log: "logs/{n}.log"
+    benchmark: "logs/times/{n}.tsv"
+    threads: 1
+    resources: gpu=1, mem_mb=100, runtime=1
+    shell: "ILSCALING_PROGRESS={output}.progress %(before)s touch {output} > {log} 2>&1"
 """
+CLAIMED = (
+    f"{sys.executable} {ROOT}/workflow/claim.py {{output}} "
+    f"{sys.executable} {ROOT}/workflow/device.py --gpus 1"
+)
 
 
 def environment() -> dict[str, str]:
@@ -34,19 +46,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
+def taken(*command: str, cwd: Path = ROOT) -> tuple[float, float]:
+    """CPU seconds of a command and its children, and seconds of the clock."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(
+        command, cwd=cwd, env=environment(), check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
 def spent(*command: str, cwd: Path = ROOT, calls: int = 2) -> float:
     """CPU seconds of a command and its children: the least of some calls."""
-    least = float("inf")
-    for _ in range(calls):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            command, cwd=cwd, env=environment(), check=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        now = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        least = min(least, now)
-    return least
+    return min(taken(*command, cwd=cwd)[0] for _ in range(calls))
 
 
 def planning(cells: int, folder: Path) -> float:
@@ -65,14 +78,19 @@ def lines(study) -> Iterator[Line]:
                 "workflow", f"snakemake -n, {cells} more cells", planning(cells, folder) / bound,
                 f"{bound} s", goal="<= 1", note=f"Snakemake's own start takes {own:.1f} s",
             )  # fmt: skip
-        each = price(folder)
         start = spent(sys.executable, "-c", "import ilscaling.training")
         torch = spent(sys.executable, "-c", "import torch, zarr, pydantic")
         yield line(
             "workflow", "imports of a training job", start / torch,
-            "importing torch, zarr and pydantic alone",
-            note=f"{start:.1f} s a job; Snakemake's own price of a job {each:.2f} s",
+            "importing torch, zarr and pydantic alone", note=f"{start:.1f} s of CPU",
         )  # fmt: skip
+        for what, before in (("alone", ""), ("with claim and device", CLAIMED)):
+            cpu, wall = price(folder / what.split()[0], before).T
+            yield line(
+                "workflow", f"a job of the workflow, {what}: CPU seconds", cpu / start,
+                "imports of a training job",
+                note=f"{np.median(cpu):.3f} s of CPU, {np.median(wall):.3f} s of the clock a job",
+            )  # fmt: skip
         # Only what is finished can be asked to do nothing.
         if study.data == ROOT / "data" and finished():
             again = spent("snakemake", "--cores", "all")
@@ -82,13 +100,23 @@ def lines(study) -> Iterator[Line]:
             )  # fmt: skip
 
 
-def price(folder: Path) -> float:
-    """CPU seconds that Snakemake itself takes for a job: which no workflow can undercut."""
-    taken = []
-    for count in (1, JOBS):
-        (folder / "Snakefile").write_text(IDLE % count)
-        taken.append(spent("snakemake", "--cores", "1", "--forceall", cwd=folder, calls=3))
-    return (taken[1] - taken[0]) / (JOBS - 1)
+def price(folder: Path, before: str) -> np.ndarray:
+    """CPU seconds and seconds of the clock that a job adds, (CALLS, 2): the difference of few and
+    many jobs one after the other, which take turns. `before`: what starts the job's command."""
+    folder.mkdir()
+    shutil.copytree(ROOT / "profiles" / "default", folder / "profiles" / "default")
+    for jobs in JOBS:
+        (folder / f"{jobs}.smk").write_text(RULES % {"jobs": jobs, "before": before})
+    found = []
+    for _ in range(CALLS):
+        few, many = (
+            np.array(
+                taken("snakemake", "-s", f"{jobs}.smk", "--cores", "1", "--forceall", cwd=folder)
+            )
+            for jobs in JOBS
+        )
+        found.append((many - few) / (JOBS[1] - JOBS[0]))
+    return np.array(found)
 
 
 def finished() -> bool:

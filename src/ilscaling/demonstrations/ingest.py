@@ -31,6 +31,7 @@ from ilscaling.progress import tqdm
 from ilscaling.store.processes import spread
 
 REPORT = "ingest.json"
+BLOCK = 4096  # frames that are converted and compressed together, a chunk of the parts
 GROUP = 4  # games a part: what a kill costs, at most, for each process
 LEVEL = 1  # of zstd, in parts that live until they are sharded
 
@@ -172,7 +173,7 @@ def read(work: Path, inventory: bool, number: int, group: list[Recording]) -> tu
     if target.exists():
         return number, target
     attributes = {"games": [], "left_out": []}
-    with part.create(target, attributes, chunk=ttyrec.BLOCK, level=LEVEL) as writer:
+    with part.create(target, attributes, chunk=BLOCK, level=LEVEL) as writer:
         for game in group:
             record = game.record or {}
             try:
@@ -200,26 +201,25 @@ def read(work: Path, inventory: bool, number: int, group: list[Recording]) -> tu
 
 
 def frames(game: Recording, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
-    """The store's fields of the player's steps of a game, ttyrec.BLOCK steps at a time.
+    """The store's fields of the player's steps of a game, BLOCK steps at a time; the arrays hold
+    until the next block.
 
     Raises Unusable, perhaps after some of the blocks, for a game that cannot be taken.
     """
     ttyrec.check(game.path)
     record = game.record
     carried = _carried(game) if inventory else None
-    # What is read but may not be the player's, or has no reward yet: it waits.
-    waiting: dict[str, np.ndarray] = {}
+    # The last frames may not be the player's, and a block's last reward is known a frame later.
+    tape = ttyrec.Tape(game.path, BLOCK + ttyrec.TAIL + 1)
+    tape.fill()
+    tape.drop(record["opening"] if record else ttyrec.opening(tape.frames))
     done = 0
-    for block in ttyrec.blocks(game.path):
-        if not waiting:
-            first = record["opening"] if record else ttyrec.opening(block)
-            waiting = {name: values[first:].copy() for name, values in block.items()}
-        else:
-            waiting = {name: np.concatenate([v, block[name]]) for name, v in waiting.items()}
-        while len(waiting["key"]) > ttyrec.BLOCK + ttyrec.TAIL:
-            yield _fields(waiting, 0, ttyrec.BLOCK, waiting["score"][ttyrec.BLOCK], done, carried)
-            done += ttyrec.BLOCK
-            waiting = {name: v[ttyrec.BLOCK :] for name, v in waiting.items()}
+    while tape.fill():
+        seen = tape.frames
+        yield _fields(seen, 0, BLOCK, seen["score"][BLOCK], done, carried)
+        done += BLOCK
+        tape.drop(BLOCK)
+    waiting = tape.frames
     before = max(0, len(waiting["key"]) - ttyrec.TAIL)
     tail = {name: values[before:] for name, values in waiting.items()}
     shown, logged = ttyrec.result(tail), (int(game.log["points"]), int(game.log["turns"]))
@@ -239,8 +239,8 @@ def frames(game: Recording, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
         raise Unusable("truncated file", f"{record['steps']} keys were pressed")
     if done + end == 0:
         raise Unusable("empty", "no key is the player's")
-    for start in range(0, end, ttyrec.BLOCK):
-        stop = min(end, start + ttyrec.BLOCK)
+    for start in range(0, end, BLOCK):
+        stop = min(end, start + BLOCK)
         after = waiting["score"][min(stop, end - 1)]
         yield _fields(waiting, start, stop, after, done + start, carried)
 

@@ -2,6 +2,9 @@
 
 One file a job is what workflow tools like; a group an episode lets the recorder write while it
 plays, and the next step pick whole episodes. Zip entries carry no time of day.
+
+Chunks are compressed here, in the layout of `writer.create_array`: Zarr's own writer takes 1.5 ms
+a chunk whatever is in it, and 1 ms to declare an array.
 """
 
 import json
@@ -10,8 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import zarr
+from numcodecs.zstd import Zstd
 from zarr.storage import MemoryStore, ZipStore
 
 from ilscaling.errors import StoreError
@@ -27,6 +32,8 @@ class PartWriter:
 
     def __init__(self, archive: zipfile.ZipFile, chunk: int, level: int):
         self._archive, self._chunk, self._level = archive, chunk, level
+        self._codec = Zstd(level=level)
+        self._described: dict[tuple, dict[str, bytes]] = {}
         self.episodes: dict[str, list] = {"seed": [], "steps": [], "return": [], "truncated": []}
 
     @property
@@ -36,29 +43,25 @@ class PartWriter:
     def add(self, seed: int, blocks: dict | Iterable[dict], truncated: bool) -> None:
         """Write one whole episode: {field: (steps, ...)}, or such blocks one after the other.
 
-        All blocks but the last must hold whole chunks of steps. If they raise an error, nothing
-        of the episode is written.
+        All blocks but the last must hold whole chunks of steps, else ValueError. If there is an
+        error, theirs or this one, nothing of the episode is written.
         """
-        entries: dict = {}
-        group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
-        arrays: dict[str, zarr.Array] = {}
+        chunks: dict[str, bytes] = {}
+        fields: dict[str, tuple] = {}
         steps, total = 0, 0.0
         for block in [blocks] if isinstance(blocks, dict) else blocks:
+            if steps % self._chunk:
+                raise ValueError(f"a block ends within a chunk, at step {steps}")
             for name, values in block.items():
-                if name not in arrays:
-                    arrays[name] = create_array(
-                        group,
-                        name,
-                        (0, *values.shape[1:]),
-                        values.dtype,
-                        chunk=self._chunk,
-                        shard=None,
-                        level=self._level,
-                    )
-                arrays[name].append(values)
+                rest = values.shape[1:]
+                fields[name] = rest, values.dtype
+                for start in range(0, len(values), self._chunk):
+                    number = (steps + start) // self._chunk
+                    packed = self._pack(values[start : start + self._chunk])
+                    chunks[f"{name}/c/{number}{'/0' * len(rest)}"] = packed
             steps += len(block["reward"])
             total += float(block["reward"].sum(dtype=np.float64))
-        self._dump(entries, f"{len(self.episodes['seed'])}/")
+        self._dump({**self._declare(steps, fields), **chunks}, f"{len(self.episodes['seed'])}/")
         self.episodes["seed"].append(int(seed))
         self.episodes["steps"].append(steps)
         self.episodes["return"].append(total)
@@ -68,12 +71,43 @@ class PartWriter:
         entries: dict = {}
         group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
         group.update_attributes({"format": FORMAT, **attributes, "episodes": self.episodes})
-        self._dump(entries, "")
+        self._dump(_content(entries), "")
 
-    def _dump(self, entries: dict, prefix: str) -> None:
+    def _declare(self, steps: int, fields: dict[str, tuple]) -> dict[str, bytes]:
+        """The files that describe an episode of `steps` steps and its `fields`. Zarr makes them
+        once; of other episodes only the steps differ."""
+        known = tuple(fields.items())
+        if known not in self._described:
+            entries: dict = {}
+            group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
+            layout = {"chunk": self._chunk, "shard": None, "level": self._level}
+            for name, (rest, dtype) in fields.items():
+                create_array(group, name, (0, *rest), dtype, **layout)
+            self._described[known] = _content(entries)
+        files = dict(self._described[known])
+        for name, (rest, _) in fields.items():
+            described = {**json.loads(files[f"{name}/zarr.json"]), "shape": (steps, *rest)}
+            files[f"{name}/zarr.json"] = json.dumps(described, indent=2).encode()
+        return files
+
+    def _pack(self, values: np.ndarray) -> bytes:
+        """A chunk as a file: its end filled with zeros, compressed, its CRC-32C behind it."""
+        if len(values) < self._chunk:
+            whole = np.zeros((self._chunk, *values.shape[1:]), values.dtype)
+            whole[: len(values)] = values
+            values = whole
+        packed = self._codec.encode(np.ascontiguousarray(values))
+        return packed + google_crc32c.value(packed).to_bytes(4, "little")
+
+    def _dump(self, entries: dict[str, bytes], prefix: str) -> None:
         for key in sorted(entries):
             # A ZipInfo of one's own has a constant date; zarr's ZipStore would write today's.
-            self._archive.writestr(zipfile.ZipInfo(prefix + key), entries[key].to_bytes())
+            self._archive.writestr(zipfile.ZipInfo(prefix + key), entries[key])
+
+
+def _content(entries: dict) -> dict[str, bytes]:
+    """The files of a Zarr group in memory."""
+    return {key: buffer.to_bytes() for key, buffer in entries.items()}
 
 
 @contextmanager

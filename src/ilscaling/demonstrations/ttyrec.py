@@ -5,7 +5,6 @@ NLE's own reader stops without a word where a file is damaged, so the file is ch
 
 import bz2
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from nle.dataset import Converter
 
 VERSION = 3
 ROWS, COLUMNS = 24, 80
-BLOCK = 4096  # frames that are converted together
 TAIL = 256  # frames at a game's end among which its end is looked for; about 10 are shown
 SPACE, POUND, META_Q = 32, ord("#"), 0x80 | ord("q")
 
@@ -50,26 +48,54 @@ def check(path: str | Path) -> None:
         raise Unusable("empty")
 
 
-def blocks(path: str | Path) -> Iterator[dict[str, np.ndarray]]:
-    """All frames of a checked recording, BLOCK at a time; the arrays hold until the next block.
+class Tape:
+    """A checked recording's frames in their order, as many in sight as were asked for.
 
-    tty_chars uint8 (n, 24, 80), tty_colors int8 (n, 24, 80), tty_cursor int16 (n, 2), key uint8
-    (n,), score int32 (n,): frame i is the screen, and the score, before key i.
+    The converter writes them where they are read: between them and the compressor is no copy.
     """
-    converter = Converter(ROWS, COLUMNS, VERSION, ROWS, COLUMNS)
-    converter.load_ttyrec(str(path), 1, 0)
-    fields = {
-        "tty_chars": np.zeros((BLOCK, ROWS, COLUMNS), np.uint8),
-        "tty_colors": np.zeros((BLOCK, ROWS, COLUMNS), np.int8),
-        "tty_cursor": np.zeros((BLOCK, 2), np.int16),
-        "time": np.zeros(BLOCK, np.int64),
-        "key": np.zeros(BLOCK, np.uint8),
-        "score": np.zeros(BLOCK, np.int32),
-    }
-    left = 0
-    while not left:
-        left = converter.convert(*fields.values())
-        yield {name: v[: BLOCK - left] for name, v in fields.items() if name != "time"}
+
+    def __init__(self, path: str | Path, room: int):
+        """room: the most frames that are in sight."""
+        self._converter = Converter(ROWS, COLUMNS, VERSION, ROWS, COLUMNS)
+        self._converter.load_ttyrec(str(path), 1, 0)
+        # What is dropped first, a game's opening, then leaves room without moving the rest.
+        whole = room + TAIL
+        self._arrays = {
+            "tty_chars": np.empty((whole, ROWS, COLUMNS), np.uint8),
+            "tty_colors": np.empty((whole, ROWS, COLUMNS), np.int8),
+            "tty_cursor": np.empty((whole, 2), np.int16),
+            "time": np.empty(whole, np.int64),
+            "key": np.empty(whole, np.uint8),
+            "score": np.empty(whole, np.int32),
+        }
+        self._room, self._whole = room, whole
+        self._start, self._stop, self._ended = 0, 0, False
+
+    @property
+    def frames(self) -> dict[str, np.ndarray]:
+        """tty_chars uint8 (n, 24, 80), tty_colors int8 (n, 24, 80), tty_cursor int16 (n, 2), key
+        uint8 (n,), score int32 (n,): frame i is the screen, and the score, before key i. They
+        hold until `fill`."""
+        seen = slice(self._start, self._stop)
+        return {name: values[seen] for name, values in self._arrays.items() if name != "time"}
+
+    def fill(self) -> bool:
+        """Bring all the frames in sight for which there is room; whether there were so many."""
+        if self._start + self._room > self._whole and not self._ended:
+            kept = self._stop - self._start
+            for values in self._arrays.values():
+                values[:kept] = values[self._start : self._stop]
+            self._start, self._stop = 0, kept
+        full = self._start + self._room
+        if self._stop < full and not self._ended:
+            free = (values[self._stop : full] for values in self._arrays.values())
+            left = self._converter.convert(*free)
+            self._stop, self._ended = full - left, left > 0
+        return self._stop == full
+
+    def drop(self, frames: int) -> None:
+        """Take the first `frames` out of sight, or all there are."""
+        self._start = min(self._start + frames, self._stop)
 
 
 def opening(frames: dict[str, np.ndarray]) -> int:
