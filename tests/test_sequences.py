@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ilscaling import store
 from ilscaling.errors import StoreError
+from ilscaling.rows import gathered
 
 # Chunks of 8 steps: games shorter than a stretch, at chunk borders, and across many chunks.
 LENGTHS = [1, 7, 2, 3, 19, 8, 8, 41, 1, 1, 14]
@@ -71,7 +72,7 @@ def take(split, stretches: int, **options) -> dict[str, np.ndarray]:
     """The first stretches, checked, batches joined."""
     context, start = options["context"], options.get("start", 0)
     with store.SequenceLoader(split, stop=start + stretches * context, **options) as loader:
-        batches = list(loader)
+        batches = [{name: gathered(v) for name, v in batch.items()} for batch in loader]
     for batch in batches:
         check(split, batch)
     joined = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
@@ -83,15 +84,17 @@ def take(split, stretches: int, **options) -> dict[str, np.ndarray]:
 few = settings(max_examples=20, deadline=None)
 context = st.sampled_from([1, 2, 4, 8, 16, 32, 64, 5])
 rows = st.integers(1, 9)
-buffer_steps = st.integers(1, 130)
+buffer_steps = st.integers(1, 130) | st.integers(1024, 1792)
+lend = st.sampled_from([(), ("screen", "inventory")])
 seed = st.integers(0, 2**31 - 1)
 
 
 @few
-@given(context, rows, buffer_steps, seed)
-def test_shuffled_is_every_stretch_once_an_epoch(split, context, rows, buffer, seed):
+@given(context, rows, buffer_steps, seed, lend)
+def test_shuffled_is_every_stretch_once_an_epoch(split, context, rows, buffer, seed, lend):
     count = STEPS // context
     options = {"context": context, "batch": rows * context, "buffer_steps": buffer, "seed": seed}
+    options["lend"] = lend
     found = take(split, 3 * count, **options, inventory=True)
     assert (found["index"] % context == np.arange(context)).all()
     epochs = found["index"][:, 0].reshape(3, count) // context

@@ -362,7 +362,7 @@ def test_lanes_carry_their_state_and_nothing_across_games(nethack):
         for source, context in ((short, 16), (long, 32)):
             with source.batches(split, batch=4 * context, seed=0, start=0) as loader:
                 losses[context] = [
-                    source.loss(policy, {k: torch.from_numpy(v) for k, v in next(loader).items()})
+                    source.loss(policy, feed.tensors(next(loader), "cpu"))
                     for _ in range(64 // context)
                 ]
     assert torch.stack(losses[32]).mean() == pytest.approx(

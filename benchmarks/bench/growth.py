@@ -59,14 +59,13 @@ def memory(work: Path, scale: int) -> float:
 def training(study: Study) -> list[float]:
     """CPU seconds of training on ever more data at the smallest size."""
     run = step.Run(study, "breakout", min(study.params.games["breakout"].grid.sizes))
-    many = step.BUFFER // run.batch
 
     def updates(count: int) -> None:
         for _ in range(count):
             run.state.step(run.next())
 
-    updates(many)
-    found = [seconds(lambda scale=scale: updates(many * scale)) for scale in TIMES]
+    updates(run.many)
+    found = [seconds(lambda scale=scale: updates(run.many * scale)) for scale in TIMES]
     run.batches.close()
     return found
 

@@ -8,11 +8,13 @@ from demonstrations import Study
 from measure import Line, line, rounds, settled
 
 from ilscaling import flops, models
+from ilscaling.rows import gathered
 from ilscaling.training import feed, precision
 from ilscaling.training.state import State
 
-# Small buffers, so that a round sees whole ones: reading a sample costs the same in any.
-BUFFER = 2_048
+# A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
+# blocks are shorter then, and reading a sample costs more.
+BUFFER = {"breakout": 2_048, "nethack": 16_384}
 # Sizes beyond the default study's, where arithmetic decides.
 LARGE = {"breakout": [64, 96], "nethack": [128]}
 
@@ -22,7 +24,7 @@ class Run:
 
     def __init__(self, study: Study, game: str, size: int):
         section, split = study.params.games[game], study.split(game)
-        self.settings = section.train.model_copy(update={"buffer_steps": BUFFER})
+        self.settings = section.train.model_copy(update={"buffer_steps": BUFFER[game]})
         self.family, self.size = section.grid.family, size
         self.shape = models.shape(self.settings, len(split.actions))
         self.batch = self.settings.batch_of(size)
@@ -40,13 +42,18 @@ class Run:
         )
         self.batches = source.batches(split, batch=self.batch, seed=0, start=0)
 
-    def next(self) -> dict[str, torch.Tensor]:
-        return {name: torch.from_numpy(array) for name, array in next(self.batches).items()}
+    def next(self) -> feed.Batch:
+        return feed.tensors(next(self.batches), "cpu")
+
+    def kept(self) -> dict[str, torch.Tensor]:
+        """The next batch as one that stays in memory."""
+        batch = {name: gathered(values) for name, values in next(self.batches).items()}
+        return feed.tensors(batch, "cpu")
 
     @property
     def many(self) -> int:
         """Steps that take up a buffer."""
-        return max(1, BUFFER // self.batch)
+        return self.settings.buffer_steps // self.batch
 
     def fed(self) -> None:
         """So many steps on what the reader gives."""
@@ -54,7 +61,7 @@ class Run:
             self.state.step(self.next())
         settled(self.batches)
 
-    def still(self, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
+    def still(self, batch: feed.Batch) -> Callable[[], None]:
         """So many steps on one batch that stays in memory."""
 
         def steps() -> None:
@@ -67,7 +74,7 @@ class Run:
 def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     """One step on a batch that stays in memory."""
     run = Run(study, game, size)
-    batch = run.next()
+    batch = run.kept()
     run.batches.close()
     return lambda: run.state.step(batch)
 
@@ -79,7 +86,7 @@ def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
         sizes = study.params.games[game].grid.sizes
         for size in (*sizes, *LARGE[game]):
             run, note = Run(study, game, size), study.notes[game]
-            batch, many = run.next(), run.many
+            batch, many = run.kept(), run.many
             other = plain.stepper(run, batch)
 
             def simple(other=other, many=many) -> None:

@@ -6,12 +6,14 @@ from torch.nn import functional as F
 
 from ilscaling.models import shapes
 from ilscaling.models.pixels import innermost
+from ilscaling.rows import Rows
 
 
 class Policy(nn.Module):
     """screens uint8 (batch, frames, height, width) -> logits float32 (batch, actions).
 
-    Computes in the type of the autocast around it, float32 without one.
+    On a CPU screens may be `Rows` of a loader's. Computes in the type of the autocast around it,
+    float32 without one.
     """
 
     def __init__(self, layers: tuple[shapes.Layer, ...]):
@@ -23,8 +25,8 @@ class Policy(nn.Module):
         ).to(memory_format=torch.channels_last)
         self.linear = nn.Linear(linear.inputs, linear.outputs)
 
-    def forward(self, screens: torch.Tensor) -> torch.Tensor:
-        device = screens.device.type
+    def forward(self, screens: torch.Tensor | Rows) -> torch.Tensor:
+        device = self.linear.weight.device.type
         low = torch.is_autocast_enabled(device)
         x = innermost(screens, torch.get_autocast_dtype(device) if low else torch.float32)
         first, *rest = self.convolutions

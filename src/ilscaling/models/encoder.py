@@ -8,6 +8,7 @@ from ilscaling.models import frames
 from ilscaling.models.lookups import Lookup
 from ilscaling.models.screen import Screen
 from ilscaling.models.widths import BUCKETS, COLUMNS, KINDS, NUMBERS, PATCH, PATCHES, ROWS, Widths
+from ilscaling.rows import Rows, rows
 
 
 class Encoder(nn.Module):
@@ -38,15 +39,16 @@ class Encoder(nn.Module):
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """batch: tty_chars, tty_colors, tty_cursor, previous, inventory as in `sequences`."""
         lanes, steps = batch["previous"].shape
-        look = self._compiled if batch["tty_chars"].device.type == "cpu" else self.operations
+        look = self._compiled if batch["previous"].device.type == "cpu" else self.operations
         seen, told = look(batch)
         seen, told = seen.view(lanes, steps, -1), told.view(lanes, steps, -1)
         return F.linear(seen, self.matrix) + told
 
     def _compiled(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        seen = (batch[n].numpy() for n in ("tty_chars", "tty_colors", "tty_cursor", "previous"))
+        cells = (_placed(batch[name]) for name in ("tty_chars", "tty_colors"))
+        told = (batch[name].numpy() for name in ("tty_cursor", "previous"))
         things = None if self.inventory is None else batch["inventory"].numpy()
-        read = frames.read(*seen, self.starts.numpy(), len(self.words), things)
+        read = frames.read(*cells, *told, self.starts.numpy(), len(self.words), things)
         return Lookup.apply(read, batch["previous"].shape[1], *self.tables())
 
     def tables(self) -> list[torch.Tensor]:
@@ -73,6 +75,11 @@ class Encoder(nn.Module):
             glyphs = batch["inventory"].flatten(0, 1)
             told = told + bag(self.inventory, *self.screen.inventory(glyphs, len(self.inventory)))
         return seen, told
+
+
+def _placed(values: torch.Tensor | Rows) -> Rows:
+    """Stretches (B, T, ...), where they lie."""
+    return values if isinstance(values, Rows) else rows(values.numpy(), 1)
 
 
 def _table(rows: int, width: int, deviation: float) -> nn.Parameter:

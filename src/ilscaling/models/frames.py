@@ -11,6 +11,7 @@ import numpy as np
 
 from ilscaling.models import screen
 from ilscaling.models.widths import COLUMNS, CROP, KINDS, MAP_ROWS, NUMBERS, PATCH, ROWS
+from ilscaling.rows import Rows
 
 CELLS = CROP**2
 REACH = CROP // 2
@@ -49,20 +50,20 @@ class Read(NamedTuple):
 
 
 def read(
-    chars: np.ndarray,
-    colours: np.ndarray,
+    chars: Rows,
+    colours: Rows,
     cursor: np.ndarray,
     previous: np.ndarray,
     offsets: np.ndarray,
     rows: int,
     inventory: np.ndarray | None = None,
 ) -> Read:
-    """Read stretches: chars uint8 and colours int8 (B, T, 24, 80), cursor uint8 (B, T, 2), previous
-    int64 (B, T), inventory int16 (B, T, 55); offsets int64 (17,): where each fact's rows begin;
-    rows: of the table of words, 2 ** k."""
-    lanes, steps = chars.shape[:2]
+    """Read stretches: chars uint8 and colours int8 (B, T, 24, 80), stretches of the same places,
+    cursor uint8 (B, T, 2), previous int64 (B, T), inventory int16 (B, T, 55); offsets int64 (17,):
+    where each fact's rows begin; rows: of the table of words, 2 ** k."""
+    lanes, steps = previous.shape
     n = lanes * steps
-    things = NO_INVENTORY if inventory is None else _flat(inventory, n)
+    things = NO_INVENTORY if inventory is None else _flat(inventory)
     found = Read(
         np.empty((n, CELLS), np.uint8),
         np.empty((n, FACTS), np.int32),
@@ -74,35 +75,36 @@ def read(
         # As many as there can be: memory that is not written to costs nothing.
         *(np.empty(n * MAP, dtype) for dtype in (np.uint8, np.int16, np.int16)),
     )
-    chars, colours = _flat(chars, n), _flat(colours, n)
-    strips = (chars.view(np.int64), colours.view(np.int64))
-    seen = (chars, colours, *strips, _flat(cursor, n), previous.reshape(n), things)
+    cells = (_flat(chars.items), _flat(colours.items))
+    strips = (values.view(np.int64) for values in cells)
+    seen = (*cells, *strips, chars.index, _flat(cursor), previous.reshape(n), things)
     _read(*seen, steps, offsets, rows, *found)
     return found
 
 
-def _flat(values: np.ndarray, n: int) -> np.ndarray:
-    return np.ascontiguousarray(values).reshape(n, -1)
+def _flat(values: np.ndarray) -> np.ndarray:
+    """(B, T, ...) as (B T, ...), each of one axis."""
+    return np.ascontiguousarray(values).reshape(values.shape[0] * values.shape[1], -1)
 
 
 @numba.njit(cache=True, nogil=True)
 def _read(
-    chars, colours, now, tints, cursor, previous, inventory, steps, offsets, rows,
+    chars, colours, now, tints, places, cursor, previous, inventory, steps, offsets, rows,
     crop, facts, words, told, carried, things, starts, patch, new, old,
 ):  # fmt: skip
     values = np.empty(NUMBERS, np.float32)
     text = np.empty(TEXT + 2, np.int64)
     starts[0] = 0
-    for k in range(len(chars)):
-        first = k % steps == 0
-        starts[k + 1] = _changes(chars, colours, now, tints, k, first, starts[k], patch, new, old)
-        _crop(chars[k], colours[k], cursor[k], crop[k])
-        _numbers(chars[k], values)
+    for k in range(len(crop)):
+        at, first = places[k // steps] * steps + k % steps, k % steps == 0
+        starts[k + 1] = _changes(chars, colours, now, tints, at, first, starts[k], patch, new, old)
+        _crop(chars[at], colours[at], cursor[k], crop[k])
+        _numbers(chars[at], values)
         facts[k, 0] = offsets[0] + previous[k]
         facts[k, 1] = offsets[1] + cursor[k, 0]
         facts[k, 2] = offsets[2] + cursor[k, 1]
         _buckets(values, offsets, facts[k])
-        told[k] = _words(chars[k], text, rows, words[k])
+        told[k] = _words(chars[at], text, rows, words[k])
     for k in range(len(inventory)):
         things[k] = _inventory(inventory[k], rows, carried[k])
 

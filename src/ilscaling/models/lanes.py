@@ -13,6 +13,7 @@ import torch
 
 from ilscaling.models import frames, lookups
 from ilscaling.models.sequences import Policy
+from ilscaling.rows import rows
 
 # Widths from which PyTorch plays, which reads a policy's weights once for all of its lanes. On the
 # safe side: with four lanes a policy these lanes were 5 times as fast at 192, still 2.6 times at
@@ -52,11 +53,11 @@ class Lanes:
     def step(self, batch: dict[str, np.ndarray]) -> torch.Tensor:
         """Logits float32 (lanes, actions) for one frame a lane, {field: (lanes, ...)} with
         `previous` and `first`."""
-        names = ["tty_chars", "tty_colors", "tty_cursor", "previous"]
-        seen = [batch[name][:, None] for name in names]
+        cells = (rows(batch[name][:, None], 1) for name in ("tty_chars", "tty_colors"))
+        told = (batch[name][:, None] for name in ("tty_cursor", "previous"))
         things = batch["inventory"][:, None] if self.widths.inventory else None
         offsets = self.encoder.starts.numpy()
-        read = frames.read(*seen, offsets, self.widths.words, things)
+        read = frames.read(*cells, *told, offsets, self.widths.words, things)
         tables, (matrix, *trunk, head) = self.weights[:5], self.weights[5:]
         seen, told = lookups.look_up(read, 1, self.owner, tables)
         _encode(self.owner, matrix, seen, told)

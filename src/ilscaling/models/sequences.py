@@ -21,7 +21,8 @@ class Policy(nn.Module):
 
     batch: tty_chars uint8 (B, T, 24, 80), tty_colors int8 (B, T, 24, 80), tty_cursor uint8
     (B, T, 2), previous int64 (B, T) (the action before, in [0, A]; A: none), first bool (B, T) (a
-    game begins: nothing before it is seen), inventory int16 (B, T, 55) if the policy has it.
+    game begins: nothing before it is seen), inventory int16 (B, T, 55) if the policy has it. On a
+    CPU tty_chars and tty_colors may be `Rows` of a loader's.
 
     state: what is remembered of the frames before, lanes first in every entry, so that lanes can
     be taken out and put back; None as `initial(B)`. The state returned carries no gradient. Passing

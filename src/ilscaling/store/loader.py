@@ -1,17 +1,18 @@
 """Serves stacks of frames in a reproducible shuffled order, from shards, in bounded memory.
 
 Decompressing is by chunks, so samples are shuffled in two levels: an epoch is a permutation of
-blocks (a block = the steps of one chunk), the blocks of a buffer are read together, and the
-samples of a buffer are permuted. A thread fills the next buffer while this one is served.
+blocks (of whole chunks), the blocks of a buffer are read together, and the samples of a buffer are
+permuted. A thread fills the next buffer while this one is served.
 """
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 import numpy as np
 
+from ilscaling.rows import Rows
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
 from ilscaling.store.split import Split
 
@@ -54,23 +55,29 @@ def plan(
             planned, skip = planned + len(order) - skip, 0
 
 
-class Actions:
-    """The actions of steps [start, stop), int64. They are compressed by the shard, a byte a step:
-    those of a few shards are kept."""
+def block_steps(chunk: int, buffer_steps: int) -> int:
+    """Steps a block, of chunks of so many steps: 64 blocks a buffer, of 256 steps at most, unless a
+    chunk is longer. Before each block a chunk is read for what its first stacks hold."""
+    return max(1, min(256, buffer_steps // 64) // chunk) * chunk
 
-    def __init__(self, split: Split):
-        self.split = split
+
+class Column:
+    """Steps [start, stop) of a field of few bytes a step, which is compressed by the shard: those
+    of a few shards are kept."""
+
+    def __init__(self, split: Split, field: str):
+        self.split, self.field, self.size = split, field, split.shard_steps
         self._shard = lru_cache(maxsize=128)(self._read)
 
     def _read(self, shard: int) -> np.ndarray:
-        size = self.split.shard_steps
-        return self.split.read("action", shard * size, (shard + 1) * size)
+        return self.split.read(self.field, shard * self.size, (shard + 1) * self.size)
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        size = self.split.shard_steps
-        first = start // size * size
-        shards = [self._shard(n) for n in range(start // size, -(-stop // size))]
-        return np.concatenate(shards)[start - first : stop - first].astype(np.int64)
+        shard, begin = divmod(start, self.size)
+        if begin + stop - start <= self.size:
+            return self._shard(shard)[begin : begin + stop - start]
+        shards = [self._shard(n) for n in range(shard, -(-stop // self.size))]
+        return np.concatenate(shards)[begin : begin + stop - start]
 
 
 class _Stacks(Buffer):
@@ -84,8 +91,8 @@ class _Stacks(Buffer):
             for name, (shape, dtype) in split.fields.items()
             if name in split.observation
         }
-        self.step = self.action = self.row = self.age = np.empty(0, np.int64)
-        self._actions = Actions(split)
+        self.step = self.action = self.stacks = np.empty(0, np.int64)
+        self._actions = Column(split, "action")
 
     def __len__(self) -> int:
         return len(self.step)
@@ -93,25 +100,27 @@ class _Stacks(Buffer):
     def fill(self, content: tuple[np.ndarray, np.ndarray], stopped: threading.Event) -> None:
         """Read blocks and arrange their samples in an order (see `plan`)."""
         (blocks, order), split = content, self.split
-        steps, actions, rows = [], [], []
-        filled, behind = 0, -1
-        for block in blocks:
+        starts = blocks * self.block
+        stops = np.minimum(starts + self.block, split.steps)
+        follows = starts[1:] == stops[:-1]
+        # Steps before a block that its first stacks reach back to.
+        halos = np.where(np.append(False, follows), 0, self._ages(starts))
+        sizes, actions = stops - starts, []
+        ends = np.cumsum(sizes + halos)
+        for start, stop, halo, end in np.stack([starts, stops, halos, ends], 1).tolist():
             if stopped.is_set():
                 return
-            start = int(block) * self.block
-            stop = min(start + self.block, split.steps)
-            halo = 0 if start == behind else int(self._ages(np.array([start]))[0])
-            size = stop - start + halo
+            rows = slice(end - (stop - start) - halo, end)
             for name, storage in self.storage.items():
-                split.read_into(name, start - halo, storage[filled : filled + size])
-            steps.append(np.arange(start, stop))
+                split.read_into(name, start - halo, storage[rows])
             actions.append(self._actions(start, stop))
-            rows.append(np.arange(filled + halo, filled + size))
-            filled, behind = filled + size, stop
-        self.step = np.concatenate(steps)[order]
-        self.action = np.concatenate(actions)[order]
-        self.row = np.concatenate(rows)[order]
-        self.age = self._ages(self.step)
+        step = np.arange(sizes.sum()) + np.repeat(stops - np.cumsum(sizes), sizes)
+        row = step + np.repeat(ends - stops, sizes)
+        back = np.minimum(self._ages(step)[:, None], np.arange(self.frames - 1, -1, -1))
+        # Arrays of their own, that batches may be part of: only `storage` is written to again.
+        self.stacks = (row[:, None] - back)[order]
+        self.action = np.concatenate(actions)[order].astype(np.int64)
+        self.step = step[order]
 
     def _ages(self, steps: np.ndarray) -> np.ndarray:
         """Steps since the episode's first, at most as many as a stack reaches back."""
@@ -119,14 +128,10 @@ class _Stacks(Buffer):
         first = starts[np.searchsorted(starts, steps, side="right") - 1]
         return np.minimum(steps - first, self.frames - 1)
 
-    def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
-        back = np.arange(self.frames - 1, -1, -1)
-        rows = self.row[served, None] - np.minimum(self.age[served, None], back)
-        for name, storage in self.storage.items():
-            # mode="clip": numpy would otherwise gather into a temporary first.
-            np.take(storage, rows, axis=0, out=into[name][at], mode="clip")
-        into["action"][at] = self.action[served]
-        into["index"][at] = self.step[served]
+    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
+        stacks = self.stacks[served]
+        found = {name: Rows(storage, stacks) for name, storage in self.storage.items()}
+        return {**found, "action": self.action[served], "index": self.step[served]}
 
 
 class Loader(Prefetched):
@@ -139,8 +144,8 @@ class Loader(Prefetched):
 
     Every epoch has each sample once, in an order of its own; batches run on across epochs.
     `shuffle=False` serves the steps in order. `stop`: sample number at which to end; the last
-    batch may be short. `part`: as of `Prefetched`. Holds two buffers of `buffer_steps` in memory
-    (rounded to whole chunks).
+    batch may be short. `part`, `lend`: as of `Prefetched`. Holds two buffers of `buffer_steps` in
+    memory (rounded to whole chunks).
 
     Raises StoreError, at the batch that would need it, if a shard cannot be read.
     """
@@ -157,23 +162,19 @@ class Loader(Prefetched):
         shuffle: bool = True,
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
+        lend: Collection[str] = (),
     ):
-        block = split.chunk_steps
+        block = block_steps(split.chunk_steps, buffer_steps)
         # A pass shorter than the buffer does not allocate more than it reads.
         wanted = split.steps if stop is None or shuffle else min(stop - start, split.steps)
         buffer_steps = min(buffer_steps, -(-wanted // block) * block)
         blocks = max(1, buffer_steps // block)
-        fields = split.fields
         super().__init__(
             plan(
                 split.steps, block, buffer_steps, seed=seed, shuffle=shuffle, start=start, stop=stop
             ),
             [_Stacks(split, frames, block, blocks) for _ in range(2)],
-            {
-                **{k: ((frames, *fields[k][0]), fields[k][1]) for k in split.observation},
-                "action": ((), np.dtype(np.int64)),
-                "index": ((), np.dtype(np.int64)),
-            },
             batch_sizes(batch, start, stop),
             part,
+            lend,
         )

@@ -4,9 +4,11 @@ import queue
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
+
+from ilscaling.rows import Rows, gathered
 
 
 class Buffer(ABC):
@@ -21,8 +23,9 @@ class Buffer(ABC):
         """Read `content`, an entry of a plan; may return early when `stopped`."""
 
     @abstractmethod
-    def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
-        """Copy the items `served` to the places `at` of a batch."""
+    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
+        """The items `served`: rows where they lie until the buffer is filled again, or arrays that
+        nothing is written to."""
 
 
 def _produce(plan, free: queue.SimpleQueue, ready: queue.SimpleQueue, stopped) -> None:
@@ -46,10 +49,10 @@ def _stop(free: queue.SimpleQueue, stopped: threading.Event) -> None:
 class Prefetched:
     """Iterator of batches, dicts of arrays whose axis 0 runs over items; a context manager.
 
-    plan: what each buffer is to hold, in order. buffers: so many are in memory. items: array name
-    -> (shape of one item, dtype). sizes: items of each batch; the end of either ends the iterator.
-    part: (number, parts), which of the equal parts of each batch is served; the others are passed
-    over without a copy.
+    plan: what each buffer is to hold, in order. buffers: so many are in memory. sizes: items of
+    each batch; the end of either ends the iterator. part: (number, parts), which of the equal
+    parts of each batch is served; the others are passed over without a copy. lend: names that may
+    be served as `Rows` of a buffer instead of arrays, which hold until the next batch is asked for.
     Raises whatever reading raises, at the batch that would need it.
     """
 
@@ -57,11 +60,11 @@ class Prefetched:
         self,
         plan: Iterator,
         buffers: list[Buffer],
-        items: dict[str, tuple[tuple[int, ...], np.dtype]],
         sizes: Iterator[int],
         part: tuple[int, int] = (0, 1),
+        lend: Collection[str] = (),
     ):
-        self._items, self._sizes, self._part = items, sizes, part
+        self._sizes, self._part, self._lend = sizes, part, frozenset(lend)
         self._buffer: Buffer | None = None
         self._next = 0
         self._free: queue.SimpleQueue = queue.SimpleQueue()
@@ -81,28 +84,34 @@ class Prefetched:
     def __iter__(self) -> "Prefetched":
         return self
 
-    def __next__(self) -> dict[str, np.ndarray]:
+    def __next__(self) -> dict[str, np.ndarray | Rows]:
         size = next(self._sizes, 0) if self.close.alive else 0
         if size <= 0:
             self.close()
             raise StopIteration
         number, parts = self._part
         first, last = number * size // parts, (number + 1) * size // parts
-        batch = {
-            name: np.empty((last - first, *shape), dtype)
-            for name, (shape, dtype) in self._items.items()
-        }
-        passed = 0
+        pieces, passed = [], 0
         while passed < size:
             buffer = self._current()
             held = min(size - passed, len(buffer) - self._next)
             begin, end = max(first, passed), min(last, passed + held)
-            if begin < end:
-                served = slice(self._next + begin - passed, self._next + end - passed)
-                buffer.gather(served, batch, slice(begin - first, end - first))
+            if begin < end or not pieces:
+                at = self._next - passed
+                found = buffer.rows(slice(at + begin, at + max(begin, end)))
+                if held < size:
+                    # The buffer may be filled again before the batch is whole.
+                    found = {name: gathered(values) for name, values in found.items()}
+                pieces.append(found)
             self._next += held
             passed += held
-        return batch
+        if len(pieces) > 1:
+            whole = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+            pieces = [whole]
+        return {
+            name: values if name in self._lend else gathered(values)
+            for name, values in pieces[0].items()
+        }
 
     def _current(self) -> Buffer:
         """The buffer that holds the next item."""

@@ -8,15 +8,16 @@ stretches shuffled; recurrent ones take lanes of play in order and carry their s
 import heapq
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ilscaling.errors import StoreError
-from ilscaling.store.loader import Actions, plan
+from ilscaling.rows import Rows
+from ilscaling.store.loader import Column, block_steps, plan
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
-from ilscaling.store.split import Split
+from ilscaling.store.split import Split, few
 
 FEWER = "lower train.context or train.batch, or record more games"
 
@@ -36,12 +37,11 @@ class Content:
 
 
 def shuffled(
-    split: Split, context: int, buffer: int, *, seed: int, start: int, stop: int | None
+    split: Split, context: int, block: int, buffer: int, *, seed: int, start: int, stop: int | None
 ) -> Iterator[Content]:
-    """The stretches [start, stop) in the two-level order of `store.loader.plan`; whole chunks are
-    blocks if a chunk holds whole stretches. The steps after the last stretch are left out."""
+    """The stretches [start, stop) in the two-level order of `store.loader.plan`, so many a block.
+    The steps after the last stretch are left out."""
     count = split.steps // context
-    block = max(1, split.chunk_steps // context)
     stretches = plan(
         count, block, buffer // context, seed=seed, shuffle=True, start=start, stop=stop
     )
@@ -143,8 +143,15 @@ class _Stretches(Buffer):
         self.storage = {
             name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in fields.items()
         }
+        # Screens are served from where they are read to, all else from copies in order.
+        self._stretches = {
+            name: rows.reshape(-1, context, *rows.shape[1:]) for name, rows in self.storage.items()
+        }
+        self._large = {n for n, (shape, dtype) in fields.items() if not few(shape, dtype)}
         self.order = np.empty(0, np.int64)
-        self._actions = Actions(split)
+        self.arranged: dict[str, np.ndarray] = {}
+        self._seen = [name for name in split.observation if name in fields]
+        self._columns = {name: Column(split, name) for name in split.columns}
 
     def __len__(self) -> int:
         return len(self.order)
@@ -155,36 +162,43 @@ class _Stretches(Buffer):
         storage["action"][:] = 0
         storage["previous"][:] = self.none
         storage["first"][:] = False
-        for row, start, stop in content.pieces:
+        begins = np.searchsorted(split.starts, np.array(content.pieces)[:, 1:]).tolist()
+        for (row, start, stop), games in zip(content.pieces, begins, strict=True):
             if stopped.is_set():
                 return
             rows = slice(row, row + stop - start)
-            for name in split.observation:
-                if name in storage:
+            for name in self._seen:
+                if name in self._columns:
+                    storage[name][rows] = self._columns[name](start, stop)
+                else:
                     split.read_into(name, start, storage[name][rows])
             before = max(start - 1, 0)
-            actions = self._actions(before, stop)
+            actions = self._columns["action"](before, stop)
             storage["index"][rows] = np.arange(start, stop)
             storage["action"][rows] = actions[start - before :]
             storage["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
-            within = np.searchsorted(split.starts, [start, stop])
-            first = row + split.starts[slice(*within)] - start
-            storage["first"][first] = True
-            storage["previous"][first] = self.none
+            for game in range(*games):
+                first = row + split.starts[game] - start
+                storage["first"][first] = True
+                storage["previous"][first] = self.none
         storage["first"][content.resets] = True
         self.order = content.order
+        self.arranged = {
+            name: stretches[content.order]
+            for name, stretches in self._stretches.items()
+            if name not in self._large
+        }
 
-    def gather(self, served: slice, into: dict[str, np.ndarray], at: slice) -> None:
-        for name, storage in self.storage.items():
-            stretches = storage.reshape(-1, self.context, *storage.shape[1:])
-            # mode="clip": numpy would otherwise gather into a temporary first.
-            np.take(stretches, self.order[served], axis=0, out=into[name][at], mode="clip")
+    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
+        chosen = self.order[served]
+        large = {name: Rows(self._stretches[name], chosen) for name in self._large}
+        return large | {name: values[served] for name, values in self.arranged.items()}
 
 
 class _Sequences(Prefetched):
     def __init__(
         self, split: Split, contents, context: int, capacity: int, inventory: bool, sizes,
-        part: tuple[int, int] = (0, 1),
+        part: tuple[int, int] = (0, 1), lend: Collection[str] = (),
     ):  # fmt: skip
         if inventory and "inventory" not in split.fields:
             raise StoreError(
@@ -202,9 +216,9 @@ class _Sequences(Prefetched):
         super().__init__(
             contents,
             [_Stretches(split, fields, context, capacity) for _ in range(2)],
-            {name: ((context, *shape), dtype) for name, (shape, dtype) in fields.items()},
             sizes,
             part,
+            lend,
         )
 
 
@@ -217,7 +231,8 @@ class SequenceLoader(_Sequences):
     epoch. index: the step's position in the split. batch, start, stop: in frames, `batch` a
     multiple of `context`; `start` resumes a run exactly. order 'shuffled' or 'lanes': see there;
     row b of all batches is lane b. Both are functions of (split, seed, position), shuffled ones of
-    `buffer_steps` too, lanes of B. part: as of `Prefetched`; the other parts' lanes are not read.
+    `buffer_steps` too, lanes of B. part, lend: as of `Prefetched`; the other parts' lanes are not
+    read.
     Holds two buffers of `buffer_steps` in memory, of lanes its part of them.
 
     Raises StoreError for a split of fewer steps than one stretch ('lanes': one batch), and at the
@@ -237,6 +252,7 @@ class SequenceLoader(_Sequences):
         inventory: bool = False,
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
+        lend: Collection[str] = (),
     ):
         count, rest = divmod(batch, context)
         if rest or not count:
@@ -264,13 +280,13 @@ class SequenceLoader(_Sequences):
             # Its own lanes are all that it holds, and every row of them is its own.
             buffer, count, part = buffer // count * len(mine), len(mine), (0, 1)
         else:
+            block = max(1, block_steps(split.chunk_steps, buffer_steps) // context)
             # `plan` takes at least one block, whatever the buffer.
-            block = max(1, split.chunk_steps // context) * context
-            buffer = max(min(buffer, split.steps // context * context) // block, 1) * block
-            first = start // context
-            contents = shuffled(split, context, buffer, seed=seed, start=first, stop=end)
+            blocks = max(min(buffer, split.steps // context * context) // (block * context), 1)
+            buffer, first = blocks * block * context, start // context
+            contents = shuffled(split, context, block, buffer, seed=seed, start=first, stop=end)
         stretches = batch_sizes(count, start // context, end)
-        super().__init__(split, contents, context, buffer, inventory, stretches, part)
+        super().__init__(split, contents, context, buffer, inventory, stretches, part, lend)
 
 
 class GameLoader(_Sequences):

@@ -8,6 +8,7 @@ chunks as uint64, and the CRC-32C of that table.
 
 import io
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Shards:
     def __init__(self, folder: Path, array: zarr.Array):
         self.folder, self.step, self.dtype = folder, array.shape[1:], array.dtype
         self.chunk, self.shard = array.chunks[0], array.shards[0]
+        self._own = threading.local()
         # Opening a file and reading its table takes as long as a chunk.
         self._opened = lru_cache(maxsize=OPEN)(self._open)
 
@@ -60,9 +62,16 @@ class Shards:
         if len(place) == self.chunk:
             zstd.decompress(packed, place)
             return
-        whole = np.empty((self.chunk, *self.step), self.dtype)
+        whole = self._room()
         zstd.decompress(packed, whole)
         place[:] = whole[begin - at : end - at]
+
+    def _room(self) -> np.ndarray:
+        """Memory for a chunk, the same for all of a thread's: new memory takes half as long as what
+        is put there."""
+        if not hasattr(self._own, "room"):
+            self._own.room = np.empty((self.chunk, *self.step), self.dtype)
+        return self._own.room
 
     def _open(self, number: int) -> tuple[io.FileIO, list[list[int]]]:
         """A shard's file, and offset and size of each of its chunks."""

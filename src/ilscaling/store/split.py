@@ -1,5 +1,6 @@
 """One split of a store, opened for reading."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,11 @@ COLUMNS = {
     "truncated": np.bool_,
     "split": np.uint8,
 }
+
+
+def few(shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it."""
+    return len(shape) < 2 and np.prod(shape) * np.dtype(dtype).itemsize <= 8
 
 
 class Split:
@@ -68,11 +74,17 @@ class Split:
         return tuple(k for k in self._arrays if k not in ("action", "reward", "episode"))
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the fields of few bytes a step, which are compressed by the shard."""
+        whole = [k for k, array in self._arrays.items() if array.chunks[0] == array.shards[0]]
+        return tuple(k for k in whole if few(*self.fields[k]))
+
+    @cached_property
     def chunk_steps(self) -> int:
         """Steps that are decompressed together."""
-        return self._arrays[self.observation[0]].chunks[0]
+        return min(self._arrays[name].chunks[0] for name in self.observation)
 
-    @property
+    @cached_property
     def shard_steps(self) -> int:
         """Steps that are stored in one file an array."""
         return self._arrays["action"].shards[0]

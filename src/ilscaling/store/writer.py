@@ -14,7 +14,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from ilscaling.errors import StoreError
 from ilscaling.store import checksums
 from ilscaling.store.processes import spread
-from ilscaling.store.split import COLUMNS, SPLITS
+from ilscaling.store.split import COLUMNS, SPLITS, few
 
 # Level of zstd: of the Breakout frames it was measured on, 9 saves 6 % over 7 and 15 % over 3 and
 # still encodes 90,000 steps/s; 12 saves 1 % more and halves the speed. Decoding does not differ.
@@ -125,8 +125,7 @@ class Writer:
                 name,
                 (steps, *shape),
                 dtype,
-                # Fields of a few bytes a step need no finer chunks than the shard.
-                chunk=self.chunk_steps if shape else self.shard_steps,
+                chunk=self.shard_steps if few(shape, dtype) else self.chunk_steps,
                 shard=self.shard_steps,
             )
             for name, (shape, dtype) in self.fields.items()

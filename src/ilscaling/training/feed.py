@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ilscaling import models
 from ilscaling.errors import TrainingError
 from ilscaling.params import Train, TrainSequences
+from ilscaling.rows import Rows
 from ilscaling.store import Loader, SequenceLoader, Split
 from ilscaling.store.prefetch import Prefetched
 from ilscaling.training.ranks import ALONE, Ranks
@@ -17,10 +19,18 @@ from ilscaling.training.ranks import ALONE, Ranks
 ORDERS = {"transformer": "shuffled", "lstm": "lanes"}
 
 
+Batch = dict[str, torch.Tensor | Rows]
+
+
 class Feed(Protocol):
-    """`carried`: name -> tensor, the state after the last batch; without it a run cannot go on."""
+    """`carried`: name -> tensor, the state after the last batch; without it a run cannot go on.
+
+    `lend`: whether batches hold screens as `Rows`, which our own families read on a CPU where they
+    lie; then a batch holds until the next.
+    """
 
     carried: dict[str, torch.Tensor]
+    lend: bool
 
     def items(self, batch: int) -> tuple[int, str]:
         """How many items, and which, a batch of so many samples can be shared by."""
@@ -30,7 +40,7 @@ class Feed(Protocol):
         """This rank's part of batches of `batch` samples from sample number `start` on."""
         ...
 
-    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean cross-entropy of a batch, float32 ()."""
         ...
 
@@ -38,8 +48,8 @@ class Feed(Protocol):
 class Stacks:
     """Stacks of a game's only field in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train, field: str, team: Ranks = ALONE):
-        self.settings, self.field, self.team = settings, field, team
+    def __init__(self, settings: Train, field: str, team: Ranks = ALONE, lend: bool = False):
+        self.settings, self.field, self.team, self.lend = settings, field, team, lend
         self.carried: dict[str, torch.Tensor] = {}
 
     def items(self, batch: int) -> tuple[int, str]:
@@ -54,9 +64,10 @@ class Stacks:
             start=start,
             buffer_steps=self.settings.buffer_steps,
             part=(self.team.rank, self.team.count),
+            lend=(self.field,) if self.lend else (),
         )
 
-    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         return F.cross_entropy(policy(batch[self.field]), batch["action"])
 
 
@@ -66,8 +77,10 @@ class Stretches:
     Lanes carry the policy's state along, but no gradient: backpropagation ends with the stretch.
     """
 
-    def __init__(self, settings: TrainSequences, order: str, team: Ranks = ALONE):
-        self.settings, self.order, self.team = settings, order, team
+    def __init__(
+        self, settings: TrainSequences, order: str, team: Ranks = ALONE, lend: bool = False
+    ):
+        self.settings, self.order, self.team, self.lend = settings, order, team, lend
         self.carried: dict[str, torch.Tensor] = {}
 
     def items(self, batch: int) -> tuple[int, str]:
@@ -84,25 +97,33 @@ class Stretches:
             order=self.order,
             inventory=self.settings.inventory,
             part=(self.team.rank, self.team.count),
+            lend=("tty_chars", "tty_colors") if self.lend else (),
         )
 
-    def loss(self, policy: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         logits, state = policy(batch, self.carried or None)
         if self.order == "lanes":
             self.carried = {name: value.detach() for name, value in state.items()}
         return F.cross_entropy(logits.flatten(0, 1), batch["action"].flatten())
 
 
-def make(split: Split, settings: Train | TrainSequences, family: str, team: Ranks = ALONE) -> Feed:
+def make(
+    split: Split,
+    settings: Train | TrainSequences,
+    family: str,
+    device: str = "cpu",
+    team: Ranks = ALONE,
+) -> Feed:
     """The feed of a family for a member of a team; raises TrainingError for demonstrations that
     lack what the family sees."""
+    lend = device == "cpu" and family in models.FAMILIES
     if isinstance(settings, Train):
         fields = ("observation" if "observation" in split.fields else "screen",)
-        feed = Stacks(settings, *fields, team)
+        feed = Stacks(settings, *fields, team, lend)
     else:
         fields = ("tty_chars", "tty_colors", "tty_cursor")
         fields += ("inventory",) if settings.inventory else ()
-        feed = Stretches(settings, ORDERS.get(family, "shuffled"), team)
+        feed = Stretches(settings, ORDERS.get(family, "shuffled"), team, lend)
     for field in fields:
         if field not in split.fields:
             raise TrainingError(
@@ -113,6 +134,20 @@ def make(split: Split, settings: Train | TrainSequences, family: str, team: Rank
                 else "choose a policy family for this game: grid.family",
             )
     return feed
+
+
+def tensors(batch: dict[str, np.ndarray | Rows], device: str) -> Batch:
+    """A batch of a loader on a device."""
+    return {name: _onto(device, values) for name, values in batch.items()}
+
+
+def _onto(device: str, values: np.ndarray | Rows) -> torch.Tensor | Rows:
+    if isinstance(values, Rows):
+        return values
+    tensor = torch.from_numpy(values)
+    if device == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def example(split: Split, settings: Train) -> torch.Tensor:

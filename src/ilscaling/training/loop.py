@@ -109,7 +109,7 @@ class _Task:
     def __init__(self, split, settings, family, size, seed, convention, device, threads, team):
         self.split, self.settings, self.team = split, settings, team
         self.device = precision.device(device)
-        self.source = feed.make(split, settings, family, team)
+        self.source = feed.make(split, settings, family, self.device, team)
         self.facts = identity.facts(split, settings, family, size, seed, convention, self.device)
         self.run = self.facts["run"]
         self.facts |= {
@@ -212,7 +212,7 @@ class _Trainer:
         while state.update < end:
             began = time.perf_counter()
             batch = next(loader)
-            state.step({name: _onto(state.device, a) for name, a in batch.items()})
+            state.step(feed.tensors(batch, state.device))
             bar.update(self.batch)
             if state.update % CHECK == 0 or state.update == end:
                 # Where we look depends on the update alone, so that a failed run, too, ends
@@ -262,10 +262,3 @@ class _Trainer:
                 per_sample=self.task.per_sample,
                 rate=self.state.rate,
             )
-
-
-def _onto(device: str, array) -> torch.Tensor:
-    tensor = torch.from_numpy(array)
-    if device == "cpu":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)

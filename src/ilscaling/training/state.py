@@ -12,7 +12,7 @@ from ilscaling.files import atomic
 from ilscaling.params import Train, TrainSequences
 from ilscaling.training import precision
 from ilscaling.training.curve import Curve
-from ilscaling.training.feed import Feed
+from ilscaling.training.feed import Batch, Feed
 from ilscaling.training.ranks import ALONE, Ranks
 
 FORMAT = "ilscaling-state-1"
@@ -69,7 +69,7 @@ class State:
         """Adam's rate at an update, the first being 1."""
         return self.full_rate * schedules.factor(self.settings, update, self.end)
 
-    def step(self, batch: dict[str, torch.Tensor]) -> None:
+    def step(self, batch: Batch) -> None:
         """One update on a batch of the feed."""
         self.update += 1
         for group in self.adam.param_groups:
