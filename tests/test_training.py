@@ -1,5 +1,6 @@
 """Training: it learns, and what it writes is a function of data, settings and seed alone."""
 
+import copy
 import multiprocessing
 import os
 import pkgutil
@@ -20,6 +21,7 @@ from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.params import Rule, Train, TrainSequences
 from ilscaling.training import feed, load_policy, precision, run
+from ilscaling.training.adam import Adam
 from ilscaling.training.identity import tables
 from ilscaling.training.state import State
 
@@ -380,10 +382,48 @@ def test_matrices_alone_decay(nethack, family):
     state = State(
         policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=looked_up
     )
-    matrices, others = state.adam.param_groups
+    decays, weights = state.adam.decays, state.adam.weights
     parts = models.architecture(family, 8, **models.shape(STRETCHES, 121))
-    assert sum(w.numel() for w in matrices["params"]) == sum(part.matrices for part in parts)
-    assert (matrices["weight_decay"], others["weight_decay"]) == (0.01, 0.0)
+    decayed = sum(weights[name].numel() for name in weights if decays[name])
+    assert decayed == sum(part.matrices for part in parts)
+    assert set(decays.values()) == {0.01, 0.0}
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, STRETCHES], ids=["Adam", "AdamW"])
+def test_updates_are_those_of_pytorch_to_the_bit(settings):
+    torch.manual_seed(0)
+    # A convolution in channels-last, a matrix, a table and a weight that gets no gradient.
+    policy = torch.nn.ModuleDict(
+        {
+            "filters": torch.nn.Conv2d(4, 8, 3).to(memory_format=torch.channels_last),
+            "matrix": torch.nn.Linear(5, 3),
+            "table": torch.nn.Embedding(7, 3),
+            "idle": torch.nn.Linear(2, 2),
+        }
+    )
+    other = copy.deepcopy(policy)
+    mine = Adam(policy, settings, frozenset({"table.weight"}))
+    if settings is SETTINGS:
+        theirs = torch.optim.Adam(other.parameters(), fused=True)
+    else:
+        named = dict(other.named_parameters())
+        decayed = [w for n, w in named.items() if w.ndim > 1 and n != "table.weight"]
+        rest = [w for n, w in named.items() if w.ndim == 1 or n == "table.weight"]
+        groups = [{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
+        theirs = torch.optim.AdamW(groups, betas=(0.9, settings.beta2), fused=True)
+    for update in range(1, 4):
+        for (name, weight), twin in zip(policy.named_parameters(), other.parameters(), strict=True):
+            if "idle" not in name:
+                weight.grad = torch.randn_like(weight)
+                twin.grad = weight.grad.clone()
+        for group in theirs.param_groups:
+            group["lr"] = 0.01 / update
+        mine.step(0.01 / update)
+        theirs.step()
+    for weight, twin in zip(policy.parameters(), other.parameters(), strict=True):
+        assert torch.equal(weight, twin)
+    mine.forget()
+    assert all(weight.grad is None for weight in policy.parameters())
 
 
 def test_demonstrations_without_what_a_policy_sees_are_refused(demos, nethack, tmp_path):

@@ -11,28 +11,12 @@ from ilscaling import schedules
 from ilscaling.files import atomic
 from ilscaling.params import Train, TrainSequences
 from ilscaling.training import precision
+from ilscaling.training.adam import Adam
 from ilscaling.training.curve import Curve
 from ilscaling.training.feed import Batch, Feed
 from ilscaling.training.ranks import ALONE, Ranks
 
 FORMAT = "ilscaling-state-1"
-
-
-def optimiser(
-    policy: nn.Module, settings: Train | TrainSequences, rate: float, tables: frozenset[str]
-) -> torch.optim.Optimizer:
-    """Adam for stacks, AdamW for sequences, whose weight decay is for matrices: weights of two
-    and more axes but `tables`, of which a batch looks up few rows while decay would shrink all."""
-    if isinstance(settings, Train):
-        return torch.optim.Adam(policy.parameters(), rate, betas=(0.9, 0.999), fused=True)
-    matrices, others = [], []
-    for name, weight in policy.named_parameters():
-        (matrices if weight.ndim > 1 and name not in tables else others).append(weight)
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, rate, betas=(0.9, settings.beta2), fused=True)
 
 
 class State:
@@ -59,7 +43,7 @@ class State:
         self.settings, self.full_rate, self.device, self.type = settings, rate, device, type
         self.weights = list(self.policy.parameters())
         self.averages = [w.detach().clone() for w in self.weights] if settings.ema else []
-        self.adam = optimiser(self.policy, settings, rate, tables)
+        self.adam = Adam(self.policy, settings, tables)
         self.clip = getattr(settings, "clip", None)
         self.curve = Curve(device)
         self.update, self.end = 0, end
@@ -72,15 +56,13 @@ class State:
     def step(self, batch: Batch) -> None:
         """One update on a batch of the feed."""
         self.update += 1
-        for group in self.adam.param_groups:
-            group["lr"] = self.rate(self.update)
-        self.adam.zero_grad(set_to_none=True)
+        self.adam.forget()
         with precision.autocast(self.device, self.type):
             loss = self.feed.loss(self.shared, batch)
         loss.backward()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.weights, self.clip, foreach=True)
-        self.adam.step()
+        self.adam.step(self.rate(self.update))
         if self.averages:
             # The horizon grows with the run: averages over the last share `ema` of its updates.
             share = 1 / max(1.0, self.settings.ema * self.update)
@@ -103,7 +85,7 @@ class State:
         tensors |= {f"carried/{name}": value for name, value in carried.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
-            for moment, value in self.adam.state[weight].items():
+            for moment, value in self.adam.moments[name].items():
                 tensors[f"adam/{name}/{moment}"] = value
             if self.averages:
                 tensors[f"average/{name}"] = self.averages[number]
@@ -141,13 +123,8 @@ class State:
                 weight.copy_(tensors[f"weight/{name}"])
                 if self.averages:
                     self.averages[number].copy_(tensors[f"average/{name}"])
-                # In the memory format of the weight, which the fused update takes for granted.
-                moments = {
-                    moment: torch.zeros_like(weight).copy_(tensors[f"adam/{name}/{moment}"])
-                    for moment in ("exp_avg", "exp_avg_sq")
-                }
-                step = tensors[f"adam/{name}/step"].to(self.device)
-                self.adam.state[weight] = {"step": step, **moments}
+                for moment, value in self.adam.moments[name].items():
+                    value.copy_(tensors[f"adam/{name}/{moment}"])
 
 
 def saved(path: Path, run: str) -> int | None:
