@@ -75,7 +75,7 @@ def atari(folder: Path, steps: int = 40_000) -> Path:
         }
 
     path, seed = folder / "demos.zarr", 0
-    with create(path, fields, attributes, chunk_steps=256, shard_steps=32_768) as writer:
+    with create(path, fields, attributes, chunk_steps=64, shard_steps=32_768) as writer:
         for split, count in (("train", max(1, steps // length)), ("dev", 4), ("test", 4)):
             table = {
                 "seed": np.arange(seed, seed + count),

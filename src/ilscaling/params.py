@@ -114,6 +114,8 @@ class Recorded(Model):
 class Demonstrations(Recorded):
     """What is recorded of a game of Atari or of an extension."""
 
+    # Before a block of shuffled stacks a chunk is read for its last screens: shorter than a block.
+    chunk_steps: Count = Field(64, description="steps a Zarr chunk (the unit of decompression)")
     lanes: Count = Field(8, description="games side by side in one job")
 
 
