@@ -67,8 +67,7 @@ class Shards:
         place[:] = whole[begin - at : end - at]
 
     def _room(self) -> np.ndarray:
-        """Memory for a chunk, the same for all of a thread's: new memory takes half as long as what
-        is put there."""
+        """Memory for a chunk, the same for all of a thread's: the system clears what is new."""
         if not hasattr(self._own, "room"):
             self._own.room = np.empty((self.chunk, *self.step), self.dtype)
         return self._own.room
