@@ -380,12 +380,14 @@ def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
             for lanes, places in ((many, range(19)), (three, few)):
                 for position, lane in enumerate(places):
                     lanes.give(position, owner[lane])
-        found = many.step(batch)
-        assert torch.equal(found[few], three.step({k: v[few] for k, v in batch.items()}))
-        chances = acting.sampling(found, 1.0)
+        # The best action alone at every other step.
+        temperature = float(t % 2)
+        chances = many.step(batch, temperature)
+        alone = three.step({k: v[few] for k, v in batch.items()}, temperature)
+        assert np.array_equal(chances[few], alone)
         for number, policy in enumerate(policies):
             mine = np.flatnonzero(owner == number)
-            alone = acting.step(policy, batch, state, mine, 1.0)
+            alone = acting.step(policy, batch, state, mine, temperature)
             assert np.allclose(chances[mine], alone, rtol=1e-4, atol=1e-6)
 
 

@@ -15,7 +15,7 @@ from ilscaling.training import load_policy
 CHUNK = 40
 
 
-def lines(study: Study, budget: int = 8) -> Iterator[Line]:
+def lines(study: Study, rounds: int = 24) -> Iterator[Line]:
     """Steps a second with the policies of a whole run, which share the lanes; smallest and
     largest size of the default study."""
     for game in ("breakout", "nethack"):
@@ -36,7 +36,7 @@ def lines(study: Study, budget: int = 8) -> Iterator[Line]:
                 vector,
                 lambda vector, p=policies, f=frames, o=owner: player(p, vector, frames=f, owner=o),
                 seeds,
-                budget,
+                rounds,
             )
             yield line(
                 "playing", f"{game} {size}: steps/s, {len(policies)} policies in {lanes} lanes",

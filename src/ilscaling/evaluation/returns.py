@@ -108,7 +108,7 @@ class _Sequences:
         if self.lanes is not None:
             for lane in np.flatnonzero(fresh):
                 self.lanes.give(lane, pool.owner[episode[lane]])
-            return acting.sampling(self.lanes.step(batch), pool.temperature)
+            return self.lanes.step(batch, pool.temperature)
         chances = pool.chances(episode)
         for policy, mine in pool.owners(episode):
             chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)

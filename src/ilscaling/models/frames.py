@@ -64,22 +64,27 @@ def read(
     lanes, steps = previous.shape
     n = lanes * steps
     things = NO_INVENTORY if inventory is None else _flat(inventory)
-    found = Read(
+    found = room(n, len(things))
+    cells = (_flat(chars.items), _flat(colours.items))
+    strips = (values.view(np.int64) for values in cells)
+    seen = (*cells, *strips, chars.index, _flat(cursor), previous.reshape(n), things)
+    fill(*seen, steps, offsets, rows, found)
+    return found
+
+
+def room(n: int, things: int) -> Read:
+    """Memory for what n frames say, and for the inventory of `things` of them."""
+    return Read(
         np.empty((n, CELLS), np.uint8),
         np.empty((n, FACTS), np.int32),
         np.empty((n, WORDS), np.int32),
         np.empty(n, np.int64),
-        np.empty((len(things), 2 * SLOTS), np.int32),
-        np.empty(len(things), np.int64),
+        np.empty((things, 2 * SLOTS), np.int32),
+        np.empty(things, np.int64),
         np.empty(n + 1, np.int64),
         # As many as there can be: memory that is not written to costs nothing.
         *(np.empty(n * MAP, dtype) for dtype in (np.uint8, np.int16, np.int16)),
     )
-    cells = (_flat(chars.items), _flat(colours.items))
-    strips = (values.view(np.int64) for values in cells)
-    seen = (*cells, *strips, chars.index, _flat(cursor), previous.reshape(n), things)
-    _read(*seen, steps, offsets, rows, *found)
-    return found
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
@@ -88,10 +93,12 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(
-    chars, colours, now, tints, places, cursor, previous, inventory, steps, offsets, rows,
-    crop, facts, words, told, carried, things, starts, patch, new, old,
+def fill(
+    chars, colours, now, tints, places, cursor, previous, inventory, steps, offsets, rows, read
 ):  # fmt: skip
+    """What `read` does, compiled; now and tints are chars and colours eight at a time, frame k lies
+    at row places[k // steps] * steps + k % steps of them."""
+    crop, facts, words, told, carried, things, starts, patch, new, old = read
     values = np.empty(NUMBERS, np.float32)
     text = np.empty(TEXT + 2, np.int64)
     starts[0] = 0

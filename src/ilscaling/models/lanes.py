@@ -13,7 +13,6 @@ import torch
 
 from ilscaling.models import frames, lookups
 from ilscaling.models.sequences import Policy
-from ilscaling.rows import rows
 
 # Widths from which PyTorch plays, which reads a policy's weights once for all of its lanes. On the
 # safe side: with four lanes a policy these lanes were 5 times as fast at 192, still 2.6 times at
@@ -30,11 +29,17 @@ class Lanes:
 
     def __init__(self, policies: list[Policy], lanes: int):
         """policies: of one architecture, such as the snapshots of a run."""
-        self.encoder, self.widths = policies[0].encoder, policies[0].widths
+        encoder, self.widths = policies[0].encoder, policies[0].widths
+        self.offsets = encoder.starts.numpy()
         each = [_weights(policy) for policy in policies]
         self.weights = tuple(np.stack(arrays) for arrays in zip(*each, strict=True))
-        self.owner = np.zeros(lanes, np.int64)
+        self.owner, self.places = np.zeros(lanes, np.int64), np.arange(lanes)
         w = self.widths
+        # The same memory at every step: between two steps the game takes the caches.
+        features = encoder.matrix.shape[1]
+        self.read = frames.room(lanes, lanes if w.inventory else 0)
+        self.seen = np.empty((lanes, features), np.float32)
+        self.inner = np.empty((lanes, w.size), np.float32)
         if w.family == "transformer":
             angles = np.arange(w.context)[:, None] * np.array(w.turns)
             turns = (np.cos(angles), np.sin(angles))
@@ -50,21 +55,21 @@ class Lanes:
         """Let the policy of that number act in `lane` from now on."""
         self.owner[lane] = policy
 
-    def step(self, batch: dict[str, np.ndarray]) -> torch.Tensor:
-        """Logits float32 (lanes, actions) for one frame a lane, {field: (lanes, ...)} with
-        `previous` and `first`."""
-        cells = (rows(batch[name][:, None], 1) for name in ("tty_chars", "tty_colors"))
-        told = (batch[name][:, None] for name in ("tty_cursor", "previous"))
-        things = batch["inventory"][:, None] if self.widths.inventory else None
-        offsets = self.encoder.starts.numpy()
-        read = frames.read(*cells, *told, offsets, self.widths.words, things)
+    def step(self, batch: dict[str, np.ndarray], temperature: float) -> np.ndarray:
+        """Action probabilities float64 (lanes, actions) for one frame a lane, {field: (lanes,
+        ...)} with `previous` and `first`; temperature: as of `acting.probabilities`."""
+        count = len(self.owner)
+        cells = [batch[name].reshape(count, -1) for name in ("tty_chars", "tty_colors")]
+        strips = (values.view(np.int64) for values in cells)
+        things = batch["inventory"] if self.widths.inventory else frames.NO_INVENTORY
+        said = (*cells, *strips, self.places, batch["tty_cursor"], batch["previous"], things)
         tables, (matrix, *trunk, head) = self.weights[:5], self.weights[5:]
-        seen, told = lookups.look_up(read, 1, self.owner, tables)
-        _encode(self.owner, matrix, seen, told)
-        self._step(self.owner, told, batch["first"], *self._state, *trunk)
-        logits = np.empty((len(told), self.widths.actions), np.float32)
-        _answer(self.owner, head, told, logits)
-        return torch.from_numpy(logits)
+        offsets, rows = self.offsets, self.widths.words
+        _encode(*said, offsets, rows, self.owner, *tables, matrix, self.read, self.seen, self.inner)
+        self._step(self.owner, self.inner, batch["first"], *self._state, *trunk)
+        chances = np.empty((count, self.widths.actions))
+        _answer(self.owner, head, self.inner, temperature, chances)
+        return chances
 
 
 def _weights(policy: Policy) -> list[np.ndarray]:
@@ -96,23 +101,43 @@ def _sigmoid(x):
     return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
-@numba.njit(cache=True, fastmath=LOOSE)
-def _encode(owner, matrix, seen, told):
+@numba.njit(cache=True, nogil=True, fastmath=LOOSE)
+def _encode(
+    chars, colours, now, tints, places, cursor, previous, inventory, offsets, rows, owner,
+    cells, patches, facts, words, carried, matrix, read, seen, inner,
+):  # fmt: skip
+    frames.fill(
+        chars, colours, now, tints, places, cursor, previous, inventory, 1, offsets, rows, read
+    )
+    lookups.gather(read, 1, owner, cells, patches, facts, words, carried, seen, inner)
     for lane in range(len(owner)):
-        for i in range(told.shape[1]):
-            told[lane, i] += _dot(matrix[owner[lane], i], seen[lane])
+        for i in range(inner.shape[1]):
+            inner[lane, i] += _dot(matrix[owner[lane], i], seen[lane])
 
 
-@numba.njit(cache=True, fastmath=LOOSE)
-def _answer(owner, head, x, logits):
+@numba.njit(cache=True, nogil=True, fastmath=LOOSE)
+def _answer(owner, head, x, temperature, chances):
+    """Softmax of the logits over the temperature; at 0 all for the largest, the first of equals."""
     y = np.empty(x.shape[1], np.float32)
     for lane in range(len(owner)):
         _norm(x[lane], y)
-        for action in range(logits.shape[1]):
-            logits[lane, action] = _dot(head[owner[lane], action], y)
+        mine = chances[lane]
+        for action in range(len(mine)):
+            mine[action] = _dot(head[owner[lane], action], y)
+        best = np.argmax(mine)
+        if temperature > 0:
+            most, total = mine[best], 0.0
+            for action in range(len(mine)):
+                mine[action] = np.exp((mine[action] - most) / temperature)
+                total += mine[action]
+            for action in range(len(mine)):
+                mine[action] /= total
+        else:
+            mine[:] = 0
+            mine[best] = 1
 
 
-@numba.njit(cache=True, fastmath=LOOSE)
+@numba.njit(cache=True, nogil=True, fastmath=LOOSE)
 def _attend(owner, x, first, cosines, sines, keys, values, count, inputs, outputs, opened, closed):
     """The trunk of `transformer.Policy`. Keys and values (lanes, depth, heads, context, head) are
     rings. A score depends on how far a pair of features is turned from query to key: by its age."""
@@ -172,7 +197,7 @@ def _attend(owner, x, first, cosines, sines, keys, values, count, inputs, output
         count[lane] += 1
 
 
-@numba.njit(cache=True, fastmath=LOOSE)
+@numba.njit(cache=True, nogil=True, fastmath=LOOSE)
 def _remember(owner, x, first, output, cell, entering, returning, bias):
     """The trunk of `lstm.Policy`; output and cell (lanes, depth, d). Gates in PyTorch's order:
     input, forget, value, output."""

@@ -47,7 +47,7 @@ def look_up(
     features = CELLS * cells.shape[2] + PATCHES * patches.shape[2]
     seen = np.empty((len(owner), features), cells.dtype)
     told = np.empty((len(owner), facts.shape[2]), facts.dtype)
-    _look_up(read, steps, owner, *tables, seen, told)
+    gather(read, steps, owner, *tables, seen, told)
     return seen, told
 
 
@@ -61,7 +61,8 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_up(read, steps, owner, cells, patches, facts, words, inventory, seen, told):
+def gather(read, steps, owner, cells, patches, facts, words, inventory, seen, told):
+    """What `look_up` does, compiled."""
     c, m, d = cells.shape[2], patches.shape[2], facts.shape[2]
     begin = CELLS * c
     for k in range(len(seen)):
