@@ -76,7 +76,7 @@ def test_a_device_is_bound_by_its_flops_its_launches_or_the_reading():
         10 * (flops / 156e12 + speed.UPDATE_SECONDS / 4096)
     )
     assert train.seconds(10, 1.0, 1) == pytest.approx(10 * speed.UPDATE_SECONDS)
-    assert train.seconds(10, 1.0, 10**6) == pytest.approx(10 / 54_000)
+    assert train.seconds(10, 1.0, 10**6) == pytest.approx(10 / 250_000)
     # Without bfloat16 in hardware a run is in float32.
     assert devices.device("v100").peak == devices.device("v100").float32
     with pytest.raises(ParamsError, match="calibrate"):

@@ -88,8 +88,37 @@ class Stacks:
 def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Actions int64 (lanes,) by inverse CDF from (lanes, actions) and (lanes,) in [0, 1)."""
     cdf = np.cumsum(probabilities, axis=1, dtype=np.float64)
-    actions = (cdf <= uniform[:, None] * cdf[:, -1:]).sum(axis=1)
-    return np.minimum(actions, probabilities.shape[1] - 1)
+    drawn = uniform * cdf[:, -1]
+    # The last action where rounding leaves none.
+    cdf[:, -1] = np.inf
+    return (cdf > drawn[:, None]).argmax(axis=1)
+
+
+class Uniforms:
+    """Numbers in [0, 1) for each lane, each from a stream of its own."""
+
+    AHEAD = 64  # that are drawn together: it takes as long as drawing one
+
+    def __init__(self, lanes: int):
+        self._lanes = np.arange(lanes)
+        self._generators = [np.random.default_rng(0)] * lanes
+        self._drawn = np.zeros((lanes, self.AHEAD))
+        self._next = np.full(lanes, self.AHEAD)
+
+    def begin(self, lane: int, seed: int) -> None:
+        """Let a lane go on with the stream of an episode's seed."""
+        # The 1 sets this stream apart from others that start from the bare seed.
+        self._generators[lane] = np.random.default_rng([seed, 1])
+        self._next[lane] = self.AHEAD
+
+    def __call__(self) -> np.ndarray:
+        """The next of every lane, float64 (lanes,)."""
+        for lane in np.flatnonzero(self._next == self.AHEAD):
+            self._generators[lane].random(out=self._drawn[lane])
+            self._next[lane] = 0
+        found = self._drawn[self._lanes, self._next]
+        self._next += 1
+        return found
 
 
 def uniform(actions: int) -> Act:
@@ -107,7 +136,7 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Mom
     lanes = game.lanes
     episode = np.full(lanes, -1)
     seed = np.zeros(lanes, np.int64)
-    generators: list[np.random.Generator] = [np.random.default_rng(0)] * lanes
+    uniforms = Uniforms(lanes)
     taken = 0
     tell = getattr(act, "taken", None)
 
@@ -118,17 +147,15 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Mom
             episode[lane] = -1
             return False
         episode[lane], seed[lane] = taken, following
-        # The 1 sets this stream apart from others that start from the bare seed.
-        generators[lane] = np.random.default_rng([following, 1])
+        uniforms.begin(lane, following)
         taken += 1
         return True
 
     fresh = np.array([take(lane) for lane in range(lanes)])
     observation = game.reset(seed)
     while (episode >= 0).any():
-        # An idle lane draws on from a generator that no episode will use again.
-        uniforms = np.array([generator.random() for generator in generators])
-        action = draw(act(observation, episode, fresh), uniforms)
+        # An idle lane draws on from a stream that no episode will use again.
+        action = draw(act(observation, episode, fresh), uniforms())
         if tell is not None:
             tell(action)
         step = game.step(action)
@@ -136,7 +163,9 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Mom
         truncated = step.truncated & done
         yield Moment(episode, seed, observation, action, step.reward, done, truncated, step.extras)
         observation = step.observation
-        fresh = np.array([over and take(lane) for lane, over in enumerate(done)])
+        fresh = np.zeros(lanes, bool)
+        for lane in np.flatnonzero(done):
+            fresh[lane] = take(lane)
         if fresh.any():
             observation = game.restart(fresh, seed[fresh])
 

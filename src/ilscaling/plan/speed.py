@@ -83,9 +83,8 @@ REFERENCE = Speed(
 MFU = 0.1
 # Python, the optimiser and the launch of an update's kernels: assumed, as none was measured.
 UPDATE_SECONDS = 2.0e-3
-# What one thread reads (docs/measurements.md: the loader, 54,000 to 61,000 samples a CPU second;
-# frames of NetHack 176,000 and more).
-READING = {"cnn": 1 / 54_000, "transformer": 1 / 176_000, "lstm": 1 / 176_000}
+# What one thread reads and copies (docs/measurements.md), rounded down.
+READING = {"cnn": 1 / 250_000, "transformer": 1 / 800_000, "lstm": 1 / 800_000}
 
 
 def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:

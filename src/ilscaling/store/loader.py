@@ -131,7 +131,8 @@ class _Stacks(Buffer):
     def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
         stacks = self.stacks[served]
         found = {name: Rows(storage, stacks) for name, storage in self.storage.items()}
-        return {**found, "action": self.action[served], "index": self.step[served]}
+        found["action"], found["index"] = self.action[served], self.step[served]
+        return found
 
 
 class Loader(Prefetched):

@@ -91,27 +91,33 @@ class Prefetched:
             raise StopIteration
         number, parts = self._part
         first, last = number * size // parts, (number + 1) * size // parts
+        buffer = self._current()
+        begin, self._next = self._next, self._next + size
+        if self._next <= len(buffer):
+            return self._served(buffer.rows(slice(begin + first, begin + last)))
+        self._next = begin
+        return self._joined(size, first, last)
+
+    def _joined(self, size: int, first: int, last: int) -> dict[str, np.ndarray]:
+        """The items [first, last) of a batch that lies in several buffers."""
         pieces, passed = [], 0
         while passed < size:
             buffer = self._current()
             held = min(size - passed, len(buffer) - self._next)
             begin, end = max(first, passed), min(last, passed + held)
-            if begin < end or not pieces:
-                at = self._next - passed
-                found = buffer.rows(slice(at + begin, at + max(begin, end)))
-                if held < size:
-                    # The buffer may be filled again before the batch is whole.
-                    found = {name: gathered(values) for name, values in found.items()}
-                pieces.append(found)
+            at = self._next - passed
+            found = buffer.rows(slice(at + begin, at + max(begin, end)))
+            # The buffer may be filled again before the batch is whole.
+            pieces.append({name: gathered(values) for name, values in found.items()})
             self._next += held
             passed += held
-        if len(pieces) > 1:
-            whole = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-            pieces = [whole]
-        return {
-            name: values if name in self._lend else gathered(values)
-            for name, values in pieces[0].items()
-        }
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _served(self, found: dict[str, np.ndarray | Rows]) -> dict[str, np.ndarray | Rows]:
+        for name, values in found.items():
+            if isinstance(values, Rows) and name not in self._lend:
+                found[name] = gathered(values)
+        return found
 
     def _current(self) -> Buffer:
         """The buffer that holds the next item."""

@@ -45,16 +45,23 @@ class Shards:
 
         Raises OSError for a file that cannot be read, ValueError or RuntimeError for a bad one.
         """
+        number, at = divmod(start, self.shard)
+        if len(out) == self.chunk and not at % self.chunk:
+            zstd.decompress(self._packed(number, at // self.chunk), out)
+            return
         stop = start + len(out)
         for number in range(start // self.shard, -(-stop // self.shard)):
-            file, table = self._opened(number)
             first = number * self.shard
             begin, end = max(start, first), min(stop, first + self.shard)
             for chunk in range((begin - first) // self.chunk, -((first - end) // self.chunk)):
-                offset, size = table[chunk]
-                packed = _checked(os.pread(file.fileno(), size, offset))
+                packed = self._packed(number, chunk)
                 at = first + chunk * self.chunk
                 self._unpack(packed, at, max(begin, at), min(end, at + self.chunk), start, out)
+
+    def _packed(self, shard: int, chunk: int) -> memoryview:
+        file, table = self._opened(shard)
+        offset, size = table[chunk]
+        return _checked(os.pread(file.fileno(), size, offset))
 
     def _unpack(self, packed, at: int, begin: int, end: int, start: int, out: np.ndarray) -> None:
         """Put the steps [begin, end) of the chunk that starts at `at` in their places."""
