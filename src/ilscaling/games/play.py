@@ -97,7 +97,7 @@ def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 class Uniforms:
     """Numbers in [0, 1) for each lane, each from a stream of its own."""
 
-    AHEAD = 64  # that are drawn together: it takes as long as drawing one
+    AHEAD = 64  # that are drawn together, in less than the time of two single ones
 
     def __init__(self, lanes: int):
         self._lanes = np.arange(lanes)
