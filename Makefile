@@ -36,7 +36,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadfile -m "not slow and not machine and not kills and not slurm" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not slurm" $(PYTEST_ARGS)
 
 test-slow: setup
 	pytest -q -m slow $(PYTEST_ARGS)

@@ -16,6 +16,14 @@ from ilscaling import params
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+# Files of tests that wait for whole pipelines: begun last, one would keep a worker when the other
+# has nothing left.
+LONG = ("test_workflow", "test_planted", "test_recovery", "test_extensions")
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @dataclass

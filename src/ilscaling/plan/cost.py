@@ -54,7 +54,7 @@ RANDOM_PLAY = {
     "qbert": (343, 35),
     "space_invaders": (542, 79),
 }
-LONGER, FULLER = 2.5, 1.4
+LONGER, FULLER = 2.5, 1.6
 NETHACK = Steps(3_000, 28)
 OTHER = Steps(200, 20)  # a game of an extension
 UNKNOWN = (1_500, 150)

@@ -12,7 +12,7 @@ from ilscaling.params import Game, NetHack
 from ilscaling.plan.grid import Cell
 
 MB = 1e6
-TORCH = 400 * MB  # PyTorch, the library, an optimiser's workspace
+TORCH = 450 * MB  # PyTorch, compiled code, the library, an optimiser's workspace
 LIBRARY = 200 * MB  # without PyTorch
 EXPERT = 700 * MB  # PPO with its rollouts
 RANDOM = 400 * MB
