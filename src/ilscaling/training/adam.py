@@ -1,7 +1,6 @@
 """Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) by PyTorch's fused kernels.
 
-PyTorch's classes of these names import its compiler, a second of every job, and gather their lists
-of weights anew at every step.
+PyTorch's classes of these names import its compiler, a second of every job.
 """
 
 import torch

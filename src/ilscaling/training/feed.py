@@ -114,8 +114,8 @@ def make(
     device: str = "cpu",
     team: Ranks = ALONE,
 ) -> Feed:
-    """The feed of a family for a member of a team; raises TrainingError for demonstrations that
-    lack what the family sees."""
+    """The feed of a family on a device, for a member of a team; raises TrainingError for
+    demonstrations that lack what the family sees."""
     lend = device == "cpu" and family in models.FAMILIES
     if isinstance(settings, Train):
         fields = ("observation" if "observation" in split.fields else "screen",)
