@@ -23,7 +23,7 @@ import rate_rule
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "workflow")]
 
-from ilscaling import evaluation, flops, models, params, store, training  # noqa: E402
+from ilscaling import flops, learning, measuring, params, policies, store  # noqa: E402
 from ilscaling.files import atomic, digest  # noqa: E402
 from ilscaling.params import Rule  # noqa: E402
 from ilscaling.progress import tqdm  # noqa: E402
@@ -39,21 +39,21 @@ def measure(demos: str, train: params.Training, what: dict, budgets: list[float]
     """Dev loss of one run at each budget that it can fit; what: game, family, size and so on."""
     split, held_out = store.open_split(demos, "train"), store.open_split(demos, "dev")
     family, size, batch = what["family"], what["size"], what["batch"]
-    shape = models.shape(train, len(split.actions))
+    shape = policies.shape(train, len(split.actions))
     per_sample = flops.ledger(family, size, **shape).training
     possible = [budget for budget in budgets if budget >= 50 * per_sample * batch]
-    precision = training.precision.resolve(train.precision, "cpu", family, size)
+    precision = learning.precision.resolve(train.precision, "cpu", family, size)
     seen = {name: shape[name] for name in ("frames", "inventory") if name in shape}
     rows = []
     with tempfile.TemporaryDirectory() as out:
-        records = training.run(
+        records = learning.run(
             split, train, family=family, size=size, seed=0, budgets=possible, out=out, device="cpu"
         )
         for record in records:
             loss = float("inf")
             if record["status"] == "done":
-                policy, _ = training.load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
-                found = evaluation.dev_loss(policy, held_out, precision=precision, **seen)
+                policy, _ = learning.load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
+                found = measuring.dev_loss(policy, held_out, precision=precision, **seen)
                 loss = found["dev_loss"]
             rows.append({**what, "budget": record["budget"], "dev_loss": round(loss, 5)})
     return rows

@@ -15,7 +15,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from ilscaling import flops, models, training  # noqa: E402
+from ilscaling import flops, learning, policies  # noqa: E402
 
 SHAPE = {"frames": 4, "actions": 4}
 BATCH = 32
@@ -24,16 +24,16 @@ BATCH = 32
 def seconds(size: int, threads: int, each: float = 3.0) -> float:
     """An update of a size on so many threads."""
     torch.set_num_threads(threads)
-    policy = models.build("cnn", size, **SHAPE)
+    policy = policies.build("cnn", size, **SHAPE)
     adam = torch.optim.Adam(policy.parameters(), fused=True)
     screens = torch.randint(0, 256, (BATCH, 4, 84, 84), dtype=torch.uint8)
     actions = torch.randint(0, 4, (BATCH,))
-    kind = training.precision.resolve("auto", "cpu", "cnn", size)
+    kind = learning.precision.resolve("auto", "cpu", "cnn", size)
     found, end = [], time.perf_counter() + each
     while time.perf_counter() < end or len(found) < 20:
         began = time.perf_counter()
         adam.zero_grad()
-        with training.precision.autocast("cpu", kind):
+        with learning.precision.autocast("cpu", kind):
             logits = policy(screens)
         torch.nn.functional.cross_entropy(logits.float(), actions).backward()
         adam.step()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ilscaling import store
-from ilscaling.games.nethack.game import ACTIONS
+from ilscaling.domains.nethack.game import ACTIONS
 
 FIELDS = {
     "tty_chars": ((24, 80), np.dtype(np.uint8)),

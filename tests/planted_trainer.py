@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from scipy.optimize import brentq
 
-from ilscaling import cells, flops, models
+from ilscaling import cells, flops, policies
+from ilscaling.learning import identity, precision, snapshot
+from ilscaling.learning.curve import COLUMNS
 from ilscaling.store import open_split
-from ilscaling.training import identity, precision, snapshot
-from ilscaling.training.curve import COLUMNS
 
 # ln L = ln L0 - G ln(C / C0) + CURVATURE (ln N / N0 - A ln C / C0)^2, with C the declared budget.
 A, G, CURVATURE = 0.45, 0.12, 0.05
@@ -62,7 +62,7 @@ def run(
     )
     ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
     counts = open_split(split.path, "dev").action_counts()
-    policy = models.build(family, size, **snapshot.shape(facts))
+    policy = policies.build(family, size, **snapshot.shape(facts))
     for weight in policy.parameters():
         torch.nn.init.zeros_(weight)
     records = []

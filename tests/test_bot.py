@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nle import nethack as nh
 
-from ilscaling.experts.bot import FIELDS, Bot, paths
-from ilscaling.experts.bot import glyphs as g
-from ilscaling.experts.bot import keys as k
-from ilscaling.experts.bot.level import Level
-from ilscaling.experts.bot.play import measure, play
-from ilscaling.games.nethack.game import Game
+from ilscaling.domains.nethack.bot import FIELDS, Bot, paths
+from ilscaling.domains.nethack.bot import glyphs as g
+from ilscaling.domains.nethack.bot import keys as k
+from ilscaling.domains.nethack.bot.level import Level
+from ilscaling.domains.nethack.bot.play import measure, play
+from ilscaling.domains.nethack.game import Game
 from ilscaling.params import NetHackEmulator
 
 TERRAIN = {" ": 0, "|": 1, "-": 2, "'": 14, "+": 15, ".": 19, "#": 21, "<": 23, ">": 24, "^": 46}

@@ -14,11 +14,16 @@ from ilscaling import params
 
 # Which scripts and verbs make which step, per game of the study.
 SCRIPTS = {"gather.py": "table", "picture.py": "figures", "publish.py": "report"}
-OUR_OWN = {"ilscaling.cli", "ilscaling.__main__"}  # its verbs are covered one by one: late.py
+OUR_OWN = {"ilscaling.__main__"}  # its verbs are covered one by one: late.py
 # Modules that decide what is in the names of outputs instead of what is in the outputs.
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
-    "train": {"ilscaling.plan.grid", "ilscaling.games", "ilscaling.games.base", "ilscaling.titles"},
+    "train": {
+        "ilscaling.plan.grid",
+        "ilscaling.games",
+        "ilscaling.games.base",
+        "ilscaling.show.titles",
+    },
 }
 # (step, class, field) that a step reads and its key need not know, and why.
 CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
 from ilscaling import games, store
-from ilscaling.demonstrations.jobs import job
-from ilscaling.demonstrations.part import Part, create
-from ilscaling.demonstrations.record import record as play_expert
-from ilscaling.demonstrations.shard import assign, shard
+from ilscaling.domains.atari import policy
+from ilscaling.domains.atari.record import record as play_expert
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
-from ilscaling.experts import policy
 from ilscaling.games import play
-from ilscaling.models.acting import probabilities
+from ilscaling.games.jobs import job
 from ilscaling.params import Demonstrations, Emulator
+from ilscaling.policies.acting import probabilities
+from ilscaling.store.part import Part, create
+from ilscaling.store.shard import assign, shard
 from ilscaling.store.writer import create_array
 
 EMULATOR = Emulator(max_steps=30, noop_max=2)

@@ -11,25 +11,25 @@ from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import flops, games, models, store
+from ilscaling import flops, games, policies, store
 from ilscaling.cells import budget_name
+from ilscaling.domains.atari.policy import ExpertPolicy
+from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.errors import TrainingError
-from ilscaling.evaluation import cell as cells
-from ilscaling.evaluation import replay
-from ilscaling.evaluation.cell import evaluate_run
-from ilscaling.evaluation.loss import dev_loss, ratio
-from ilscaling.evaluation.reference import random_play
-from ilscaling.evaluation.returns import play
-from ilscaling.experts.policy import ExpertPolicy
-from ilscaling.figures import gallery
 from ilscaling.files import read_json, sha256, write_json
-from ilscaling.games.nethack.game import KEYS, Game
 from ilscaling.games.play import Episodes
-from ilscaling.models import acting
-from ilscaling.models.acting import probabilities
-from ilscaling.models.lanes import WIDE
+from ilscaling.learning import load_policy, run
+from ilscaling.measuring import cell as cells
+from ilscaling.measuring import replay
+from ilscaling.measuring.cell import evaluate_run
+from ilscaling.measuring.loss import dev_loss, ratio
+from ilscaling.measuring.reference import random_play
+from ilscaling.measuring.returns import play
 from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
-from ilscaling.training import load_policy, run
+from ilscaling.policies import acting
+from ilscaling.policies.acting import probabilities
+from ilscaling.policies.lanes import WIDE
+from ilscaling.show.figures import gallery
 
 ACTIONS = games.spec("atari", "breakout").actions
 FAST = Emulator(max_steps=40)
@@ -304,7 +304,7 @@ FAMILIES = pytest.mark.parametrize("family", ["transformer", "lstm"])
 def remembering(family: str, seed: int, size: int = 8) -> nn.Module:
     """An untrained sequence policy whose actions depend on what it has seen."""
     torch.manual_seed(seed)
-    policy = models.build(family, size, **models.shape(STRETCHES, 121))
+    policy = policies.build(family, size, **policies.shape(STRETCHES, 121))
     with torch.no_grad():
         policy.head.weight *= 4
     return policy.eval().requires_grad_(False)
@@ -422,7 +422,7 @@ def cloned(nethack, tmp_path_factory):
     """A short run of a sequence policy."""
     out = tmp_path_factory.mktemp("run")
     settings = STRETCHES.model_copy(update={"inventory": True})
-    frame = flops.ledger("lstm", 8, **models.shape(settings, 121)).training
+    frame = flops.ledger("lstm", 8, **policies.shape(settings, 121)).training
     budgets = [64.0 * frame * n for n in (4, 30)]
     split = store.open_split(nethack, "train")
     run(split, settings, family="lstm", size=8, seed=0, budgets=budgets, out=out, device="cpu")

@@ -16,11 +16,11 @@ import torch
 from safetensors import safe_open
 from stable_baselines3 import A2C, DQN, PPO
 
+from ilscaling.domains.atari import ppo
+from ilscaling.domains.atari.importing import import_sb3
+from ilscaling.domains.atari.measure import measure
+from ilscaling.domains.atari.policy import ExpertPolicy, load, save
 from ilscaling.errors import ExpertError
-from ilscaling.experts import ppo
-from ilscaling.experts.importing import import_sb3
-from ilscaling.experts.measure import measure
-from ilscaling.experts.policy import ExpertPolicy, load, save
 from ilscaling.files import read_json
 from ilscaling.games import spec
 from ilscaling.params import PPO as PPOParams

@@ -19,9 +19,9 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import extensions, flops, games, laws, models, params, plan, tables
+from ilscaling import extensions, flops, games, laws, params, plan, policies, tables
+from ilscaling.domains.atari import player
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
-from ilscaling.experts import player
 from ilscaling.games import play
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,7 +187,7 @@ def test_exact_ledger_of_the_family_is_pytorchs_count(size, batch, frames, actio
     example()
     shape = {"frames": frames, "actions": actions, "observation": observation}
     ledger = flops.ledger("mlp", size, **shape)
-    model = models.build("mlp", size, **shape)
+    model = policies.build("mlp", size, **shape)
     seen = torch.zeros(batch, frames, *observation, dtype=torch.uint8)
     assert flops.counted(model, seen) == (batch * ledger.forward, batch * ledger.training)
     assert ledger.params == sum(p.numel() for p in model.parameters())

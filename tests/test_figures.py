@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from ilscaling import figures, laws, params, store
+from ilscaling import laws, params, store
 from ilscaling.errors import GameError
-from ilscaling.figures import (
+from ilscaling.show import figures
+from ilscaling.show.figures import (
     across,
     conditions,
     curves,
@@ -31,9 +32,9 @@ from ilscaling.figures import (
     terminal,
     validation,
 )
-from ilscaling.figures import laws as law_figure
+from ilscaling.show.figures import laws as law_figure
+from ilscaling.show.titles import together
 from ilscaling.tables import COLUMNS
-from ilscaling.titles import together
 
 SIZES, BUDGETS = (2, 4, 8, 16, 32, 64), (3e10, 1e11, 3e11, 1e12, 3e12)
 
@@ -524,7 +525,7 @@ def test_the_stretch_is_the_first_of_the_most_rewarding(gains, data):
 
 
 def test_nethack_plays_again_from_seed_and_actions():
-    from ilscaling.games.nethack import KEYS, Game
+    from ilscaling.domains.nethack import KEYS, Game
 
     options, keys = params.NetHackEmulator(), b"hjklyubns" * 12
     game = Game(options)

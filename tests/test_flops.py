@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import flops, models
+from ilscaling import flops, policies
 from ilscaling.errors import ParamsError, TrainingError
 
 
@@ -26,7 +26,7 @@ from ilscaling.errors import ParamsError, TrainingError
 def test_exact_ledger_is_pytorchs_count(size, batch, frames, actions, screen):
     shape = {"frames": frames, "actions": actions, "screen": screen}
     ledger = flops.ledger("cnn", size, **shape)
-    model = models.build("cnn", size, **shape)
+    model = policies.build("cnn", size, **shape)
     screens = torch.zeros(batch, frames, *screen, dtype=torch.uint8)
     assert flops.counted(model, screens) == (batch * ledger.forward, batch * ledger.training)
     assert ledger.params == sum(p.numel() for p in model.parameters())
@@ -50,7 +50,7 @@ def test_exact_ledger_of_sequences_is_pytorchs_count(
 ):
     shape = {"context": context, "actions": actions, "depth": depth, "inventory": inventory}
     ledger = flops.ledger(family, size, **shape)
-    model = models.build(family, size, **shape)
+    model = policies.build(family, size, **shape)
     g = torch.Generator().manual_seed(size)
     frames = {
         "tty_chars": torch.randint(32, 127, (batch, context, 24, 80), generator=g).byte(),

@@ -14,13 +14,12 @@ from nle import dataset as nld
 from wanderer import FIELDS, OPTIONS, Wanderer, record
 
 from ilscaling import store
-from ilscaling.demonstrations import ingest as reading
-from ilscaling.demonstrations import ttyrec
-from ilscaling.demonstrations.ingest import ingest
-from ilscaling.demonstrations.nld import listing
+from ilscaling.domains.nethack import KEYS, Game, ttyrec
+from ilscaling.domains.nethack import ingest as reading
+from ilscaling.domains.nethack.ingest import ingest
+from ilscaling.domains.nethack.nld import listing
 from ilscaling.errors import StoreError
 from ilscaling.files import read_json
-from ilscaling.games.nethack import KEYS, Game
 from ilscaling.params import Games, Recordings
 
 AUTOASCEND = Path(__file__).resolve().parents[2] / "shared" / "nld-aa-mini"

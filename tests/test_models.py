@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 import ilscaling
-from ilscaling import models
+from ilscaling import policies
 from ilscaling.errors import ParamsError
 from ilscaling.params import Train, TrainSequences
 
@@ -19,7 +19,7 @@ from ilscaling.params import Train, TrainSequences
 def test_cnn_is_the_papers():
     """Against the plain definition: screens over 255, stock convolutions, one linear layer."""
     torch.manual_seed(0)
-    model = models.build("cnn", 3, frames=4, actions=6)
+    model = policies.build("cnn", 3, frames=4, actions=6)
     screens = torch.randint(0, 256, (5, 4, 84, 84), dtype=torch.uint8)
     x = screens.float() / 255
     for convolution, stride in zip(model.convolutions, (4, 2, 1), strict=True):
@@ -36,16 +36,16 @@ def test_cnn_is_the_papers():
 
 def test_shape_is_what_the_builders_take():
     for train, family in ((Train(), "cnn"), (TrainSequences(inventory=True), "lstm")):
-        shape = models.shape(train, 7)
-        assert models.build(family, 4, **shape) is not None
-        assert models.architecture(family, 4, **shape)[-1].params > 0
+        shape = policies.shape(train, 7)
+        assert policies.build(family, 4, **shape) is not None
+        assert policies.architecture(family, 4, **shape)[-1].params > 0
 
 
 def test_bad_architectures_are_refused():
     with pytest.raises(ParamsError, match="unknown policy family"):
-        models.build("nosuch", 3, frames=4, actions=6)
+        policies.build("nosuch", 3, frames=4, actions=6)
     with pytest.raises(ParamsError, match="too small"):
-        models.build("cnn", 3, frames=4, actions=6, screen=(35, 84))
+        policies.build("cnn", 3, frames=4, actions=6, screen=(35, 84))
 
 
 def test_compiled_code_is_kept_by_the_sources_that_it_came_from(tmp_path):

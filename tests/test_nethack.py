@@ -14,11 +14,11 @@ import pytest
 from nle import nethack
 
 from ilscaling import games
+from ilscaling.domains.nethack import ACTIONS, KEYS
+from ilscaling.domains.nethack import game as module
+from ilscaling.domains.nethack.game import Game, birthday, roles
 from ilscaling.errors import GameError
 from ilscaling.games import play
-from ilscaling.games.nethack import ACTIONS, KEYS
-from ilscaling.games.nethack import game as module
-from ilscaling.games.nethack.game import Game, birthday, roles
 from ilscaling.games.score import summary
 from ilscaling.params import NetHackEmulator
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ilscaling import models
-from ilscaling.models.pixels import innermost
+from ilscaling import policies
+from ilscaling.learning.feed import Stacks
+from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train
-from ilscaling.training.feed import Stacks
-from ilscaling.training.state import State
+from ilscaling.policies.pixels import innermost
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain
@@ -23,7 +23,7 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
     torch.manual_seed(0)
     settings = Train(batch=Rule(value=16), warmup_steps=0)
     shape = {"frames": 4, "actions": 4}
-    policy, simple = models.build("cnn", 8, **shape), plain.Stacks(8, **shape)
+    policy, simple = policies.build("cnn", 8, **shape), plain.Stacks(8, **shape)
     with torch.no_grad():
         for mine, other in zip(policy.parameters(), simple.parameters(), strict=True):
             other.copy_(mine)

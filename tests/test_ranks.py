@@ -17,10 +17,10 @@ import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from ilscaling import flops, models, store
+from ilscaling import flops, policies, store
 from ilscaling.errors import TrainingError
+from ilscaling.learning import ranks, run
 from ilscaling.params import Rule, TrainSequences, read
-from ilscaling.training import ranks, run
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = TrainSequences(
@@ -37,7 +37,7 @@ def nethack(tmp_path_factory):
 
 
 def train(demos, out, updates, family, team=ranks.ALONE, settings=SETTINGS):
-    ledger = flops.ledger(family, 8, **models.shape(settings, 121))
+    ledger = flops.ledger(family, 8, **policies.shape(settings, 121))
     budgets = [float(n * settings.batch_of(8) * ledger.training) for n in updates]
     return run(
         store.open_split(demos, "train"), settings, family=family, size=8, seed=0,
@@ -61,7 +61,7 @@ def on_two(*arguments) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ilscaling.training"])
+    context.set_forkserver_preload(["ilscaling.learning"])
     members = [context.Process(target=member, args=(n, port, *arguments)) for n in range(2)]
     for one in members:
         one.start()

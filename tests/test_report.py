@@ -19,10 +19,11 @@ import pytest
 from PIL import Image
 from test_figures import foretold, played, settings_of_nethack, study
 
-from ilscaling import figures, laws, params, report
+from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
-from ilscaling.figures import replays
 from ilscaling.laws import markdown
+from ilscaling.show import figures, report
+from ilscaling.show.figures import replays
 
 ROOT = Path(__file__).resolve().parent.parent
 LAWS = params.Laws(bootstrap=40)

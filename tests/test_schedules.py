@@ -8,9 +8,9 @@ from test_training import BATCH, SETTINGS, clone, demos, nethack, train  # noqa:
 
 from ilscaling import schedules, store
 from ilscaling.files import sha256
+from ilscaling.learning import load_policy, run_trunk, snapshot
+from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
-from ilscaling.training import load_policy, run_trunk, snapshot
-from ilscaling.training.state import State
 
 WSD = SETTINGS.model_copy(update={"schedule": "wsd", "cooldown": 0.25})
 COSINE = SETTINGS.model_copy(update={"schedule": "cosine", "final": 0.1})
@@ -120,7 +120,7 @@ def starts(monkeypatch):
         found.append(start // 16)
         return loader(*args, start=start, **kwargs)
 
-    monkeypatch.setattr("ilscaling.training.feed.Loader", watched)
+    monkeypatch.setattr("ilscaling.learning.feed.Loader", watched)
     return found
 
 

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import models
+from ilscaling import policies
 from ilscaling.errors import ParamsError
-from ilscaling.models.encoder import _Patches, bag
-from ilscaling.models.screen import Screen
+from ilscaling.policies.encoder import _Patches, bag
+from ilscaling.policies.screen import Screen
 
 FAMILIES = ("transformer", "lstm")
 CONTEXT, ACTIONS = 8, 23
@@ -58,7 +58,7 @@ def cut(batch: dict[str, torch.Tensor], steps: slice, lanes: slice = slice(None)
 def policy(family: str, size: int = 12, *, inventory: bool = True, **shape) -> torch.nn.Module:
     torch.manual_seed(1)
     shape = {"context": CONTEXT, "actions": ACTIONS, "inventory": inventory, **shape}
-    return models.build(family, size, **shape)
+    return policies.build(family, size, **shape)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -323,4 +323,4 @@ def test_bfloat16_stays_near(family):
 
 def test_too_small_a_width_is_refused():
     with pytest.raises(ParamsError, match="size 3 is too small"):
-        models.build("lstm", 3, context=4, actions=5)
+        policies.build("lstm", 3, context=4, actions=5)

@@ -7,7 +7,7 @@ import pytest
 from conftest import copy_project
 
 from ilscaling import params, plan
-from ilscaling.demonstrations.record import refuse_poor
+from ilscaling.domains.atari.record import refuse_poor
 from ilscaling.errors import ExpertError
 
 ROOT = Path(__file__).resolve().parent.parent

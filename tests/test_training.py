@@ -16,14 +16,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from ilscaling import flops, models, store
+from ilscaling import flops, policies, store
 from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
+from ilscaling.learning import feed, load_policy, precision, run
+from ilscaling.learning.adam import Adam
+from ilscaling.learning.identity import tables
+from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
-from ilscaling.training import feed, load_policy, precision, run
-from ilscaling.training.adam import Adam
-from ilscaling.training.identity import tables
-from ilscaling.training.state import State
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
 SETTINGS = Train(
@@ -124,7 +124,7 @@ def test_killed_runs_end_as_if_undisturbed(demos, undisturbed, tmp_path):
     settings = SETTINGS.model_copy(update={"checkpoint_seconds": 1e-6})
     # Fresh processes that inherit only the imports.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ilscaling.training"])
+    context.set_forkserver_preload(["ilscaling.learning"])
     state = tmp_path / "state.safetensors"
 
     def saved() -> int:
@@ -156,8 +156,8 @@ def test_killed_runs_end_as_if_undisturbed(demos, undisturbed, tmp_path):
     "where, call, at",
     [
         ("ilscaling.store.prefetch.Prefetched.__next__", 5, 5),  # while it reads
-        ("ilscaling.training.state.State.finite", 3, 40),  # while it looks at the loss, and saves
-        ("ilscaling.training.snapshot.write", 2, 41),  # between two budgets
+        ("ilscaling.learning.state.State.finite", 3, 40),  # while it looks at the loss, and saves
+        ("ilscaling.learning.snapshot.write", 2, 41),  # between two budgets
     ],
 )
 def test_asked_to_stop_at_any_moment_it_saves(
@@ -192,7 +192,7 @@ def test_larger_budgets_go_on_from_the_state(demos, undisturbed, tmp_path, monke
         starts.append(start)
         return loader(*args, start=start, **kwargs)
 
-    monkeypatch.setattr("ilscaling.training.feed.Loader", watched)
+    monkeypatch.setattr("ilscaling.learning.feed.Loader", watched)
     train(demos, tmp_path, (10, 40, 100))
     assert files(tmp_path) == files(undisturbed[0])
     # Nothing to do is nothing done; a damaged cell is made again, from the start.
@@ -297,7 +297,7 @@ def nethack(tmp_path_factory):
 
 
 def ledger(family, settings=STRETCHES):
-    return flops.ledger(family, 8, **models.shape(settings, 121))
+    return flops.ledger(family, 8, **policies.shape(settings, 121))
 
 
 def clone(nethack, out, updates, family, settings=STRETCHES):
@@ -356,7 +356,7 @@ def test_lanes_carry_their_state_and_nothing_across_games(nethack):
     """Two stretches one after the other are one of twice the length."""
     split = store.open_split(nethack, "train")
     torch.manual_seed(0)
-    policy = models.build("lstm", 8, **models.shape(STRETCHES, 121))
+    policy = policies.build("lstm", 8, **policies.shape(STRETCHES, 121))
     short = feed.make(split, STRETCHES, "lstm")
     long = feed.make(split, STRETCHES.model_copy(update={"context": 32}), "lstm")
     with torch.no_grad():
@@ -376,14 +376,14 @@ def test_lanes_carry_their_state_and_nothing_across_games(nethack):
 def test_matrices_alone_decay(nethack, family):
     split = store.open_split(nethack, "train")
     facts = {"context": 16, "depth": None, "inventory": False, "actions": list(split.actions)}
-    policy = models.build(family, 8, **models.shape(STRETCHES, 121))
+    policy = policies.build(family, 8, **policies.shape(STRETCHES, 121))
     source = feed.make(split, STRETCHES, family)
     looked_up = tables(family, 8, facts)
     state = State(
         policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=looked_up
     )
     decays, weights = state.adam.decays, state.adam.weights
-    parts = models.architecture(family, 8, **models.shape(STRETCHES, 121))
+    parts = policies.architecture(family, 8, **policies.shape(STRETCHES, 121))
     decayed = sum(weights[name].numel() for name in weights if decays[name])
     assert decayed == sum(part.matrices for part in parts)
     assert set(decays.values()) == {0.01, 0.0}

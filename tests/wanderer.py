@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling.demonstrations.recording import record_games
-from ilscaling.games.nethack import Game
+from ilscaling.domains.nethack import Game
+from ilscaling.domains.nethack.recording import record_games
 from ilscaling.params import NetHackEmulator
 
 OPTIONS = NetHackEmulator(max_steps=700)

@@ -20,8 +20,9 @@ from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ilscaling import files, titles
+from ilscaling import files
 from ilscaling.errors import IlscalingError, WorkflowError
+from ilscaling.show import titles
 
 FIGURES = ("profiles", "laws", "return_on_loss")
 # What tells two fits of one revision apart.

@@ -22,35 +22,35 @@ from late import LATE
 from ilscaling import extensions, files, games, plan, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ExpertError
+from ilscaling.games import played
 from ilscaling.params import Gymnasium, NetHack, Params
-from ilscaling.titles import played
 
 LENGTH = 12  # hex digits of a key in a path
 
 # Modules whose import closure is the code of a step. What a registry names instead of importing
 # (a domain's game, a family's model) is added by the step's own domain and family.
 ROOTS = {
-    "expert": ("ilscaling.experts.ppo",),
-    "record": ("ilscaling.demonstrations.record",),
-    "perform": ("ilscaling.demonstrations.gymnasium",),
-    "shard": ("ilscaling.demonstrations.shard",),
-    "games": ("ilscaling.demonstrations.recording", "ilscaling.experts.bot"),
-    "ingest": ("ilscaling.demonstrations.ingest",),
-    "train": ("ilscaling.training",),
-    "evaluate": ("ilscaling.evaluation",),
-    "random": ("ilscaling.evaluation.reference",),
+    "expert": ("ilscaling.domains.atari.ppo",),
+    "record": ("ilscaling.domains.atari.record",),
+    "perform": ("ilscaling.domains.gymnasium.record",),
+    "shard": ("ilscaling.store.shard",),
+    "games": ("ilscaling.domains.nethack.recording", "ilscaling.domains.nethack.bot"),
+    "ingest": ("ilscaling.domains.nethack.ingest",),
+    "train": ("ilscaling.learning",),
+    "evaluate": ("ilscaling.measuring",),
+    "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
     "fit": ("ilscaling.laws", "ilscaling.tables"),
     "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
-        "ilscaling.figures",
-        "ilscaling.figures.gallery",
-        "ilscaling.figures.replays",
-        "ilscaling.evaluation.replay",
+        "ilscaling.show.figures",
+        "ilscaling.show.figures.gallery",
+        "ilscaling.show.figures.replays",
+        "ilscaling.measuring.replay",
         "ilscaling.laws",
     ),
-    "report": ("ilscaling.report", "ilscaling.figures.gallery"),
+    "report": ("ilscaling.show.report", "ilscaling.show.figures.gallery"),
     "headline": (),
 }
 # Scripts beside this file that run a step.
@@ -63,14 +63,14 @@ SCRIPTS = {
     "headline": "headline.py",
 }
 GAME_ROOTS = {
-    "atari": ("ilscaling.games.atari",),
-    "nethack": ("ilscaling.games.nethack",),
-    "gymnasium": ("ilscaling.games.gymnasium",),
+    "atari": ("ilscaling.domains.atari.game",),
+    "nethack": ("ilscaling.domains.nethack",),
+    "gymnasium": ("ilscaling.domains.gymnasium.game",),
 }
 FAMILY_ROOTS = {
-    "cnn": ("ilscaling.models.cnn",),
-    "transformer": ("ilscaling.models.transformer",),
-    "lstm": ("ilscaling.models.lstm",),
+    "cnn": ("ilscaling.policies.cnn",),
+    "transformer": ("ilscaling.policies.transformer",),
+    "lstm": ("ilscaling.policies.lstm",),
 }
 
 

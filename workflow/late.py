@@ -4,22 +4,45 @@
 # as long as it is that, keys are what they were before. Any change of one is a change of the key.
 LATE: dict[str, dict[str, str]] = {
     "record": {
-        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "380f2211af31",
+        "ilscaling.games.jobs": "b3590e61b8cf",
+        "ilscaling.cli.demonstrations:record": "649de99c28fe",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
     },
     "games": {
-        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "380f2211af31",
+        "ilscaling.games.jobs": "b3590e61b8cf",
+        "ilscaling.cli.demonstrations:record": "649de99c28fe",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
     },
     "perform": {
-        "ilscaling.demonstrations.jobs": "b3590e61b8cf",
-        "ilscaling.cli:record,section": "380f2211af31",
+        "ilscaling.games.jobs": "b3590e61b8cf",
+        "ilscaling.cli.demonstrations:record": "649de99c28fe",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
     },
-    "shard": {"ilscaling.cli:shard,section": "76d188110c2b"},
-    "ingest": {"ilscaling.cli:ingest,section": "c8ab75efe8ee"},
-    "train": {"ilscaling.cli:train,trunk,_cells_of,section": "a75af7db5954"},
-    "evaluate": {"ilscaling.cli:evaluate,section": "354442409807"},
-    "random": {"ilscaling.cli:random_play,section": "0dd205f92cfc"},
-    "expert": {"ilscaling.cli:train_expert,section": "5f46ad5f87af"},
-    "fit": {"ilscaling.cli:fit,table_and_settings": "2256a124cded"},
+    "shard": {
+        "ilscaling.cli.demonstrations:shard": "4646eebc3308",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "ingest": {
+        "ilscaling.cli.demonstrations:ingest": "fc2113118206",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "train": {
+        "ilscaling.cli.training:train,trunk,_cells_of": "7813da750756",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "evaluate": {
+        "ilscaling.cli.evaluation:evaluate": "e65a486e3a57",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "random": {
+        "ilscaling.cli.evaluation:random_play": "dd2f8f3d3fe5",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "expert": {
+        "ilscaling.cli.experts:train_expert": "b90b342d26ef",
+        "ilscaling.cli.options:section": "fb3a2c00a833",
+    },
+    "fit": {
+        "ilscaling.cli.results:fit,table_and_settings": "55c7cf8a060e",
+    },
 }

@@ -10,10 +10,11 @@ import pandas as pd
 import stamps
 import study
 
-from ilscaling import cells, figures, files, games, laws, store, tables
-from ilscaling.evaluation import replay
-from ilscaling.figures import gallery, replays, terminal
+from ilscaling import cells, files, games, laws, store, tables
+from ilscaling.measuring import replay
 from ilscaling.params import NetHack
+from ilscaling.show import figures
+from ilscaling.show.figures import gallery, replays, terminal
 
 SPLITS = ("train", "dev", "test")
 

@@ -7,9 +7,10 @@ import provenance
 import stamps
 import study
 
-from ilscaling import files, laws, report, store, tables, titles
-from ilscaling.figures import gallery
+from ilscaling import files, laws, store, tables
 from ilscaling.params import Gymnasium, NetHack
+from ilscaling.show import report, titles
+from ilscaling.show.figures import gallery
 
 
 def ppo_expert(file: str) -> dict[str, str]:

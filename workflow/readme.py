@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ilscaling.titles import title
+from ilscaling.show.titles import title
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"

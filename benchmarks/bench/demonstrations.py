@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ilscaling import params
-from ilscaling.demonstrations.ingest import ingest
-from ilscaling.demonstrations.recording import record_games
+from ilscaling.domains.nethack.ingest import ingest
+from ilscaling.domains.nethack.recording import record_games
 from ilscaling.params import Games
 from ilscaling.store import Split, create, open_split
 

@@ -13,8 +13,8 @@ from demonstrations import ROOT, Study, atari
 from measure import Line, line, seconds
 from pipeline import planning, spent
 
-from ilscaling.figures import style
-from ilscaling.games import atari as roms
+from ilscaling.domains.atari import game as roms
+from ilscaling.show.figures import style
 
 TIMES = (1, 3, 10)
 # In a process of its own: the most memory that serving so many samples ever takes.

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import torch
 
-from ilscaling.training import precision
+from ilscaling.learning import precision
 
 
 def describe() -> dict:

@@ -78,7 +78,7 @@ def lines(study) -> Iterator[Line]:
                 "workflow", f"snakemake -n, {cells} more cells", planning(cells, folder) / bound,
                 f"{bound} s", goal="<= 1", note=f"Snakemake's own start takes {own:.1f} s",
             )  # fmt: skip
-        start = spent(sys.executable, "-c", "import ilscaling.training")
+        start = spent(sys.executable, "-c", "import ilscaling.learning")
         torch = spent(sys.executable, "-c", "import torch, zarr, pydantic")
         yield line(
             "workflow", "imports of a training job", start / torch,

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ilscaling import models
-from ilscaling.models import shapes
-from ilscaling.models.encoder import Encoder
-from ilscaling.models.widths import KINDS, PATCH
+from ilscaling import policies
+from ilscaling.policies import shapes
+from ilscaling.policies.encoder import Encoder
+from ilscaling.policies.widths import KINDS, PATCH
 
 
 class Stacks(nn.Module):
@@ -56,7 +56,7 @@ def stepper(run, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
         policy = Stacks(run.size, **run.shape)
         adam = torch.optim.Adam(policy.parameters(), 1e-4, foreach=False)
     else:
-        policy = models.build(run.family, run.size, **run.shape)
+        policy = policies.build(run.family, run.size, **run.shape)
         policy.encoder.__class__ = Dense
         adam = torch.optim.AdamW(policy.parameters(), 1e-4, foreach=False)
     average = [w.detach().clone() for w in policy.parameters()] if run.settings.ema else []

@@ -7,10 +7,10 @@ import numpy as np
 from demonstrations import Study
 from measure import Line, line, seconds
 
-from ilscaling import games, models
-from ilscaling.evaluation.returns import player
+from ilscaling import games, policies
 from ilscaling.games.play import Act, moments
-from ilscaling.training import load_policy
+from ilscaling.learning import load_policy
+from ilscaling.measuring.returns import player
 
 CHUNK = 40
 
@@ -50,9 +50,9 @@ def snapshots(study: Study, game: str, size: int) -> list:
     found = [load_policy(path)[0] for path in study.snapshots(game, size)]
     section = study.params.games[game]
     actions = len(study.split(game).actions)
-    shape = models.shape(section.train, actions)
+    shape = policies.shape(section.train, actions)
     return found or [
-        models.build(section.grid.family, size, **shape).eval().requires_grad_(False)
+        policies.build(section.grid.family, size, **shape).eval().requires_grad_(False)
         for _ in section.grid.budgets
     ]
 

@@ -14,7 +14,7 @@ from numcodecs import zstd
 
 from ilscaling import store
 from ilscaling.files import read_json
-from ilscaling.training import feed
+from ilscaling.learning import feed
 
 SAMPLES = 16_384
 
@@ -115,7 +115,7 @@ def weight(split: store.Split, field: str) -> int:
 
 def ttyrecs(study: Study) -> float | None:
     """Bytes a key of recordings of the bot, made for this if there are none."""
-    from ilscaling.demonstrations.recording import record_games
+    from ilscaling.domains.nethack.recording import record_games
 
     folder = study.work / "recorded"
     if not folder.exists():

@@ -9,12 +9,13 @@ from demonstrations import ROOT, Study
 from measure import Line, line, rounds, seconds
 
 from ilscaling import games
-from ilscaling.demonstrations import episodes, ingest, nld, ttyrec
-from ilscaling.demonstrations.recording import bot, record_games
-from ilscaling.experts import policy
-from ilscaling.games.nethack.game import Game
+from ilscaling.domains.atari import policy
+from ilscaling.domains.nethack import ingest, nld, ttyrec
+from ilscaling.domains.nethack.game import Game
+from ilscaling.domains.nethack.recording import bot, record_games
 from ilscaling.games.play import Stacks
-from ilscaling.models.acting import probabilities
+from ilscaling.policies.acting import probabilities
+from ilscaling.store import episodes
 
 STEPS = 2_500
 # The lanes' first games: a shorter job would drop most of what it plays, and write little.

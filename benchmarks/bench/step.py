@@ -7,10 +7,10 @@ import torch
 from demonstrations import Study
 from measure import Line, line, rounds, settled
 
-from ilscaling import flops, models
+from ilscaling import flops, policies
+from ilscaling.learning import feed, precision
+from ilscaling.learning.state import State
 from ilscaling.rows import gathered
-from ilscaling.training import feed, precision
-from ilscaling.training.state import State
 
 # A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
 # blocks are shorter then, and reading a sample costs more.
@@ -26,13 +26,13 @@ class Run:
         section, split = study.params.games[game], study.split(game)
         self.settings = section.train.model_copy(update={"buffer_steps": BUFFER[game]})
         self.family, self.size = section.grid.family, size
-        self.shape = models.shape(self.settings, len(split.actions))
+        self.shape = policies.shape(self.settings, len(split.actions))
         self.batch = self.settings.batch_of(size)
         torch.manual_seed(0)
         source = feed.make(split, self.settings, self.family)
-        parts = models.architecture(self.family, size, **self.shape)
+        parts = policies.architecture(self.family, size, **self.shape)
         self.state = State(
-            models.build(self.family, size, **self.shape),
+            policies.build(self.family, size, **self.shape),
             source,
             self.settings,
             rate=1e-4,

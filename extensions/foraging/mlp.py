@@ -3,7 +3,7 @@
 import math
 
 from ilscaling.extensions import Family
-from ilscaling.models.shapes import Layer
+from ilscaling.policies.shapes import Layer
 
 
 def layers(size: int, *, frames: int, observation: tuple[int, ...], actions: int):

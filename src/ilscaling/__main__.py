@@ -1,5 +1,5 @@
 """`python -m ilscaling` is `ilscaling`."""
 
-from ilscaling.cli import main
+from ilscaling.cli.main import main
 
 main()

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, models, progress, store, training
+from ilscaling import flops, games, learning, policies, progress, store
 from ilscaling.errors import WorkflowError
-from ilscaling.evaluation.returns import play
+from ilscaling.learning import precision
+from ilscaling.measuring.returns import play
 from ilscaling.params import Game, Params, Rule
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
-from ilscaling.training import precision
 
 EPISODE = 256  # steps at most
 LANES = 8
@@ -161,8 +161,8 @@ def _wanted(game: Game, steps: int):
 
 
 def _atari(name: str, game: Game, folder: Path, restart: float) -> Recorded:
-    from ilscaling.demonstrations import record, shard
-    from ilscaling.experts import policy
+    from ilscaling.domains.atari import policy, record
+    from ilscaling.store import shard
 
     actions = list(games.of(name, game).actions)
     width = game.expert.ppo.width
@@ -188,7 +188,7 @@ def _atari(name: str, game: Game, folder: Path, restart: float) -> Recorded:
 
 
 def _nethack(name: str, game: Game, folder: Path, restart: float) -> Recorded:
-    from ilscaling.demonstrations import ingest, recording
+    from ilscaling.domains.nethack import ingest, recording
 
     began = CLOCK()
     # The bot's games are long; the emulator's limit keeps whole ones for dev and test.
@@ -215,14 +215,16 @@ def _train(game: Game, family: str, size: int, demos: Path, folder: Path, device
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
     settings = game.train.model_copy(update={**small, "threads": 1})
     split = store.open_split(demos, "train")
-    each = flops.ledger(family, size, **models.shape(settings, len(split.actions))).training * batch
+    each = (
+        flops.ledger(family, size, **policies.shape(settings, len(split.actions))).training * batch
+    )
     out = folder / f"{family}-{size}"
 
     clock = CLOCK if device == "cpu" else time.perf_counter
 
     def train(updates: list[int]) -> float:
         began = clock()
-        training.run(
+        learning.run(
             split, settings, family=family, size=size, seed=0,
             budgets=[(n + 0.5) * each for n in updates], out=out, device=device,
         )  # fmt: skip
@@ -247,8 +249,8 @@ def _play(name: str, game: Game, folder: Path, restart: float) -> float:
     """Seconds a step of an untrained policy of the family's smaller size, LANES games at once."""
     family, size = game.grid.family, SIZES[game.grid.family][0]
     actions = len(games.of(name, game).actions)
-    shape = models.shape(game.train, actions)
-    policy = models.build(family, size, **shape).eval().requires_grad_(False)
+    shape = policies.shape(game.train, actions)
+    policy = policies.build(family, size, **shape).eval().requires_grad_(False)
     lanes = games.make(game.domain, games.name(name, game), LANES, _short(game))
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ilscaling import models
+from ilscaling import policies
 from ilscaling.errors import ParamsError, TrainingError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Ledger:
 
 
 def ledger(family: str, size: int, *, convention: str = "exact", **shape) -> Ledger:
-    """Count a policy's parameters and FLOPs; `shape` as `models.architecture` takes it.
+    """Count a policy's parameters and FLOPs; `shape` as `policies.architecture` takes it.
 
     A sample is a stack of frames for the family `cnn`, one frame for the sequence families.
 
@@ -76,7 +76,7 @@ def ledger(family: str, size: int, *, convention: str = "exact", **shape) -> Led
             where="params: grid.flops",
             fix=f"conventions are: {', '.join(CONVENTIONS)}",
         )
-    layers = models.architecture(family, size, **shape)
+    layers = policies.architecture(family, size, **shape)
     return Ledger(convention, tuple(_row(layer, convention) for layer in layers))
 
 

@@ -3,22 +3,26 @@
 from importlib import import_module
 
 from ilscaling.games.base import GameSpec, Step, VectorGame
-from ilscaling.titles import played
 
-__all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "name", "of", "spec"]
+__all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "name", "of", "played", "spec"]
 
 # domain -> module with `spec(game, emulator)` and `Vector(game, lanes, emulator, threads=)`. Named,
 # not imported: a study of one domain needs neither the packages nor the keys of another.
 DOMAINS = {
-    "atari": "ilscaling.games.atari",
-    "nethack": "ilscaling.games.nethack",
-    "gymnasium": "ilscaling.games.gymnasium",
+    "atari": "ilscaling.domains.atari.game",
+    "nethack": "ilscaling.domains.nethack",
+    "gymnasium": "ilscaling.domains.gymnasium.game",
 }
 
 
 def spec(domain: str, game: str, emulator=None) -> GameSpec:
     """Specification of a game, run in that way; raises GameError for an unknown one."""
     return import_module(DOMAINS[domain]).spec(game, emulator)
+
+
+def played(section: str) -> str:
+    """The game that a section of named games plays: 'breakout' of 'breakout__wsd'."""
+    return section.partition("__")[0]
 
 
 def name(section: str, settings) -> str:

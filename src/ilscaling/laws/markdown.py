@@ -7,7 +7,7 @@ import numpy as np
 from ilscaling.cells import budget_name
 from ilscaling.laws import rows as of
 from ilscaling.laws.records import LAWS
-from ilscaling.titles import title
+from ilscaling.show.titles import title
 
 MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ilscaling import flops, schedules
 from ilscaling.errors import WorkflowError
+from ilscaling.games import played
 from ilscaling.params import Atari, Game, Gymnasium, NetHack
 from ilscaling.plan import memory
 from ilscaling.plan.grid import Cell
 from ilscaling.plan.speed import REFERENCE, Speed, Train
-from ilscaling.titles import played
 
 START_SECONDS = 6.0  # importing torch, opening the data
 DEV_BATCH = 256  # steps that the dev loss takes at once

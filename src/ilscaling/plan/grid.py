@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ilscaling import flops, games, models, schedules
+from ilscaling import flops, games, policies, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError
 from ilscaling.params import Game, Params
@@ -53,7 +53,7 @@ def cells(params: Params) -> list[Cell]:
 def _cells_of(name: str, game: Game) -> Iterator[Cell]:
     spec = games.of(name, game)
     grid, train = game.grid, game.train
-    shape = models.shape(train, len(spec.actions), spec.observation)
+    shape = policies.shape(train, len(spec.actions), spec.observation)
     for size in sorted(grid.sizes):
         ledger = flops.ledger(grid.family, size, convention=grid.flops, **shape)
         batch = train.batch_of(size)
@@ -111,9 +111,9 @@ def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
     """Sizes of the game's family and their parameters, rising, up to the first with more than
     `at_most` parameters."""
     spec = games.of(name, game)
-    shape = models.shape(game.train, len(spec.actions), spec.observation)
+    shape = policies.shape(game.train, len(spec.actions), spec.observation)
     found: list[tuple[int, int]] = []
-    for size in itertools.count(models.smallest(game.grid.family)):
+    for size in itertools.count(policies.smallest(game.grid.family)):
         ledger = flops.ledger(game.grid.family, size, convention=game.grid.flops, **shape)
         found.append((size, ledger.params))
         if ledger.params > at_most:

@@ -7,7 +7,7 @@ some room; docs/plans.md compares the two.
 import math
 from functools import lru_cache
 
-from ilscaling import games, models
+from ilscaling import games, policies
 from ilscaling.params import Game, NetHack
 from ilscaling.plan.grid import Cell
 
@@ -36,7 +36,7 @@ def spec(name: str, game: Game) -> games.GameSpec:
 def shape(name: str, game: Game) -> tuple:
     """What a family and its ledger need beside the size, hashable."""
     made = spec(name, game)
-    return tuple(models.shape(game.train, len(made.actions), made.observation).items())
+    return tuple(policies.shape(game.train, len(made.actions), made.observation).items())
 
 
 def step_bytes(name: str, game: Game) -> int:
@@ -53,7 +53,7 @@ def activations(game: Game, cell: Cell) -> float:
 @lru_cache(maxsize=4096)
 def _activations(family: str, size: int, shape: tuple) -> float:
     kept = 0.0
-    for part in models.architecture(family, size, **dict(shape)):
+    for part in policies.architecture(family, size, **dict(shape)):
         if hasattr(part, "after"):
             kept += part.outputs * part.after
         else:  # a matrix that reads the width writes so many features, before and after its gate

@@ -1,0 +1,185 @@
+"""Verbs from a results table to laws, figures and report."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ilscaling import files, params
+from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, section
+
+Compute = Literal["realised", "nominal"]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
+]
+Table = Annotated[Path, typer.Argument(help="Results table, a row a cell (CSV or Parquet).")]
+
+
+def tabulate(
+    game: GameName,
+    evaluations: Annotated[list[Path], typer.Argument(help="Folders by 'ilscaling evaluate'.")],
+    random: Annotated[Path, typer.Option(help="JSON by 'ilscaling random'.")],
+    demos: Demos,
+    out: Annotated[Path, typer.Option(help="The results table to write (CSV).")],
+    path: ParamsFile = PARAMS,
+) -> None:
+    """Gather the measurements of a game's runs into a results table: one row a cell."""
+    from ilscaling import cells, plan, store, tables
+    from ilscaling import tabulate as table
+
+    study, settings = params.read(path), section(path, game)
+    only = study.model_copy(update={"games": {game: settings}})
+    train = store.open_split(demos, "train")
+    judged_by = table.levels(
+        train.attrs["splits"],
+        train.action_counts(),
+        files.read_json(random),
+        domain=settings.domain,
+    )
+    records = {}
+    for folder in evaluations:
+        for file in sorted(folder.glob("[0-9]*.json")):
+            record = files.read_json(file)
+            at = (record["size"], record["seed"], cells.budget_name(record["budget"]))
+            records[at] = record
+    rows = []
+    for cell in plan.cells(only):
+        record = records.get((cell.run.size, cell.run.seed, cells.budget_name(cell.budget)))
+        rows.append(table.row(cell, record if cell.declared else None, "", judged_by))
+    tables.write_table(out, rows)
+
+
+def table_and_settings(table: Path, columns: list[str] | None, path: Path, **changes):
+    """A results table and how it is to be fitted; options given by hand (not None) win."""
+    from ilscaling import tables
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    given = {name: value for name, value in changes.items() if value is not None}
+    values = {**settings.model_dump(), **given}
+    read = tables.read_table(table, columns=tables.mapping(columns or []))
+    return read, params.Laws.model_validate(values)
+
+
+def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
+    """Sizes and parameters that can be built for each game of the table, where the parameter file
+    has a section for it."""
+    from ilscaling import plan
+
+    study = params.read(path) if path.exists() else None
+    largest = read.groupby("game")["params"].max()
+    return {
+        name: plan.buildable(name, game, 100 * largest[name])
+        for name, game in (study.games.items() if study else ())
+        if name in largest
+    }
+
+
+def fit(
+    table: Table,
+    out: Annotated[Path, typer.Option(help="Folder for fits, tables, notes and figures.")],
+    path: ParamsFile = PARAMS,
+    column: Columns = None,
+    flops: Annotated[
+        Compute | None, typer.Option(help="FLOPs to fit on; default: as the parameters say.")
+    ] = None,
+    bootstrap: Annotated[
+        int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
+    pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
+    metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
+    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
+) -> None:
+    """Fit the scaling laws of a table of runs, ours or anyone's.
+
+    Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
+    """
+    from ilscaling import laws
+
+    read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
+    found = laws.fit_table(read, settings, processes=processes)
+    laws.write(found, out)
+    if pictures:
+        from ilscaling.show import figures as drawing
+
+        drawing.draw_all(read, found, out / "figures")
+    if metrics:
+        files.write_json(metrics, laws.metrics(read, found))
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    print(out / "fits.md")
+    if stamp:
+        files.write_json(stamp, {"notes": found.notes})
+
+
+def forecast(
+    table: Table,
+    budget: Annotated[float, typer.Option(help="Training FLOPs to forecast for.")],
+    game: Annotated[str | None, typer.Option("--game", help="Only this game.")] = None,
+    wanted: Annotated[
+        float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
+    ] = None,
+    path: ParamsFile = PARAMS,
+    column: Columns = None,
+    flops: Annotated[Compute | None, typer.Option(help="FLOPs to fit on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers here (CSV).")] = None,
+) -> None:
+    """Parameters, samples, dev loss and return at a larger budget, by every method."""
+    from ilscaling import laws
+
+    read, settings = table_and_settings(table, column, path, flops=flops)
+    if game is not None:
+        read = read[read["game"] == game]
+    sizes = buildable(path, read)
+    found = laws.forecast(read, settings, budget, sizes=sizes)
+    print(found.to_string(index=False, float_format="%.4g", na_rep=""))
+    if wanted is not None:
+        reached = laws.goals(read, settings, wanted)
+        print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
+    if out:
+        with files.atomic(out) as temporary:
+            found.to_csv(temporary, index=False)
+
+
+def figures(
+    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for figures and the data behind them.")],
+    path: ParamsFile = PARAMS,
+) -> None:
+    """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
+    from ilscaling import laws, tables
+    from ilscaling.show import figures as drawing
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    read = tables.read_table(table)
+    for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
+        print(drawn["png"])
+
+
+def report(
+    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    pictures: Annotated[Path, typer.Option("--figures", help="Folder by 'ilscaling figures'.")],
+    out: Annotated[Path, typer.Option(help="The page to write (HTML).")],
+    path: ParamsFile = PARAMS,
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Scaling laws",
+) -> None:
+    """Write one offline HTML page of a table's laws, figures and cells."""
+    from ilscaling import laws, tables
+    from ilscaling.show import report as page
+
+    study = params.read(path)
+    read = tables.read_table(table)
+    page.write(
+        out,
+        title=title,
+        params=study.model_dump(mode="json"),
+        table=read,
+        fit=laws.fit_table(read, study.laws),
+        figures_dir=pictures,
+        demonstrations={},
+        provenance={},
+        links={},
+    )
+    print(out)

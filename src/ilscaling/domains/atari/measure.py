@@ -1,0 +1,51 @@
+"""Measured return of an expert, kept in its record."""
+
+from pathlib import Path
+
+from ilscaling import games
+from ilscaling.domains.atari.policy import STACK, load
+from ilscaling.files import write_json
+from ilscaling.games.play import Stacks, rollout
+from ilscaling.games.score import summary
+from ilscaling.params import Emulator
+from ilscaling.policies.acting import probabilities
+from ilscaling.progress import tqdm
+
+
+def measure(
+    expert_file: str | Path,
+    emulator: Emulator,
+    *,
+    episodes: int = 100,
+    lanes: int = 8,
+    seed: int = 2_000_000,
+    temperature: float = 1.0,
+    threads: int = 1,
+) -> dict:
+    """Play the episodes seed, seed + 1, ... and write their `summary` into the expert's record.
+
+    Returns what then stands under `measured` in the JSON beside the expert; the rest of the
+    record stays. Raises ExpertError for a file that is no expert.
+    """
+    policy, record = load(expert_file)
+    lanes = min(lanes, episodes)
+    vector = games.make("atari", record["game"], lanes, emulator, threads=threads)
+    bar = tqdm(total=episodes, unit="episode", desc=f"expert in {record['game']}")
+    try:
+        played = rollout(
+            vector,
+            Stacks(STACK, lambda stacks, episode: probabilities(policy, stacks, temperature)),
+            seeds=range(seed, seed + episodes),
+            progress=bar.update,
+        )
+    finally:
+        bar.close()
+        vector.close()
+    measured = {
+        "seeds": [seed, seed + episodes - 1],
+        "temperature": temperature,
+        "emulator": emulator.model_dump(),
+        **summary(played),
+    }
+    write_json(Path(expert_file).with_suffix(".json"), {**record, "measured": measured})
+    return measured

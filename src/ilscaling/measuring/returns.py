@@ -1,0 +1,118 @@
+"""Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from torch import nn
+
+from ilscaling.games import VectorGame
+from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
+from ilscaling.policies import acting
+
+
+def play(
+    policies: list[nn.Module],
+    game: VectorGame,
+    *,
+    frames: int | None = None,
+    inventory: bool = False,
+    episodes: int,
+    seed: int,
+    temperature: float = 1.0,
+    wanted: list[int] | None = None,
+    on_step: Callable[[Moment], None] | None = None,
+) -> Iterator[tuple[int, Episodes]]:
+    """Play the episodes seed, seed + 1, ... by every policy; yields each (its place in `wanted`,
+    its scores) as soon as it has ended.
+
+    wanted: numbers of the episodes to play, of which policy p has [p * episodes, (p + 1) *
+    episodes); None: all. frames: screens in a stack; None for sequence policies, which must be of
+    one architecture and see the inventory or not. An episode is a function of (policy, seed)
+    alone. All policies share the lanes of `game`: a lane that is free takes the next episode,
+    whosever it is, because the emulator's time is the same for an idle lane. So lanes idle only at
+    the very end; give the policy with the longest episodes first, and fewer lanes rather than
+    more. `on_step` sees every moment, whose episodes are places in `wanted`.
+    """
+    numbers = np.arange(len(policies) * episodes) if wanted is None else np.array(wanted)
+    act = player(
+        policies,
+        game,
+        frames=frames,
+        inventory=inventory,
+        owner=numbers // episodes,
+        temperature=temperature,
+    )
+    yield from ended(game, act, seeds=(seed + numbers % episodes).tolist(), on_step=on_step)
+
+
+def player(
+    policies: list[nn.Module],
+    game: VectorGame,
+    *,
+    frames: int | None,
+    inventory: bool = False,
+    owner: np.ndarray,
+    temperature: float = 1.0,
+) -> Act:
+    """Who plays in `play`; owner: number of the policy that plays each episode."""
+    pool = _Pool(policies, len(game.spec.actions), owner, temperature)
+    return _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
+
+
+class _Pool:
+    """Policies that share lanes. owner: number of the policy that plays each episode."""
+
+    def __init__(
+        self, policies: list[nn.Module], actions: int, owner: np.ndarray, temperature: float
+    ):
+        self.policies, self.actions = policies, actions
+        self.owner, self.temperature = owner, temperature
+
+    def chances(self, episode: np.ndarray) -> np.ndarray:
+        """What lanes play to whom no policy tells a better one: (lanes, actions)."""
+        return np.full((len(episode), self.actions), 1 / self.actions)
+
+    def owners(self, episode: np.ndarray) -> Iterator[tuple[nn.Module, np.ndarray]]:
+        """Each policy that is playing, with its lanes."""
+        owner = np.where(episode >= 0, self.owner[episode], -1)
+        for number in np.unique(owner[owner >= 0]):
+            yield self.policies[number], np.flatnonzero(owner == number)
+
+    def stacks(self, stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
+        """Act of policies that see stacks of screens."""
+        chances = self.chances(episode)
+        for policy, mine in self.owners(episode):
+            chances[mine] = acting.probabilities(policy, stacks[mine], self.temperature)
+        return chances
+
+
+class _Sequences:
+    """The lanes' states and previous actions. One state serves all policies, which are of one
+    architecture: what another's game has left in a lane is forgotten at the next game's start."""
+
+    def __init__(self, pool: _Pool, game: VectorGame, inventory: bool):
+        self.pool = pool
+        self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
+        first = pool.policies[0]
+        self.lanes = first.beside(pool.policies, game.lanes)
+        self.state = first.initial(game.lanes) if self.lanes is None else None
+        self.previous = np.full(game.lanes, pool.actions)
+
+    def __call__(
+        self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
+    ) -> np.ndarray:
+        pool = self.pool
+        self.previous[fresh] = pool.actions
+        batch = {name: observation[name] for name in self.fields}
+        batch |= {"previous": self.previous, "first": fresh}
+        if self.lanes is not None:
+            for lane in np.flatnonzero(fresh):
+                self.lanes.give(lane, pool.owner[episode[lane]])
+            return self.lanes.step(batch, pool.temperature)
+        chances = pool.chances(episode)
+        for policy, mine in pool.owners(episode):
+            chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)
+        return chances
+
+    def taken(self, action: np.ndarray) -> None:
+        self.previous[:] = action

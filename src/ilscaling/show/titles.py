@@ -1,0 +1,26 @@
+"""How games are called in figures and reports."""
+
+from collections.abc import Sequence
+
+
+def title(game: str) -> str:
+    """A game's name as people write it: 'space_invaders' -> 'Space Invaders', and a section's with
+    its setting: 'nethack_context_8' -> 'NetHack: context 8', 'breakout__wsd' -> 'Breakout: wsd'."""
+    if any(c.isupper() for c in game):
+        return game
+    first, _, setting = game.partition("__" if "__" in game else "_")
+    if first != "nethack" and "__" not in game:
+        return game.replace("_", " ").title()
+    setting = setting.replace("lstm", "LSTM").strip("_").replace("_", " ")
+    name = "NetHack" if first == "nethack" else title(first)
+    return f"{name}: {setting}" if setting else name
+
+
+def together(games: Sequence[str]) -> str:
+    """Sections that share something, in one title: 'NetHack: context 8, context 32'."""
+    names = [title(game) for game in games]
+    first, _, _ = names[0].partition(": ")
+    if len(names) > 1 and all(name.partition(": ")[0] == first for name in names):
+        settings = [name.partition(": ")[2] or "default" for name in names]
+        return f"{first}: {', '.join(settings)}"
+    return ", ".join(names)
