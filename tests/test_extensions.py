@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilscaling import extensions, flops, games, laws, params, plan, policies, tables
-from ilscaling.domains.atari import player
+from ilscaling.domains.gymnasium import player
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.games import play
 

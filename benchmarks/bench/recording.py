@@ -13,9 +13,9 @@ from ilscaling.domains.atari import policy
 from ilscaling.domains.nethack import ingest, nld, ttyrec
 from ilscaling.domains.nethack.game import Game
 from ilscaling.domains.nethack.recording import bot, record_games
+from ilscaling.games import episodes
 from ilscaling.games.play import Stacks
 from ilscaling.policies.acting import probabilities
-from ilscaling.store import episodes
 
 STEPS = 2_500
 # The lanes' first games: a shorter job would drop most of what it plays, and write little.

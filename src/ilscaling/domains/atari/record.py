@@ -10,10 +10,9 @@ import torch
 from ilscaling import games
 from ilscaling.domains.atari import policy
 from ilscaling.errors import ExpertError
-from ilscaling.games import play
+from ilscaling.games import episodes, play
 from ilscaling.params import Emulator
 from ilscaling.policies.acting import probabilities
-from ilscaling.store import episodes
 
 
 def record(

@@ -5,10 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ilscaling import extensions, files, games
-from ilscaling.domains.atari import player
+from ilscaling.domains.gymnasium import player
 from ilscaling.domains.gymnasium.game import refuse_unseeded
+from ilscaling.games import episodes
 from ilscaling.params import Options, Player
-from ilscaling.store import episodes
 
 
 def record(
