@@ -19,8 +19,10 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import extensions, flops, games, laws, params, plan, policies, tables
-from ilscaling.domains.gymnasium import player
+from ilscaling import flops, games, laws, params, plan, policies, registry, tables
+from ilscaling.domains.gymnasium import entries, player
+from ilscaling.domains.gymnasium import game as gymnasium_game
+from ilscaling.domains.gymnasium import section as gymnasium_section
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.games import play
 
@@ -170,7 +172,7 @@ def test_an_episode_is_a_function_of_its_seed_alone():
     alone, beside = scores(1, [3, 4, 5, 6, 7]), scores(3, [7, 6, 5, 4, 3])
     assert list(alone.returns) == list(beside.returns[::-1]) and alone.returns.std() > 0
     assert list(alone.lengths) == [200] * 5 and not alone.truncated.any()
-    cut = games.make("gymnasium", "foraging", 2, params.Options(max_steps=7))
+    cut = games.make("gymnasium", "foraging", 2, gymnasium_section.Options(max_steps=7))
     played = play.rollout(cut, act, seeds=range(3))
     assert list(played.lengths) == [7] * 3 and played.truncated.all()
 
@@ -216,11 +218,17 @@ BROKEN = {
     "raises": ("\n\n1 / 0\n", r"ZeroDivisionError.*\n.*raises.py, line 3"),
     "syntax": ("def f(:\n", r"SyntaxError.*\n.*syntax.py, line 1"),
     "absent": ("import game\n", "ModuleNotFoundError"),
-    "wrong": ("GAME = 3\n", r"no ilscaling\.extensions\.Game but 3"),
-    "named": ("from ilscaling.extensions import Game\nGAME = Game('Big-1', print)\n", "no name"),
-    "calls": ("from ilscaling.extensions import Expert\nEXPERT = Expert('a', 3)\n", "be called"),
+    "wrong": ("GAME = 3\n", r"no ilscaling\.domains\.gymnasium\.entries\.Game but 3"),
+    "named": (
+        "from ilscaling.domains.gymnasium.entries import Game\nGAME = Game('Big-1', print)\n",
+        "no name",
+    ),
+    "calls": (
+        "from ilscaling.domains.gymnasium.entries import Expert\nEXPERT = Expert('a', 3)\n",
+        "be called",
+    ),
     "taken": (
-        "from ilscaling.extensions import Family\nFAMILY = Family('cnn', print, print)\n",
+        "from ilscaling.policies.family import Family\nFAMILY = Family('cnn', print, print)\n",
         "'cnn' of FAMILY is taken: it is built in",
     ),
 }
@@ -232,7 +240,7 @@ def test_a_broken_file_says_what_and_where(tmp_path, name):
     path = tmp_path / f"{name}.py"
     path.write_text(text)
     with pytest.raises(ExtensionError, match=message) as error:
-        extensions.load([str(path)])
+        registry.load([str(path)])
     assert str(path) in error.value.where and error.value.fix
 
 
@@ -248,7 +256,7 @@ def test_names_of_no_extension_and_of_two(tmp_path):
         example(grid__family="lstm")
     shutil.copy(ROOT / GAME, tmp_path / "again.py")
     with pytest.raises(ExtensionError, match=f"is taken: {GAME} uses it, too"):
-        extensions.load([GAME, str(tmp_path / "again.py")])
+        registry.load([GAME, str(tmp_path / "again.py")])
 
 
 class Bad(gymnasium.Env):
@@ -280,8 +288,8 @@ class Bad(gymnasium.Env):
     ],
 )
 def test_a_game_that_no_policy_could_play_is_refused(monkeypatch, make, message):
-    known = extensions._Known(extensions.Game("bad", make), "bad.py")
-    monkeypatch.setitem(extensions._known, ("GAME", "bad"), known)
+    known = registry._Brought(entries.Game("bad", make), "bad.py")
+    monkeypatch.setitem(registry._brought, ("GAME", "bad"), known)
     with pytest.raises(GameError, match=message) as error:
         games.spec("gymnasium", "bad")
     assert "bad.py" in error.value.where
@@ -289,34 +297,32 @@ def test_a_game_that_no_policy_could_play_is_refused(monkeypatch, make, message)
 
 def test_a_game_or_expert_that_does_not_keep_its_promise_is_refused(monkeypatch):
     def known(kind, what):
-        monkeypatch.setitem(extensions._known, (kind, "bad"), extensions._Known(what, "bad.py"))
+        monkeypatch.setitem(registry._brought, (kind, "bad"), registry._Brought(what, "bad.py"))
 
-    known("GAME", extensions.Game("bad", Bad))
-    games.gymnasium.refuse_unseeded("bad", params.Options(), seed=0)
+    known("GAME", entries.Game("bad", Bad))
+    gymnasium_game.refuse_unseeded("bad", gymnasium_section.Options(), seed=0)
     spec = games.spec("gymnasium", "bad")
     assert spec.observation["observation"] == ((3,), np.dtype(np.float32))
-    known("GAME", extensions.Game("bad", lambda: Bad(forgets=True)))
+    known("GAME", entries.Game("bad", lambda: Bad(forgets=True)))
     with pytest.raises(GameError, match="same seed and actions differ"):
-        games.gymnasium.refuse_unseeded("bad", params.Options(), seed=0)
+        gymnasium_game.refuse_unseeded("bad", gymnasium_section.Options(), seed=0)
     seen = {"observation": np.zeros((2, 3), np.float32)}
     for answer, message in (
         (np.ones((2, 3)), r"shape \(2, 3\)"),
         (np.zeros((2, 2)), "0 for every action"),
         (np.full((2, 2), np.nan), "finite"),
     ):
-        known("EXPERT", extensions.Expert("bad", lambda file, a=answer: lambda o, fresh: a))
-        act = player.make(params.Player(name="bad"), spec)
+        known("EXPERT", entries.Expert("bad", lambda file, a=answer: lambda o, fresh: a))
+        act = player.make(gymnasium_section.Player(name="bad"), spec)
         with pytest.raises(ExpertError, match=message):
             act(seen, np.zeros(2), np.ones(2, bool))
-    known(
-        "EXPERT", extensions.Expert("bad", lambda file: lambda o, fresh: np.array([[1.0, 3.0]] * 2))
-    )
+    known("EXPERT", entries.Expert("bad", lambda file: lambda o, fresh: np.array([[1.0, 3.0]] * 2)))
     for changes, wanted in (
         ({}, [0.25, 0.75]),
         ({"temperature": 0.5}, [0.1, 0.9]),
         ({"temperature": 0.0, "noise": 0.2}, [0.1, 0.9]),
     ):
-        act = player.make(params.Player(name="bad", **changes), spec)
+        act = player.make(gymnasium_section.Player(name="bad", **changes), spec)
         assert np.allclose(act(seen, np.zeros(2), np.ones(2, bool)), wanted)
 
 

@@ -20,8 +20,10 @@ from snakemake.logging import logger as snakemake_logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from ilscaling import files, plan
+from ilscaling.domains.atari.section import Atari
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.errors import WorkflowError
-from ilscaling.params import Atari, NetHack, Params
+from ilscaling.params import Params
 
 SILENT = 60.0  # seconds without a beat after which a pipeline on another node is dead
 

@@ -19,11 +19,13 @@ import sources
 import trainings
 from late import LATE
 
-from ilscaling import extensions, files, games, plan, schedules
+from ilscaling import files, games, plan, registry, schedules
 from ilscaling.cells import Run, budget_name
+from ilscaling.domains.gymnasium.section import Gymnasium
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.errors import ExpertError
 from ilscaling.games import played
-from ilscaling.params import Gymnasium, NetHack, Params
+from ilscaling.params import Params
 
 LENGTH = 12  # hex digits of a key in a path
 
@@ -64,7 +66,7 @@ SCRIPTS = {
 }
 GAME_ROOTS = {
     "atari": ("ilscaling.domains.atari.game",),
-    "nethack": ("ilscaling.domains.nethack",),
+    "nethack": ("ilscaling.domains.nethack.vector",),
     "gymnasium": ("ilscaling.domains.gymnasium.game",),
 }
 FAMILY_ROOTS = {
@@ -77,13 +79,13 @@ FAMILY_ROOTS = {
 def game_roots(section) -> tuple[str, ...]:
     """Where the code of a section's game begins, an extension's file among it."""
     own = isinstance(section, Gymnasium)
-    file = (extensions.file_of("GAME", section.game),) if own else ()
+    file = (registry.source("GAME", section.game),) if own else ()
     return (*GAME_ROOTS[section.domain], *file)
 
 
 def family_roots(family: str) -> tuple[str, ...]:
     """Where the code of a family's policies begins."""
-    return FAMILY_ROOTS.get(family) or (extensions.file_of("FAMILY", family),)
+    return FAMILY_ROOTS.get(family) or (registry.source("FAMILY", family),)
 
 
 # What every key computed so far is a digest of: step, content, and the modules its code begins at.
@@ -158,7 +160,7 @@ class Keys:
                 return key("games", [section.emulator.model_dump()], *self._game_roots(game))
             return recordings_digest(section.expert.recordings.path)
         if isinstance(section, Gymnasium) and section.expert.file is None:
-            return sources.digest(extensions.file_of("EXPERT", section.expert.name))[:LENGTH]
+            return sources.digest(registry.source("EXPERT", section.expert.name))[:LENGTH]
         if section.expert.file is None:
             content = [played(game), section.emulator.model_dump(), section.expert.ppo.model_dump()]
             return key("expert", content, *self._game_roots(game))
@@ -220,7 +222,7 @@ class Keys:
             wanted,
         ]
         if isinstance(section, Gymnasium):
-            player = extensions.file_of("EXPERT", section.expert.name)
+            player = registry.source("EXPERT", section.expert.name)
             return key("perform", content, *self._game_roots(game), player)
         step = "games" if isinstance(section, NetHack) else "record"
         return key(step, content, *self._game_roots(game))

@@ -11,8 +11,8 @@ import stamps
 import study
 
 from ilscaling import cells, files, games, laws, store, tables
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.measuring import replay
-from ilscaling.params import NetHack
 from ilscaling.show import figures
 from ilscaling.show.figures import gallery, replays, terminal
 

@@ -8,7 +8,8 @@ import stamps
 import study
 
 from ilscaling import files, laws, store, tables
-from ilscaling.params import Gymnasium, NetHack
+from ilscaling.domains.gymnasium.section import Gymnasium
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.show import report, titles
 from ilscaling.show.figures import gallery
 

@@ -17,7 +17,7 @@ import sources
 import stamps
 from keys import RECIPES, Keys
 
-from ilscaling import extensions, files, params
+from ilscaling import files, params, registry
 from ilscaling.cells import Run
 from ilscaling.errors import IlscalingError, WorkflowError
 
@@ -137,7 +137,7 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
 def _expert(keys: Keys, game: str) -> str:
     section = keys.params.games[game]
     if section.domain == "gymnasium":
-        where = extensions.file_of("EXPERT", section.expert.name)
+        where = registry.source("EXPERT", section.expert.name)
         reads = f", which reads {section.expert.file}" if section.expert.file else ""
         return f"{section.expert.name} of {where}{reads}"
     if section.domain != "atari":

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, section
+from ilscaling.domains.atari import section as atari_section
+from ilscaling.domains.gymnasium import section as gymnasium_section
+from ilscaling.domains.nethack import section as nethack_section
 from ilscaling.errors import ParamsError
 
 
@@ -34,12 +37,12 @@ def record(
             fix=f"--job {wanted.jobs - 1}",
         )
     seeds, steps = share(wanted, settings.emulator, job)
-    if isinstance(settings, params.NetHack):
+    if isinstance(settings, nethack_section.NetHack):
         from ilscaling.domains.nethack.recording import record_games
 
         record_games(settings.emulator, seeds=seeds, steps=steps, out=out)
         return
-    if isinstance(settings, params.Gymnasium):
+    if isinstance(settings, gymnasium_section.Gymnasium):
         from ilscaling.domains.gymnasium import record as gymnasium
 
         gymnasium.record(
@@ -85,7 +88,7 @@ def ingest(
     """
     from ilscaling.domains.nethack import ingest as reading
 
-    settings = section(path, game, params.NetHack)
+    settings = section(path, game, nethack_section.NetHack)
     summary = reading.ingest(
         nld,
         out,
@@ -107,7 +110,7 @@ def shard(
     """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.store import shard as assembling
 
-    settings = section(path, game, params.Atari, params.Gymnasium).demonstrations
+    settings = section(path, game, atari_section.Atari, gymnasium_section.Gymnasium).demonstrations
     attrs = assembling.shard(parts, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)

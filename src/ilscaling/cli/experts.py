@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, section
+from ilscaling.domains.atari import section as atari_section
+from ilscaling.domains.nethack import section as nethack_section
 
 
 def train_expert(
@@ -22,7 +24,7 @@ def train_expert(
     from ilscaling.domains.atari import ppo
     from ilscaling.learning import precision
 
-    settings = section(path, game, params.Atari)
+    settings = section(path, game, atari_section.Atari)
     where = precision.device(device)
     ppo.train(
         games.name(game, settings),
@@ -59,7 +61,7 @@ def measure_expert(
     """Play full episodes with an expert and write its return into the record beside it."""
     from ilscaling.domains.atari.measure import measure
 
-    settings = section(path, game, params.Atari)
+    settings = section(path, game, atari_section.Atari)
     measured = measure(
         expert,
         settings.emulator,
@@ -81,7 +83,7 @@ def measure_bot(
     """Play whole games with the built-in NetHack bot and print what it scores."""
     from ilscaling.domains.nethack.bot.play import measure
 
-    settings = section(path, game, params.NetHack)
+    settings = section(path, game, nethack_section.NetHack)
     found = measure(settings.emulator, range(seed, seed + episodes), processes=processes)
     if out:
         files.write_json(out, found)

@@ -21,7 +21,7 @@ TrainThreads = Annotated[
 PARAMS = Path("params.yaml")
 
 
-def section(path: Path, game: str, *kinds: type[params.Model]) -> params.Game:
+def section(path: Path, game: str, *kinds: type[params.Model]) -> params.Section:
     """The game's section of a parameter file; raises ParamsError if it is of another kind."""
     study = params.read(path)
     if game not in study.games:

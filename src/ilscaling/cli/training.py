@@ -49,9 +49,9 @@ def train(
 
     On several devices: torchrun --standalone --nproc-per-node 2 -m ilscaling train ...
     """
-    from ilscaling import learning, store
+    from ilscaling import store
     from ilscaling.cells import budget_name
-    from ilscaling.learning import precision, ranks
+    from ilscaling.learning import loop, precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
     known = {budget_name(cell.budget): cell.budget for cell in cells}
@@ -62,7 +62,7 @@ def train(
             fix=f"its budgets are: {', '.join(known)}",
         )
     with ranks.join(precision.device(device)) as team:
-        records = learning.run(
+        records = loop.run(
             store.open_split(demos, "train"),
             settings.train,
             family=settings.grid.family,
@@ -93,12 +93,12 @@ def trunk(
     threads: TrainThreads = None,
 ) -> None:
     """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
-    from ilscaling import learning, store
-    from ilscaling.learning import precision, ranks
+    from ilscaling import store
+    from ilscaling.learning import loop, precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
     with ranks.join(precision.device(device)) as team:
-        left = learning.run_trunk(
+        left = loop.run_trunk(
             store.open_split(demos, "train"),
             settings.train,
             family=settings.grid.family,
