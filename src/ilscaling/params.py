@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -25,6 +24,7 @@ from pydantic import (
 
 from ilscaling import registry
 from ilscaling.errors import IlscalingError, ParamsError
+from ilscaling.parameter_files import read_mapping
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -405,18 +405,7 @@ def read(path: str | Path, *studies: str | Path) -> Params:
     """Read and check a parameter file and the studies laid over it."""
     values: dict = {}
     for file in (path, *studies):
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ParamsError(
-                f"cannot read parameters: {error.strerror}", where=str(file)
-            ) from None
-        try:
-            part = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParamsError(f"not YAML: {error}", where=str(file)) from None
-        if not isinstance(part, dict):
-            raise ParamsError("a parameter file is a mapping of sections", where=str(file))
+        part = read_mapping(file)
         values = overlay(values, part)
     return check(values, where=" + ".join(str(f) for f in (path, *studies)))
 
