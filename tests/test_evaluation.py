@@ -17,7 +17,9 @@ from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
+from ilscaling.games.jobs import job
 from ilscaling.games.play import Episodes
+from ilscaling.games.seeds import Purpose, seeds
 from ilscaling.learning import load_policy, run
 from ilscaling.measuring import cell as cells
 from ilscaling.measuring import replay
@@ -25,7 +27,15 @@ from ilscaling.measuring.cell import evaluate_run
 from ilscaling.measuring.loss import dev_loss, ratio
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import play
-from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
+from ilscaling.params import (
+    Demonstrations,
+    Emulator,
+    Evaluation,
+    NetHackEmulator,
+    Rule,
+    Train,
+    TrainSequences,
+)
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
 from ilscaling.policies.lanes import WIDE
@@ -242,7 +252,9 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
         }
         assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
         game = games.make("atari", "breakout", 2, FAST)
-        alone = listed([policy], game, frames=4, episodes=2, seed=9)[0]
+        alone = listed([policy], game, frames=4, episodes=2, seed=seeds(Purpose.EVALUATION, 9)[0])[
+            0
+        ]
         game.close()
         assert (record["returns"], record["lengths"]) == (
             alone.returns.tolist(),
@@ -445,7 +457,9 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
             score += game.press(KEYS[action])
         assert game.over and (score, game.deepest) == (kept["score"], kept["depth"])
         assert (game.steps, score) == (record["lengths"][0], record["returns"][0])
-        assert kept["seed"] == 9
+        assert kept["seed"] == seeds(Purpose.EVALUATION, 9)[0]
+        recording = Demonstrations(jobs=4)
+        assert not any(kept["seed"] in job(recording, SHORT, number)[0] for number in range(4))
         game.close()
     assert records[0]["replay"]["actions"] != records[1]["replay"]["actions"]
 

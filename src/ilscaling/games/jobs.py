@@ -1,5 +1,6 @@
 """How recording is shared among jobs."""
 
+from ilscaling.games.seeds import Purpose, seeds
 from ilscaling.params import Emulator, NetHackEmulator, Options, Recorded
 
 
@@ -13,4 +14,4 @@ def job(
     """
     wanted = settings.train_steps + settings.dev_steps + settings.test_steps
     steps = -(-(wanted + 2 * (emulator.max_steps - 1)) // settings.jobs)
-    return range(settings.seed + number, 2**31, settings.jobs), steps
+    return seeds(Purpose.RECORDING, settings.seed + number, step=settings.jobs), steps

@@ -12,6 +12,7 @@ from ilscaling.errors import TrainingError
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
+from ilscaling.games.seeds import Purpose, seeds
 from ilscaling.learning import load_policy
 from ilscaling.measuring import played
 from ilscaling.measuring.loss import dev_loss
@@ -207,7 +208,7 @@ def _returns(
                 frames=first.get("frames"),
                 inventory=first.get("inventory", False),
                 episodes=each,
-                seed=settings.seed,
+                seed=seeds(Purpose.EVALUATION, settings.seed, count=each)[0],
                 temperature=settings.temperature,
                 wanted=wanted,
                 on_step=replays.on_step if sequences else None,
