@@ -20,7 +20,7 @@ import torch
 from ilscaling import flops, games, policies, progress, store
 from ilscaling.errors import WorkflowError
 from ilscaling.learning import loop, precision
-from ilscaling.measuring.returns import play
+from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
@@ -230,7 +230,7 @@ def _train(game: Section, family: str, size: int, demos: Path, folder: Path, dev
         )  # fmt: skip
         return clock() - began
 
-    # The first updates pay for what later ones find done. What every start costs is in both
+    # The first updates pay for what later ones find done. What all_episodes start costs is in both
     # stretches that follow, and so not in their difference.
     train([WARM])
     short = train([WARM, 2 * WARM])
@@ -255,7 +255,7 @@ def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:
         began = CLOCK()
-        played = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        played = play([policy], lanes, all_episodes(1, LANES), seed=0, **seen)
         steps = sum(int(episode.lengths[0]) for _, episode in played)
         taken = CLOCK() - began - restart * LANES
     finally:
