@@ -8,7 +8,6 @@ from torch import nn
 
 from ilscaling.games import VectorGame
 from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
-from ilscaling.measuring import seeds
 from ilscaling.policies import acting
 
 
@@ -49,7 +48,7 @@ def play(
     wanted : the episodes, in the order in which they begin
     frames : screens in a stack; None for sequence policies
     inventory : whether sequence policies see the inventory
-    seed : `evaluation.seed`, see `seeds.of_episode`
+    seed : of the episode number 0; that of number n is n larger
     temperature : divides the logits; 0 plays the best action
     on_step : sees every moment, whose episodes are positions in `wanted`
 
@@ -65,8 +64,8 @@ def play(
         owner=np.array([episode.policy for episode in wanted]),
         temperature=temperature,
     )
-    played = [seeds.of_episode(seed, episode.number) for episode in wanted]
-    yield from ended(game, act, seeds=played, on_step=on_step)
+    seeds = [seed + episode.number for episode in wanted]
+    yield from ended(game, act, seeds=seeds, on_step=on_step)
 
 
 def player(
