@@ -191,9 +191,9 @@ def measured(realised: pd.DataFrame) -> pd.DataFrame:
     budget."""
     if realised.empty:
         return pd.DataFrame(columns=["game", "budget", "flops"])
-    numbers = ("budget", "flops", "params", "samples", "dev_loss", "dev_loss_se", "return_mean")
+    numbers = [name for name, (dtype, _) in COLUMNS.items() if dtype == "float64"]
     rows = realised.copy()
-    for name in (*numbers, "return_se", "expert_return"):
+    for name in (*numbers, "params"):
         if name in rows:
             rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
     rows["flops"] = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]
