@@ -16,6 +16,7 @@ from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import PolicyEpisode, play
 from ilscaling.params import Evaluation
 from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
 from ilscaling.store import Split, open_split
 
 
@@ -145,7 +146,7 @@ def _measure_returns(
             wanted,
             frames=shape.get("frames"),
             inventory=shape.get("inventory", False),
-            seed=settings.seed,
+            seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
             on_step=replays.on_step if sequences else None,
         ):
