@@ -16,6 +16,8 @@ from ilscaling.store import GameLoader, Loader, Split
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
+# The loader's fields that `per_step` is given.
+SCORED = ("action", "index")
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ class HeldOut:
 
 
 def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """What is measured of each step; a new quantity is a new entry here, and nothing else.
+    """What is measured of each step; a new quantity is a new entry here, and its field in SCORED.
 
     Parameters
     ----------
     logits : float32 (n, actions)
-    batch : the loader's fields of these n steps apart from what is seen: action int64 (n,) and more
+    batch : the loader's fields SCORED of these n steps, such as action int64 (n,)
 
     Returns
     -------
@@ -132,8 +134,8 @@ def _stacks(
     with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
         (field,) = split.observation
         for samples in loader:
-            screens = torch.from_numpy(samples.pop(field)).to(device)
-            yield policy(screens), samples
+            screens = torch.from_numpy(samples[field]).to(device)
+            yield policy(screens), {name: samples[name] for name in SCORED}
 
 
 def _games(
@@ -149,8 +151,7 @@ def _games(
                 state = {name: values[: len(real)] for name, values in state.items()}
             batch = {name: torch.from_numpy(a).to(device) for name, a in samples.items()}
             logits, state = policy(batch, state)
-            scored = {n: a[real] for n, a in samples.items() if n not in split.observation}
-            yield logits[batch["index"] >= 0], scored
+            yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
 
 
 def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
