@@ -1,4 +1,4 @@
-"""One recording job's part: a player plays episodes until enough steps are in complete ones."""
+"""One job's recording: a player plays episodes until enough steps are in complete ones."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from ilscaling import games
 from ilscaling.errors import GameError
 from ilscaling.games import play
 from ilscaling.progress import tqdm
-from ilscaling.store import part
+from ilscaling.store import recording
 
 CHUNK = 256  # steps; only a unit of compression here, the store has its own
 
@@ -23,14 +23,14 @@ def write(
     seeds: Iterable[int],
     steps: int,
 ) -> dict:
-    """Play and write the part `out`; returns its episode table.
+    """Play and write the recording `out`; returns its episode table.
 
-    The part holds the shortest run of `seeds`, from the first on, whose episodes have `steps`
+    The recording holds the shortest run of `seeds`, from the first on, whose episodes have `steps`
     steps together: an episode counts only with all those before it, because taking the first to
     finish would favour short ones. Raises GameError when the seeds run out.
     """
     bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game.spec.name} expert")
-    with part.create(out, attributes, chunk=CHUNK) as writer, bar:
+    with recording.create(out, attributes, chunk=CHUNK) as writer, bar:
         for episode in _episodes(game, act, seeds, steps, bar):
             writer.add(*episode)
         if writer.steps < steps:
