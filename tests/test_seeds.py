@@ -11,8 +11,9 @@ from ilscaling.domains.atari.measure import measure
 from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.errors import GameError
 from ilscaling.games.jobs import job
-from ilscaling.games.seeds import EPISODES, Purpose, seeds
+from ilscaling.games.seeds import Purpose, seeds
 from ilscaling.measuring.reference import random_play
+from ilscaling.params import EPISODES
 
 FAST = params.Emulator(max_steps=20, noop_max=2)
 # As many episodes as anybody has seeds for: what a job could ever record.

@@ -22,12 +22,12 @@ from pydantic import (
 
 from ilscaling import extensions
 from ilscaling.errors import ParamsError
-from ilscaling.games.seeds import EPISODES
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+EPISODES = 2**28  # that can be played for a purpose: see games.seeds
 Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 

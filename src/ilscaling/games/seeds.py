@@ -7,8 +7,7 @@ more): the purpose in the highest three, the number in the other 28. Three purpo
 from enum import IntEnum
 
 from ilscaling.errors import GameError
-
-EPISODES = 2**28  # of a purpose
+from ilscaling.params import EPISODES
 
 
 class Purpose(IntEnum):
