@@ -213,6 +213,9 @@ def test_closures_hold_what_a_step_runs():
     assert not any("figures" in module or "laws" in module for module in closure)
     for step, roots in keys.ROOTS.items():
         assert sources.closure(*roots) or step in keys.SCRIPTS, step
+    # What seeds an episode has is part of what was recorded, and of what was measured.
+    for step in ("record", "perform", "games", "evaluate", "random"):
+        assert "ilscaling.seeds" in sources.closure(*keys.ROOTS[step]), step
 
 
 def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
