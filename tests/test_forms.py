@@ -28,7 +28,7 @@ def bent(C, above=-0.31):
 
 
 def fitted(form, y, x=C):
-    return forms.fit(form, x, np.atleast_2d(y))
+    return forms.fit(forms.FORMS[form], x, np.atleast_2d(y))
 
 
 def first(curve, name):
@@ -102,7 +102,7 @@ def test_the_optimum_is_that_of_a_general_solver(seed):
     noise = np.exp(0.08 * generator.standard_normal(len(x)))
     y = (floor if seed % 2 else ceiling)(x) * noise
     # Once as the measurement, once as a draw after another one: they start differently.
-    curve = forms.fit("saturating", x, np.vstack([y, y[::-1], y])[[0, 2]])
+    curve = forms.fit(forms.FORMS["saturating"], x, np.vstack([y, y[::-1], y])[[0, 2]])
     assert (curve.rss <= reference(x, y) * (1 + 1e-6)).all()
     straight = np.polyfit(np.log(x), np.log(y), 1, full=True)[1][0]
     assert (curve.rss <= straight * (1 + 1e-12)).all()
@@ -115,10 +115,10 @@ def test_draws_are_fitted_one_by_one_whatever_is_absent():
     y[generator.random(y.shape) < 0.15] = np.nan
     x = C * np.exp(0.01 * generator.standard_normal(y.shape))
     for form in forms.FORMS:
-        together = forms.fit(form, x, y)
+        together = forms.fit(forms.FORMS[form], x, y)
         for draw in (0, 7, 39):
             there = np.isfinite(y[draw])
-            alone = forms.fit(form, x[draw, there], y[draw, there][None])
+            alone = forms.fit(forms.FORMS[form], x[draw, there], y[draw, there][None])
             assert together.n[draw] == there.sum()
             assert together.rss[draw] == pytest.approx(alone.rss[0], rel=1e-6)
             assert together.aic[draw] == pytest.approx(alone.aic[0], rel=1e-6)
@@ -158,7 +158,13 @@ def test_what_cannot_be_fitted_has_a_reason():
 def optima(y, x=C, edges=0):
     """The grid's optima table of a game whose every law is y."""
     columns = dict.fromkeys(("L_min", "N_opt", "D_opt", "R_max", "R_opt"), y)
-    at = {"method": "grid", "budget": x, "flops": x, "flops_return": x}
+    at = {
+        "method": "grid",
+        "position": np.arange(len(x)),
+        "budget": x,
+        "flops": x,
+        "flops_return": x,
+    }
     edge = np.where(np.arange(len(x)) < edges, "largest", "")
     used = {"used": True, "used_return": True, "edge": edge, "edge_return": edge}
     return pd.DataFrame({**at, **columns, **used})
@@ -173,9 +179,9 @@ def rolling(points):
         for count in range(4, len(x)):
             for form in forms.FORMS:
                 ahead = fitted(form, y[:count], x[:count]).predict(x[count : count + 1])[0, 0]
-                row = {"law": law, "method": "grid", "form": form, "origin": x[count - 1]}
+                row = {"law": law, "method": "grid", "form": form, "trained_on": count}
                 rows.append({**row, "ahead": 1, "error": np.log(ahead / y[count])})
-    columns = ["law", "method", "form", "origin", "ahead", "error"]
+    columns = ["law", "method", "form", "trained_on", "ahead", "error"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -20,6 +20,7 @@ from ilscaling.tables import read_table
 # Planted exponents: N_opt ~ C^A, D_opt ~ C^(1 - A), L_min ~ C^-G, R ~ (1/L)^H.
 A, G, H = 0.55, 0.16, 1.7
 TRUTH = {"N_opt": A, "D_opt": 1 - A, "L_min": -G, "R_max": G * H, "R_on_1/L": H}
+RETURNS = ("return_mean", "return_first", "return_second")
 STEP = 0.5  # between two sizes, in ln N
 # From one budget to the next the optimum moves by one size, so that it is always on the grid.
 BUDGETS = tuple(1e12 * np.exp(k * STEP / A) for k in range(6))
@@ -52,7 +53,10 @@ def planted(budgets=BUDGETS, sizes=9, seeds=(0,), noise=0.0, seed=0, scale=1.0, 
                         "updates": 1000.0,
                         "epochs": 1.0,
                         "dev_loss": loss,
+                        "test_loss": loss,
                         "return_mean": 12 * loss**-H,
+                        "return_first": 12 * loss**-H,
+                        "return_second": 12 * loss**-H,
                         "expert_return": 100.0,
                         "action_entropy": 1.7,
                         "status": "done",
@@ -242,7 +246,7 @@ def test_one_budget_or_one_size_gives_no_law():
 
 
 def test_returns_without_a_logarithm():
-    fit = unfit(lambda t: t.assign(return_mean=0.0))
+    fit = unfit(lambda t: t.assign(**dict.fromkeys(RETURNS, 0.0)))
     assert fit.power("pong", "L_min")["estimate"] == pytest.approx(-G)
     for law in ("R_max", "R_on_1/L"):
         for method in laws.METHODS:
@@ -255,13 +259,13 @@ def test_returns_without_a_logarithm():
 
 def test_a_return_that_was_not_measured_is_not_interpolated():
     table = planted()
-    table.loc[1, "return_mean"] = np.nan  # the loss-optimal cell of the first budget
+    table.loc[1, list(RETURNS)] = np.nan  # the loss-optimal cell of the first budget
     grid = fitted(table, Laws()).optima.iloc[0]
     assert np.isnan(grid["R_opt"]) and grid["R_max"] > 0
 
 
 def test_constant_loss_has_no_vertex():
-    fit = unfit(lambda t: t.assign(dev_loss=0.5))
+    fit = unfit(lambda t: t.assign(dev_loss=0.5, test_loss=0.5))
     assert fit.power("pong", "L_min", "vertex")["estimate"] is None
     assert fit.power("pong", "L_min", "grid")["r2"] is None
 
@@ -404,7 +408,7 @@ def test_the_largest_budget_is_foretold_and_metrics_say_how_well():
     for law in laws.LAWS:
         assert values[f"held_out_error_{law}"] == pytest.approx(0, abs=1e-6)
         assert values[f"rolling_error_{law}"] == pytest.approx(0, abs=1e-6)
-    table.loc[table["budget"] == BUDGETS[-1], "dev_loss"] *= 2
+    table.loc[table["budget"] == BUDGETS[-1], ["dev_loss", "test_loss"]] *= 2
     values = laws.metrics(table, fitted(table, bootstrap=20, validate=True))["pong"]
     assert values["held_out_error_L_min"] == pytest.approx(np.log(2), abs=1e-6)
     assert values["held_out_covered_L_min"] is False
@@ -427,7 +431,7 @@ def test_a_million_rows():
 def test_runs_of_a_large_game_are_taken_together_without_changing_its_cells():
     table = planted(seeds=range(200), run_noise=0.05, noise=0.05).drop(index=range(0, 3000, 7))
     admitted = game.admit(table, "pong", Laws())
-    assert len(admitted.runs.L) < 5_100 and admitted.runs.weight.sum() == len(table)
+    assert len(admitted.runs.L) < 5_100 and admitted.runs.losses.sum() == len(table)
     means = profiles(admitted.runs, measurement(admitted.runs)).L[0].ravel()
     np.testing.assert_allclose(means, admitted.cells["dev_loss"], rtol=1e-12)
     assert any(note.startswith("pong is large: ") for note in admitted.notes)
@@ -442,7 +446,7 @@ def test_many_cells_have_fewer_resamples(monkeypatch):
 
 def test_returns_that_are_not_positive_are_counted():
     table = planted()
-    table.loc[table["size"] > 7, "return_mean"] = -5.0
+    table.loc[table["size"] > 7, list(RETURNS)] = -5.0
     fit = fitted(table)
     assert any(n.startswith("returns of 12 of 54 cells of pong are not pos") for n in fit.notes)
 
@@ -450,7 +454,10 @@ def test_returns_that_are_not_positive_are_counted():
 def test_returns_of_further_runs_come_without_a_loss():
     """As in the released tables: the loss of a cell once, its returns by seed."""
     table = planted()
-    seeds = pd.concat([table.assign(seed=k, dev_loss=np.nan, return_mean=k) for k in (10.0, 20.0)])
+    nothing = {"dev_loss": np.nan, "test_loss": np.nan}
+    seeds = pd.concat(
+        [table.assign(seed=k, **nothing, **dict.fromkeys(RETURNS, k)) for k in (10.0, 20.0)]
+    )
     fit = fitted(pd.concat([table.assign(seed=np.nan), seeds]))
     assert fit.cells["return_mean"].eq(15.0).all()
     assert (fit.cells["runs"] == 1).all() and (fit.cells["returns"] == 2).all()
@@ -464,7 +471,8 @@ def test_interquartile_mean_over_games():
     games = []
     for number, name in enumerate(("pong", "alien")):
         scores = (table["seed"] + 4 * number) / 10
-        games.append(table.assign(game=name, return_mean=5 + 95 * scores, random_return=5.0))
+        scores = dict.fromkeys(RETURNS, 5 + 95 * scores)
+        games.append(table.assign(game=name, random_return=5.0, **scores))
     both = pd.concat(games)
     found = fitted(both, bootstrap=200).across
     assert found["iqm"].tolist() == pytest.approx([0.35] * len(BUDGETS))

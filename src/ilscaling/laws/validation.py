@@ -150,8 +150,8 @@ def summary(validation: pd.DataFrame) -> pd.DataFrame:
     """How each law predicted, a row a (game, law, method, form).
 
     `one_step` and `all_steps` are root mean squares of the error (in ln) one budget ahead and over
-    all; `covered` is the share of the intervals that held the measurement, of `intervals`; `n` the
-    predictions, `n_one_step` those one ahead.
+    all; `covered` is the share, and `held` the number, of the `intervals` that held the
+    measurement; `n` the predictions, `n_one_step` those one ahead.
     """
     keys = ["game", "law", "method", "form"]
     rows = []
@@ -162,12 +162,14 @@ def summary(validation: pd.DataFrame) -> pd.DataFrame:
             "one_step": _rms(one),
             "all_steps": _rms(group["error"]),
             "covered": float(judged.mean()) if len(judged) else np.nan,
+            "held": int(judged.sum()),
             "intervals": len(judged),
             "n_one_step": len(one),
             "n": len(group),
         }
         rows.append({**dict(zip(keys, key, strict=True)), **numbers})
-    columns = [*keys, "one_step", "all_steps", "covered", "intervals", "n_one_step", "n"]
+    columns = [*keys, "one_step", "all_steps", "covered", "held", "intervals"]
+    columns += ["n_one_step", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 

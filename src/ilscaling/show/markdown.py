@@ -142,8 +142,7 @@ def _selection(fit: StudyFit, game: str) -> str:
 
 def rolled(row: dict) -> str:
     """'0.033 (5/6)'."""
-    held = round(row["covered"] * row["intervals"]) if row["intervals"] else 0
-    return f"{fixed(row['one_step'])} ({held}/{row['intervals']})"
+    return f"{fixed(row['one_step'])} ({row['held']}/{row['intervals']})"
 
 
 def _across(fit: StudyFit) -> str:

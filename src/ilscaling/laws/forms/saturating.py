@@ -23,7 +23,7 @@ STEPS, TOLERANCE = (200, 40), (1e-13, 1e-8)
 
 
 def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Least squares of v on the law in ln y (see Form.fit); the power law where no bend is better."""
+    """Least squares in ln y (see Form.fit); the power law where no bend is better."""
     there = np.isfinite(u) & np.isfinite(v)
     n = there.sum(1)
     intercept, slope, bare = straight.least_squares(u, v)

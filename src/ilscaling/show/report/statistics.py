@@ -6,24 +6,24 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ilscaling.laws import LAWS, StudyFit, rows
-from ilscaling.laws.markdown import interval, number, off
-from ilscaling.show.report import text
+from ilscaling.laws import FORMS, LAWS, POWER, StudyFit
+from ilscaling.show import looks, rows
+from ilscaling.show.words import fixed, interval, number, off, power_html
 from ilscaling.tables import measured
 
 # quantity of a forecast -> the measured column that it foretells
 FORETOLD = {"L_min": "dev_loss", "R_max": "return_mean", "R_on_1/L": "return_mean"}
 
 
-def ways(fit: StudyFit, game: str, found: list[dict], cell: Callable) -> dict:
+def ways(fit: StudyFit, game: str, lines: list[dict], cell: Callable) -> dict:
     """A table with a line a law and a column a way of fitting: {"names": [{name, quoted}],
-    "lines": [(law, cells)]}; `cell` writes one of the rows `found`."""
-    laws = [law for law in LAWS if any(row["law"] == law for row in found)]
-    names, lines = rows.matrix(found, laws, cell)
-    quoted = rows.WAYS[fit.method(game), "power"]
+    "lines": [(law, cells)]}; `cell` writes one of the rows `lines`."""
+    laws = [law for law in LAWS if any(row["law"] == law for row in lines)]
+    names, cells = rows.matrix(lines, laws, cell)
+    quoted = looks.way(fit.method(game), POWER).label
     return {
         "names": [{"name": name, "quoted": name == quoted} for name in names],
-        "lines": list(zip(laws, lines, strict=True)),
+        "lines": list(zip(laws, cells, strict=True)),
     }
 
 
@@ -36,7 +36,7 @@ def exponents(fit: StudyFit, game: str) -> dict:
         found = rows.best_interval(row)
         mark = "†" if any(note.startswith("reducible:") for note in row["notes"]) else ""
         bounds = interval(*found) if found else ""
-        return f"{text.fixed(row['estimate'], 3)}{mark} {bounds}".strip()
+        return f"{fixed(row['estimate'], 3)}{mark} {bounds}".strip()
 
     return ways(fit, game, rows.exponents(fit, game), cell)
 
@@ -59,7 +59,7 @@ def _others(fit: StudyFit, game: str, seen: list[str]) -> list[dict]:
     return [
         {
             **row,
-            "told": rows.parameters(row, number, interval),
+            "told": rows.parameters(row),
             "marks": [rows.footnote(note, seen) for note in row["notes"]],
         }
         for row in rows.others(fit, game)
@@ -77,7 +77,7 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
     lines = [
         {
             **row,
-            "way": rows.WAYS.get((row["method"], row["form"]), row["method"]),
+            "way": looks.way(row["method"], row["form"]).label,
             "said": number(row["predicted"]),
             "bounds": interval(row["low"], row["high"], number),
             "found": number(row["measured"]),
@@ -87,7 +87,7 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
         for row in found.to_dict("records")
     ]
     judged = [line for line in lines if line["held"] in ("True", "False")]
-    quoted = (fit.method(game), "power")
+    quoted = (fit.method(game), POWER)
     return {
         "budget": found["budget"].iloc[0],
         "origin": found["origin"].iloc[0],
@@ -99,18 +99,28 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
 
 
 def verdicts(fit: StudyFit, game: str) -> list[dict]:
-    """Rows of `laws.rows.verdicts` with their numbers as text, form beside form."""
+    """Rows of `show.rows.verdicts` with their numbers as text, form beside form."""
     return [
         {
             **row,
-            "gain": " / ".join(text.fixed(row["delta_aic"].get(f), 1) for f in FORMS[1:]),
-            "error": " / ".join(text.fixed(row["rolling_error"].get(f), 3) for f in FORMS),
+            "gain": " / ".join(fixed(row["delta_aic"].get(f), 1) for f in FORMS if f != POWER),
+            "error": " / ".join(fixed(row["rolling_error"].get(f), 3) for f in FORMS),
         }
         for row in rows.verdicts(fit, game)
     ]
 
 
-FORMS = ("power", "saturating", "broken")
+def forms() -> dict[str, str]:
+    """The forms as a table's caption names them: {"others", "all"}."""
+    return {"others": " / ".join(f for f in FORMS if f != POWER), "all": " / ".join(FORMS)}
+
+
+def selection(fit: StudyFit, game: str) -> list[dict]:
+    """What choosing costs by the quoted method, a row a budget: budget, loss, returns as text."""
+    return [
+        {"budget": row["budget"], "loss": fixed(row["loss"], 4), "returns": number(row["return"])}
+        for row in rows.selection(fit, game).to_dict("records")
+    ]
 
 
 def rolling(fit: StudyFit, game: str) -> dict | None:
@@ -120,8 +130,8 @@ def rolling(fit: StudyFit, game: str) -> dict | None:
         return None
 
     def cell(row: dict) -> str:
-        held = f", {row['held']}/{row['judged']}" if row["judged"] else ""
-        return off(row["rms"]).lstrip("+") + held
+        held = f", {row['held']}/{row['intervals']}" if row["intervals"] else ""
+        return off(row["one_step"], signed=False) + held
 
     return ways(fit, game, found, cell)
 
@@ -137,9 +147,7 @@ def prediction(fit: StudyFit, game: str) -> Markup:
     """How the quoted law foresaw the loss of the held-out budget, as a sentence of the headline."""
     found = rows.held_out(fit, game)
     mine = found[
-        (found["law"] == "L_min")
-        & (found["form"] == "power")
-        & (found["method"] == fit.method(game))
+        (found["law"] == "L_min") & (found["form"] == POWER) & (found["method"] == fit.method(game))
     ]
     if mine.empty:
         return Markup("")
@@ -148,7 +156,7 @@ def prediction(fit: StudyFit, game: str) -> Markup:
         "From the smaller budgets the law predicts a loss of {} at {} FLOPs; {} was measured."
     ).format(
         f"{number(row['predicted'])} {interval(row['low'], row['high'], number)}".strip(),
-        text.power(row["budget"]),
+        power_html(row["budget"]),
         number(row["measured"]),
     )
 
@@ -191,7 +199,7 @@ def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     held = bounds[0] <= real <= bounds[1] if known and np.isfinite(bounds).all() else None
     return {
         "what": "dev loss" if column == "dev_loss" else "return",
-        "by": rows.WAYS.get((row["method"], row["form"]), row["method"])
+        "by": looks.way(row["method"], row["form"]).label
         + (", by its loss" if row["quantity"] == "R_on_1/L" else ""),
         "said": number(float(row["estimate"])),
         "bounds": interval(*bounds, number),
