@@ -1,5 +1,8 @@
 """Forms recover planted truth; the criterion picks what was planted; verdicts say what is known."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,9 +11,15 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 from test_published import PUBLISHED, atari, nethack, window
 
+from ilscaling import laws
+from ilscaling.errors import ExtensionError
+from ilscaling.files import write_json
 from ilscaling.laws import forms, validation, verdicts
 from ilscaling.laws.game import admit
 from ilscaling.params import Laws
+from ilscaling.show import figures, markdown, report
+from ilscaling.show.figures import forms as drawing
+from ilscaling.tables import COLUMNS
 
 C = np.geomspace(1e13, 1e18, 14)
 
@@ -265,6 +274,84 @@ def test_few_budgets_are_not_compared(count, words, preferred):
     assert table["verdict"].unique().tolist() == [words]
     assert table.index[table["preferred"]].tolist() == preferred
     assert (table["aic"].notna() | (table["flags"] != "")).all()
+
+
+# A form of one's own ----------------------------------------------------------------------------
+
+
+STRANGER = Path(__file__).parent / "log_parabola.py"
+
+
+@pytest.fixture
+def stranger():
+    """The form of a file that is none of ours, known while the test runs."""
+    known, files = dict(forms.FORMS), dict(forms.FILES)
+    yield forms.load(STRANGER)
+    for table, before in ((forms.FORMS, known), (forms.FILES, files)):
+        table.clear()
+        table.update(before)
+
+
+def curved(bend):
+    """A table of 12 budgets whose lowest losses are a parabola in logs."""
+    rows = []
+    for k, C in enumerate(np.geomspace(1e12, 1e16, 12)):
+        u, low = np.log(C / 1e14), 3e4 * (C / 1e14) ** 0.5
+        for size, N in enumerate(low * np.exp([-1.0, -0.5, 0.0, 0.5, 1.0])):
+            loss = np.exp(-0.12 * u + bend * u**2 + 0.05 * np.log(N / low) ** 2)
+            loss *= 1 + 1e-3 * np.sin(7 * k + size)
+            cell = {"size": size + k, "params": N, "samples": C / N, "budget": C, "flops": C}
+            measured = {"dev_loss": loss, "return_mean": 10 / loss, "action_entropy": 9.0}
+            rows.append({"game": "pong", "seed": 0, "status": "done", **cell, **measured})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("bend", "way"), [(-0.006, "steepening"), (0.006, "saturation")])
+def test_a_form_of_ones_own_says_which_way_it_bends(stranger, bend, way):
+    assert len(STRANGER.read_text().splitlines()) < 60
+    points = optima(np.exp(-0.12 * np.log(C / 1e15) + bend * np.log(C / 1e15) ** 2))
+    words = verdict(points)
+    assert words.index[words["preferred"]].tolist() == ["log_parabola"]
+    rejected = f"the pure power law is rejected toward {way}: delta AIC"
+    assert words["verdict"].iloc[0].startswith(rejected)
+
+
+def test_a_form_of_ones_own_is_fitted_drawn_and_reported(stranger, tmp_path):
+    table = curved(-0.006)
+    fit = laws.fit_table(pd.concat([table, table.assign(game="alien")]), Laws(bootstrap=20),
+                         processes=2)  # fmt: skip
+    own = [f for f in fit.fits if f["form"] == "log_parabola" and f["law"] == "L_min"]
+    assert {f["parameter"] for f in own} == {"exponent", "bend"}
+    assert all(f["estimate"] is not None for f in own if f["method"] == "grid")
+    bend = next(f for f in own if f["parameter"] == "bend" and f["method"] == "grid")
+    assert bend["estimate"] == pytest.approx(-0.006, rel=0.05)
+    assert "log_parabola" in set(fit.validation["form"])
+    told = fit.verdicts[(fit.verdicts["law"] == "L_min") & (fit.verdicts["game"] == "pong")]
+    assert told["verdict"].str.contains("rejected toward steepening").any()
+    data = drawing.data(fit)
+    assert "log_parabola" in set(data["form"])
+    entry = figures.draw(drawing, data, tmp_path)
+    assert "log-parabola" in [t.get_text() for t in drawing.draw(data).legends[0].get_texts()]
+    write_json(tmp_path / "figures.json", {"forms": entry})
+    nothing = {"demonstrations": {}, "provenance": {}, "links": {}, "params": {}}
+    page = {"title": "A study", "table": fit_rows(table), "fit": fit, "figures_dir": tmp_path}
+    report.write(tmp_path / "page.html", **page, **nothing)
+    html = (tmp_path / "page.html").read_text()
+    assert "saturating / broken / log_parabola" in html and "toward steepening" in html
+    assert "ΔAIC log_parabola" in markdown.table(fit)
+
+
+def fit_rows(table):
+    """The table with the columns that a page shows of every cell."""
+    names = [name for name in COLUMNS if name not in table]
+    return table.assign(**dict.fromkeys(names, np.nan) | {"family": "cnn", "reason": ""})
+
+
+def test_the_name_of_a_form_is_taken_once(stranger):
+    with pytest.raises(ExtensionError, match="'log_parabola' of a form is taken"):
+        forms.register(replace(stranger, points=9))
+    with pytest.raises(ExtensionError, match="FORM is no"):
+        forms.register("power")
 
 
 # The released tables ----------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ilscaling.laws.draws import generator
 from ilscaling.params import Laws
@@ -68,7 +67,7 @@ def across(table: pd.DataFrame, settings: Laws, *, games: Sequence[str]) -> pd.D
     for budget, pool in pools:
         runs = list(pool.values())
         row = {"budget": budget, "games": len(runs), "runs": sum(map(len, runs)), "scale": scale}
-        row |= {"level": settings.level, "reason": reason, "iqm": iqm(np.concatenate(runs))}
+        row |= {"level": settings.level, "reason": reason, "iqm": float(iqm(np.concatenate(runs)))}
         # A bootstrap within games would take the score of a game's only run as exact.
         single = [game for game, values in pool.items() if len(values) == 1]
         if single:
@@ -82,9 +81,11 @@ def across(table: pd.DataFrame, settings: Laws, *, games: Sequence[str]) -> pd.D
     return _typed(rows)
 
 
-def iqm(scores: np.ndarray) -> float:
-    """Mean of the scores (n,) without the lowest and the highest quarter."""
-    return float(stats.trim_mean(scores, 0.25))
+def iqm(scores: np.ndarray) -> np.ndarray:
+    """Mean of the scores (..., n) without the lowest and the highest quarter: (...)."""
+    from scipy.stats import trim_mean  # takes a second to import
+
+    return trim_mean(scores, 0.25, axis=-1)
 
 
 def bootstrap(pool: list[np.ndarray], settings: Laws, label: str) -> tuple[float, float]:
@@ -93,8 +94,7 @@ def bootstrap(pool: list[np.ndarray], settings: Laws, label: str) -> tuple[float
     drawn = np.concatenate(
         [drawing.choice(runs, size=(settings.bootstrap, len(runs))) for runs in pool], axis=1
     )
-    means = stats.trim_mean(drawn, 0.25, axis=1)
-    low, high = np.quantile(means, [0.5 - settings.level / 2, 0.5 + settings.level / 2])
+    low, high = np.quantile(iqm(drawn), [0.5 - settings.level / 2, 0.5 + settings.level / 2])
     return float(low), float(high)
 
 

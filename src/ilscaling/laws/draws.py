@@ -14,7 +14,7 @@ whole runs with replacement.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ilscaling.files import digest
 from ilscaling.laws.runs import MEASURED, Runs
@@ -101,7 +101,7 @@ def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] 
     known = values[1:][np.isfinite(values[1:])]
     if dof < 1 or not np.isfinite(values[0]) or 2 * len(known) < len(values) - 1 or len(known) < 2:
         return None
-    half = float(stats.t.ppf(0.5 + level / 2, dof) * known.std(ddof=1))
+    half = float(stdtrit(dof, 0.5 + level / 2) * known.std(ddof=1))
     return float(values[0]) - half, float(values[0]) + half
 
 

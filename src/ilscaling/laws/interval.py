@@ -1,7 +1,7 @@
 """Prediction intervals: where a new measurement will lie, by a method's law at a larger budget."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 # Quantiles of the residuals that are combined with every draw.
 LEVELS = (np.arange(40) + 0.5) / 40
@@ -32,7 +32,7 @@ def prediction(
     leverage = getattr(frontier, "leverage", None)
     if frontier.form == "power" and leverage is not None:
         wider = [v * leverage(name, C) for v, (_, name) in zip(variances, parts, strict=True)]
-        half = stats.t.ppf(0.5 + level / 2, dof) * np.sqrt(sigma**2 + sum(wider))
+        half = stdtrit(dof, 0.5 + level / 2) * np.sqrt(sigma**2 + sum(wider))
         return predicted, predicted * np.exp(-half), predicted * np.exp(half)
     return predicted, *combined(draws, sigma, dof, level)
 
@@ -57,7 +57,7 @@ def combined(
     The draws' deviations, in ln and from their median, are those of the prediction at draw 0: the
     best of noisier cells is too good in every draw. NaN where under half of the draws tell.
     """
-    noise = stats.t.ppf(LEVELS, dof)
+    noise = stdtrit(dof, LEVELS)
     tails = [0.5 - level / 2, 0.5 + level / 2]
     with np.errstate(all="ignore"):
         logs = np.log(draws)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ilscaling.errors import FitError
 from ilscaling.laws.forms import straight
@@ -70,7 +70,7 @@ def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
     if dof == 0:
         fit["flags"].append("two_points: the line passes through both, there is no interval")
         return fit
-    half = stats.t.ppf(0.5 + fit["level"] / 2, dof) * line["sigma"] / np.sqrt(line["sxx"])
+    half = stdtrit(dof, 0.5 + fit["level"] / 2) * line["sigma"] / np.sqrt(line["sxx"])
     fit |= {"ci_low": float(slope - half), "ci_high": float(slope + half)}
     if np.ptp(log_y) > EXACT:
         fit["r2"] = float(1 - rss / ((log_y - log_y.mean()) ** 2).sum())
@@ -116,7 +116,7 @@ def predict(
     mean = fit["intercept"] + fit["estimate"] * log_x
     half = np.full_like(mean, np.nan)
     if line["sigma"] is not None:
-        quantile = stats.t.ppf(0.5 + (level or fit["level"]) / 2, line["dof"])
+        quantile = stdtrit(line["dof"], 0.5 + (level or fit["level"]) / 2)
         leverage = new + 1 / fit["n"] + (log_x - line["centre"]) ** 2 / line["sxx"]
         half = quantile * line["sigma"] * np.sqrt(leverage)
     return np.exp(mean), np.exp(mean - half), np.exp(mean + half)

@@ -157,7 +157,7 @@ def summary(validation: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in validation.groupby(keys, sort=False):
         one = group.loc[group["ahead"] == 1, "error"]
-        judged = group["covered"].dropna().astype(bool)
+        judged = group["covered"].dropna().astype(str) == "True"
         numbers = {
             "one_step": _rms(one),
             "all_steps": _rms(group["error"]),

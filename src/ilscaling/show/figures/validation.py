@@ -10,19 +10,9 @@ from ilscaling.show import looks, words
 from ilscaling.show.figures import forest, style
 
 NAME, TITLE = "validation", "Rolling prediction"
-COLUMNS = ("game", "law", "method", "form", "trained_on", "origin", "position")
-COLUMNS += (
-    "budget",
-    "flops",
-    "predicted",
-    "low",
-    "high",
-    "level",
-    "measured",
-    "error",
-    "covered",
-    "held_out",
-)
+COLUMNS = ("game", "law", "method", "form", "trained_on", "origin", "position", "budget", "ahead")
+COLUMNS += ("flops", "predicted", "low", "high", "level", "measured", "error")
+COLUMNS += ("covered", "held_out")
 # Half a row stands for such a factor between prediction and measurement: the first that is enough.
 FACTORS = (1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100)
 HALF = 0.42
