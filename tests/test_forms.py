@@ -279,7 +279,8 @@ def test_few_budgets_are_not_compared(count, words, preferred):
 # A form of one's own ----------------------------------------------------------------------------
 
 
-STRANGER = Path(__file__).parent / "log_parabola.py"
+ROOT = Path(__file__).resolve().parents[1]
+STRANGER = ROOT / "tests/log_parabola.py"
 
 
 @pytest.fixture
@@ -308,7 +309,9 @@ def curved(bend):
 
 @pytest.mark.parametrize(("bend", "way"), [(-0.006, "steepening"), (0.006, "saturation")])
 def test_a_form_of_ones_own_says_which_way_it_bends(stranger, bend, way):
-    assert len(STRANGER.read_text().splitlines()) < 60
+    text = STRANGER.read_text()
+    assert len(text.splitlines()) < 60
+    assert text in (ROOT / "docs/extending.md").read_text()
     points = optima(np.exp(-0.12 * np.log(C / 1e15) + bend * np.log(C / 1e15) ** 2))
     words = verdict(points)
     assert words.index[words["preferred"]].tolist() == ["log_parabola"]

@@ -102,11 +102,13 @@ def positions(budgets: np.ndarray | pd.Series) -> np.ndarray:
     return found
 
 
-def game_positions(table: pd.DataFrame) -> pd.Series:
+def game_positions(table: pd.DataFrame) -> np.ndarray:
     """`positions` of the rows of a results table, each among the budgets of its game."""
-    found = pd.Series(-1, index=table.index)
-    for _, rows in table.groupby("game", sort=False):
-        found.loc[rows.index] = positions(pd.to_numeric(rows["budget"], errors="coerce"))
+    budgets = pd.to_numeric(table["budget"], errors="coerce").to_numpy(np.float64)
+    games = table["game"].factorize()[0]
+    found = np.full(len(table), -1)
+    for game in np.unique(games):
+        found[games == game] = positions(budgets[games == game])
     return found
 
 

@@ -145,6 +145,7 @@ def _best(rows: pd.DataFrame) -> Markup:
     """The best policy beside the expert and random play."""
     if "return_mean" not in rows or rows["return_mean"].notna().sum() == 0:
         return Markup("")
+    rows = rows.reset_index(drop=True)
     both = halves(rows)
     if both is None:
         best = rows.loc[rows["return_mean"].idxmax()]
