@@ -630,3 +630,18 @@ def test_the_laws_load_neither_statsmodels_nor_scipys_statistics():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"statsmodels", "scipy.stats", "torch", "matplotlib"} & set(loaded)
+
+
+def test_the_best_return_is_of_episodes_that_did_not_choose_it():
+    table = planted(seeds=(0, 1), run_noise=0.1)
+    generator = np.random.default_rng(0)
+    table["return_first"] *= np.exp(0.3 * generator.standard_normal(len(table)))
+    fit = fitted(table)
+    means = table.groupby(["budget", "params"])[["return_first", "return_second"]].mean()
+    best = means["return_second"][means["return_first"].idxmax()]
+    assert laws.metrics(table, fit)["pong"]["best_return"] == pytest.approx(best)
+    last = means.loc[table["budget"].max()]
+    size = last["return_first"].idxmax()
+    runs = table[(table["budget"] == table["budget"].max()) & (table["params"] == size)]
+    iqm = fit.across["iqm"].iloc[-1]
+    assert iqm == pytest.approx(runs["return_second"].mean() / 100)

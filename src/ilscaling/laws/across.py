@@ -113,11 +113,11 @@ def _best(rows: pd.DataFrame) -> dict[int, np.ndarray]:
     """Position of a budget -> returns of the runs of the size with the highest mean return."""
     chosen, judged = halves(rows) or (rows["return_mean"], rows["return_mean"])
     rows = rows.assign(chosen=chosen, judged=judged)[rows["return_mean"].notna()]
-    found = {}
+    returns = {}
     for position, at in rows.groupby("position", sort=True):
         best = at.groupby("params")["chosen"].mean().idxmax()
-        found[int(position)] = np.sort(at.loc[at["params"] == best, "judged"].to_numpy(float))
-    return found
+        returns[int(position)] = np.sort(at.loc[at["params"] == best, "judged"].to_numpy(float))
+    return returns
 
 
 def _typed(rows: list[dict]) -> pd.DataFrame:

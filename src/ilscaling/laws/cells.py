@@ -86,20 +86,20 @@ def _rows(runs: Runs) -> np.ndarray:
 
 def notes(cells: pd.DataFrame, game: str) -> list[str]:
     """What to say of the cells of a game."""
-    found = []
+    lines = []
     lost = int((cells["return_mean"] <= 0).sum())
     if lost:
-        found.append(
+        lines.append(
             f"returns of {lost} of {len(cells)} cells of {game} are not positive: without a"
             " logarithm they enter no law and no parabola"
         )
     several = int((cells["runs"] > 1).sum())
     if several:
         most = int(cells["runs"].max())
-        found.append(f"averaged {several} of {len(cells)} cells of {game} over up to {most} runs")
+        lines.append(f"averaged {several} of {len(cells)} cells of {game} over up to {most} runs")
     if len(cells) and cells["action_entropy"].isna().all():
-        found.append(f"{game} has no action_entropy: budgets not checked for the plateau")
-    return found
+        lines.append(f"{game} has no action_entropy: budgets not checked for the plateau")
+    return lines
 
 
 def budgets(cells: pd.DataFrame, settings: Laws) -> list[Budget]:

@@ -78,10 +78,10 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
 
 def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
     """Every method's frontier through `runs`, which are the admitted ones or some of them."""
-    found = points(runs, draws, settings, admitted.left_out)
-    if not found:
+    lines = points(runs, draws, settings, admitted.left_out)
+    if not lines:
         return []
-    grid = next(f for f in found if (f.method, f.form) == ("grid", forms.POWER))
+    grid = next(f for f in lines if (f.method, f.form) == ("grid", forms.POWER))
     returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
     if np.isfinite(exponent[0]):
         returns = surfaces.Returns(
@@ -91,7 +91,7 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
         )
     # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
     inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
-    return [*found, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
+    return [*lines, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
@@ -99,12 +99,12 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     admitted = admit(rows, game, settings)
     runs = admitted.runs
     drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
-    found = frontiers(admitted, runs, drawn, settings)
+    fitted = frontiers(admitted, runs, drawn, settings)
     fits = least_squares(admitted, game, settings)
     names = {"game": game, "flops": runs.flops, "level": settings.level}
-    if not found:
+    if not fitted:
         fits += [{**fit, "interval": "bootstrap"} for fit in fits]
-    for frontier in found:
+    for frontier in fitted:
         fits += _records(frontier, fits, drawn, names)
     notes = list(admitted.notes)
     if 0 < drawn.count < settings.bootstrap:
@@ -171,7 +171,7 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
 def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:
     """What a frontier estimates, with intervals from the draws and by the delta method."""
     names = {**names, "method": frontier.method, "form": frontier.form}
-    found = []
+    records = []
     for (law, parameter), values in frontier.parameters.items():
         surface = frontier.form == "surface"
         wanted = SURFACE if surface else forms.FORMS[frontier.form].records
@@ -194,12 +194,12 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
             # What is bounded, or heavy-tailed, has no standard deviation worth the name.
             bounded = law == "loss" or not (surface or frontier.form == forms.POWER)
             _interval(record, values, drawn, quantiles=bounded)
-        found.append(record)
+        records.append(record)
         delta = getattr(frontier, "intervals", {}).get((law, parameter))
         if delta and record["estimate"] is not None:
             low, high = (float(end) for end in delta)
-            found.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
-    return found
+            records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return records
 
 
 def _interval(record: Fit, values: np.ndarray, drawn: Draws, *, quantiles: bool) -> None:

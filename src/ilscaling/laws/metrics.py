@@ -26,9 +26,9 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     method = fit.method(game)
     values: dict = {"method": method}
     for law in LAWS:
-        found = fit.power(game, law, method)
-        values |= {law: found["estimate"], f"{law}_r2": found["r2"], f"{law}_n": found["n"]}
-        values |= {f"{law}_low": found["ci_low"], f"{law}_high": found["ci_high"]}
+        record = fit.power(game, law, method)
+        values |= {law: record["estimate"], f"{law}_r2": record["r2"], f"{law}_n": record["n"]}
+        values |= {f"{law}_low": record["ci_low"], f"{law}_high": record["ci_high"]}
         drawn = fit.power(game, law, method, "bootstrap")
         values |= {f"{law}_boot_low": drawn["ci_low"], f"{law}_boot_high": drawn["ci_high"]}
     values |= _prediction(fit, game, method)

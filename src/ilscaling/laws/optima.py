@@ -67,7 +67,7 @@ def rows(
     low, high = lowest(cells, method, within), highest(cells, method, within)
     chosen_return = cells.R if cells.R_first is None else cells.R_first
     sizes = runs.size[np.unique(runs.N, return_index=True)[1]]
-    found = []
+    lines = []
     for b, budget in enumerate(budgets):
         reason = budget.excluded or low.reasons[b]
         reason_return = budget.excluded_return or high.reasons[b]
@@ -95,8 +95,8 @@ def rows(
         if not high.reasons[b]:
             names = {"flops_return": "C", "N_return": "N", "R_max": "y", "R_chosen": "chosen"}
             row |= {**_values(high, b, **names), **_parabola(high, b, "r", "_return")}
-        found.append({**dict.fromkeys(COLUMNS, np.nan), **row})
-    return found
+        lines.append({**dict.fromkeys(COLUMNS, np.nan), **row})
+    return lines
 
 
 def _values(optima: Optima, b: int, **names: str) -> dict[str, float]:
@@ -121,8 +121,8 @@ def _edge(values: np.ndarray, best: int | None = None) -> str:
 def table(rows: list[dict] | pd.DataFrame) -> pd.DataFrame:
     """Rows as a table of COLUMNS with its dtypes, which one without rows, or an empty text in a
     file, loses."""
-    found = pd.DataFrame(rows, columns=list(COLUMNS)).fillna(dict.fromkeys(TEXTS, ""))
-    return found.astype({c: TYPES.get(c, "float64") for c in found})
+    typed = pd.DataFrame(rows, columns=list(COLUMNS)).fillna(dict.fromkeys(TEXTS, ""))
+    return typed.astype({c: TYPES.get(c, "float64") for c in typed})
 
 
 def selection(optima: pd.DataFrame) -> pd.DataFrame:

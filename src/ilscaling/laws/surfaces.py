@@ -206,12 +206,12 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     if isinstance(model, Quadratic):
         flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")
         run = runs.run[cells.rows]
-        found = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
-        if isinstance(found, str):
+        intervals = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
+        if isinstance(intervals, str):
             for law in FRONTIER:
-                flags[law].append(found)
+                flags[law].append(intervals)
         else:
-            surface.intervals.update({(law, "exponent"): ends for law, ends in found.items()})
+            surface.intervals.update({(law, "exponent"): ends for law, ends in intervals.items()})
     else:
         flags["L_min"].append("reducible: exponent of L_min - E")
         unknown = _unidentified(model.E[usable], np.exp(cells.centre[2]), settings.level)

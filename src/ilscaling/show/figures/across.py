@@ -43,11 +43,11 @@ def draw(data: pd.DataFrame) -> Figure:
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     level, random = data["level"].dropna(), data["scale"].str.contains("random").all()
-    told = "as the data have one run a game, without an interval"
+    ends = "without an interval where a game has one run"
     if data["low"].notna().any():
-        told = f"with {100 * level.iloc[0]:.3g} % intervals by bootstrap over runs within each game"
+        ends = f"with {100 * level.iloc[0]:.3g} % intervals by bootstrap over runs within each game"
     scale = "0 is random play, 1 the expert" if random else "1 is the expert"
     return (
         "Interquartile mean, over games and the runs of each game's best size, of the return at "
-        f"each budget that all games share ({scale}), {told}. Numbers: games at that budget."
+        f"each budget that all games share ({scale}), {ends}. Numbers: games at that budget."
     )

@@ -25,7 +25,7 @@ def data(table: pd.DataFrame, fit: laws.StudyFit) -> pd.DataFrame:
     rows = []
     played = {game: title(game).partition(": ")[0] for game in fit.games}
     for name in dict.fromkeys(played.values()):
-        found = [
+        points = [
             {**row, "setting_of": name}
             for game in fit.games
             if played[game] == name
@@ -33,8 +33,8 @@ def data(table: pd.DataFrame, fit: laws.StudyFit) -> pd.DataFrame:
             for row in law_figure.points(fit, game, law)
             if row["method"] == "grid"
         ]
-        if len({row["game"] for row in found}) > 1:
-            rows += found
+        if len({row["game"] for row in points}) > 1:
+            rows += points
     return law_figure.frame(rows).assign(setting_of=[row["setting_of"] for row in rows])
 
 

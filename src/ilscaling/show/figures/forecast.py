@@ -32,21 +32,21 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
     rows = []
     predictions, realised = forecast["predictions"], tables.measured(forecast["realised"])
     for game in fit.games:
-        told = predictions[predictions["game"] == game] if len(predictions) else predictions
-        if told.empty:
+        mine = predictions[predictions["game"] == game] if len(predictions) else predictions
+        if mine.empty:
             continue
-        budget = float(told["budget"].iloc[0])
+        budget = float(mine["budget"].iloc[0])
         for panel, (law, quantities, value, error) in PANELS.items():
-            found = [
+            points = [
                 row
                 for row in law_figure.points(fit, game, law)
                 if row["method"] == fit.method(game) and row["kind"] == "optimum"
             ]
-            found += _line(fit, game, law, budget)
-            found += [
+            points += _line(fit, game, law, budget)
+            points += [
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
-                for p in told[told["quantity"].isin(quantities)].itertuples()
+                for p in mine[mine["quantity"].isin(quantities)].itertuples()
                 if pd.notna(p.estimate)
                 and (p.quantity == law or p.form in (laws.POWER, looks.SURFACE))
             ]
@@ -56,9 +56,9 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                     se = se if pd.notna(se) else 0.0
                     at = {"x": cell["flops"], "y": cell[value]}
                     ends = {"low": cell[value] - se, "high": cell[value] + se}
-                    found.append({"kind": "realised", **at, **ends})
+                    points.append({"kind": "realised", **at, **ends})
             marks = {"game": game, "panel": panel, "used": True, "edge": False}
-            rows += [{**marks, **row} for row in found]
+            rows += [{**marks, **row} for row in points]
     return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
 
 
@@ -122,24 +122,24 @@ def _realised(ax: Axes, real: pd.DataFrame) -> None:
 
 def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     """Every method's value with its interval, on the axis of the panel beside it."""
-    told = part[part["kind"] == "predicted"]
-    if told.empty:
+    shown = part[part["kind"] == "predicted"]
+    if shown.empty:
         style.empty(ax, "nothing foretold")
         return
     ax.set_yscale("log")
-    ends = told[["low", "y", "high"]].to_numpy(dtype=np.float64)
+    ends = shown[["low", "y", "high"]].to_numpy(dtype=np.float64)
     own = beside.get_yscale() != "log"
     ax.set_ylim((np.nanmin(ends), np.nanmax(ends)) if own else beside.get_ylim())
     ax.tick_params(axis="y", which="both", labelleft=False, left=False)
     ax.spines["left"].set_visible(False)
     low, high = ax.get_ylim()
-    ways = [(w, q) for q in dict.fromkeys(told["quantity"]) for w in looks.ways_of(told)]
-    ways = [(way, q) for way, q in ways if len(_of(told, way, q))]
+    ways = [(w, q) for q in dict.fromkeys(shown["quantity"]) for w in looks.ways_of(shown)]
+    ways = [(way, q) for way, q in ways if len(_of(shown, way, q))]
     for real in part[part["kind"] == "realised"].itertuples():
         ax.axhspan(real.low, real.high, color="#FFD400", alpha=0.25, lw=0)
         ax.axhline(real.y, color=looks.INK, lw=0.9)
     for x, (way, quantity) in enumerate(ways):
-        row = _of(told, way, quantity).iloc[0]
+        row = _of(shown, way, quantity).iloc[0]
         look = looks.way(*way)
         ends = np.clip([row["low"], row["high"]], low, high)
         ax.plot([x, x], ends, color=look.colour, lw=2.6, alpha=0.4, solid_capstyle="butt")
@@ -149,13 +149,13 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     on_loss = {"R_on_1/L": " on loss"}
     names = [looks.way(*way).label + on_loss.get(quantity, "") for way, quantity in ways]
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6.3)
-    ax.set_title(f"by each method at {words.power(told['x'].iloc[0])} FLOPs", fontsize=8)
+    ax.set_title(f"by each method at {words.power(shown['x'].iloc[0])} FLOPs", fontsize=8)
     ax.set_xlim(-0.7, len(names) - 0.3)
 
 
-def _of(told: pd.DataFrame, way: tuple[str, str], quantity: str) -> pd.DataFrame:
-    mine = (told["method"] == way[0]) & (told["form"] == way[1])
-    return told[mine & (told["quantity"] == quantity)]
+def _of(shown: pd.DataFrame, way: tuple[str, str], quantity: str) -> pd.DataFrame:
+    mine = (shown["method"] == way[0]) & (shown["form"] == way[1])
+    return shown[mine & (shown["quantity"] == quantity)]
 
 
 def _handles(data: pd.DataFrame) -> list:

@@ -66,16 +66,16 @@ def draw(data: pd.DataFrame) -> Figure:
         parts = {
             (g, w): data[(data["game"] == g) & (data["law"] == w)] for g in games for w in PANELS
         }
-        told = {key: _verdict(part, 74 if pairs == 1 else 40) for key, part in parts.items()}
+        titles = {key: _verdict(part, 74 if pairs == 1 else 40) for key, part in parts.items()}
         for i, game in enumerate(games):
             line = axes[i // pairs, 2 * (i % pairs) :][:2]
             for ax, law in zip(line, PANELS, strict=True):
-                lines = "\n".join(told[game, law])
+                lines = "\n".join(titles[game, law])
                 ax.set_title(lines, loc="left", fontsize=7.5, color="#444444")
                 _panel(ax, parts[game, law], law)
             # Names of one row stand at one height, above the longest of its verdicts.
             beside = games[i - i % pairs :][:pairs]
-            above = 8 + 10 * max(len(told[g, law]) for g in beside for law in PANELS)
+            above = 8 + 10 * max(len(titles[g, law]) for g in beside for law in PANELS)
             where = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
             line[0].annotate(title(game), (0, 1), (0, above), fontsize=10, **where)
         if games:

@@ -67,9 +67,9 @@ def _handles(data: pd.DataFrame) -> list:
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     judged = data["covered"].dropna().astype(str)
-    told = f" {(judged == 'True').sum()} of {len(judged)} intervals held it." if len(judged) else ""
+    tail = f" {(judged == 'True').sum()} of {len(judged)} intervals held it." if len(judged) else ""
     return (
         "The largest budget, which these fits have not seen: what each method predicted, and what "
-        f"was measured (by the vertex for the vertex).{told} Numbers: how far off the prediction "
+        f"was measured (by the vertex for the vertex).{tail} Numbers: how far off the prediction "
         "was. An arrow head: the interval goes on."
     )

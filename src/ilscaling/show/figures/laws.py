@@ -37,13 +37,13 @@ def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
             | {"used": bool(row["used" + form.optimum]), "edge": bool(row["edge" + form.optimum])}
             for row in of.to_dict("records")
         ]
-        found = fit.power(game, law, method)
-        if found["line"] is None:
+        record = fit.power(game, law, method)
+        if record["line"] is None:
             continue
-        x = np.geomspace(found["line"]["x_low"], found["line"]["x_high"], 61)
-        values = zip(x, *laws.predict(found, x), strict=True)
+        x = np.geomspace(record["line"]["x_low"], record["line"]["x_high"], 61)
+        values = zip(x, *laws.predict(record, x), strict=True)
         resampled = fit.power(game, law, method, interval="bootstrap")
-        of_fit = {name: found[name] for name in FITTED}
+        of_fit = {name: record[name] for name in FITTED}
         of_fit |= dict(zip(RESAMPLED, (resampled["ci_low"], resampled["ci_high"]), strict=True))
         rows += [
             {**base, **of_fit, "kind": "line", "x": a, "y": mean, "low": low, "high": high}

@@ -45,8 +45,8 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
             | {"reason": why(record["flags"]) if bare else ""}
         )
     columns = [*COLUMNS, "n", "quoted", "reducible", "reason"]
-    found = pd.DataFrame(rows, columns=columns).astype(TYPES)
-    return found if found["estimate"].notna().any() else found.iloc[:0]
+    records = pd.DataFrame(rows, columns=columns).astype(TYPES)
+    return records if records["estimate"].notna().any() else records.iloc[:0]
 
 
 def why(flags: list[str]) -> str:

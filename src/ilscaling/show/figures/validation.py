@@ -98,10 +98,10 @@ def _handles(data: pd.DataFrame) -> list:
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     judged = data["covered"].dropna().astype(str)
-    told = f" {(judged == 'True').sum()} of {len(judged)} intervals held." if len(judged) else ""
+    tail = f" {(judged == 'True').sum()} of {len(judged)} intervals held." if len(judged) else ""
     return (
         "Each budget predicted from all smaller ones, four or more: above a row's grey line the "
         "prediction was too high, below it too low. A triangle: further off than the row shows. "
         "Beside each row the root mean square error, and how many intervals held the measurement."
-        f"{told} The best cells judge grid and surfaces, the vertices the vertex."
+        f"{tail} The best cells judge grid and surfaces, the vertices the vertex."
     )

@@ -33,9 +33,9 @@ def exponents(fit: StudyFit, game: str) -> dict:
     def cell(row: dict) -> str:
         if row["estimate"] is None:
             return "not fitted"
-        found = rows.best_interval(row)
+        ends = rows.best_interval(row)
         mark = "†" if any(note.startswith("reducible:") for note in row["notes"]) else ""
-        bounds = interval(*found) if found else ""
+        bounds = interval(*ends) if ends else ""
         return f"{fixed(row['estimate'], 3)}{mark} {bounds}".strip()
 
     return ways(fit, game, rows.exponents(fit, game), cell)
@@ -59,7 +59,7 @@ def _others(fit: StudyFit, game: str, seen: list[str]) -> list[dict]:
     return [
         {
             **row,
-            "told": rows.parameters(row),
+            "text": rows.parameters(row),
             "marks": [rows.footnote(note, seen) for note in row["notes"]],
         }
         for row in rows.others(fit, game)
@@ -71,8 +71,8 @@ KINDS = ("t", "bootstrap", "delta")
 
 def held_out(fit: StudyFit, game: str) -> dict | None:
     """The held-out budget of a game: what each way predicted, and by how much it was off."""
-    found = rows.held_out(fit, game)
-    if found.empty:
+    predicted = rows.held_out(fit, game)
+    if predicted.empty:
         return None
     lines = [
         {
@@ -80,17 +80,17 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
             "way": looks.way(row["method"], row["form"]).label,
             "said": number(row["predicted"]),
             "bounds": interval(row["low"], row["high"], number),
-            "found": number(row["measured"]),
+            "measured": number(row["measured"]),
             "off": off(row["error"]),
             "held": str(row["covered"]),
         }
-        for row in found.to_dict("records")
+        for row in predicted.to_dict("records")
     ]
     judged = [line for line in lines if line["held"] in ("True", "False")]
     quoted = (fit.method(game), POWER)
     return {
-        "budget": found["budget"].iloc[0],
-        "origin": found["origin"].iloc[0],
+        "budget": predicted["budget"].iloc[0],
+        "origin": predicted["origin"].iloc[0],
         "lines": [line for line in lines if (line["method"], line["form"]) == quoted],
         "more": [line for line in lines if (line["method"], line["form"]) != quoted],
         "held": sum(line["held"] == "True" for line in judged),
@@ -125,15 +125,15 @@ def selection(fit: StudyFit, game: str) -> list[dict]:
 
 def rolling(fit: StudyFit, game: str) -> dict | None:
     """Root mean square error one budget ahead, and how many intervals held."""
-    found = rows.rolling(fit, game).to_dict("records")
-    if not found:
+    lines = rows.rolling(fit, game).to_dict("records")
+    if not lines:
         return None
 
     def cell(row: dict) -> str:
         held = f", {row['held']}/{row['intervals']}" if row["intervals"] else ""
         return off(row["one_step"], signed=False) + held
 
-    return ways(fit, game, found, cell)
+    return ways(fit, game, lines, cell)
 
 
 def no_mean(fit: StudyFit) -> str:
@@ -145,10 +145,9 @@ def no_mean(fit: StudyFit) -> str:
 
 def prediction(fit: StudyFit, game: str) -> Markup:
     """How the quoted law foresaw the loss of the held-out budget, as a sentence of the headline."""
-    found = rows.held_out(fit, game)
-    mine = found[
-        (found["law"] == "L_min") & (found["form"] == POWER) & (found["method"] == fit.method(game))
-    ]
+    predicted = rows.held_out(fit, game)
+    quoted = (predicted["form"] == POWER) & (predicted["method"] == fit.method(game))
+    mine = predicted[quoted & (predicted["law"] == "L_min")]
     if mine.empty:
         return Markup("")
     row = mine.iloc[0]
@@ -168,22 +167,24 @@ def forecast(fit: StudyFit, given: dict, game: str) -> dict | None:
     rows that were measured, `failed` why others were not, `lines` a row a (quantity, way).
     """
     proposals = [dict(p) for p in given["proposals"] if p["game"] == game]
-    told = given["predictions"]
-    told = told[told["game"] == game] if len(told) else told
+    predicted = given["predictions"]
+    predicted = predicted[predicted["game"] == game] if len(predicted) else predicted
     real = given["realised"]
     real = real[real["game"] == game] if len(real) else real
-    if not proposals and told.empty and real.empty:
+    if not proposals and predicted.empty and real.empty:
         return None
-    cells = measured(real)
+    cells, lines = measured(real), predicted.to_dict("records")
     failed = real[real["status"] != "done"] if "status" in real else real.iloc[:0]
     return {
         "proposal": proposals[0] if proposals else None,
-        "budget": next((float(p["budget"]) for p in [*proposals, *told.to_dict("records")]), None),
+        "budget": next(
+            (float(p["budget"]) for p in [*proposals, *predicted.to_dict("records")]), None
+        ),
         "cells": cells.to_dict("records"),
         "failed": [
             f"{row['status']}: {row.get('reason') or ''}" for row in failed.to_dict("records")
         ],
-        "lines": [_foretold(row, cells) for row in told.to_dict("records") if _shown(row)],
+        "lines": [_foretold(row, cells) for row in lines if _shown(row)],
     }
 
 

@@ -151,7 +151,7 @@ def _best(rows: pd.DataFrame) -> Markup:
         best = rows.loc[rows["return_mean"].idxmax()]
         value = with_error(best["return_mean"], best.get("return_se"))
     else:
-        # Chosen on one half of its episodes, it is told by the other.
+        # Chosen on one half of its episodes, judged by the other.
         best = rows.loc[both[0].idxmax()]
         value = number(both[1][best.name])
     text = f"The best policy returns {value}"
