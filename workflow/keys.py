@@ -46,7 +46,7 @@ ROOTS = {
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
-    "fit": ("ilscaling.laws", "ilscaling.tables"),
+    "fit": ("ilscaling.laws", "ilscaling.tables", "ilscaling.show.markdown"),
     "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
