@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
+.PHONY: demo setup figures experiments test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -19,11 +19,7 @@ figures: setup
 
 # Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
 experiments: setup
-	@python workflow/experiments.py
-
-# What a pull or push of each part would move, before it does.
-sizes: setup
-	python workflow/sizes.py
+	@python tools/experiments_table.py
 
 setup: $(VENV)/.ready
 

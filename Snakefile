@@ -1,5 +1,5 @@
 # From an expert to a fitted scaling law. Includes and targets only; the steps are in
-# workflow/rules, keys and paths in workflow/keys.py.
+# workflow/rules, keys and paths in src/ilscaling/pipeline/keys.py.
 
 configfile: "params.yaml"
 

@@ -11,22 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ilscaling.errors import WorkflowError
+from ilscaling.pipeline import cluster_requests, job_lock, pipeline_lock, watchdog
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import claim  # noqa: E402
-import guard  # noqa: E402
-import leash  # noqa: E402
-import resources  # noqa: E402
-
-from ilscaling.errors import WorkflowError  # noqa: E402
 
 
 def test_a_claim_is_held_until_its_command_ends(tmp_path):
     script = "mkdir held && sleep 0.5 && rmdir held"
     jobs = [
         subprocess.Popen(
-            [sys.executable, ROOT / "workflow/claim.py", "data/runs/a", "sh", "-c", script],
+            [sys.executable, "-m", "ilscaling.pipeline.job_lock",
+             "data/runs/a", "sh", "-c", script],
             cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(2)
@@ -45,7 +41,7 @@ def test_a_claim_without_a_lock_waits_for_the_job_that_it_names(tmp_path, monkey
     (tmp_path / "state").write_text("RUNNING\n")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("SLURM_JOB_ID", "8")
-    os.close(claim.take("data/runs/a", tmp_path, poll=0.05))
+    os.close(job_lock.take("data/runs/a", tmp_path, poll=0.05))
     assert "waiting for job 7" in capsys.readouterr().err
     assert (tmp_path / "data_runs_a.lock").read_text() == "8"
     assert (tmp_path / "state").read_text() == "", "Slurm was asked"
@@ -55,23 +51,23 @@ def test_a_pipeline_on_another_node_is_refused_while_it_beats(tmp_path):
     lock = tmp_path / "ilscaling.lock"
     lock.write_text("17 elsewhere")
     with pytest.raises(WorkflowError, match=r"process 17 on elsewhere"):
-        guard.hold(tmp_path)
+        pipeline_lock.hold(tmp_path)
     assert lock.read_text() == "17 elsewhere"
-    long_ago = time.time() - 2 * guard.SILENT
+    long_ago = time.time() - 2 * pipeline_lock.SILENT
     os.utime(lock, (long_ago, long_ago))
-    os.close(guard.hold(tmp_path))
+    os.close(pipeline_lock.hold(tmp_path))
     assert lock.read_text() == f"{os.getpid()} {socket.gethostname()}"
 
 
 def test_the_leash_leaves_the_jobs_of_slurm_alone(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     ending = f" of a test {os.getpid()}"
-    mark = {**os.environ, leash.MARK: f"x{ending}"}
+    mark = {**os.environ, watchdog.MARK: f"x{ending}"}
     ours = subprocess.Popen(["sleep", "30"], env=mark)
     theirs = subprocess.Popen(["sleep", "30"], env={**mark, "SLURM_JOB_ID": "7"})
     try:
         time.sleep(0.2)
-        assert leash.marked(ending) == [ours.pid]
+        assert watchdog.marked(ending) == [ours.pid]
     finally:
         for process in (ours, theirs):
             process.kill()
@@ -79,10 +75,10 @@ def test_the_leash_leaves_the_jobs_of_slurm_alone(monkeypatch):
 
 
 def test_further_attempts_ask_for_more():
-    asked = resources.Request(seconds=3600.0, megabytes=4000.5)
+    asked = cluster_requests.Request(seconds=3600.0, megabytes=4000.5)
     assert [asked.runtime(attempt) for attempt in (1, 2, 9)] == [240, 480, 1440]
     assert [asked.mem_mb(attempt) for attempt in (1, 2)] == [4001, 8002]
-    assert resources.Request(1.0, 1.0).runtime(1) == resources.SHORTEST
+    assert cluster_requests.Request(1.0, 1.0).runtime(1) == cluster_requests.SHORTEST
 
 
 def submitted(profile: str, tool: str, folder: Path, gpus: int) -> str:

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import device  # noqa: E402
+from ilscaling.pipeline import gpu_allocator
 
 BOX = """\
 GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-11111111-aaaa)
@@ -29,14 +26,14 @@ def box(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    device.listed.cache_clear()
+    gpu_allocator.listed.cache_clear()
     yield monkeypatch
-    device.listed.cache_clear()
+    gpu_allocator.listed.cache_clear()
 
 
 def test_a_device_has_one_lock_however_it_is_named(box):
     whole = ["GPU-11111111-aaaa", "GPU-22333333-eeee"]
-    assert list(device.devices()) == [whole[0], "MIG-cccc", "MIG-dddd", whole[1]]
+    assert list(gpu_allocator.devices()) == [whole[0], "MIG-cccc", "MIG-dddd", whole[1]]
     for visible, found in {
         "2,0": {"2": whole[1], "0": whole[0]},
         "GPU-223,MIG-dddd": {"GPU-223": whole[1], "MIG-dddd": "MIG-dddd"},
@@ -48,28 +45,27 @@ def test_a_device_has_one_lock_however_it_is_named(box):
         "NoDevFiles": {},
     }.items():
         box.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert device.devices() == found, visible
-    assert device.possible(2.0, {"MIG-cccc": "MIG-cccc", "MIG-dddd": "MIG-dddd"}) == 1
-    assert device.possible(4.0, dict.fromkeys("abc", "")) == 2
+        assert gpu_allocator.devices() == found, visible
+    assert gpu_allocator.possible(2.0, {"MIG-cccc": "MIG-cccc", "MIG-dddd": "MIG-dddd"}) == 1
+    assert gpu_allocator.possible(4.0, dict.fromkeys("abc", "")) == 2
 
 
 def test_jobs_of_one_slurm_job_share_and_those_of_two_do_not(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    found = {device.folder()}
+    found = {gpu_allocator.folder()}
     for job in ("7", "8", "8"):
         monkeypatch.setenv("SLURM_JOB_ID", job)
-        found.add(device.folder())
+        found.add(gpu_allocator.folder())
     assert len(found) == 3
 
 
 # Holds what it takes for a moment, and says from when to when.
 JOB = """
 import os, sys, time
-sys.path.insert(0, sys.argv[1])
-import device
+from ilscaling.pipeline import gpu_allocator
 from pathlib import Path
-share, names, where, hold = float(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), float(sys.argv[5])
-taken = device.take({n: n for n in names}, share, where, poll=0.02)
+share, names, where, hold = float(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
+taken = gpu_allocator.take({n: n for n in names}, share, where, poll=0.02)
 began = time.monotonic()
 print("has", flush=True)
 time.sleep(hold)
@@ -78,7 +74,7 @@ print(*taken, began, time.monotonic())
 
 
 def job(share: float, names: str, where: Path, hold: float = 0.1) -> subprocess.Popen:
-    given = [str(ROOT / "workflow"), str(share), names, str(where), str(hold)]
+    given = [str(share), names, str(where), str(hold)]
     return subprocess.Popen(
         [sys.executable, "-c", JOB, *given],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -131,8 +127,8 @@ def test_a_command_is_told_its_devices_and_torchrun_started_for_several(tmp_path
         program = tmp_path / "program.py"
         program.write_text("import os, sys\nprint(os.environ['CUDA_VISIBLE_DEVICES'], sys.argv)")
         done = subprocess.run(
-            [sys.executable, str(ROOT / "workflow/device.py"), "--gpus", share, sys.executable,
-             str(program), "--gpus", "9"],
+            [sys.executable, "-m", "ilscaling.pipeline.gpu_allocator", "--gpus", share,
+             sys.executable, str(program), "--gpus", "9"],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": visible, "TMPDIR": str(tmp_path)},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
@@ -141,6 +137,6 @@ def test_a_command_is_told_its_devices_and_torchrun_started_for_several(tmp_path
     assert run("1", "3").startswith("3 ['") and run("1", "3").endswith("'--gpus', '9']\n")
     assert run("0", "3").startswith(" ['")
     assert run("2.0", "").startswith(" ['")  # no GPU: one process
-    command = device.torchrun(["python", "-m", "ilscaling", "train"], 2)
+    command = gpu_allocator.torchrun(["python", "-m", "ilscaling", "train"], 2)
     assert command[:3] == ["python", "-m", "torch.distributed.run"]
     assert command[-3:] == ["-m", "ilscaling", "train"] and "--nproc-per-node=2" in command

@@ -6,11 +6,9 @@ import shutil
 from pathlib import Path
 
 import gymnasium
-import keys
 import numpy as np
 import pandas as pd
 import pytest
-import sources
 import test_coverage
 import torch
 import yaml
@@ -23,6 +21,7 @@ from ilscaling import extensions, flops, games, laws, params, plan, policies, ta
 from ilscaling.domains.gymnasium import player
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.games import play
+from ilscaling.pipeline import code_digest, keys
 
 ROOT = Path(__file__).resolve().parent.parent
 OVERLAYS = (ROOT / "studies/foraging.yaml", ROOT / "tests/params/foraging.yaml")
@@ -99,7 +98,12 @@ def test_keys_cover_what_jobs_use_of_extensions(foraging):
 
 
 def forget() -> None:
-    for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
+    for function in (
+        code_digest.path_of,
+        code_digest.imports,
+        code_digest.closure,
+        code_digest.digest,
+    ):
         function.cache_clear()
 
 

@@ -7,14 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-import contents
-import kept
-import labels
-import leash
-import prune
 import pytest
-import stamps
 from test_keys import study as keys_of
+
+from ilscaling.pipeline import (
+    artifact_store,
+    figure_metadata,
+    manifest,
+    result_markers,
+    sync_output,
+    watchdog,
+)
 
 RUN = "data/runs/breakout/cnn-2-s0-0123456789ab"
 
@@ -39,24 +42,24 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def made(keys, run) -> contents.Named:
+def made(keys, run) -> manifest.Named:
     """Write a finished run to disk."""
-    found = next(n for n in contents.named(keys, "runs") if n.path.name.startswith(f"{run.name}-"))
+    found = next(n for n in manifest.named(keys, "runs") if n.path.name.startswith(f"{run.name}-"))
     records = list(found.cells)
     for name in records:
         write(f"{found.path}/{name}", '{"status": "done"}')
         write(f"{found.path}/{Path(name).stem}.safetensors")
-    state(f"{found.path}/{contents.STATE}", max(found.cells.values()))
+    state(f"{found.path}/{manifest.STATE}", max(found.cells.values()))
     write(str(found.finished), json.dumps(dict.fromkeys(records, "")))
     return found
 
 
 def test_the_store_is_that_of_the_project_in_a_temporary_experiment(here, monkeypatch):
-    assert kept.folder() == here / ".ilscaling/kept"
+    assert artifact_store.folder() == here / ".ilscaling/kept"
     inside = here / ".dvc/tmp/exps/standalone/tmp1"
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
-    assert kept.folder() == here / ".ilscaling/kept"
+    assert artifact_store.folder() == here / ".ilscaling/kept"
 
 
 def test_what_is_finished_comes_back_as_the_same_file(here):
@@ -64,12 +67,12 @@ def test_what_is_finished_comes_back_as_the_same_file(here):
     run = next(iter(keys.runs))
     found = made(keys, run)
     write(f"{found.path}/.half.tmp.safetensors")
-    kept.Keeper().keep()
+    artifact_store.Keeper().keep()
     inode = found.finished.stat().st_ino
     for path in found.path.iterdir():
         path.unlink()
-    assert kept.restore(keys) == 1
-    assert contents.whole(found) and found.finished.stat().st_ino == inode
+    assert artifact_store.restore(keys) == 1
+    assert manifest.whole(found) and found.finished.stat().st_ino == inode
     assert not list(found.path.glob(".*")), "what is half-written is not kept"
 
 
@@ -78,12 +81,12 @@ def test_a_hole_is_filled_or_the_run_is_not_finished(here):
     run = next(iter(keys.runs))
     found = made(keys, run)
     snapshot = found.path / f"{Path(next(iter(found.cells))).stem}.safetensors"
-    kept.Keeper().keep()
+    artifact_store.Keeper().keep()
     snapshot.unlink()
-    assert kept.restore(keys) == 1 and snapshot.exists()
+    assert artifact_store.restore(keys) == 1 and snapshot.exists()
     snapshot.unlink()
-    (kept.folder() / snapshot.relative_to("data")).unlink()
-    assert kept.restore(keys) == 0 and not found.finished.exists()
+    (artifact_store.folder() / snapshot.relative_to("data")).unlink()
+    assert artifact_store.restore(keys) == 0 and not found.finished.exists()
 
 
 @pytest.mark.parametrize(
@@ -104,10 +107,10 @@ def test_training_goes_on_from_the_furthest_state_that_it_can(here, mine, theirs
         if update not in missing:
             write(f"{folder}/{name}")
     if mine is not None:
-        state(f"{folder}/{contents.STATE}", mine)
-    state(f"kept/{contents.STATE}", theirs)
-    named = contents.Named(folder, "cells-x.json", cells, frozenset())
-    assert kept._goes_on_from(named, Path(f"kept/{contents.STATE}")) == taken
+        state(f"{folder}/{manifest.STATE}", mine)
+    state(f"kept/{manifest.STATE}", theirs)
+    named = manifest.Named(folder, "cells-x.json", cells, frozenset())
+    assert artifact_store._goes_on_from(named, Path(f"kept/{manifest.STATE}")) == taken
 
 
 def test_pruning_leaves_what_the_study_names_and_puts_the_rest_away(here):
@@ -117,28 +120,28 @@ def test_pruning_leaves_what_the_study_names_and_puts_the_rest_away(here):
     run = next(run for run in wide.runs if len(wide.runs[run]) > len(narrow.runs[run]))
     found = made(wide, run)
     stranger = write(f"{RUN}/1e+09.json")
-    assert prune.stale(wide, "runs") == [stranger.parent]
-    removed = prune.stale(narrow, "runs")
+    assert sync_output.stale(wide, "runs") == [stranger.parent]
+    removed = sync_output.stale(narrow, "runs")
     for path in removed:
-        kept.put_away(path)
+        artifact_store.put_away(path)
     last = Path(list(found.cells)[-1]).stem
     assert {path.name for path in removed if path.parent == found.path} == {
         f"{last}.json", f"{last}.safetensors", found.last,
     }  # fmt: skip
-    assert not prune.stale(narrow, "runs")
-    assert kept.restore(wide) == 1 and contents.whole(found)
+    assert not sync_output.stale(narrow, "runs")
+    assert artifact_store.restore(wide) == 1 and manifest.whole(found)
 
 
 def test_stamps_go_before_their_files_are_made_anew(here):
     write("results/keys/fit-aaaaaaaaaaaa.json", "{}")
     write("results/keys/figures-aaaaaaaaaaaa.json", '{"sha256": {"figures/a.png": ""}}')
     write("results/figures/a.png")
-    stamps.mend()
-    stamps.clear(["results/keys/fit-bbbbbbbbbbbb.json", "results/laws/fits.json"])
-    assert [p.name for p in Path(stamps.FOLDER).iterdir()] == ["figures-aaaaaaaaaaaa.json"]
+    result_markers.mend()
+    result_markers.clear(["results/keys/fit-bbbbbbbbbbbb.json", "results/laws/fits.json"])
+    assert [p.name for p in Path(result_markers.FOLDER).iterdir()] == ["figures-aaaaaaaaaaaa.json"]
     Path("results/figures/a.png").unlink()
-    stamps.mend()
-    assert not list(Path(stamps.FOLDER).iterdir())
+    result_markers.mend()
+    assert not list(Path(result_markers.FOLDER).iterdir())
 
 
 def test_pictures_name_their_keys_and_stay_pictures(here, study):
@@ -146,13 +149,13 @@ def test_pictures_name_their_keys_and_stay_pictures(here, study):
 
     for suffix in ("png", "gif", "svg"):
         file = next((study.path / "results/figures").glob(f"*.{suffix}"))
-        step, key = labels.read(file)
+        step, key = figure_metadata.read(file)
         assert (study.path / f"results/keys/{step}-{key}.json").exists()
         if suffix != "svg":
             with Image.open(file) as image:
                 image.load()
     once = file.read_bytes()
-    labels.write(file, "figures-ffffffffffff")
+    figure_metadata.write(file, "figures-ffffffffffff")
     assert file.read_bytes() == once, "a label is written once"
 
 
@@ -175,17 +178,17 @@ def test_jobs_of_a_dead_pipeline_are_stopped(tmp_path):
     jobs = [
         subprocess.Popen(
             [sys.executable, "-c", script.format(handler)],
-            env={**os.environ, leash.MARK: mark}, stdout=subprocess.PIPE,
+            env={**os.environ, watchdog.MARK: mark}, stdout=subprocess.PIPE,
         )
         for handler in ("signal.SIG_DFL", "signal.SIG_IGN")
     ]  # fmt: skip
     assert all(job.stdout.readline() for job in jobs)
     began = time.monotonic()
     reaper = threading_wait(jobs)
-    leash.stop(f" {tmp_path}")
+    watchdog.stop(f" {tmp_path}")
     reaper.join()
     assert [job.returncode for job in jobs] == [-15, -9]
-    assert time.monotonic() - began < leash.GRACE + 5
+    assert time.monotonic() - began < watchdog.GRACE + 5
 
 
 def threading_wait(jobs):

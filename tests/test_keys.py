@@ -1,19 +1,15 @@
 """Keys cover what a step uses, and nothing else changes them."""
 
 import copy
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ilscaling import params
+from ilscaling.pipeline import code_digest, keys
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import keys  # noqa: E402
-import sources  # noqa: E402
-
-from ilscaling import params  # noqa: E402
 
 
 def study(game: str = "breakout", **changes) -> keys.Keys:
@@ -207,12 +203,12 @@ def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
 
 
 def test_closures_hold_what_a_step_runs():
-    closure = sources.closure(*keys.ROOTS["train"], *keys.FAMILY_ROOTS["cnn"])
+    closure = code_digest.closure(*keys.ROOTS["train"], *keys.FAMILY_ROOTS["cnn"])
     for module in ("learning.loop", "learning.state", "store.loader", "policies.cnn", "flops"):
         assert f"ilscaling.{module}" in closure
     assert not any("figures" in module or "laws" in module for module in closure)
     for step, roots in keys.ROOTS.items():
-        assert sources.closure(*roots) or step in keys.SCRIPTS, step
+        assert code_digest.closure(*roots), step
 
 
 def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
@@ -224,11 +220,16 @@ def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
 
     def digest(text: str) -> str:
         step.write_text(text)
-        for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
+        for function in (
+            code_digest.path_of,
+            code_digest.imports,
+            code_digest.closure,
+            code_digest.digest,
+        ):
             function.cache_clear()
-        return sources.digest("ilscaling.step")
+        return code_digest.digest("ilscaling.step")
 
-    monkeypatch.setattr(sources, "SOURCE", tmp_path)
+    monkeypatch.setattr(code_digest, "SOURCE", tmp_path)
     try:
         first = digest('"""One."""\nfrom ilscaling.base import X\n\ndef f():\n    return X\n')
         comment = digest(
@@ -239,7 +240,12 @@ def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
         (package / "base.py").write_text("X = 2\n")
         assert digest(step.read_text()) != code
     finally:
-        for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
+        for function in (
+            code_digest.path_of,
+            code_digest.imports,
+            code_digest.closure,
+            code_digest.digest,
+        ):
             function.cache_clear()
 
 
@@ -253,7 +259,7 @@ def test_layers_import_strictly_downward():
         "learning": 3, "plan": 3,
         "measuring": 4, "tabulate": 4,
         "show": 5, "calibration": 5,
-        "cli": 6, "__main__": 7,
+        "pipeline": 6, "cli": 7, "__main__": 8,
     }  # fmt: skip
     # Sideways imports that the design allows: pure data of the same layer.
     allowed = {("files", "errors"), ("params", "errors"), ("params", "files"), ("laws", "tables")}
@@ -267,7 +273,7 @@ def test_layers_import_strictly_downward():
         if module == "ilscaling":
             continue
         unit = parts[1]
-        for name in sources.imports(module):
+        for name in code_digest.imports(module):
             other = name.split(".")[1] if "." in name else None
             if other is None or other == unit or (unit, other) in allowed:
                 continue

@@ -5,18 +5,15 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import BIN, ROOT, Workspace, copy_project
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import leash
+from conftest import BIN, Workspace, copy_project
 from test_machine import same
+
+from ilscaling.pipeline import watchdog
 
 pytestmark = pytest.mark.kills
 KILLS = 20
@@ -63,7 +60,7 @@ def kill(workspace: Workspace, process: subprocess.Popen, how: str) -> None:
         os.kill(inner if how == "snakemake" else process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     deadline = time.monotonic() + 30
-    while left := leash.marked(f" {workspace.path}") + session(process.pid):
+    while left := watchdog.marked(f" {workspace.path}") + session(process.pid):
         assert time.monotonic() < deadline, f"still running after {how} was killed: {left}"
         time.sleep(0.1)
 

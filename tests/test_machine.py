@@ -283,7 +283,7 @@ def test_experiments_are_compared(copy):
     """By DVC's own commands, by the table that fits a terminal, and on one page with figures."""
     copy.run("dvc", "exp", "run", "-S", "laws.level=0.9", "--name", "lower")
     base = copy.git("rev-parse", "HEAD").stdout.strip()
-    shown = copy.run("python", "workflow/experiments.py").stdout
+    shown = copy.run("python", "tools/experiments_table.py").stdout
     assert "lower" in shown and "level=0.9" in shown and max(map(len, shown.splitlines())) <= 100
     assert "laws.level" in copy.run("dvc", "params", "diff", base, "lower").stdout
     text = copy.run("dvc", "metrics", "diff", "--all", base, "lower").stdout

@@ -18,7 +18,7 @@ def planted(study, tmp_path_factory):
     workspace = copy_project(tmp_path_factory.mktemp("planted"))
     data = Path("data/demonstrations")
     shutil.copytree(study.path / data, workspace.path / data)
-    training = workspace.path / "src/ilscaling/training"
+    training = workspace.path / "src/ilscaling/learning"
     (training / "loop.py").rename(training / "real.py")
     shutil.copy(ROOT / "tests/planted_trainer.py", training / "loop.py")
     values = yaml.safe_load((workspace.path / "params.yaml").read_text())
@@ -61,7 +61,7 @@ def test_the_forecast_is_trained_measured_and_shown(planted):
     assert (planted.path / "results/figures/forecast.png").exists()
     # What was made for the forecast belongs to the study from now on.
     assert planted.planned() == planted.planned("forecast") == {}
-    planted.run("python", "workflow/prune.py", "runs")
+    planted.run("python", "-m", "ilscaling.pipeline.sync_output", "runs")
     assert planted.planned("forecast") == {}
     planted.snakemake("--cores", "2")
     assert (planted.path / "results/figures/forecast.png").exists()

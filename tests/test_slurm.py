@@ -13,11 +13,8 @@ from conftest import BIN, ROOT, copy_project
 from test_machine import same
 
 from ilscaling import params
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import kept
-from keys import Keys
+from ilscaling.pipeline import artifact_store
+from ilscaling.pipeline.keys import Keys
 
 pytestmark = pytest.mark.slurm
 PROFILE = (
@@ -74,7 +71,9 @@ class Course:
     def _watch(self):
         while not self._stop.wait(0.3):
             for state in self.folder.glob("data/runs/*/*/state.safetensors"):
-                self.updates.setdefault(state.parent.name, []).append(kept.update_of(state))
+                self.updates.setdefault(state.parent.name, []).append(
+                    artifact_store.update_of(state)
+                )
 
     def stop(self) -> list[list[int]]:
         self._stop.set()
@@ -139,7 +138,9 @@ def test_two_jobs_for_one_key_follow_each_other(cluster, tmp_path):
     """Submitted by hand at once: the second waits, and says for whom."""
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     held = "mkdir held && sleep 3 && rmdir held"
-    script = f"srun -n1 {sys.executable} workflow/claim.py data/runs/one sh -c '{held}'"
+    script = (
+        f"srun -n1 {sys.executable} -m ilscaling.pipeline.job_lock data/runs/one sh -c '{held}'"
+    )
     for number in (1, 2):
         cluster.ask(
             "sbatch", "--chdir", str(tmp_path), "--comment", "claim", "--wrap", script,

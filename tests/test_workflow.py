@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import pytest
 from conftest import copied
 from readme_commands import RUNNABLE
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
+from ilscaling.pipeline import console
 
-import guard  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json", "headline.json")
 
@@ -175,7 +173,7 @@ def test_an_experiment_retrains_what_its_parameter_touches(study):
 
 
 def test_a_second_pipeline_is_refused(study):
-    lock = guard.hold(study.path / ".snakemake")
+    lock = console.hold(study.path / ".snakemake")
     try:
         refused = study.snakemake("--cores", "1", ok=False)
         assert refused.returncode != 0

@@ -35,8 +35,8 @@ rule one:
     shell: "ILSCALING_PROGRESS={output}.progress %(before)s touch {output} > {log} 2>&1"
 """
 CLAIMED = (
-    f"{sys.executable} {ROOT}/workflow/claim.py {{output}} "
-    f"{sys.executable} {ROOT}/workflow/device.py --gpus 1"
+    f"{sys.executable} -m ilscaling.pipeline.job_lock {{output}} "
+    f"{sys.executable} -m ilscaling.pipeline.gpu_allocator --gpus 1"
 )
 
 

@@ -6,12 +6,12 @@ def request_of(cost, processes=1):
 
     def request(wildcards):
         name = K.owner(wildcards.game, wildcards.key)
-        return ask.job(cost(P.games[name], name), processes)
+        return cluster_requests.job(cost(P.games[name], name), processes)
 
     return request
 
 
-INGEST_THREADS = ask.ingest_threads(CORES)
+INGEST_THREADS = cluster_requests.ingest_threads(CORES)
 EXPERT = request_of(lambda game, name: plan.expert_cost(game))
 RECORD = request_of(plan.record_cost)
 SHARD = request_of(plan.shard_cost)

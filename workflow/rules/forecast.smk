@@ -13,7 +13,7 @@ checkpoint propose:
     benchmark:
         f"logs/times/proposal-{K.proposal_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/propose.py --study {STUDY} --table {input.table} --laws results/laws"
+        "{PYTHON} -m ilscaling.pipeline.plan_extrapolation --study {STUDY} --table {input.table} --laws results/laws"
         " --stamp {output.stamp} > {log} 2>&1"
 
 
@@ -21,7 +21,7 @@ def proposed_evaluations(wildcards):
     """Evaluations of the proposed cells; their jobs join the line with the ETA."""
     checkpoints.propose.get()
     wanted = K.forecast()
-    WATCH.add(guard.run_jobs(wanted))
+    WATCH.add(progress_display.run_jobs(wanted))
     return [ancient(wanted.evaluation_manifest(run)) for run in wanted.runs]
 
 
@@ -36,5 +36,5 @@ rule realise:
     benchmark:
         f"logs/times/forecast-{K.forecast_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/realise.py --study {STUDY} --proposal {input.proposal}"
+        "{PYTHON} -m ilscaling.pipeline.collect_extrapolation --study {STUDY} --proposal {input.proposal}"
         " --stamp {output.stamp} > {log} 2>&1"

@@ -13,5 +13,5 @@ rule headline:
     benchmark:
         f"logs/times/headline-{K.headline_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/headline.py --metrics {input.metrics} --out {output.numbers}"
+        "{PYTHON} -m ilscaling.pipeline.headline --metrics {input.metrics} --out {output.numbers}"
         " --stamp {output.stamp} > {log} 2>&1"

@@ -21,7 +21,7 @@ rule table:
     benchmark:
         f"logs/times/table-{K.table_key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/gather.py --study {STUDY} --out {output.table}"
+        "{PYTHON} -m ilscaling.pipeline.collect_table --study {STUDY} --out {output.table}"
         " --stamp {output.stamp} > {log} 2>&1"
 
 
@@ -66,7 +66,7 @@ rule figures:
     benchmark:
         "logs/times/figures-{key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/picture.py --study {STUDY} --table {input.table} --laws results/laws"
+        "{PYTHON} -m ilscaling.pipeline.plot_figures --study {STUDY} --table {input.table} --laws results/laws"
         " --forecast {input.forecast} --out results/figures --stamp {output.stamp} > {log} 2>&1"
 
 
@@ -84,6 +84,6 @@ rule report:
     benchmark:
         "logs/times/report-{key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/publish.py --study {STUDY} --table {input.table} --laws results/laws"
+        "{PYTHON} -m ilscaling.pipeline.write_report --study {STUDY} --table {input.table} --laws results/laws"
         " --figures results/figures --forecast {input.forecast}"
         " --out results/report.html --stamp {output.stamp} > {log} 2>&1"

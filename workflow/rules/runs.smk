@@ -68,7 +68,7 @@ def reports_of(kind):
 def params_of(wildcards):
     """File with the parameters of the study whose run it is."""
     keys = keys_of(wildcards)
-    return PARAMS if keys is K else guard.write_params(keys.params)
+    return PARAMS if keys is K else preflight.write_params(keys.params)
 
 
 def cost_of(wildcards):
@@ -83,23 +83,23 @@ def cost_of(wildcards):
 
 def train_request(wildcards):
     """What a job of training asks of a cluster."""
-    return ask.job(training_of(wildcards).part.cost)
+    return cluster_requests.job(training_of(wildcards).part.cost)
 
 
 def evaluate_request(wildcards):
     cells = keys_of(wildcards).runs[run_of(wildcards)]
-    return ask.job(plan.evaluate_cost(P.games[wildcards.game], cells))
+    return cluster_requests.job(plan.evaluate_cost(P.games[wildcards.game], cells))
 
 
 def gpus_of(wildcards):
     """GPUs of the run, or the share of one."""
     keys = keys_of(wildcards)
-    return machine.gpus(keys.params, keys.runs[named(keys, wildcards)])
+    return run_resources.gpus(keys.params, keys.runs[named(keys, wildcards)])
 
 
 def threads_of(wildcards):
     keys = keys_of(wildcards)
-    return machine.threads(keys, named(keys, wildcards), waiting(keys), CORES)
+    return run_resources.threads(keys, named(keys, wildcards), waiting(keys), CORES)
 
 
 @functools.cache
@@ -194,7 +194,7 @@ rule cells:
     wildcard_constraints:
         run=BRANCHED,
     shell:
-        "{PYTHON} {WORKFLOW}/join.py {input} --out {output}"
+        "{PYTHON} -m ilscaling.pipeline.merge_manifests {input} --out {output}"
 
 
 rule evaluate:

@@ -5,21 +5,19 @@ import os
 import tempfile
 from pathlib import Path
 
-import labels
 import pandas as pd
-import stamps
-import study
 
 from ilscaling import cells, files, games, laws, store, tables
 from ilscaling.measuring import replay
 from ilscaling.params import NetHack
+from ilscaling.pipeline import figure_metadata, result_markers, study_context
 from ilscaling.show import figures
 from ilscaling.show.figures import gallery, replays, terminal
 
 SPLITS = ("train", "dev", "test")
 
 
-def returns(known: study.Study) -> pd.DataFrame:
+def returns(known: study_context.Study) -> pd.DataFrame:
     """Return of every recorded episode: game, split, return."""
     rows = []
     for game, paths in known.games.items():
@@ -29,7 +27,7 @@ def returns(known: study.Study) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def curves(known: study.Study) -> pd.DataFrame:
+def curves(known: study_context.Study) -> pd.DataFrame:
     """Learning curves of all runs: the columns of curve.csv, with game, size and seed."""
     rows = []
     for run, made in known.by_run.items():
@@ -40,7 +38,9 @@ def curves(known: study.Study) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str, terminal.Play]:
+def games_played(
+    known: study_context.Study, game: str, table: pd.DataFrame
+) -> dict[str, terminal.Play]:
     """A game of NetHack by the expert, and at each budget one by the agent with the lowest loss."""
     shown = {"expert": terminal.recorded(known.games[game]["demos"])}
     done = table[(table["game"] == game) & (table["status"] == "done")]
@@ -56,7 +56,7 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
     return shown
 
 
-def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
+def draw(known: study_context.Study, given: argparse.Namespace, out: Path) -> None:
     """Every figure of the study into the empty folder `out`."""
     specs = {name: games.of(name, game) for name, game in known.params.games.items()}
     table = tables.read_table(given.table)
@@ -67,18 +67,18 @@ def draw(known: study.Study, given: argparse.Namespace, out: Path) -> None:
         curves=curves(known),
         returns=returns(known),
         human={name: spec.human_return for name, spec in specs.items()},
-        forecast=study.forecast(given.forecast),
+        forecast=study_context.forecast(given.forecast),
     )
     for game, paths in known.games.items():
         gallery.pictures(paths["demos"], out, game)
         if isinstance(known.params.games[game], NetHack):
             replays.write(out / f"replay-{game}.json", games_played(known, game, table))
     for path in sorted(out.iterdir()):
-        labels.write(path, given.stamp.stem)
+        figure_metadata.write(path, given.stamp.stem)
 
 
 def main() -> None:
-    given = study.arguments(__doc__, "table", "laws", "forecast", "out")
+    given = study_context.arguments(__doc__, "table", "laws", "forecast", "out")
     given.out.mkdir(parents=True, exist_ok=True)
     # Drawn aside, so that the folder then holds these figures and no older ones.
     with tempfile.TemporaryDirectory(prefix=".figures.tmp", dir=given.out.parent) as aside:
@@ -89,7 +89,7 @@ def main() -> None:
                 old.unlink()
         for name in sorted(new):
             os.replace(Path(aside, name), given.out / name)
-    stamps.write(given.stamp, {}, made=[given.out / name for name in new])
+    result_markers.write(given.stamp, {}, made=[given.out / name for name in new])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Run a command as the only one that makes what a key names: `data/runs/GAME/RUN-KEY`, say.
 
-    python workflow/claim.py PATH COMMAND ...
+    python -m ilscaling.pipeline.job_lock PATH COMMAND ...
 
 A second job for the same path waits until the first one has ended, and then finds what it made.
 The claim is a lock on a file that the command inherits, so it ends with it, however that ends.
@@ -57,9 +57,9 @@ def _holds(holder: str, mine: str) -> bool:
     """Whether a job other than mine is named and runs."""
     if not holder or holder == mine:
         return False
-    import squeue  # late: hardly ever needed
+    from ilscaling.pipeline import slurm  # late: hardly ever needed
 
-    return squeue.runs(holder)
+    return slurm.runs(holder)
 
 
 def main(path: str, command: list[str]) -> None:
@@ -69,5 +69,5 @@ def main(path: str, command: list[str]) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
-        sys.exit("usage: python workflow/claim.py PATH COMMAND ...")
+        sys.exit("usage: python -m ilscaling.pipeline.job_lock PATH COMMAND ...")
     main(sys.argv[1], sys.argv[2:])

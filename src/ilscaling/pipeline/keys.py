@@ -6,24 +6,17 @@ artefact that exists under its key is valid, whatever its age. A run's key does 
 budgets: a budget that is added later goes on from the run's last state.
 """
 
-import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import forecast
-import sources
-import trainings
-from late import LATE
 
 from ilscaling import extensions, files, games, plan, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ExpertError
 from ilscaling.games import played
 from ilscaling.params import Gymnasium, NetHack, Params
+from ilscaling.pipeline import code_digest, extrapolation_study, training_jobs
+from ilscaling.pipeline.late import LATE
 
 LENGTH = 12  # hex digits of a key in a path
 
@@ -39,28 +32,13 @@ ROOTS = {
     "train": ("ilscaling.learning",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
-    "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
+    "table": ("ilscaling.pipeline.collect_table",),
     "fit": ("ilscaling.laws", "ilscaling.tables"),
-    "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
-    "forecast": ("ilscaling.tabulate",),
-    "figures": (
-        "ilscaling.show.figures",
-        "ilscaling.show.figures.gallery",
-        "ilscaling.show.figures.replays",
-        "ilscaling.measuring.replay",
-        "ilscaling.laws",
-    ),
-    "report": ("ilscaling.show.report", "ilscaling.show.figures.gallery"),
-    "headline": (),
-}
-# Scripts beside this file that run a step.
-SCRIPTS = {
-    "table": "gather.py",
-    "proposal": "propose.py",
-    "forecast": "realise.py",
-    "figures": "picture.py",
-    "report": "publish.py",
-    "headline": "headline.py",
+    "proposal": ("ilscaling.pipeline.plan_extrapolation",),
+    "forecast": ("ilscaling.pipeline.collect_extrapolation",),
+    "figures": ("ilscaling.pipeline.plot_figures",),
+    "report": ("ilscaling.pipeline.write_report",),
+    "headline": ("ilscaling.pipeline.headline",),
 }
 GAME_ROOTS = {
     "atari": ("ilscaling.domains.atari.game",),
@@ -92,14 +70,11 @@ RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}
 
 def key(step: str, content: object, *roots: str) -> str:
     """Key of a step: its parameters and inputs' keys (`content`), and its code."""
-    late = {name: sources.part(name)[:LENGTH] for name in LATE.get(step, {})}
+    late = {name: code_digest.part(name)[:LENGTH] for name in LATE.get(step, {})}
     if late != LATE.get(step, {}):
         content = [content, late]
-    script, roots = "", (*ROOTS[step], *roots)
-    if step in SCRIPTS:
-        script, used = sources.script(SCRIPTS[step])
-        roots = tuple(sorted({*roots, *used}))
-    made = files.digest([step, content, sources.digest(*roots), script])[:LENGTH]
+    roots = (*ROOTS[step], *roots)
+    made = files.digest([step, content, code_digest.digest(*roots)])[:LENGTH]
     RECIPES[made] = (step, content, roots)
     return made
 
@@ -158,7 +133,7 @@ class Keys:
                 return key("games", [section.emulator.model_dump()], *self._game_roots(game))
             return recordings_digest(section.expert.recordings.path)
         if isinstance(section, Gymnasium) and section.expert.file is None:
-            return sources.digest(extensions.file_of("EXPERT", section.expert.name))[:LENGTH]
+            return code_digest.digest(extensions.file_of("EXPERT", section.expert.name))[:LENGTH]
         if section.expert.file is None:
             content = [played(game), section.emulator.model_dump(), section.expert.ppo.model_dump()]
             return key("expert", content, *self._game_roots(game))
@@ -307,9 +282,9 @@ class Keys:
         """Digest of the run's budgets: names the list of its snapshots."""
         return files.digest([cell.budget for cell in self.runs[run]])[:LENGTH]
 
-    def trainings(self, run: Run) -> list[trainings.Training]:
+    def trainings(self, run: Run) -> list[training_jobs.Training]:
         """The jobs that train a run, in their order."""
-        return self._once(("trainings", run), lambda: trainings.of(self, run))
+        return self._once(("trainings", run), lambda: training_jobs.of(self, run))
 
     def run_manifest(self, run: Run) -> str:
         return f"{self.run_dir(run)}/cells-{self.ladder(run)}.json"
@@ -393,7 +368,8 @@ class Keys:
             return None
         proposals = files.read_json(path)["proposals"]
         return self._once(
-            ("forecast",), lambda: Keys(forecast.study(self.params, proposals), self.root)
+            ("forecast",),
+            lambda: Keys(extrapolation_study.study(self.params, proposals), self.root),
         )
 
     @cached_property

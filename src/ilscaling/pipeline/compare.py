@@ -1,16 +1,12 @@
 """Two revisions of a study on one offline page: figures side by side, exponents and differences.
 
-    python workflow/compare.py REV REV --out compare.html     the same as `ilscaling compare`
-
 REV: a commit, branch, tag or experiment, or `workspace`. Results come from Git and DVC's cache or
 remote; nothing is checked out and nothing computed.
 """
 
-import argparse
 import base64
 import json
 import math
-import sys
 from pathlib import Path
 
 import yaml
@@ -20,8 +16,7 @@ from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ilscaling import files
-from ilscaling.errors import IlscalingError, WorkflowError
+from ilscaling.errors import WorkflowError
 from ilscaling.show import titles
 
 FIGURES = ("profiles", "laws", "return_on_loss")
@@ -149,22 +144,3 @@ def page(one: Revision, other: Revision) -> str:
         one=one, other=other, changed=changed, rows=rows, pictures=pictures,
         levels=sorted({fit["level"] for r in rows for fit in (r["one"], r["other"]) if fit}),
     )  # fmt: skip
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("one")
-    parser.add_argument("other", nargs="?", default="workspace")
-    parser.add_argument("--out", type=Path, default=Path("compare.html"))
-    given = parser.parse_args()
-    try:
-        text = page(Revision(given.one), Revision(given.other))
-    except IlscalingError as error:
-        sys.exit(f"error: {error}")
-    with files.atomic(given.out) as temporary:
-        temporary.write_text(text)
-    print(given.out.resolve())
-
-
-if __name__ == "__main__":
-    main()

@@ -7,9 +7,9 @@ and what a study names and lacks is linked back from there when a pipeline start
 written under a temporary name and renamed, never changed in place, so that hard links are safe and
 take no space of their own.
 
-    python workflow/kept.py                 what it holds, and how much of it this study needs
-    python workflow/kept.py --prune         remove what the study in params.yaml does not name
-    python workflow/kept.py --prune --all   remove everything
+    python -m ilscaling.pipeline.artifact_store           what it holds, and what this study needs
+    python -m ilscaling.pipeline.artifact_store --prune   remove what params.yaml does not name
+    python -m ilscaling.pipeline.artifact_store --prune --all
 
 ILSCALING_KEPT names another folder, such as one that several clones share.
 """
@@ -24,11 +24,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import contents
-from contents import COURSE, DONE, LISTS, STAGES, STATE, Named
-from keys import Keys
-
 from ilscaling import params
+from ilscaling.pipeline import manifest
+from ilscaling.pipeline.keys import Keys
+from ilscaling.pipeline.manifest import COURSE, DONE, LISTS, STAGES, STATE, Named
 
 DATA = Path("data")
 EVERY = 1.0  # seconds between two looks at what running jobs have finished
@@ -166,15 +165,15 @@ def restore(keys: Keys, *, mend: bool = True) -> int:
         for path in (Path(name), Path(name).with_suffix(".json")):
             if not path.exists() and (root / path.relative_to(DATA)).exists():
                 link(root / path.relative_to(DATA), path)
-    for wanted in contents.named(keys, *STAGES):
-        if contents.whole(wanted) if mend else wanted.finished.exists():
+    for wanted in manifest.named(keys, *STAGES):
+        if manifest.whole(wanted) if mend else wanted.finished.exists():
             continue
         kept = root / wanted.path.relative_to(DATA)
         if wanted.last and not kept.is_dir():
             kept = None
         if kept is not None and kept.exists():
             _bring(wanted, kept)
-            if contents.whole(wanted):
+            if manifest.whole(wanted):
                 made += 1
                 continue
         if wanted.last and mend:
@@ -239,7 +238,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="with --prune: everything")
     arguments = parser.parse_args()
     root, keys = folder(), Keys(params.read(arguments.params))
-    named = {root / found.path.relative_to(DATA) for found in contents.named(keys, *STAGES)}
+    named = {root / found.path.relative_to(DATA) for found in manifest.named(keys, *STAGES)}
     for game in keys.params.games:
         expert = root / Path(keys.expert(game)).relative_to(DATA) if _trains(keys, game) else root
         named |= {expert, expert.with_suffix(".json")}

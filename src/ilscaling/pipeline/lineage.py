@@ -1,25 +1,19 @@
 """Where a file comes from: the chain of keys back to expert, parameters, code and versions.
 
-    python workflow/why.py FILE        the same as `ilscaling why FILE`
-
 FILE: anything below results/ or data/, or a picture of a study that was copied elsewhere.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import labels
-import sources
-import stamps
-from keys import RECIPES, Keys
-
-from ilscaling import extensions, files, params
+from ilscaling import extensions, files
 from ilscaling.cells import Run
-from ilscaling.errors import IlscalingError, WorkflowError
+from ilscaling.errors import WorkflowError
+from ilscaling.pipeline import code_digest, figure_metadata, result_markers
+from ilscaling.pipeline.keys import RECIPES, Keys
 
 # Results have fixed names: which step makes what.
 STEPS = {
@@ -54,14 +48,14 @@ def made_by(path: Path, keys: Keys) -> tuple[str, str]:
                 )
         elif inside and inside[0] in steps:
             step = steps[inside[0]]
-            present = sorted(Path(stamps.FOLDER).glob(f"{step}-*.json"))
+            present = sorted(Path(result_markers.FOLDER).glob(f"{step}-*.json"))
             if present:
                 return step, present[0].stem.rsplit("-", 1)[1]
             raise WorkflowError(
                 "it has no stamp, so its making was interrupted", where=str(path),
                 fix="snakemake --cores all",
             )  # fmt: skip
-    named = labels.read(path)
+    named = figure_metadata.read(path)
     if named is None:
         raise WorkflowError(
             "not a file of a study: it names no key",
@@ -74,7 +68,8 @@ def made_by(path: Path, keys: Keys) -> tuple[str, str]:
 def code(key: str) -> str:
     """The code of a step, in a line."""
     step, _, roots = RECIPES[key]
-    return f"code {sources.digest(*roots)[:12]} of {len(sources.closure(*roots))} modules ({step})"
+    count = len(code_digest.closure(*roots))
+    return f"code {code_digest.digest(*roots)[:12]} of {count} modules ({step})"
 
 
 def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
@@ -186,18 +181,3 @@ def explain(path: Path, keys: Keys) -> Iterator[str]:
     tools = ("ilscaling", "torch", "zarr", "scipy", "statsmodels", "matplotlib", "snakemake", "dvc")
     found = ", ".join(f"{name} {version(name)}" for name in tools)
     yield f"versions here: Python {sys.version.split()[0]}, {found}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    given = parser.parse_args()
-    try:
-        print("\n".join(explain(given.file, Keys(params.read(given.params)))))
-    except IlscalingError as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,6 +12,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ilscaling import plan
+from ilscaling.params import Atari, Params
+from ilscaling.pipeline.keys import Keys
+
 
 @dataclass(frozen=True)
 class Job:
@@ -114,3 +118,34 @@ def span(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def jobs(params: Params, keys: Keys) -> list[Job]:
+    """Every job worth watching, with the plan's expected thread-seconds."""
+    found = []
+    for name, game in params.games.items():
+        stamp = keys.demos_stamp(name)
+        if stamp in {job.output for job in found}:
+            continue  # sections of NetHack may share their demonstrations
+        if isinstance(game, Atari) and game.expert.file is None:
+            cost = plan.expert_cost(game)
+            found.append(Job(f"expert of {name}", keys.expert(name), cost.seconds))
+        if not Path(stamp).exists():
+            cost = plan.record_cost(game, name).seconds
+            found += [Job(f"recording {j}", p, cost) for j, p in enumerate(keys.parts(name))]
+        found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game, name).seconds))
+    found += run_jobs(keys)
+    for forecast in (False, True):
+        found.append(Job("results", keys.stamp("report", forecast=forecast), 30.0))
+    return found
+
+
+def run_jobs(keys: Keys) -> list[Job]:
+    """Training and evaluation of every run, with the plan's expected thread-seconds."""
+    found = []
+    for run, cells in keys.runs.items():
+        game = keys.params.games[run.game]
+        evaluate = plan.evaluate_cost(game, cells)
+        found += [Job(job.name, job.output, job.part.cost.seconds) for job in keys.trainings(run)]
+        found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
+    return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from ilscaling import files
 
 PACKAGE = "ilscaling"
-SOURCE = Path(__file__).resolve().parent.parent / "src"
+SOURCE = Path(__file__).resolve().parents[2]
 
 # Modules whose content reaches a key by another way (parameters by value, extensions by the files
 # that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar,
@@ -113,26 +113,6 @@ def closure(*roots: str) -> tuple[str, ...]:
         seen.add(module)
         todo.extend(imports(module))
     return tuple(sorted(seen))
-
-
-def script(name: str) -> tuple[str, list[str]]:
-    """Digest of the code of a script beside this file and of those that it imports, and the
-    modules of ours that they use."""
-    todo, seen, used = [name], {}, set()
-    while todo:
-        one = todo.pop()
-        if one in seen:
-            continue
-        path = Path(__file__).parent / one
-        known = _known(path)
-        seen[one] = known["digest"]
-        for module in known["imports"]:
-            if (path.parent / f"{module}.py").is_file():
-                todo.append(f"{module}.py")
-            elif module.startswith(f"{PACKAGE}.") and path_of(module):
-                used.add(module)
-    lines = [f"{one} {seen[one]}" for one in sorted(seen)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest(), sorted(used)
 
 
 @cache

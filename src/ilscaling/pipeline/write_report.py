@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
-import provenance
-import stamps
-import study
 
 from ilscaling import files, laws, store, tables
 from ilscaling.params import Gymnasium, NetHack
+from ilscaling.pipeline import result_markers, run_metadata, study_context
 from ilscaling.show import report, titles
 from ilscaling.show.figures import gallery
 
@@ -61,7 +59,7 @@ def nethack_expert(demos: Path, attrs: dict) -> dict:
     }
 
 
-def demonstrations(known: study.Study, figures: Path) -> dict[str, dict]:
+def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]:
     """What the report shows of each game's data and expert."""
     found = {}
     for game, paths in known.games.items():
@@ -82,7 +80,7 @@ def demonstrations(known: study.Study, figures: Path) -> dict[str, dict]:
 
 
 def main() -> None:
-    given = study.arguments(__doc__, "table", "laws", "figures", "forecast", "out")
+    given = study_context.arguments(__doc__, "table", "laws", "figures", "forecast", "out")
     known = given.study
     report.write(
         given.out,
@@ -92,8 +90,8 @@ def main() -> None:
         fit=laws.read(given.laws),
         figures_dir=given.figures,
         demonstrations=demonstrations(known, given.figures),
-        provenance=provenance.gather(known),
-        forecast=study.forecast(given.forecast),
+        provenance=run_metadata.gather(known),
+        forecast=study_context.forecast(given.forecast),
         links={
             "results table": "results.csv",
             "fits": "laws/fits.json",
@@ -101,7 +99,7 @@ def main() -> None:
             "metrics": "metrics.json",
         },
     )
-    stamps.write(given.stamp, {}, made=[given.out])
+    result_markers.write(given.stamp, {}, made=[given.out])
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ rounding alone; on a CPU an explicit `train.threads` makes them the same to the 
 import math
 from collections.abc import Collection
 
-import device
-from keys import Keys
-
 from ilscaling import plan
 from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
 from ilscaling.params import Params, TrainSequences
+from ilscaling.pipeline import gpu_allocator
+from ilscaling.pipeline.keys import Keys
 
 # Training FLOPs of an update that a further CPU thread is worth; benchmarks/threads.py measures it.
 WORTH_A_THREAD = 5e8
@@ -52,7 +51,7 @@ def threads(keys: Keys, run: Run, waiting: Collection[Run], cores: int | None) -
     On GPUs each takes what feeds them. cores: None where jobs go to a cluster, for GPUs too.
     """
     cells, train = keys.runs[run], keys.params.games[run.game].train
-    on_gpus = cores is None or bool(device.devices())
+    on_gpus = cores is None or bool(gpu_allocator.devices())
     ranks = max(1, int(gpus(keys.params, cells))) if on_gpus else 1
     if train.threads != "auto":
         return ranks * train.threads

@@ -1,6 +1,6 @@
 """Run a command on GPUs of its own: a share of one, one, or several by torchrun.
 
-    python workflow/device.py [--gpus SHARE] COMMAND ...
+    python -m ilscaling.pipeline.gpu_allocator [--gpus SHARE] COMMAND ...
 
 Every GPU has 16 lock files. A command takes some of one GPU's (SHARE 0.5: eight), or all of SHARE
 whole ones, and waits until they are free. The locks live as long as the command, which inherits

@@ -34,7 +34,7 @@ RUN = ("game", "family", "size", "seed")
 
 
 def describe(keys) -> dict:
-    """A study file's contents, from `keys.Keys`."""
+    """A study file's contents, from `Keys`."""
     games = {
         game: {
             "source": keys.source(game),
@@ -82,7 +82,7 @@ def write(keys) -> str:
 
 
 def of(keys) -> Study:
-    """The study of `keys.Keys`, as a study file holds it."""
+    """The study of `Keys`, as a study file holds it."""
     return Study(**{**describe(keys), "params": keys.params})
 
 

@@ -7,9 +7,8 @@ a terminal; a number that metrics.json does not hold is left out.
 import argparse
 from pathlib import Path
 
-import stamps
-
 from ilscaling import files
+from ilscaling.pipeline import result_markers
 
 # Name here -> name in metrics.json. The exponents are those of N, D, L and R in C.
 NUMBERS = {
@@ -47,7 +46,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args()
     files.write_json(given.out, headline(files.read_json(given.metrics)))
-    stamps.write(given.stamp, {}, made=[given.out])
+    result_markers.write(given.stamp, {}, made=[given.out])
 
 
 if __name__ == "__main__":

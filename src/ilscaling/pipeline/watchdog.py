@@ -1,11 +1,11 @@
 """No job outlives its pipeline, and no pipeline the `dvc` that started it, however they end.
 
-    python workflow/leash.py MARK PIPELINE [STARTER ...]
+    python -m ilscaling.pipeline.watchdog MARK PIPELINE [STARTER ...]
 
 A process of its own session waits for the end of the processes it is given. When one ends, whatever
 still runs under the pipeline's mark (an environment variable that its jobs inherit) is asked to
 stop, then killed: a killed pipeline leaves nothing behind that writes into the next one's files.
-What a killed pipeline had finished goes into the store of `kept.py`.
+What a killed pipeline had finished goes into the store of `artifact_store.py`.
 """
 
 import atexit
@@ -18,8 +18,6 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from ilscaling.errors import WorkflowError
 
@@ -40,7 +38,14 @@ def fasten() -> None:
     stop(f" {here}")
     mark = f"{uuid.uuid4().hex} {here}"
     os.environ.pop(MARK, None)  # the watcher is not a job
-    given = [sys.executable, __file__, mark, str(os.getpid()), *map(str, above)]
+    given = [
+        sys.executable,
+        "-m",
+        "ilscaling.pipeline.watchdog",
+        mark,
+        str(os.getpid()),
+        *map(str, above),
+    ]
     watcher = subprocess.Popen(
         given, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -134,9 +139,11 @@ def main(mark: str, pipeline: int, *starters: int) -> None:
             signal.pidfd_send_signal(watched[pipeline], signal.SIGKILL)
     stop(mark)
     if not sys.stdin.buffer.read():
-        import kept  # late: it is slow to import, and hardly ever needed
+        from ilscaling.pipeline import (
+            artifact_store,  # late: it is slow to import, and hardly ever needed
+        )
 
-        kept.Keeper().keep()
+        artifact_store.Keeper().keep()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import stamps
-import study
-
 from ilscaling import files, plan, store, tables, tabulate
 from ilscaling.cells import budget_name
+from ilscaling.pipeline import result_markers, study_context
 
 
 def levels(game: dict, domain: str) -> dict:
@@ -16,7 +14,7 @@ def levels(game: dict, domain: str) -> dict:
     return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
 
 
-def rows(known: study.Study) -> list[dict]:
+def rows(known: study_context.Study) -> list[dict]:
     """A row of the results table for every cell of a study's grid."""
     domains = {name: game.domain for name, game in known.params.games.items()}
     of_game = {name: levels(game, domains[name]) for name, game in known.games.items()}
@@ -33,10 +31,10 @@ def rows(known: study.Study) -> list[dict]:
 
 
 def main() -> None:
-    given = study.arguments(__doc__, "out")
+    given = study_context.arguments(__doc__, "out")
     found = rows(given.study)
     tables.write_table(given.out, found)
-    stamps.write(given.stamp, {"rows": len(found)}, made=[given.out])
+    result_markers.write(given.stamp, {"rows": len(found)}, made=[given.out])
 
 
 if __name__ == "__main__":

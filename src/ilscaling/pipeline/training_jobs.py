@@ -22,7 +22,7 @@ class Training:
 
 
 def of(keys, run: Run) -> list[Training]:
-    """The jobs of a run of `keys.Keys`."""
+    """The jobs of a run of `Keys`."""
     found = plan.parts(keys.params.games[run.game], keys.runs[run])
     return [Training(run, part, _output(keys, run, part)) for part in found]
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import Keys
-
 from ilscaling import schedules
 from ilscaling.cells import Run, budget_name
+from ilscaling.pipeline.keys import Keys
 
 STAGES = ("demonstrations", "runs", "evaluations")
 STATE = "state.safetensors"

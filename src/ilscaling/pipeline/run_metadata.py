@@ -7,9 +7,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from study import Study
-
 from ilscaling.files import read_json
+from ilscaling.pipeline.study_context import Study
 
 PACKAGES = (
     "ilscaling", "torch", "ale-py", "nle", "gymnasium", "numpy", "zarr", "pandas", "statsmodels",

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from headline import NUMBERS
+from ilscaling.pipeline.headline import NUMBERS
 
 HIDDEN = "Created|State|Executor|src|workflow|Snakefile|experts|data/.*"
 # The folder `extensions` has the name of a parameter, which --drop does not survive.
