@@ -15,7 +15,7 @@ demo: setup
 # For a reader of a commit: its figures, tables and report from the remote, nothing else.
 figures: setup
 	dvc pull results
-	@echo "Report:  $(CURDIR)/results/report.html"
+	@ls $(CURDIR)/results/*/report.html
 
 # Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
 experiments: setup
@@ -70,4 +70,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
 clean:
-	rm -rf .snakemake .ilscaling logs data results/keys results/figures results/laws results/*.csv results/*.html
+	rm -rf .snakemake logs data study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html

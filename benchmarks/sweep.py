@@ -23,8 +23,10 @@ import rate_rule
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "workflow")]
 
-from ilscaling import flops, learning, measuring, params, policies, store  # noqa: E402
+from ilscaling import flops, measuring, params, policies, store  # noqa: E402
 from ilscaling.files import atomic, digest  # noqa: E402
+from ilscaling.learning import loop, precision  # noqa: E402
+from ilscaling.learning.snapshot import load_policy  # noqa: E402
 from ilscaling.params import Rule  # noqa: E402
 from ilscaling.progress import tqdm  # noqa: E402
 
@@ -42,18 +44,18 @@ def measure(demos: str, train: params.Training, what: dict, budgets: list[float]
     shape = policies.shape(train, len(split.actions))
     per_sample = flops.ledger(family, size, **shape).training
     possible = [budget for budget in budgets if budget >= 50 * per_sample * batch]
-    precision = learning.precision.resolve(train.precision, "cpu", family, size)
+    narrow = precision.resolve(train.precision, "cpu", family, size)
     seen = {name: shape[name] for name in ("frames", "inventory") if name in shape}
     rows = []
     with tempfile.TemporaryDirectory() as out:
-        records = learning.run(
+        records = loop.run(
             split, train, family=family, size=size, seed=0, budgets=possible, out=out, device="cpu"
         )
         for record in records:
             loss = float("inf")
             if record["status"] == "done":
-                policy, _ = learning.load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
-                found = measuring.dev_loss(policy, held_out, precision=precision, **seen)
+                policy, _ = load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
+                found = measuring.dev_loss(policy, held_out, precision=narrow, **seen)
                 loss = found["dev_loss"]
             rows.append({**what, "budget": record["budget"], "dev_loss": round(loss, 5)})
     return rows

@@ -12,7 +12,7 @@ from ilscaling.domains.nethack.bot import keys as k
 from ilscaling.domains.nethack.bot.level import Level
 from ilscaling.domains.nethack.bot.play import measure, play
 from ilscaling.domains.nethack.game import Game
-from ilscaling.params import NetHackEmulator
+from ilscaling.domains.nethack.section import NetHackEmulator
 
 TERRAIN = {" ": 0, "|": 1, "-": 2, "'": 14, "+": 15, ".": 19, "#": 21, "<": 23, ">": 24, "^": 46}
 PEOPLE = {"d": "jackal", "e": "floating eye", "s": "shopkeeper", "h": "dwarf", "F": "lichen"}

@@ -15,10 +15,11 @@ from zarr.storage import MemoryStore
 from ilscaling import games, store
 from ilscaling.domains.atari import policy
 from ilscaling.domains.atari.record import record as play_expert
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
 from ilscaling.games import play
 from ilscaling.games.jobs import job
-from ilscaling.params import Demonstrations, Emulator
+from ilscaling.params import Demonstrations
 from ilscaling.policies.acting import probabilities
 from ilscaling.store.part import Part, create
 from ilscaling.store.shard import assign, shard

@@ -14,18 +14,21 @@ from torch import nn
 from ilscaling import flops, games, policies, store
 from ilscaling.cells import budget_name
 from ilscaling.domains.atari.policy import ExpertPolicy
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.play import Episodes
-from ilscaling.learning import load_policy, run
+from ilscaling.learning.loop import run
+from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import cell as cells
 from ilscaling.measuring import replay
 from ilscaling.measuring.cell import evaluate_run
 from ilscaling.measuring.loss import dev_loss, ratio
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import play
-from ilscaling.params import Emulator, Evaluation, NetHackEmulator, Rule, Train, TrainSequences
+from ilscaling.params import Evaluation, Rule, Train, TrainSequences
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
 from ilscaling.policies.lanes import WIDE

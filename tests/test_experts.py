@@ -20,11 +20,11 @@ from ilscaling.domains.atari import ppo
 from ilscaling.domains.atari.importing import import_sb3
 from ilscaling.domains.atari.measure import measure
 from ilscaling.domains.atari.policy import ExpertPolicy, load, save
+from ilscaling.domains.atari.section import PPO as PPOParams
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError
 from ilscaling.files import read_json
 from ilscaling.games import spec
-from ilscaling.params import PPO as PPOParams
-from ilscaling.params import Emulator
 
 FAST = Emulator(max_steps=40)
 TINY = PPOParams(steps=256, width=0.05, lanes=2, horizon=32, epochs=1, batch=32)

@@ -17,11 +17,14 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import extensions, flops, games, laws, params, plan, policies, tables
-from ilscaling.domains.gymnasium import player
+from ilscaling import flops, games, laws, params, plan, policies, registry, tables
+from ilscaling.domains.gymnasium import entries, player
+from ilscaling.domains.gymnasium import game as gymnasium_game
+from ilscaling.domains.gymnasium import section as gymnasium_section
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.games import play
 from ilscaling.pipeline import code_digest, keys
+from ilscaling.pipeline.keys import recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 OVERLAYS = (ROOT / "studies/foraging.yaml", ROOT / "tests/params/foraging.yaml")
@@ -49,22 +52,22 @@ def foraging(tmp_path_factory):
 
 
 def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
-    table = pd.read_csv(foraging.path / "results/results.csv")
+    table = pd.read_csv(foraging.path / "results/default/results.csv")
     assert len(table) == 2 * 3 and (table["status"] == "done").all()
     assert set(table["family"]) == {"mlp"} and set(table["domain"]) == {"gymnasium"}
     assert (table["expert_return"] > 8 * table["random_return"]).all()
     assert (
         table["dev_loss"].groupby(table["size"]).apply(lambda v: v.is_monotonic_decreasing)
     ).all()
-    metrics = json.loads((foraging.path / "results/metrics.json").read_text())
+    metrics = json.loads((foraging.path / "results/default/metrics.json").read_text())
     assert metrics["foraging"]["cells_done"] == 6
-    report = (foraging.path / "results/report.html").read_text()
+    report = (foraging.path / "results/default/report.html").read_text()
     assert "nearest of an extension" in report and "Recorded episodes" in report
     (store,) = foraging.path.glob("data/demonstrations/foraging-*/demos.zarr")
     ours = {"PYTHONPATH": str(foraging.path / "src")}
     assert "every shard" in foraging.run("ilscaling", "verify", str(store), **ours).stdout
     assert json.loads((store / "train/observation/zarr.json").read_text())["shape"][1:] == [2, 8, 8]
-    why = foraging.run("ilscaling", "why", "results/figures/laws.png", **ours).stdout
+    why = foraging.run("ilscaling", "why", "results/default/figures/laws.png", **ours).stdout
     assert f"nearest of {EXPERT}" in why
     assert foraging.planned() == {}
 
@@ -72,7 +75,7 @@ def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
 def test_a_form_of_the_law_is_one_entry(foraging, monkeypatch):
     monkeypatch.setitem(laws.forms.FORMS, "again", laws.forms.FORMS["power"])
     monkeypatch.setitem(laws.forms.NAMES, "again", "a power law again")
-    table = tables.read_table(foraging.path / "results/results.csv")
+    table = tables.read_table(foraging.path / "results/default/results.csv")
     fit = laws.fit_table(table, example().laws)
     assert {"power", "again"} <= {record["form"] for record in fit.fits}
 
@@ -102,7 +105,8 @@ def forget() -> None:
         code_digest.path_of,
         code_digest.imports,
         code_digest.closure,
-        code_digest.digest,
+        code_digest.of,
+        recipe.modules,
     ):
         function.cache_clear()
 
@@ -174,7 +178,7 @@ def test_an_episode_is_a_function_of_its_seed_alone():
     alone, beside = scores(1, [3, 4, 5, 6, 7]), scores(3, [7, 6, 5, 4, 3])
     assert list(alone.returns) == list(beside.returns[::-1]) and alone.returns.std() > 0
     assert list(alone.lengths) == [200] * 5 and not alone.truncated.any()
-    cut = games.make("gymnasium", "foraging", 2, params.Options(max_steps=7))
+    cut = games.make("gymnasium", "foraging", 2, gymnasium_section.Options(max_steps=7))
     played = play.rollout(cut, act, seeds=range(3))
     assert list(played.lengths) == [7] * 3 and played.truncated.all()
 
@@ -220,11 +224,17 @@ BROKEN = {
     "raises": ("\n\n1 / 0\n", r"ZeroDivisionError.*\n.*raises.py, line 3"),
     "syntax": ("def f(:\n", r"SyntaxError.*\n.*syntax.py, line 1"),
     "absent": ("import game\n", "ModuleNotFoundError"),
-    "wrong": ("GAME = 3\n", r"no ilscaling\.extensions\.Game but 3"),
-    "named": ("from ilscaling.extensions import Game\nGAME = Game('Big-1', print)\n", "no name"),
-    "calls": ("from ilscaling.extensions import Expert\nEXPERT = Expert('a', 3)\n", "be called"),
+    "wrong": ("GAME = 3\n", r"no ilscaling\.domains\.gymnasium\.entries\.Game but 3"),
+    "named": (
+        "from ilscaling.domains.gymnasium.entries import Game\nGAME = Game('Big-1', print)\n",
+        "no name",
+    ),
+    "calls": (
+        "from ilscaling.domains.gymnasium.entries import Expert\nEXPERT = Expert('a', 3)\n",
+        "be called",
+    ),
     "taken": (
-        "from ilscaling.extensions import Family\nFAMILY = Family('cnn', print, print)\n",
+        "from ilscaling.policies.family import Family\nFAMILY = Family('cnn', print, print)\n",
         "'cnn' of FAMILY is taken: it is built in",
     ),
 }
@@ -236,7 +246,7 @@ def test_a_broken_file_says_what_and_where(tmp_path, name):
     path = tmp_path / f"{name}.py"
     path.write_text(text)
     with pytest.raises(ExtensionError, match=message) as error:
-        extensions.load([str(path)])
+        registry.load([str(path)])
     assert str(path) in error.value.where and error.value.fix
 
 
@@ -252,7 +262,7 @@ def test_names_of_no_extension_and_of_two(tmp_path):
         example(grid__family="lstm")
     shutil.copy(ROOT / GAME, tmp_path / "again.py")
     with pytest.raises(ExtensionError, match=f"is taken: {GAME} uses it, too"):
-        extensions.load([GAME, str(tmp_path / "again.py")])
+        registry.load([GAME, str(tmp_path / "again.py")])
 
 
 class Bad(gymnasium.Env):
@@ -284,8 +294,8 @@ class Bad(gymnasium.Env):
     ],
 )
 def test_a_game_that_no_policy_could_play_is_refused(monkeypatch, make, message):
-    known = extensions._Known(extensions.Game("bad", make), "bad.py")
-    monkeypatch.setitem(extensions._known, ("GAME", "bad"), known)
+    known = registry._Brought(entries.Game("bad", make), "bad.py")
+    monkeypatch.setitem(registry._brought, ("GAME", "bad"), known)
     with pytest.raises(GameError, match=message) as error:
         games.spec("gymnasium", "bad")
     assert "bad.py" in error.value.where
@@ -293,34 +303,32 @@ def test_a_game_that_no_policy_could_play_is_refused(monkeypatch, make, message)
 
 def test_a_game_or_expert_that_does_not_keep_its_promise_is_refused(monkeypatch):
     def known(kind, what):
-        monkeypatch.setitem(extensions._known, (kind, "bad"), extensions._Known(what, "bad.py"))
+        monkeypatch.setitem(registry._brought, (kind, "bad"), registry._Brought(what, "bad.py"))
 
-    known("GAME", extensions.Game("bad", Bad))
-    games.gymnasium.refuse_unseeded("bad", params.Options(), seed=0)
+    known("GAME", entries.Game("bad", Bad))
+    gymnasium_game.refuse_unseeded("bad", gymnasium_section.Options(), seed=0)
     spec = games.spec("gymnasium", "bad")
     assert spec.observation["observation"] == ((3,), np.dtype(np.float32))
-    known("GAME", extensions.Game("bad", lambda: Bad(forgets=True)))
+    known("GAME", entries.Game("bad", lambda: Bad(forgets=True)))
     with pytest.raises(GameError, match="same seed and actions differ"):
-        games.gymnasium.refuse_unseeded("bad", params.Options(), seed=0)
+        gymnasium_game.refuse_unseeded("bad", gymnasium_section.Options(), seed=0)
     seen = {"observation": np.zeros((2, 3), np.float32)}
     for answer, message in (
         (np.ones((2, 3)), r"shape \(2, 3\)"),
         (np.zeros((2, 2)), "0 for every action"),
         (np.full((2, 2), np.nan), "finite"),
     ):
-        known("EXPERT", extensions.Expert("bad", lambda file, a=answer: lambda o, fresh: a))
-        act = player.make(params.Player(name="bad"), spec)
+        known("EXPERT", entries.Expert("bad", lambda file, a=answer: lambda o, fresh: a))
+        act = player.make(gymnasium_section.Player(name="bad"), spec)
         with pytest.raises(ExpertError, match=message):
             act(seen, np.zeros(2), np.ones(2, bool))
-    known(
-        "EXPERT", extensions.Expert("bad", lambda file: lambda o, fresh: np.array([[1.0, 3.0]] * 2))
-    )
+    known("EXPERT", entries.Expert("bad", lambda file: lambda o, fresh: np.array([[1.0, 3.0]] * 2)))
     for changes, wanted in (
         ({}, [0.25, 0.75]),
         ({"temperature": 0.5}, [0.1, 0.9]),
         ({"temperature": 0.0, "noise": 0.2}, [0.1, 0.9]),
     ):
-        act = player.make(params.Player(name="bad", **changes), spec)
+        act = player.make(gymnasium_section.Player(name="bad", **changes), spec)
         assert np.allclose(act(seen, np.zeros(2), np.ones(2, bool)), wanted)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from ilscaling import laws, params, store
+from ilscaling.domains.nethack import section as nethack_section
 from ilscaling.errors import GameError
 from ilscaling.show import figures
 from ilscaling.show.figures import (
@@ -525,9 +526,9 @@ def test_the_stretch_is_the_first_of_the_most_rewarding(gains, data):
 
 
 def test_nethack_plays_again_from_seed_and_actions():
-    from ilscaling.domains.nethack import KEYS, Game
+    from ilscaling.domains.nethack.game import KEYS, Game
 
-    options, keys = params.NetHackEmulator(), b"hjklyubns" * 12
+    options, keys = nethack_section.NetHackEmulator(), b"hjklyubns" * 12
     game = Game(options)
     game.start(7)
     seen, gained = [], []

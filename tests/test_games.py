@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ilscaling import games
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import GameError
 from ilscaling.games import play
-from ilscaling.params import Emulator
 
 # SHA-256 of all screens and rewards of Breakout played by `replay`. A new constant means that
 # the emulator plays another game: all recorded demonstrations and returns are then void.

@@ -14,13 +14,14 @@ from nle import dataset as nld
 from wanderer import FIELDS, OPTIONS, Wanderer, record
 
 from ilscaling import store
-from ilscaling.domains.nethack import KEYS, Game, ttyrec
 from ilscaling.domains.nethack import ingest as reading
+from ilscaling.domains.nethack import ttyrec
+from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.domains.nethack.ingest import ingest
 from ilscaling.domains.nethack.nld import listing
+from ilscaling.domains.nethack.section import Games, Recordings
 from ilscaling.errors import StoreError
 from ilscaling.files import read_json
-from ilscaling.params import Games, Recordings
 
 AUTOASCEND = Path(__file__).resolve().parents[2] / "shared" / "nld-aa-mini"
 SETTINGS = Games(train_steps=1500, dev_steps=300, test_steps=300, chunk_steps=64, shard_steps=512)

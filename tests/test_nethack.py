@@ -14,13 +14,12 @@ import pytest
 from nle import nethack
 
 from ilscaling import games
-from ilscaling.domains.nethack import ACTIONS, KEYS
 from ilscaling.domains.nethack import game as module
-from ilscaling.domains.nethack.game import Game, birthday, roles
+from ilscaling.domains.nethack.game import ACTIONS, KEYS, Game, birthday, roles
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError
 from ilscaling.games import play
 from ilscaling.games.score import summary
-from ilscaling.params import NetHackEmulator
 
 # SHA-256 of all screens of `replay`. A new constant means that NLE plays another game: what was
 # recorded stays valid, but is not made again by its seeds.

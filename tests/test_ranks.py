@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 
 from ilscaling import flops, policies, store
 from ilscaling.errors import TrainingError
-from ilscaling.learning import ranks, run
+from ilscaling.learning import ranks
+from ilscaling.learning.loop import run
 from ilscaling.params import Rule, TrainSequences, read
 
 ROOT = Path(__file__).resolve().parent.parent

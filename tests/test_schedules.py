@@ -8,7 +8,9 @@ from test_training import BATCH, SETTINGS, clone, demos, nethack, train  # noqa:
 
 from ilscaling import schedules, store
 from ilscaling.files import sha256
-from ilscaling.learning import load_policy, run_trunk, snapshot
+from ilscaling.learning import snapshot
+from ilscaling.learning.loop import run_trunk
+from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
 

@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 from ilscaling import flops, policies, store
 from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
-from ilscaling.learning import feed, load_policy, precision, run
+from ilscaling.learning import feed, precision
 from ilscaling.learning.adam import Adam
 from ilscaling.learning.identity import tables
+from ilscaling.learning.loop import run
+from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling.domains.nethack import Game
+from ilscaling.domains.nethack.game import Game
 from ilscaling.domains.nethack.recording import record_games
-from ilscaling.params import NetHackEmulator
+from ilscaling.domains.nethack.section import NetHackEmulator
 
 OPTIONS = NetHackEmulator(max_steps=700)
 FIELDS = ("tty_chars", "tty_colors", "tty_cursor")

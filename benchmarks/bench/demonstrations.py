@@ -7,7 +7,7 @@ import numpy as np
 from ilscaling import params
 from ilscaling.domains.nethack.ingest import ingest
 from ilscaling.domains.nethack.recording import record_games
-from ilscaling.params import Games
+from ilscaling.domains.nethack.section import Games
 from ilscaling.store import Split, create, open_split
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from measure import Line, line, seconds
 
 from ilscaling import games, policies
 from ilscaling.games.play import Act, moments
-from ilscaling.learning import load_policy
+from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring.returns import player
 
 CHUNK = 40

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from ilscaling.extensions import Game
+from ilscaling.domains.gymnasium.entries import Game
 
 MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))  # up, down, left, right: rows, columns
 

@@ -2,7 +2,7 @@
 
 import math
 
-from ilscaling.extensions import Family
+from ilscaling.policies.family import Family
 from ilscaling.policies.shapes import Layer
 
 

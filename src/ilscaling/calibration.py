@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, learning, policies, progress, store
+from ilscaling import flops, games, policies, progress, store
 from ilscaling.errors import WorkflowError
-from ilscaling.learning import precision
+from ilscaling.learning import loop, precision
 from ilscaling.measuring.returns import play
-from ilscaling.params import Game, Params, Rule
+from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
 
@@ -137,7 +137,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return CLOCK() - began
 
 
-def _restart(name: str, game: Game) -> float:
+def _restart(name: str, game: Section) -> float:
     """Seconds to start an episode."""
     lanes = games.make(game.domain, games.name(name, game), LANES, game.emulator)
     try:
@@ -149,18 +149,18 @@ def _restart(name: str, game: Game) -> float:
         lanes.close()
 
 
-def _short(game: Game):
+def _short(game: Section):
     return game.emulator.model_copy(update={"max_steps": EPISODE})
 
 
-def _wanted(game: Game, steps: int):
+def _wanted(game: Section, steps: int):
     """Demonstrations out of so many steps, whole episodes of which go to dev and test."""
     share = {"train_steps": steps // 2, "dev_steps": 1, "test_steps": 1}
     sizes = {"chunk_steps": 256, "shard_steps": 2_048}
     return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})
 
 
-def _atari(name: str, game: Game, folder: Path, restart: float) -> Recorded:
+def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
     from ilscaling.domains.atari import policy, record
     from ilscaling.store import shard
 
@@ -187,7 +187,7 @@ def _atari(name: str, game: Game, folder: Path, restart: float) -> Recorded:
     return Recorded(demos, max(many - few, 0.0) / (long - short), writing / long)
 
 
-def _nethack(name: str, game: Game, folder: Path, restart: float) -> Recorded:
+def _nethack(name: str, game: Section, folder: Path, restart: float) -> Recorded:
     from ilscaling.domains.nethack import ingest, recording
 
     began = CLOCK()
@@ -208,7 +208,7 @@ def _nethack(name: str, game: Game, folder: Path, restart: float) -> Recorded:
 RECORDERS = {"atari": _atari, "nethack": _nethack}
 
 
-def _train(game: Game, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
+def _train(game: Section, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
     """Train a size until its speed is known: seconds and exact FLOPs a sample."""
     batch = game.train.batch_of(size)
     batch = min(batch, BATCH[family]) if device == "cpu" else batch
@@ -224,7 +224,7 @@ def _train(game: Game, family: str, size: int, demos: Path, folder: Path, device
 
     def train(updates: list[int]) -> float:
         began = clock()
-        learning.run(
+        loop.run(
             split, settings, family=family, size=size, seed=0,
             budgets=[(n + 0.5) * each for n in updates], out=out, device=device,
         )  # fmt: skip
@@ -245,7 +245,7 @@ def _train(game: Game, family: str, size: int, demos: Path, folder: Path, device
     }  # fmt: skip
 
 
-def _play(name: str, game: Game, folder: Path, restart: float) -> float:
+def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     """Seconds a step of an untrained policy of the family's smaller size, LANES games at once."""
     family, size = game.grid.family, SIZES[game.grid.family][0]
     actions = len(games.of(name, game).actions)

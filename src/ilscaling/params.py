@@ -7,21 +7,24 @@ float) is refused, and so is an unknown key, with the nearest known one.
 
 import difflib
 import math
+from functools import cache, reduce
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, Union, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializeAsAny,
     ValidationError,
+    create_model,
     model_validator,
 )
 
-from ilscaling import extensions
-from ilscaling.errors import ParamsError
+from ilscaling import registry
+from ilscaling.errors import IlscalingError, ParamsError
+from ilscaling.parameter_files import read_mapping
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -34,60 +37,6 @@ class Model(BaseModel):
     """Base of every section: strict types, no unknown keys, immutable."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Emulator(Model):
-    """How an Atari game is run; stickiness as Machado et al. (JAIR 2018)."""
-
-    frame_skip: Count = Field(4, description="emulator frames a step")
-    sticky: Fraction = Field(0.25, description="probability that an action is repeated")
-    noop_max: Annotated[int, Field(ge=0)] = Field(
-        30, description="idle frames at the start, at most"
-    )
-    max_steps: Count = Field(4500, description="steps after which an episode is cut")
-
-
-class NetHackEmulator(Model):
-    """How NetHack is run: the keyboard and options of the NetHack Challenge."""
-
-    role: Annotated[str, Field(pattern=r"^[a-z]{3}-[a-z]{3}-[a-z]{3}-[a-z]{3}$|^@$")] = Field(
-        "mon-hum-neu-mal", description="role-race-alignment-gender; @: drawn at random"
-    )
-    max_steps: Count = Field(100_000, description="keys after which a game is cut")
-    no_progress: Count = Field(
-        1_000, description="keys without a turn passing after which a game is cut"
-    )
-
-
-class PPO(Model):
-    """PPO with the published Atari settings of RL Baselines3 Zoo."""
-
-    steps: Count = Field(10_000_000, description="agent steps (frame_skip emulator frames each)")
-    seed: Seed = Field(0, description="seed of weights, episodes and sampling")
-    width: Positive = Field(1.0, description="1 is the Nature CNN; channels scale with it")
-    lanes: Count = Field(8, description="games played side by side")
-    horizon: Count = Field(128, description="steps a lane between two updates")
-    epochs: Count = Field(4, description="passes over a rollout")
-    batch: Count = Field(256, description="samples a gradient step")
-    rate: Positive = Field(2.5e-4, description="Adam's rate at the start; falls linearly to 0")
-    clip: Positive = Field(0.1, description="clip range at the start; falls linearly to 0")
-    discount: Annotated[float, Field(gt=0, lt=1)] = Field(0.99, description="discount a step")
-    gae: Annotated[float, Field(ge=0, le=1)] = Field(0.95, description="lambda of the advantage")
-    value: Positive = Field(0.5, description="weight of the value loss")
-    entropy: Annotated[float, Field(ge=0)] = Field(0.01, description="weight of the entropy bonus")
-
-
-class Expert(Model):
-    """Who plays the demonstrations."""
-
-    file: str | None = Field(None, description="a trained expert; null: train one by PPO")
-    temperature: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="1 samples the policy as trained, 0 plays its best action"
-    )
-    min_return: float | None = Field(
-        None, description="an expert that is known to return less is not recorded; null: any"
-    )
-    ppo: PPO = Field(default_factory=PPO, description="how an expert is trained if file is null")
 
 
 class Recorded(Model):
@@ -117,10 +66,6 @@ class Demonstrations(Recorded):
     # Before a block of shuffled stacks a chunk is read for its last screens: shorter than a block.
     chunk_steps: Count = Field(64, description="steps a Zarr chunk (the unit of decompression)")
     lanes: Count = Field(8, description="games side by side in one job")
-
-
-class Games(Recorded):
-    """What is recorded, or taken from recordings, of NetHack."""
 
 
 class Rule(Model):
@@ -176,6 +121,9 @@ class Training(Model):
         """Samples a step at `size`: the rule's value rounded to a power of two."""
         return 2 ** max(0, round(math.log2(self.batch(size))))
 
+    def refuse_sizes(self, sizes: list[int]) -> None:
+        """Raise ValueError for a size that cannot be trained with these settings."""
+
 
 class Train(Training):
     """Behaviour cloning from stacks of frames, by Adam."""
@@ -200,6 +148,14 @@ class TrainSequences(Training):
         if self.context & (self.context - 1):
             raise ValueError(f"context ({self.context}) must be a power of two, as batches are")
         return self
+
+    def refuse_sizes(self, sizes: list[int]) -> None:
+        for size in sizes:
+            if self.batch_of(size) < self.context:
+                raise ValueError(
+                    f"train.batch is {self.batch_of(size)} frames at size {size}, less than "
+                    f"one stretch of train.context ({self.context})"
+                )
 
 
 class Cells(Model):
@@ -234,18 +190,6 @@ class Cells(Model):
         return self
 
 
-class Grid(Cells):
-    """The cells of an Atari game."""
-
-    family: Name = Field("cnn", description="policy family: cnn, or an extension's")
-
-
-class SequenceGrid(Cells):
-    """The cells of NetHack."""
-
-    family: Literal["transformer", "lstm"] = Field("transformer", description="policy family")
-
-
 class Evaluation(Model):
     """How a cell is measured."""
 
@@ -258,105 +202,67 @@ class Evaluation(Model):
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
 
 
-class Atari(Model):
-    """One Atari game of the study."""
+class Section(Model):
+    """A game of the study, or a setting of one: what all domains have in common.
 
-    domain: Literal["atari"] = Field(description="which interface plays it")
-    emulator: Emulator = Field(default_factory=Emulator, description="how the game is run")
-    expert: Expert = Field(default_factory=Expert, description="who plays the demonstrations")
-    demonstrations: Demonstrations = Field(
-        default_factory=Demonstrations, description="what is recorded"
-    )
-    grid: Grid = Field(description="the cells")
-    train: Train = Field(default_factory=Train, description="behaviour cloning")
-    evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
+    A domain's own class says how its games are run, who plays them, and what is recorded. The class
+    of `train` is that of the policy family; an algorithm's settings stand under its name.
+    """
 
-
-class Options(Model):
-    """How a game of an extension is run."""
-
-    options: dict[str, bool | int | float | str] = Field(
-        {}, description="arguments of the game's `make`"
-    )
-    max_steps: Count = Field(1000, description="steps after which an episode is cut")
-
-
-class Player(Model):
-    """Who plays the demonstrations."""
-
-    name: Name = Field(description="an extension's expert")
-    file: str | None = Field(None, description="what it reads, such as weights; null: nothing")
-    temperature: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="1 samples its probabilities, 0 plays its best action"
-    )
-    noise: Fraction = Field(0.0, description="share of steps at which it plays at random")
-
-
-class FamilyGrid(Cells):
-    """The cells of an extension's game."""
-
-    family: Name = Field(description="policy family: an extension's, or cnn for screens")
-
-
-class Gymnasium(Model):
-    """A game of an extension; the section's name is free, as NetHack's."""
-
-    domain: Literal["gymnasium"] = Field(description="which interface plays it")
-    game: Name = Field(description="an extension's game")
-    emulator: Options = Field(default_factory=Options, description="how the game is run")
-    expert: Player = Field(description="who plays the demonstrations")
-    demonstrations: Demonstrations = Field(
-        default_factory=Demonstrations, description="what is recorded"
-    )
-    grid: FamilyGrid = Field(description="the cells")
-    train: Train = Field(default_factory=Train, description="behaviour cloning")
-    evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
-
-
-class Recordings(Model):
-    """Games that somebody else has recorded, in the layout of NLD: DIR/<any name>/*.xlogfile."""
-
-    path: str = Field(description="the folder DIR")
-    roles: list[str] | None = Field(None, description="roles to take, such as Mon; null: all")
-    races: list[str] | None = Field(None, description="races to take, such as Hum; null: all")
-    min_points: int | None = Field(None, description="fewest points of a game; null: any")
-    max_games: Count | None = Field(None, description="games to take, at most; null: all")
-
-
-class NetHackExpert(Model):
-    """Who plays the demonstrations."""
-
-    recordings: Recordings | None = Field(None, description="null: the built-in bot plays")
-
-
-class NetHack(Model):
-    """NetHack; the section's name is free, so that a study may compare several settings."""
-
-    domain: Literal["nethack"] = Field(description="which interface plays it")
-    emulator: NetHackEmulator = Field(
-        default_factory=NetHackEmulator, description="how the game is run"
-    )
-    expert: NetHackExpert = Field(
-        default_factory=NetHackExpert, description="who plays the demonstrations"
-    )
-    demonstrations: Games = Field(default_factory=Games, description="what is recorded")
-    grid: SequenceGrid = Field(description="the cells")
-    train: TrainSequences = Field(default_factory=TrainSequences, description="behaviour cloning")
+    domain: Name = Field(description="which interface plays it")
+    algorithm: Name = Field("cloning", description="how a policy learns from the expert")
+    emulator: Model
+    expert: Model
+    demonstrations: Recorded
+    grid: Cells
+    train: Training
     evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
 
     @model_validator(mode="after")
-    def _batches_hold_stretches(self):
-        for size in self.grid.sizes:
-            if self.train.batch_of(size) < self.train.context:
-                raise ValueError(
-                    f"train.batch is {self.train.batch_of(size)} frames at size {size}, less than "
-                    f"one stretch of train.context ({self.train.context})"
-                )
+    def _sizes_can_be_trained(self):
+        self.train.refuse_sizes(self.grid.sizes)
         return self
 
 
-SECTIONS = {"atari": Atari, "nethack": NetHack, "gymnasium": Gymnasium}
-Game = Annotated[Atari | NetHack | Gymnasium, Field(discriminator="domain")]
+def _optional(kind: Any, description: str) -> Any:
+    """A field whose default is its class's own, if it is one class."""
+    default = {"default_factory": kind} if isinstance(kind, type) else {}
+    return Field(description=description, **default)
+
+
+def _optional(kind: Any, description: str) -> Any:
+    """A field whose default is its class's own, if it is one class."""
+    default = {"default_factory": kind} if isinstance(kind, type) else {}
+    return Field(description=description, **default)
+
+
+@cache
+def _section_class(base: type[Section], train: Any, algorithm: str, options: Any) -> type[Section]:
+    fields = {"train": (train, _optional(train, "how a policy is trained"))}
+    if options is not None:
+        fields[algorithm] = (options, _optional(options, f"settings of {algorithm}"))
+    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
+
+
+def section_class(domain: str, family: str, algorithm: str = "cloning") -> type[Section]:
+    """Class of the sections of a domain, whose policies are of a family and learn by an algorithm.
+
+    Raises ExtensionError for an unknown name, ParamsError for a family that does not see what the
+    domain shows.
+    """
+    entry, policies = registry.get("DOMAIN", domain), registry.get("FAMILY", family)
+    if entry.shows not in policies.sees:
+        fitting = [
+            name for name in registry.names("FAMILY")
+            if entry.shows in registry.get("FAMILY", name).sees
+        ]  # fmt: skip
+        raise ParamsError(
+            f"the family {family!r} does not see what the domain {domain!r} shows ({entry.shows})",
+            where="grid.family",
+            fix=f"families that do: {', '.join(fitting)}",
+        )
+    options = registry.get("ALGORITHM", algorithm).settings
+    return _section_class(entry.section, policies.settings, algorithm, options)
 
 
 class Forecast(Model):
@@ -426,19 +332,37 @@ class Machine(Model):
 class Params(Model):
     """A whole study."""
 
-    extensions: list[str] = Field(
-        [], description="Python files that add games, experts and policy families"
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        "default",
+        description="its name: results stand in results/NAME, and studies/NAME.yaml, if there is"
+        " one, is laid over these parameters",
     )
-    games: Annotated[dict[Name, Game], Field(min_length=1)] = Field(
+    extensions: list[str] = Field([], description="Python files that add entries of any kind")
+    games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1)] = Field(
         description="the games: Atari by ROM name, others by any name"
     )
     laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
     machine: Machine = Field(default_factory=Machine, description="what a run takes of it")
 
 
+def _any_section(domain: str) -> type[Section]:
+    """Class of the sections of a domain with any built-in family that sees it."""
+    entry = registry.get("DOMAIN", domain)
+    families = [registry.get("FAMILY", name) for name in registry.BUILT_IN["FAMILY"]]
+    settings = dict.fromkeys(f.settings for f in families if entry.shows in f.sees)
+    return _section_class(entry.section, Union[tuple(settings)], "cloning", None)  # noqa: UP007
+
+
 def schema() -> dict:
-    """JSON schema of `params.yaml`, which Snakemake validates with."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Params.model_json_schema()}
+    """JSON schema of `params.yaml`, with the built-in domains and families."""
+    kinds = tuple(_any_section(name) for name in registry.BUILT_IN["DOMAIN"])
+    section = Annotated[Union[kinds], Field(discriminator="domain")]  # noqa: UP007
+    games = Annotated[dict[Name, section], Field(min_length=1)]
+    whole = create_model(
+        "Params", __base__=Params, __doc__=Params.__doc__,
+        games=(games, Field(description=Params.model_fields["games"].description)),
+    )  # fmt: skip
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole.model_json_schema()}
 
 
 def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
@@ -447,7 +371,8 @@ def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         if name == "games" and model is Params:
-            for section in SECTIONS.values():
+            for domain in registry.names("DOMAIN"):
+                section = _any_section(domain)
                 lines += explain(section, f"games.<{section.__name__}>.")
             continue
         inner = _section(field.annotation)
@@ -481,64 +406,99 @@ def overlay(base: dict, change: dict) -> dict:
     return merged
 
 
+def study_file(values: dict, folder: str | Path) -> Path | None:
+    """studies/NAME.yaml of a project's folder, if parameters name a study that has one."""
+    file = Path(folder, "studies", f"{values.get('study', 'default')}.yaml")
+    return file if file.is_file() else None
+
+
 def read(path: str | Path, *studies: str | Path) -> Params:
-    """Read and check a parameter file and the studies laid over it."""
-    values: dict = {}
-    for file in (path, *studies):
-        try:
-            text = Path(file).read_text()
-        except OSError as error:
-            raise ParamsError(
-                f"cannot read parameters: {error.strerror}", where=str(file)
-            ) from None
-        try:
-            part = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParamsError(f"not YAML: {error}", where=str(file)) from None
-        if not isinstance(part, dict):
-            raise ParamsError("a parameter file is a mapping of sections", where=str(file))
-        values = overlay(values, part)
-    return check(values, where=" + ".join(str(f) for f in (path, *studies)))
+    """Read and check a parameter file, the studies laid over it, and the one that they name."""
+    parts = [read_mapping(file) for file in (path, *studies)]
+    whole = reduce(overlay, parts, {})
+    named = study_file(whole, Path(path).parent)
+    if named is not None and named.resolve() not in [Path(file).resolve() for file in studies]:
+        whole = reduce(overlay, [parts[0], read_mapping(named), *parts[1:]], {})
+    return check(whole, where=" + ".join(str(f) for f in (path, *studies)))
 
 
 def check(values: dict, *, where: str = "params.yaml") -> Params:
     """Validate a mapping and load the extensions that it names.
 
-    Raises ParamsError that lists every bad key at once, ExtensionError for a bad extension.
-
     A game with the key `like: NAME` starts from game NAME of the same mapping, and its other keys
     are laid over it: so that a study may compare settings without repeating them.
+
+    Raises
+    ------
+    ParamsError
+        It lists every bad key at once.
+    ExtensionError
+        For a bad extension.
     """
-    if isinstance(values.get("games"), dict):
-        values = {**values, "games": _likes(values["games"], where)}
+    files, sections = values.get("extensions") or [], values.get("games")
+    if isinstance(files, list) and all(isinstance(file, str) for file in files):
+        registry.load(files)
+    problems, games = [], sections
+    if isinstance(sections, dict):
+        checked = {
+            name: _checked(name, section, problems)
+            for name, section in _likes(sections, where).items()
+        }
+        games = {name: section for name, section in checked.items() if section is not None}
     try:
-        found = Params.model_validate(values)
+        params = Params.model_validate({**values, "games": games})
     except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
+        bad_games = [e for e in error.errors() if e["loc"][:1] == ("games",)]
+        others = [e for e in error.errors() if e["loc"][:1] != ("games",)]
+        # Games that are gone because they are bad have their own lines.
+        shown = others if problems else others + bad_games
+        problems += [_explain(problem, Params) for problem in shown]
+        params = None
+    if problems:
         raise ParamsError(
             "bad parameters:\n" + "\n".join(f"  - {line}" for line in problems),
             where=where,
             fix="ilscaling params --explain lists every key with its type, unit and default",
-        ) from None
-    extensions.load(found.extensions)
-    _refuse_unknown(found)
-    return found
+        )
+    return params
 
 
-def _refuse_unknown(params: Params) -> None:
-    """Raise ExtensionError for a name of no extension."""
-    for name, game in params.games.items():
-        at = f"params: games.{name}"
-        if isinstance(game, Gymnasium):
-            extensions.find("GAME", game.game, f"{at}.game")
-            extensions.find("EXPERT", game.expert.name, f"{at}.expert.name")
-        family = game.grid.family
-        if family not in extensions.BUILT_IN["FAMILY"]:
-            extensions.find("FAMILY", family, f"{at}.grid.family")
-        elif isinstance(game.train, Train) and family != "cnn":
-            raise ParamsError(
-                f"the family {family!r} sees NetHack alone", where=f"{at}.grid.family", fix="cnn"
-            )
+def _checked(name: str, values: object, problems: list[str]) -> Section | None:
+    """A game's section, typed by its domain, family and algorithm; None if it is bad: `problems`
+    then says why."""
+    at = f"games.{name}"
+    if not isinstance(values, dict):
+        problems.append(f"{at}: a mapping of keys is wanted, not {values!r}")
+        return None
+    known = registry.names("DOMAIN")
+    if not isinstance(domain := values.get("domain"), str) or domain not in known:
+        given = "" if domain is None else f", not {domain!r}"
+        close = difflib.get_close_matches(str(domain), known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        problems.append(f"{at}.domain: wanted, one of {', '.join(known)}{given}{hint}")
+        return None
+    entry = registry.get("DOMAIN", domain)
+    grid, algorithm = values.get("grid"), values.get("algorithm", "cloning")
+    default = _section(entry.section.model_fields["grid"].annotation).model_fields["family"]
+    family = grid.get("family", default.get_default()) if isinstance(grid, dict) else None
+    if not isinstance(family, str):  # its own line is in what pydantic says of the rest
+        family = next(
+            name for name in registry.BUILT_IN["FAMILY"]
+            if entry.shows in registry.get("FAMILY", name).sees
+        )  # fmt: skip
+    try:
+        kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
+        section = kind.model_validate(values)
+        entry.refuse_unknown(section, at)
+    except ValidationError as error:
+        for problem in error.errors():
+            problems.append(_explain(problem, kind, ("games", name)))
+        return None
+    except IlscalingError as error:
+        if error.where.startswith("params"):
+            raise
+        raise type(error)(error.what, where=f"params: {at}.{error.where}", fix=error.fix) from None
+    return section
 
 
 def _likes(games: dict, where: str) -> dict:
@@ -562,34 +522,25 @@ def _likes(games: dict, where: str) -> dict:
     return {name: resolved(name, ()) for name in games}
 
 
-def _explain(problem: dict) -> str:
+def _explain(problem: dict, model: type[Model], above: tuple[str, ...] = ()) -> str:
+    """A line about what pydantic found wrong in `model`, which stands at `above`."""
     location = [part for part in problem["loc"] if part != "[key]"]
-    # pydantic puts the domain after a game's name; in the file there is no such level.
-    shown = location[:2] + location[3:] if location[:1] == ["games"] else location
-    key = ".".join(str(part) for part in shown)
+    key = ".".join(str(part) for part in (*above, *location))
     if problem["type"] == "extra_forbidden":
-        known = _keys_at(location[:-1])
+        known = _keys_at(model, location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
         return f"{key}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
     if problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], str):
         hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
         return f"{key}: a number is wanted, {problem['input']!r} is a string{hint}"
-    if problem["type"] == "union_tag_not_found":
-        return f"{key}.domain: wanted, one of {', '.join(SECTIONS)}"
     message = problem["msg"].removeprefix("Value error, ")
     given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
     return f"{key or 'params'}: {message}{given}"
 
 
-def _keys_at(location: list) -> list[str]:
-    """Known keys of the section at `location`, which names the domain of a game after its name."""
-    model: type[Model] = Params
-    parts = iter(location)
-    for part in parts:
-        if model is Params and part == "games":
-            next(parts, None)
-            model = SECTIONS.get(next(parts, ""), Atari)
-            continue
+def _keys_at(model: type[Model], location: list) -> list[str]:
+    """Known keys of the section at `location` in `model`."""
+    for part in location:
         field = model.model_fields.get(str(part))
         model = (_section(field.annotation) if field else None) or model
     return list(model.model_fields)

@@ -76,15 +76,16 @@ def record(params) -> None:
 
         return quiet
 
-    find = params.extensions.find
+    registry = params.registry
+    get_entry = registry.get
 
-    def found(kind, name, *where):
-        if not checking[0]:
-            USED.add(params.extensions._known[kind, name].file)
-        return find(kind, name, *where)
+    def noted(kind, name, *where):
+        if not checking[0] and not registry.is_built_in(kind, name):
+            USED.add(registry._brought[kind, name].file)
+        return get_entry(kind, name, *where)
 
     model.__getattribute__, model.model_dump = used, dumped
-    params.extensions.find = found
+    registry.get = noted
     params.check, params.read = unseen(params.check), unseen(params.read)
 
 

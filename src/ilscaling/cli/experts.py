@@ -1,40 +1,15 @@
-"""Verbs that make and measure experts."""
+"""Verbs that import and measure experts."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
-from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, section
-
-
-def train_expert(
-    game: GameName,
-    out: Annotated[Path, typer.Option(help="The policy to write (.safetensors).")],
-    work: Annotated[Path, typer.Option(help="Checkpoints and TensorBoard log; resumed from.")],
-    path: ParamsFile = PARAMS,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Threads = 1,
-) -> None:
-    """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
-    from ilscaling import games
-    from ilscaling.domains.atari import ppo
-    from ilscaling.learning import precision
-
-    settings = section(path, game, params.Atari)
-    where = precision.device(device)
-    ppo.train(
-        games.name(game, settings),
-        settings.emulator,
-        settings.expert.ppo,
-        out,
-        work,
-        device=where,
-        bfloat16=precision.fast(where),
-        threads=threads,
-    )
-    print(out)
+from ilscaling import files
+from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads
+from ilscaling.cli.sections import section
+from ilscaling.domains.atari import section as atari_section
+from ilscaling.domains.nethack import section as nethack_section
 
 
 def import_expert(
@@ -59,7 +34,7 @@ def measure_expert(
     """Play full episodes with an expert and write its return into the record beside it."""
     from ilscaling.domains.atari.measure import measure
 
-    settings = section(path, game, params.Atari)
+    settings = section(path, game, atari_section.Atari)
     measured = measure(
         expert,
         settings.emulator,
@@ -81,7 +56,7 @@ def measure_bot(
     """Play whole games with the built-in NetHack bot and print what it scores."""
     from ilscaling.domains.nethack.bot.play import measure
 
-    settings = section(path, game, params.NetHack)
+    settings = section(path, game, nethack_section.NetHack)
     found = measure(settings.emulator, range(seed, seed + episodes), processes=processes)
     if out:
         files.write_json(out, found)

@@ -1,23 +1,20 @@
-"""Games behind one interface; a new one is a module here and an entry in `DOMAINS`."""
+"""Games behind one interface, whatever their domain."""
 
 from importlib import import_module
 
+from ilscaling import registry
 from ilscaling.games.base import GameSpec, Step, VectorGame
 
-__all__ = ["DOMAINS", "GameSpec", "Step", "VectorGame", "make", "name", "of", "played", "spec"]
+__all__ = ["GameSpec", "Step", "VectorGame", "make", "name", "of", "played", "spec"]
 
-# domain -> module with `spec(game, emulator)` and `Vector(game, lanes, emulator, threads=)`. Named,
-# not imported: a study of one domain needs neither the packages nor the keys of another.
-DOMAINS = {
-    "atari": "ilscaling.domains.atari.game",
-    "nethack": "ilscaling.domains.nethack",
-    "gymnasium": "ilscaling.domains.gymnasium.game",
-}
+
+def _module(domain: str):
+    return import_module(registry.get("DOMAIN", domain).module)
 
 
 def spec(domain: str, game: str, emulator=None) -> GameSpec:
     """Specification of a game, run in that way; raises GameError for an unknown one."""
-    return import_module(DOMAINS[domain]).spec(game, emulator)
+    return _module(domain).spec(game, emulator)
 
 
 def played(section: str) -> str:
@@ -37,4 +34,4 @@ def of(section: str, settings) -> GameSpec:
 
 def make(domain: str, game: str, lanes: int, emulator, *, threads: int = 1) -> VectorGame:
     """A vectorised game of `lanes` episodes."""
-    return import_module(DOMAINS[domain]).Vector(game, lanes, emulator, threads=threads)
+    return _module(domain).Vector(game, lanes, emulator, threads=threads)

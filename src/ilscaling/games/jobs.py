@@ -1,6 +1,9 @@
 """How recording is shared among jobs."""
 
-from ilscaling.params import Emulator, NetHackEmulator, Options, Recorded
+from ilscaling.domains.atari.section import Emulator
+from ilscaling.domains.gymnasium.section import Options
+from ilscaling.domains.nethack.section import NetHackEmulator
+from ilscaling.params import Recorded
 
 
 def job(

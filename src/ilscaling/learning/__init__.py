@@ -6,8 +6,3 @@ learning curve; `state.safetensors`, from which a killed or extended run goes on
 `timing.json`. All but the last two are, on one CPU and thread count, a function of data, settings
 and seed: the same bytes whether or not the run was interrupted.
 """
-
-from ilscaling.learning.loop import run, run_trunk
-from ilscaling.learning.snapshot import load_policy
-
-__all__ = ["load_policy", "run", "run_trunk"]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ilscaling import policies
+from ilscaling import registry
 from ilscaling.errors import TrainingError
 from ilscaling.learning.ranks import ALONE, Ranks
 from ilscaling.params import Train, TrainSequences
@@ -116,7 +116,7 @@ def make(
 ) -> Feed:
     """The feed of a family on a device, for a member of a team; raises TrainingError for
     demonstrations that lack what the family sees."""
-    lend = device == "cpu" and family in policies.FAMILIES
+    lend = device == "cpu" and registry.is_built_in("FAMILY", family)
     if isinstance(settings, Train):
         fields = ("observation" if "observation" in split.fields else "screen",)
         feed = Stacks(settings, *fields, team, lend)

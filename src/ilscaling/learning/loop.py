@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ilscaling import cells, extensions, flops, policies, schedules
+from ilscaling import cells, flops, policies, registry, schedules
 from ilscaling.files import write_json
 from ilscaling.interrupts import interrupts
 from ilscaling.learning import branches, feed, identity, precision, ranks, snapshot
@@ -131,7 +131,7 @@ class _Task:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(facts["seed"])
             policy = policies.build(family, size, **shape)
-        if extensions.knows("FAMILY", family):
+        if not registry.is_built_in("FAMILY", family):
             example = feed.example(self.split, self.settings)
             flops.refuse_miscounted(self.ledger, policy, example)
         return State(

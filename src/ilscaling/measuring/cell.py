@@ -8,16 +8,18 @@ from torch import nn
 
 from ilscaling import games
 from ilscaling.cells import budget_name
+from ilscaling.domains.atari.section import Emulator
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
-from ilscaling.learning import load_policy
+from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import played
 from ilscaling.measuring.loss import dev_loss
 from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import play
-from ilscaling.params import Emulator, Evaluation, NetHackEmulator
+from ilscaling.params import Evaluation
 from ilscaling.progress import tqdm
 from ilscaling.store import Split, open_split
 

@@ -22,8 +22,15 @@ SOURCE = Path(__file__).resolve().parents[2]
 COSTS = ("cost", "devices", "memory", "part", "schedule", "speed", "text")
 EXEMPT = {
     PACKAGE,
-    *(f"{PACKAGE}.{name}" for name in ("params", "extensions", "errors", "progress", "plan")),
+    *(
+        f"{PACKAGE}.{name}"
+        for name in ("params", "parameter_files", "registry", "errors", "progress", "plan")
+    ),
     *(f"{PACKAGE}.plan.{module}" for module in COSTS),
+    # Where a job runs, not what it makes; what the command line says of its options.
+    *(f"{PACKAGE}.pipeline.{name}" for name in ("job_lock", "gpu_allocator", "slurm")),
+    *(f"{PACKAGE}.cli.{name}" for name in ("job", "options")),
+    *(f"{PACKAGE}.domains.{name}.section" for name in ("atari", "gymnasium", "nethack")),
 }
 
 
@@ -101,12 +108,20 @@ def imports(module: str) -> frozenset[str]:
 
 
 @cache
-def closure(*roots: str) -> tuple[str, ...]:
-    """All modules of ours that `roots` import, directly or not, themselves included."""
+def closure(*roots: str, without: str = "") -> tuple[str, ...]:
+    """All modules of ours that `roots` import, directly or not, themselves included.
+
+    Parameters
+    ----------
+    roots
+        Modules, or files of extensions.
+    without
+        Beginning of the names of modules that are not followed; none if empty.
+    """
     todo, seen = list(roots), set()
     while todo:
         module = todo.pop()
-        if module in seen or module in EXEMPT:
+        if module in seen or module in EXEMPT or (without and module.startswith(without)):
             continue
         if path_of(module) is None:
             raise ValueError(f"no module {module} in {SOURCE}")
@@ -115,32 +130,14 @@ def closure(*roots: str) -> tuple[str, ...]:
     return tuple(sorted(seen))
 
 
-@cache
-def part(name: str) -> str:
-    """Digest of one module, or of functions of one: 'ilscaling.cli:train,section'."""
-    module, _, functions = name.partition(":")
-    if not functions:
-        return _known(path_of(module))["digest"]
-    wanted = functions.split(",")
-    found = {
-        node.name: node
-        for node in ast.parse(path_of(module).read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name in wanted
-    }
-    if len(found) < len(wanted):
-        raise ValueError(f"{module} has no function {set(wanted) - set(found)}")
-    for node in found.values():
-        # What a command line says of its options is no code.
-        node.decorator_list, node.returns = [], None
-        for argument in (*node.args.args, *node.args.kwonlyargs):
-            argument.annotation = None
-    body = [found[function] for function in wanted]
-    return _digest_tree(ast.Module(body=body, type_ignores=[]))
-
-
 def _digest_tree(tree: ast.Module) -> str:
-    """SHA-256 of the code without its docstrings."""
+    """SHA-256 of the code without its docstrings and the annotations of its functions, in which
+    the command line's options are described."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
         body = getattr(node, "body", None)
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -162,10 +159,15 @@ def _data_digests(module: str) -> list[str]:
     return [f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in data]
 
 
-@cache
 def digest(*roots: str) -> str:
     """Hex SHA-256 over the code of the closure of `roots`, and the data of its packages."""
+    return of(closure(*roots))
+
+
+@cache
+def of(modules: tuple[str, ...]) -> str:
+    """Hex SHA-256 over the code of modules, and the data of the packages among them."""
     lines = []
-    for module in closure(*roots):
+    for module in modules:
         lines += [f"{module} {_known(path_of(module))['digest']}", *_data_digests(module)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

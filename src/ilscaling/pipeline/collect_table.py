@@ -1,10 +1,11 @@
 """Gather the measurements of every cell into the results table."""
 
+import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
 from ilscaling.cells import budget_name
-from ilscaling.pipeline import result_markers, study_context
+from ilscaling.pipeline import result_folder, study_context
 
 
 def levels(game: dict, domain: str) -> dict:
@@ -30,12 +31,12 @@ def rows(known: study_context.Study) -> list[dict]:
     return found
 
 
-def main() -> None:
-    given = study_context.arguments(__doc__, "out")
-    found = rows(given.study)
-    tables.write_table(given.out, found)
-    result_markers.write(given.stamp, {"rows": len(found)}, made=[given.out])
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `table`."""
+    table = rows(study)
+    tables.write_table(out / "results.csv", table)
+    return {"rows": len(table)}
 
 
 if __name__ == "__main__":
-    main()
+    result_folder.main(make, __doc__)

@@ -1,7 +1,7 @@
-"""Two revisions of a study on one offline page: figures side by side, exponents and differences.
+"""Two studies, or two revisions of one, side by side on one offline page.
 
-REV: a commit, branch, tag or experiment, or `workspace`. Results come from Git and DVC's cache or
-remote; nothing is checked out and nothing computed.
+Results come from this folder, or from Git and DVC's cache or remote; nothing is checked out and
+nothing computed.
 """
 
 import base64
@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ilscaling import params
 from ilscaling.errors import WorkflowError
 from ilscaling.show import titles
 
@@ -25,24 +26,35 @@ FIT = ("game", "law", "method", "flops")
 
 
 class Revision:
-    """The results of a study at one revision."""
+    """The results of a study at one revision.
+
+    Parameters
+    ----------
+    name
+        A study whose results are here ('wsd'); a commit, branch, tag or experiment, with the study
+        of its params.yaml or another ('main', 'main:wsd'); or 'workspace'.
+    """
 
     def __init__(self, name: str):
+        revision, _, study = name.partition(":")
+        if not study and Path("results", name, "keys").is_dir():
+            revision, study = "workspace", name
         self.name = name
         try:
             with Repo() as repo:
-                scm = repo.scm
-                self.commit = "" if name == "workspace" else resolve_rev(scm, name)
+                here = revision in ("", "workspace")
+                self.commit = "" if here else resolve_rev(repo.scm, revision)
         except RevError:
             raise WorkflowError(
-                f"no such commit or experiment: {name}", where=str(Path.cwd()),
-                fix="git log --oneline   or   dvc exp list --all-commits",
+                f"no such study, commit or experiment: {name}", where=str(Path.cwd()),
+                fix="ls results   or   git log --oneline   or   dvc exp list --all-commits",
             ) from None  # fmt: skip
         self._files = DVCFileSystem(rev=self.commit) if self.commit else None
+        self.study = study or yaml.safe_load(self.read("params.yaml")).get("study", "default")
 
     @property
     def short(self) -> str:
-        return self.commit[:7] or "workspace"
+        return f"{self.commit[:7] or 'workspace'}:{self.study}"
 
     def read(self, path: str) -> bytes:
         """Content of a file at this revision."""
@@ -52,23 +64,29 @@ class Revision:
             with self._files.open(f"/{path}", "rb") as file:
                 return file.read()
         except (OSError, DvcException):
+            commit = self.commit[:7] or "COMMIT"
             raise WorkflowError(
                 f"{self.name} holds no {path}, or it is neither in the cache nor in a remote",
-                where=self.short,
-                fix=f"git checkout {self.short} && dvc pull results   or   "
-                "snakemake --cores all && dvc repro",
+                where=self.name,
+                fix=f"git checkout {commit} && dvc pull results   or   snakemake --cores all",
             ) from None
 
     def fits(self) -> dict[tuple, dict]:
-        found = json.loads(self.read("results/laws/fits.json"))
-        return {tuple(fit[name] for name in FIT): fit for fit in found}
+        fits = json.loads(self.read(f"results/{self.study}/laws/fits.json"))
+        return {tuple(fit[name] for name in FIT): fit for fit in fits}
 
     def params(self) -> dict[str, object]:
-        return dict(flat(yaml.safe_load(self.read("params.yaml"))))
+        """Parameters of the study, as they are written."""
+        values = yaml.safe_load(self.read("params.yaml"))
+        try:
+            change = yaml.safe_load(self.read(f"studies/{self.study}.yaml"))
+        except WorkflowError:
+            change = {}  # a study that has its parameters in params.yaml alone
+        return dict(flat(params.overlay(values, change)))
 
     def image(self, name: str) -> str:
         """A figure as a data URI, so that the page needs no other file."""
-        data = base64.b64encode(self.read(f"results/figures/{name}.png")).decode()
+        data = base64.b64encode(self.read(f"results/{self.study}/figures/{name}.png")).decode()
         return f"data:image/png;base64,{data}"
 
 

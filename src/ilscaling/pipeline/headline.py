@@ -1,14 +1,8 @@
-"""The few numbers of results/metrics.json that a table of experiments has room for.
+"""The few numbers of metrics.json that a table of experiments has room for.
 
 DVC shows them: `dvc exp show`, `dvc metrics diff`. Short names and few digits: two games then fit
 a terminal; a number that metrics.json does not hold is left out.
 """
-
-import argparse
-from pathlib import Path
-
-from ilscaling import files
-from ilscaling.pipeline import result_markers
 
 # Name here -> name in metrics.json. The exponents are those of N, D, L and R in C.
 NUMBERS = {
@@ -38,16 +32,3 @@ def headline(metrics: dict) -> dict:
         for game, found in metrics.items()
         if isinstance(found, dict)
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("metrics", "out", "stamp"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    given = parser.parse_args()
-    files.write_json(given.out, headline(files.read_json(given.metrics)))
-    result_markers.write(given.stamp, {}, made=[given.out])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Where a file comes from: the chain of keys back to expert, parameters, code and versions.
 
-FILE: anything below results/ or data/, or a picture of a study that was copied elsewhere.
+FILE: anything below results/, study/ or data/, or a picture of a study that was copied elsewhere.
 """
 
 import json
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from ilscaling import extensions, files
+from ilscaling import files
 from ilscaling.cells import Run
 from ilscaling.errors import WorkflowError
-from ilscaling.pipeline import code_digest, figure_metadata, result_markers
-from ilscaling.pipeline.keys import RECIPES, Keys
+from ilscaling.pipeline import figure_metadata
+from ilscaling.pipeline.keys import RECIPES, Keys, entries, recipe
 
-# Results have fixed names: which step makes what.
+# Published results have fixed names: which step makes what.
 STEPS = {
     "results.csv": "table",
     "laws": "fit",
@@ -30,31 +30,29 @@ BEFORE = {"report": "figures", "figures": "fit", "fit": "table"}
 def made_by(path: Path, keys: Keys) -> tuple[str, str]:
     """Step and key that a file was made under; raises WorkflowError for one of another origin."""
     here = path.resolve()
-    for folder, steps in (("data", None), ("results", STEPS)):
-        root = Path(folder).resolve()
-        if not here.is_relative_to(root):
-            continue
-        inside = here.relative_to(root).parts
-        if steps is None:
-            for part in inside[1:]:
+    for folder in ("data", "study"):
+        if here.is_relative_to(root := Path(folder).resolve()):
+            parts = here.relative_to(root).parts
+            for part in parts[1:]:
                 key = part.removesuffix(".json").removesuffix(".safetensors").rsplit("-", 1)[-1]
                 if key in RECIPES:
                     return RECIPES[key][0], key
-            if inside[0] in ("demonstrations", "runs", "evaluations", "experts"):
-                raise WorkflowError(
-                    "its key is not one of the study in params.yaml",
-                    where=str(path),
-                    fix="git log -- dvc.lock   and check out the commit that made it",
-                )
-        elif inside and inside[0] in steps:
-            step = steps[inside[0]]
-            present = sorted(Path(result_markers.FOLDER).glob(f"{step}-*.json"))
-            if present:
-                return step, present[0].stem.rsplit("-", 1)[1]
             raise WorkflowError(
-                "it has no stamp, so its making was interrupted", where=str(path),
-                fix="snakemake --cores all",
-            )  # fmt: skip
+                "its key is not one of the study in params.yaml",
+                where=str(path),
+                fix="git log -- dvc.lock   and check out the commit that made it",
+            )
+    root = Path("results").resolve()
+    parts = here.relative_to(root).parts if here.is_relative_to(root) else ()
+    if len(parts) > 1 and parts[1] in STEPS:
+        step = STEPS[parts[1]]
+        done = root / parts[0] / "keys" / f"{step}.json"
+        if done.is_file():
+            return step, files.read_json(done)["key"]
+        raise WorkflowError(
+            "it has no key, so its publication was interrupted", where=str(path),
+            fix="snakemake --cores all",
+        )  # fmt: skip
     named = figure_metadata.read(path)
     if named is None:
         raise WorkflowError(
@@ -68,8 +66,12 @@ def made_by(path: Path, keys: Keys) -> tuple[str, str]:
 def code(key: str) -> str:
     """The code of a step, in a line."""
     step, _, roots = RECIPES[key]
-    count = len(code_digest.closure(*roots))
-    return f"code {code_digest.digest(*roots)[:12]} of {count} modules ({step})"
+    count = len(recipe.modules(step, roots))
+    return f"code {recipe.code(step, roots)[:12]} of {count} modules ({step})"
+
+
+def _shows(keys: Keys, step: str) -> bool:
+    return keys.has_forecast and step in ("figures", "report")
 
 
 def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
@@ -78,7 +80,7 @@ def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
         yield from of_data(keys, step, key)
         return
     while step:
-        now = keys.key_of(step, forecast=keys.has_forecast)
+        now = keys.result_key(step, forecast=_shows(keys, step))
         yield f"{step} {now}: {code(now)}"
         if step == "fit":
             yield f"  parameters {json.dumps({'laws': keys.params.laws.model_dump(mode='json')})}"
@@ -126,21 +128,8 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
     for step in ("emulator", "demonstrations", "expert"):
         values = getattr(section, step).model_dump(mode="json")
         yield f"    parameters {json.dumps({step: values})}"
-    yield f"    expert {keys.expert_key(game)}: {_expert(keys, game)}"
-
-
-def _expert(keys: Keys, game: str) -> str:
-    section = keys.params.games[game]
-    if section.domain == "gymnasium":
-        where = extensions.file_of("EXPERT", section.expert.name)
-        reads = f", which reads {section.expert.file}" if section.expert.file else ""
-        return f"{section.expert.name} of {where}{reads}"
-    if section.domain != "atari":
-        found = section.expert.recordings
-        return f"recordings in {found.path}" if found else "the built-in bot"
-    file = Path(keys.expert(game))
-    digest = f"SHA-256 {files.sha256(file)}" if file.is_file() else "not here"
-    return f"{file} ({digest})"
+    expert = entries.expert_in_words(section, keys.expert(game))
+    yield f"    expert {keys.expert_key(game)}: {expert}"
 
 
 def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
@@ -172,7 +161,7 @@ def explain(path: Path, keys: Keys) -> Iterator[str]:
     if path.is_file():
         yield f"  SHA-256 {files.sha256(path)}"
     yield f"  made under {step} {key}"
-    now = keys.key_of(step, forecast=keys.has_forecast) if step in ("table", *BEFORE) else key
+    now = keys.result_key(step, forecast=_shows(keys, step)) if step in ("table", *BEFORE) else key
     if now != key:
         yield f"  of other parameters or code: those of this folder give {step} {now}, not shown"
         yield "  try:   git log -- dvc.lock   and check out the commit that recorded it"

@@ -1,16 +1,14 @@
 """Draw every figure of the study, with the data behind it, and the expert at play."""
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from ilscaling import cells, files, games, laws, store, tables
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.measuring import replay
-from ilscaling.params import NetHack
-from ilscaling.pipeline import figure_metadata, result_markers, study_context
+from ilscaling.pipeline import figure_metadata, result_folder, study_context
 from ilscaling.show import figures
 from ilscaling.show.figures import gallery, replays, terminal
 
@@ -56,41 +54,27 @@ def games_played(
     return shown
 
 
-def draw(known: study_context.Study, given: argparse.Namespace, out: Path) -> None:
-    """Every figure of the study into the empty folder `out`."""
-    specs = {name: games.of(name, game) for name, game in known.params.games.items()}
-    table = tables.read_table(given.table)
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `figures`: every figure of the study."""
+    specs = {name: games.of(name, game) for name, game in study.params.games.items()}
+    table = tables.read_table(inputs.table / "results.csv")
     figures.draw_all(
         table,
-        laws.read(given.laws),
+        laws.read(inputs.fit / "laws"),
         out,
-        curves=curves(known),
-        returns=returns(known),
+        curves=curves(study),
+        returns=returns(study),
         human={name: spec.human_return for name, spec in specs.items()},
-        forecast=study_context.forecast(given.forecast),
+        forecast=study_context.forecast(inputs.forecast),
     )
-    for game, paths in known.games.items():
+    for game, paths in study.games.items():
         gallery.pictures(paths["demos"], out, game)
-        if isinstance(known.params.games[game], NetHack):
-            replays.write(out / f"replay-{game}.json", games_played(known, game, table))
+        if isinstance(study.params.games[game], NetHack):
+            replays.write(out / f"replay-{game}.json", games_played(study, game, table))
     for path in sorted(out.iterdir()):
-        figure_metadata.write(path, given.stamp.stem)
-
-
-def main() -> None:
-    given = study_context.arguments(__doc__, "table", "laws", "forecast", "out")
-    given.out.mkdir(parents=True, exist_ok=True)
-    # Drawn aside, so that the folder then holds these figures and no older ones.
-    with tempfile.TemporaryDirectory(prefix=".figures.tmp", dir=given.out.parent) as aside:
-        draw(given.study, given, Path(aside))
-        new = {path.name for path in Path(aside).iterdir()}
-        for old in given.out.iterdir():
-            if old.name not in new:
-                old.unlink()
-        for name in sorted(new):
-            os.replace(Path(aside, name), given.out / name)
-    result_markers.write(given.stamp, {}, made=[given.out / name for name in new])
+        figure_metadata.write(path, out.name)
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    result_folder.main(make, __doc__, "table", "fit", "forecast")

@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import plan
-from ilscaling.params import Atari, Params
-from ilscaling.pipeline.keys import Keys
+from ilscaling import plan, progress
+from ilscaling.pipeline.keys import Keys, entries
+
+FOLDER = Path(".snakemake/progress")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,7 @@ class Job:
 
     @property
     def progress(self) -> Path:
-        return progress_file(self.output)
-
-
-def progress_file(output: str) -> Path:
-    """Where the job that makes `output` reports its progress."""
-    return Path(".snakemake/progress") / (output.replace("/", "_") + ".json")
+        return progress.file_of(FOLDER, self.output)
 
 
 class Monitor:
@@ -45,6 +41,7 @@ class Monitor:
         self.total = 0.0
         self.began = 0.0
         self.before = 0.0  # thread-seconds of work that was done before this start
+        self._made: set[str] = set()  # once they were there: temporary outputs go again
         self._stop = threading.Event()
 
     def start(self, outputs: set[str]) -> None:
@@ -78,7 +75,8 @@ class Monitor:
     def _done(self) -> tuple[float, list[str]]:
         done, running = 0.0, []
         for job in self.jobs:
-            if Path(job.output).exists():
+            if job.output in self._made or Path(job.output).exists():
+                self._made.add(job.output)
                 done += job.seconds
                 continue
             try:
@@ -120,32 +118,32 @@ def span(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def jobs(params: Params, keys: Keys) -> list[Job]:
+def jobs(keys: Keys) -> list[Job]:
     """Every job worth watching, with the plan's expected thread-seconds."""
-    found = []
-    for name, game in params.games.items():
-        stamp = keys.demos_stamp(name)
-        if stamp in {job.output for job in found}:
-            continue  # sections of NetHack may share their demonstrations
-        if isinstance(game, Atari) and game.expert.file is None:
-            cost = plan.expert_cost(game)
-            found.append(Job(f"expert of {name}", keys.expert(name), cost.seconds))
-        if not Path(stamp).exists():
-            cost = plan.record_cost(game, name).seconds
-            found += [Job(f"recording {j}", p, cost) for j, p in enumerate(keys.parts(name))]
-        found.append(Job(f"shards of {name}", stamp, plan.shard_cost(game, name).seconds))
-    found += run_jobs(keys)
+    known: dict[str, Job] = {}
+
+    def add(name: str, output: str, seconds: float) -> None:
+        # Sections of a game may share their demonstrations.
+        known.setdefault(output, Job(name, output, seconds))
+
+    for name, section in keys.params.games.items():
+        if entries.trains_expert(section):
+            add(f"expert of {name}", keys.expert(name), plan.expert_cost(section).seconds)
+        if not Path(keys.demos_stamp(name)).exists():
+            cost = plan.record_cost(section, name).seconds
+            for number, part in enumerate(keys.parts(name)):
+                add(f"recording {number}", part, cost)
+        add(f"store of {name}", keys.demos_stamp(name), plan.shard_cost(section, name).seconds)
     for forecast in (False, True):
-        found.append(Job("results", keys.stamp("report", forecast=forecast), 30.0))
-    return found
+        add("results", keys.result_done("report", forecast=forecast), 30.0)
+    return [*known.values(), *run_jobs(keys)]
 
 
 def run_jobs(keys: Keys) -> list[Job]:
     """Training and evaluation of every run, with the plan's expected thread-seconds."""
-    found = []
+    known = []
     for run, cells in keys.runs.items():
-        game = keys.params.games[run.game]
-        evaluate = plan.evaluate_cost(game, cells)
-        found += [Job(job.name, job.output, job.part.cost.seconds) for job in keys.trainings(run)]
-        found.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
-    return found
+        evaluate = plan.evaluate_cost(keys.section(run.game), cells)
+        known += [Job(job.name, job.output, job.part.cost.seconds) for job in keys.trainings(run)]
+        known.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
+    return known

@@ -19,18 +19,21 @@ PACKAGES = (
 STAGES = {
     "train_expert": "training the expert",
     "record": "recording demonstrations",
-    "play": "recording NetHack",
-    "shard": "sharding",
+    "record_nethack": "recording NetHack",
+    "build_store": "building the store",
     "ingest": "ingesting NetHack",
-    "random": "random play",
+    "evaluate_random": "random play",
     "train": "behaviour cloning",
-    "trunk": "behaviour cloning, trunks",
-    "branch": "behaviour cloning, branches",
+    "train_trunk": "behaviour cloning, trunks",
+    "train_branch": "behaviour cloning, branches",
     "evaluate": "evaluation",
-    "table": "table",
+    "collect_table": "table",
     "fit": "fits",
-    "figures": "figures",
+    "plot_figures": "figures",
 }
+# Kind of a training's part -> rule; step of the results -> rule.
+TRAINING = {"train": "train", "trunk": "train_trunk", "branch": "train_branch"}
+RESULTS = {"table": "collect_table", "fit": "fit", "figures": "plot_figures"}
 
 
 def git(*arguments: str) -> str:
@@ -59,21 +62,22 @@ def stages(study: Study) -> list[dict]:
         for rule, key, tail in (
             ("train_expert", "expert_key", ""),
             ("record", "record_key", "-*"),
-            ("play", "record_key", "-*"),
-            ("shard", "demos_key", ""),
+            ("record_nethack", "record_key", "-*"),
+            ("build_store", "demos_key", ""),
             ("ingest", "demos_key", ""),
-            ("random", "random_key", ""),
+            ("evaluate_random", "random_key", ""),
         ):
             patterns[rule].add(f"{rule}/{source}-{game[key]}{tail}.tsv")
     spent: dict[str, float] = {}
     for run, made in study.by_run.items():
         name = f"{run.game}-{run.name}"
-        for rule, folder, flops in made["trained"]:
+        for kind, folder, flops in made["trained"]:
+            rule = TRAINING[kind]
             patterns[rule].add(f"{rule}/{run.game}-{folder}-*.tsv")
             spent[rule] = spent.get(rule, 0.0) + flops
         patterns["evaluate"].add(f"evaluate/{name}-{made['evaluation_key']}-*.tsv")
-    for step in ("table", "fit", "figures"):
-        patterns[step].add(f"{step}-{study.keys[step]}.tsv")
+    for step, rule in RESULTS.items():
+        patterns[rule].add(f"{rule}/{study.keys[step]}.tsv")
     rows = []
     for rule, stage in STAGES.items():
         took = [value for pattern in sorted(patterns[rule]) for value in seconds(pattern)]

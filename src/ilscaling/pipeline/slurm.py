@@ -14,18 +14,20 @@ BUSY = "RUNNING,COMPLETING,CONFIGURING,SUSPENDED"  # on its nodes
 PATIENCE = 180.0  # seconds: Slurm's KillWait (30 by default) and the epilogue of a site
 
 
-def runs(job: str) -> bool:
+def is_running(job: str) -> bool:
     """Whether a job holds its nodes, as far as is known: True where Slurm does not answer."""
     try:
         done = _ask("squeue", "--noheader", "--jobs", job, "--states", BUSY, "--format", "%T")
     except FileNotFoundError:
         return False  # without Slurm's tools a job cannot be asked after
+    except subprocess.TimeoutExpired:
+        return True
     if done.returncode:
         return "Invalid job id" not in done.stderr
     return bool(done.stdout.split())
 
 
-def left(folder: Path) -> list[str]:
+def leftover_jobs(folder: Path) -> list[str]:
     """Jobs that a Snakemake in `folder` has submitted and that are still in the queue.
 
     Raises WorkflowError if Slurm was used here and does not answer.
@@ -38,6 +40,8 @@ def left(folder: Path) -> list[str]:
         trouble = done.stderr.strip() if done.returncode else ""
     except FileNotFoundError:
         trouble = "there is no squeue on this machine"
+    except subprocess.TimeoutExpired:
+        trouble = "squeue does not answer"
     if trouble:
         raise WorkflowError(
             f"jobs of an earlier pipeline may still run, and Slurm cannot be asked: {trouble}",
@@ -48,7 +52,7 @@ def left(folder: Path) -> list[str]:
     return sorted({job for job, name, at in found if UUID.search(name) and at == str(folder)})
 
 
-def stop() -> None:
+def cancel_leftovers() -> None:
     """Cancel the jobs that a killed pipeline of this folder has left, and wait for their end.
 
     Training saves its state on the way, from which the next attempt goes on. The caller holds the
@@ -56,7 +60,7 @@ def stop() -> None:
     """
     folder, asked = Path.cwd(), set()
     deadline = time.monotonic() + PATIENCE
-    while jobs := left(folder):
+    while jobs := leftover_jobs(folder):
         if fresh := [job for job in jobs if job not in asked]:
             _ask("scancel", *fresh)
             asked |= set(fresh)

@@ -4,7 +4,6 @@ The Snakefile writes it down once, when it starts: a source file that is edited 
 runs then changes neither what its last steps read nor under which key they write.
 """
 
-import argparse
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +17,14 @@ from ilscaling.cells import Run
 
 @dataclass(frozen=True)
 class Study:
-    """Contents of a study file; `games` and `runs` hold the paths and keys of `describe`."""
+    """Contents of a study file; `games` and `runs` hold the paths and keys of `describe`, `known`
+    the keys as a job of a cluster takes them."""
 
     params: params.Params
     games: dict[str, dict]
     runs: list[dict]
     keys: dict
+    known: list
 
     @cached_property
     def by_run(self) -> dict[Run, dict]:
@@ -37,8 +38,8 @@ def describe(keys) -> dict:
     """A study file's contents, from `Keys`."""
     games = {
         game: {
-            "source": keys.source(game),
-            "expert": None if section.domain == "nethack" else keys.expert(game),
+            "source": keys.dataset_name(game),
+            "expert": keys.expert(game),
             "demos": keys.demos(game),
             "random": keys.random(game),
             "expert_key": keys.expert_key(game),
@@ -46,7 +47,7 @@ def describe(keys) -> dict:
             "demos_key": keys.demos_key(game),
             "random_key": keys.random_key(game),
         }
-        for game, section in keys.params.games.items()
+        for game in keys.params.games
     }
     runs = [
         {
@@ -69,16 +70,16 @@ def describe(keys) -> dict:
         "games": games,
         "runs": runs,
         "keys": keys.all(),
+        "known": keys.frozen(),
     }
 
 
-def write(keys) -> str:
-    """Write the study file; returns its path, which is a function of its contents."""
-    contents = describe(keys)
-    path = Path(".snakemake/studies") / f"{files.digest(contents)[:12]}.json"
-    if not path.exists():
-        files.write_json(path, contents)
-    return str(path)
+FOLDER = Path(".snakemake/studies")
+
+
+def file_of(contents: dict) -> Path:
+    """Path of a study file, which is a function of its contents."""
+    return FOLDER / f"{files.digest(contents)[:12]}.json"
 
 
 def of(keys) -> Study:
@@ -92,26 +93,10 @@ def read(path: Path) -> Study:
     return Study(**{**contents, "params": params.check(contents["params"], where=str(path))})
 
 
-def forecast(stamp: Path | None) -> dict | None:
+def forecast(folder: Path | None) -> dict | None:
     """What was predicted and measured at the forecast's budgets, as figures and report take it."""
-    if stamp is None:
+    if folder is None:
         return None
-    found = files.read_json(stamp)
+    found = files.read_json(folder / "done.json")
     frames = {name: pd.DataFrame(found[name]) for name in ("predictions", "realised")}
     return {"proposals": found["proposals"], **frames}
-
-
-def arguments(description: str, *inputs: str) -> argparse.Namespace:
-    """Command line of a script that makes results: study, its `inputs` and stamp; `forecast` may
-    be left empty."""
-    parser = argparse.ArgumentParser(description=description)
-    for name in ("study", *inputs, "stamp"):
-        optional = {"nargs": "?"} if name == "forecast" else {}
-        parser.add_argument(f"--{name}", type=Path, required=True, **optional)
-    found = parser.parse_args()
-    found.study = read(found.study)
-    # Which figures these are, with a forecast or without, the study file does not know.
-    for stamp in (*found.stamp.parent.glob("figures-*.json"), found.stamp):
-        step, _, key = stamp.stem.rpartition("-")
-        found.study.keys[step] = key
-    return found

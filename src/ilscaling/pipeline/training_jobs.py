@@ -29,7 +29,7 @@ def of(keys, run: Run) -> list[Training]:
 
 def _output(keys, run: Run, part: plan.Part) -> str:
     if part.kind == "train":
-        return keys.run_manifest(run)
+        return f"{keys.run_dir(run)}/cells-{keys.budgets_digest(run)}.json"
     if part.kind == "trunk":
         train = keys.params.games[run.game].train
         stops = schedules.trunk(train, [cell.updates for cell in part.cells])

@@ -1,12 +1,14 @@
 """Write the report of the study: one HTML file that opens offline."""
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from ilscaling import files, laws, store, tables
-from ilscaling.params import Gymnasium, NetHack
-from ilscaling.pipeline import result_markers, run_metadata, study_context
+from ilscaling.domains.gymnasium.section import Gymnasium
+from ilscaling.domains.nethack.section import NetHack
+from ilscaling.pipeline import result_folder, run_metadata, study_context
 from ilscaling.show import report, titles
 from ilscaling.show.figures import gallery
 
@@ -79,19 +81,18 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
     return found
 
 
-def main() -> None:
-    given = study_context.arguments(__doc__, "table", "laws", "figures", "forecast", "out")
-    known = given.study
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `report`."""
     report.write(
-        given.out,
-        title=f"Scaling laws of imitation learning: {titles.together(list(known.games))}",
-        params=known.params.model_dump(mode="json", exclude={"machine"}),
-        table=tables.read_table(given.table),
-        fit=laws.read(given.laws),
-        figures_dir=given.figures,
-        demonstrations=demonstrations(known, given.figures),
-        provenance=run_metadata.gather(known),
-        forecast=study_context.forecast(given.forecast),
+        out / "report.html",
+        title=f"Scaling laws of imitation learning: {titles.together(list(study.games))}",
+        params=study.params.model_dump(mode="json", exclude={"machine"}),
+        table=tables.read_table(inputs.table / "results.csv"),
+        fit=laws.read(inputs.fit / "laws"),
+        figures_dir=inputs.figures,
+        demonstrations=demonstrations(study, inputs.figures),
+        provenance=run_metadata.gather(study),
+        forecast=study_context.forecast(inputs.forecast),
         links={
             "results table": "results.csv",
             "fits": "laws/fits.json",
@@ -99,8 +100,8 @@ def main() -> None:
             "metrics": "metrics.json",
         },
     )
-    result_markers.write(given.stamp, {}, made=[given.out])
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    result_folder.main(make, __doc__, "table", "fit", "figures", "forecast")

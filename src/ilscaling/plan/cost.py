@@ -7,9 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from ilscaling import flops, schedules
+from ilscaling.domains.atari.section import Atari
+from ilscaling.domains.gymnasium.section import Gymnasium
+from ilscaling.domains.nethack.section import NetHack
 from ilscaling.errors import WorkflowError
 from ilscaling.games import played
-from ilscaling.params import Atari, Game, Gymnasium, NetHack
+from ilscaling.params import Section
 from ilscaling.plan import memory
 from ilscaling.plan.grid import Cell
 from ilscaling.plan.speed import REFERENCE, Speed, Train
@@ -60,7 +63,7 @@ OTHER = Steps(200, 20)  # a game of an extension
 UNKNOWN = (1_500, 150)
 
 
-def steps_of(name: str, game: Game) -> Steps:
+def steps_of(name: str, game: Section) -> Steps:
     """Of a game of the study, within the emulator's limit; a guess where none was measured."""
     if isinstance(game, NetHack):
         return Steps(min(NETHACK.episode, game.emulator.max_steps), NETHACK.bytes)
@@ -76,7 +79,7 @@ PPO_STEP = 1.5e-3
 NATURE_WIDTHS, NATURE_FEATURES = (32, 64, 64), 512
 
 
-def expert_cost(game: Game, speed: Speed = REFERENCE) -> Cost:
+def expert_cost(game: Section, speed: Speed = REFERENCE) -> Cost:
     """Training an expert by PPO; nothing where one is given, or the game has a bot."""
     if not isinstance(game, Atari) or game.expert.file is not None:
         return Cost(0.0, 0.0)
@@ -97,7 +100,7 @@ def nature_flops(width: float) -> float:
     return 2.0 * sum(weights)
 
 
-def record_cost(game: Game, name: str, speed: Speed = REFERENCE) -> Cost:
+def record_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
     """One recording job; nothing where recordings of others are taken."""
     if isinstance(game, NetHack) and game.expert.recordings is not None:
         return Cost(0.0, 0.0)
@@ -107,20 +110,20 @@ def record_cost(game: Game, name: str, speed: Speed = REFERENCE) -> Cost:
     return Cost(START_SECONDS + seconds, steps * per.bytes, memory.record(game, name))
 
 
-def shard_cost(game: Game, name: str, speed: Speed = REFERENCE) -> Cost:
+def shard_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
     """Making a store of what was recorded; memory: of one process."""
     steps, play = recorded_steps(game), speed.game(game.domain)
     size = steps * steps_of(name, game).bytes
     return Cost(START_SECONDS + steps * play.shard, size, memory.shard(game, name))
 
 
-def recorded_steps(game: Game) -> int:
+def recorded_steps(game: Section) -> int:
     wanted = game.demonstrations
     return wanted.train_steps + wanted.dev_steps + wanted.test_steps
 
 
 def train_cost(
-    game: Game, cells_of_run: Sequence[Cell], speed: Speed = REFERENCE, part: str = "run"
+    game: Section, cells_of_run: Sequence[Cell], speed: Speed = REFERENCE, part: str = "run"
 ) -> Cost:
     """One run, all of it or its 'trunk' or 'branches' alone; disk: weights a cell, the resumable
     state and that of every branch."""
@@ -139,7 +142,7 @@ def train_cost(
     return Cost(seconds, size, memory.train(game, last))
 
 
-def evaluate_cost(game: Game, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:
+def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:
     """Dev loss and return of one run's cells."""
     last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
     rate, per = _rate(game, speed), steps_of(last.run.game, game)
@@ -151,18 +154,18 @@ def evaluate_cost(game: Game, cells_of_run: list[Cell], speed: Speed = REFERENCE
     return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))
 
 
-def random_cost(game: Game, name: str, speed: Speed = REFERENCE) -> Cost:
+def random_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
     """Measuring random play, whose episodes are short."""
     play, steps = speed.game(game.domain), steps_of(name, game).episode / LONGER
     seconds = game.evaluation.random_episodes * (steps * play.record + play.restart)
     return Cost(START_SECONDS + seconds, 4_000.0, memory.RANDOM)
 
 
-def _rate(game: Game, speed: Speed) -> Train:
+def _rate(game: Section, speed: Speed) -> Train:
     return speed.rate(game.grid.family)
 
 
-def exact_flops(game: Game, cell: Cell) -> int:
+def exact_flops(game: Section, cell: Cell) -> int:
     """Training FLOPs a sample as PyTorch executes them, whatever the budgets' convention."""
     if game.grid.flops == "exact":
         return int(cell.per_sample)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ilscaling import flops, games, policies, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.errors import ParamsError
-from ilscaling.params import Game, Params
+from ilscaling.params import Params, Section
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def cells(params: Params) -> list[Cell]:
     return found
 
 
-def _cells_of(name: str, game: Game) -> Iterator[Cell]:
+def _cells_of(name: str, game: Section) -> Iterator[Cell]:
     spec = games.of(name, game)
     grid, train = game.grid, game.train
     shape = policies.shape(train, len(spec.actions), spec.observation)
@@ -88,7 +88,7 @@ def _cells_of(name: str, game: Game) -> Iterator[Cell]:
                 )
 
 
-def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
+def _refuse_empty(name: str, game: Section, planned: list[Cell]) -> None:
     for what, values, of in (
         ("budget", game.grid.budgets, lambda cell: cell.budget),
         ("size", game.grid.sizes, lambda cell: cell.run.size),
@@ -107,7 +107,7 @@ def _refuse_empty(name: str, game: Game, planned: list[Cell]) -> None:
                 )
 
 
-def buildable(name: str, game: Game, at_most: float) -> list[tuple[int, int]]:
+def buildable(name: str, game: Section, at_most: float) -> list[tuple[int, int]]:
     """Sizes of the game's family and their parameters, rising, up to the first with more than
     `at_most` parameters."""
     spec = games.of(name, game)

@@ -8,7 +8,8 @@ import math
 from functools import lru_cache
 
 from ilscaling import games, policies
-from ilscaling.params import Game, NetHack
+from ilscaling.domains.nethack.section import NetHack
+from ilscaling.params import Section
 from ilscaling.plan.grid import Cell
 
 MB = 1e6
@@ -25,7 +26,7 @@ READ_STEPS = 16_384  # what evaluation's loaders hold in each of two buffers
 _SPECS: dict[tuple[str, str, str], games.GameSpec] = {}
 
 
-def spec(name: str, game: Game) -> games.GameSpec:
+def spec(name: str, game: Section) -> games.GameSpec:
     """Of a section's game, made once: it starts an emulator, and a workflow asks for every job."""
     key = (game.domain, games.name(name, game), game.emulator.model_dump_json())
     if key not in _SPECS:
@@ -33,19 +34,19 @@ def spec(name: str, game: Game) -> games.GameSpec:
     return _SPECS[key]
 
 
-def shape(name: str, game: Game) -> tuple:
+def shape(name: str, game: Section) -> tuple:
     """What a family and its ledger need beside the size, hashable."""
     made = spec(name, game)
     return tuple(policies.shape(game.train, len(made.actions), made.observation).items())
 
 
-def step_bytes(name: str, game: Game) -> int:
+def step_bytes(name: str, game: Section) -> int:
     """Bytes of a step's observation, decompressed."""
     fields = spec(name, game).observation.values()
     return sum(math.prod(shape) * dtype.itemsize for shape, dtype in fields)
 
 
-def activations(game: Game, cell: Cell) -> float:
+def activations(game: Section, cell: Cell) -> float:
     """Numbers that a forward pass keeps of a sample for the backward pass."""
     return _activations(cell.run.family, cell.run.size, shape(cell.run.game, game))
 
@@ -61,7 +62,7 @@ def _activations(family: str, size: int, shape: tuple) -> float:
     return kept
 
 
-def train(game: Game, cell: Cell) -> float:
+def train(game: Section, cell: Cell) -> float:
     """One run: two buffers of decompressed steps, weights and what Adam and averaging keep of
     them, the activations of a batch."""
     step, settings = step_bytes(cell.run.game, game), game.train
@@ -71,7 +72,7 @@ def train(game: Game, cell: Cell) -> float:
     return TORCH + 2 * settings.buffer_steps * step + copies * FLOAT * cell.params + batch
 
 
-def evaluate(game: Game, cells: list[Cell]) -> float:
+def evaluate(game: Section, cells: list[Cell]) -> float:
     """One run's cells: their weights at once, two buffers of the held-out steps, the games."""
     largest, wanted = cells[-1], game.evaluation
     steps = min(READ_STEPS, game.demonstrations.dev_steps)
@@ -80,7 +81,7 @@ def evaluate(game: Game, cells: list[Cell]) -> float:
     return TORCH + 2 * steps * step_bytes(largest.run.game, game) + weights + lanes
 
 
-def record(game: Game, name: str) -> float:
+def record(game: Section, name: str) -> float:
     """One job. An Atari job holds the episodes that it plays, half done on average."""
     if isinstance(game, NetHack):
         return BOT
@@ -88,6 +89,6 @@ def record(game: Game, name: str) -> float:
     return TORCH + lanes * game.emulator.max_steps * step_bytes(name, game) / 2
 
 
-def shard(game: Game, name: str) -> float:
+def shard(game: Section, name: str) -> float:
     """One process: a shard of steps, and their compressed copy while it is written."""
     return LIBRARY + 1.5 * game.demonstrations.shard_steps * step_bytes(name, game)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ilscaling import schedules
-from ilscaling.params import Game
+from ilscaling.params import Section
 from ilscaling.plan.cost import Cost, train_cost
 from ilscaling.plan.grid import Cell
 from ilscaling.plan.speed import REFERENCE, Speed
@@ -27,7 +27,7 @@ class Part:
     flops: float
 
 
-def parts(game: Game, cells: Sequence[Cell], speed: Speed = REFERENCE) -> list[Part]:
+def parts(game: Section, cells: Sequence[Cell], speed: Speed = REFERENCE) -> list[Part]:
     """The parts of a run with these cells, budgets rising; a trunk comes first."""
     cells, train = tuple(cells), game.train
     total = sum(cell.added for cell in cells)

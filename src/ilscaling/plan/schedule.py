@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ilscaling import games
-from ilscaling.params import Game, NetHack, Params
+from ilscaling.domains.nethack.section import NetHack
+from ilscaling.params import Params, Section
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
 from ilscaling.plan.grid import Cell, by_run
@@ -48,14 +49,14 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
     return found
 
 
-def _source(name: str, game: Game) -> tuple:
+def _source(name: str, game: Section) -> tuple:
     """What tells demonstrations apart: sections of a game may share theirs."""
     same = "nethack" if isinstance(game, NetHack) else games.name(name, game)
     return same, *(part.model_dump_json() for part in
                    (game.emulator, game.expert, game.demonstrations))  # fmt: skip
 
 
-def _data(found: list[Job], name: str, game: Game, speed: Speed) -> int:
+def _data(found: list[Job], name: str, game: Section, speed: Speed) -> int:
     """Add the jobs that make a game's demonstrations; returns the position of the last."""
     before: tuple[int, ...] = ()
     expert = cost.expert_cost(game, speed)

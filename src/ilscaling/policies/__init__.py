@@ -7,25 +7,17 @@ Importing this package does not import torch.
 
 from __future__ import annotations
 
-import importlib
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ilscaling import extensions
-from ilscaling.errors import ParamsError
+from ilscaling import registry
+from ilscaling.errors import ExtensionError, ParamsError
 from ilscaling.params import Train, TrainSequences
 from ilscaling.policies import shapes, widths
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FAMILIES", "architecture", "build", "shape", "smallest"]
-
-FAMILIES = {
-    "cnn": shapes.cnn,
-    "transformer": partial(widths.layers, "transformer"),
-    "lstm": partial(widths.layers, "lstm"),
-}
+__all__ = ["architecture", "build", "shape", "smallest"]
 
 
 def shape(train: Train | TrainSequences, actions: int, observation: dict | None = None) -> dict:
@@ -53,9 +45,8 @@ def architecture(family: str, size: int, **shape) -> tuple[shapes.Layer | widths
     depth and inventory of `transformer` and `lstm`.
     Raises ParamsError for an unknown family, a size too small or a screen too small.
     """
-    if extensions.knows("FAMILY", family):
-        return tuple(extensions.find("FAMILY", family).layers(size, **_seen(shape)))
-    return _known(family)(size, **_screens(family, shape))
+    entry = _entry(family)
+    return tuple(entry.layers(size, **_shape_for(family, shape)))
 
 
 def build(family: str, size: int, **shape) -> nn.Module:
@@ -65,18 +56,16 @@ def build(family: str, size: int, **shape) -> nn.Module:
     extension's likewise, from what its game shows. `transformer`, `lstm`: see `sequences.Policy`.
     Raises ParamsError as `architecture`.
     """
-    if extensions.knows("FAMILY", family):
-        return extensions.find("FAMILY", family).build(size, **_seen(shape))
-    _known(family)
-    module = importlib.import_module(f"ilscaling.policies.{family}")
-    return module.build(size, **_screens(family, shape))
+    return _entry(family).build(size, **_shape_for(family, shape))
 
 
 def smallest(family: str) -> int:
     """The smallest size of a family that can be built."""
-    if extensions.knows("FAMILY", family):
-        return extensions.find("FAMILY", family).smallest
-    return 1 if family == "cnn" else widths.SMALLEST
+    return _entry(family).smallest
+
+
+def _shape_for(family: str, shape: dict) -> dict:
+    return _screens(family, shape) if registry.is_built_in("FAMILY", family) else _seen(shape)
 
 
 def _seen(shape: dict) -> dict:
@@ -100,11 +89,8 @@ def _screens(family: str, shape: dict) -> dict:
     return {**rest, "screen": shape["observation"]}
 
 
-def _known(family: str):
-    if family not in FAMILIES:
-        raise ParamsError(
-            f"unknown policy family {family!r}",
-            where="params: grid.family",
-            fix=f"families are: {', '.join(extensions.names('FAMILY'))}",
-        )
-    return FAMILIES[family]
+def _entry(family: str):
+    try:
+        return registry.get("FAMILY", family, "params: grid.family")
+    except ExtensionError as error:
+        raise ParamsError(str(error)) from None

@@ -10,9 +10,9 @@ import numpy as np
 from ale_py import roms
 from ale_py.vector_env import AtariVectorEnv
 
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import GameError
 from ilscaling.games.base import GameSpec, Step, nearest
-from ilscaling.params import Emulator
 
 # Every emulator would print its version otherwise.
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)

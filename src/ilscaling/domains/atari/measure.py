@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ilscaling import games
 from ilscaling.domains.atari.policy import STACK, load
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.files import write_json
 from ilscaling.games.play import Stacks, rollout
 from ilscaling.games.score import summary
-from ilscaling.params import Emulator
 from ilscaling.policies.acting import probabilities
 from ilscaling.progress import tqdm
 

@@ -23,11 +23,11 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ilscaling.domains.atari.game import SCREEN, emulator, spec
 from ilscaling.domains.atari.policy import STACK, ExpertPolicy, NatureFeatures, save
+from ilscaling.domains.atari.section import PPO as PPOParams
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError
 from ilscaling.files import atomic, digest
 from ilscaling.interrupts import interrupts
-from ilscaling.params import PPO as PPOParams
-from ilscaling.params import Emulator
 from ilscaling.progress import tqdm
 
 

@@ -9,9 +9,9 @@ import torch
 
 from ilscaling import games
 from ilscaling.domains.atari import policy
+from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError
 from ilscaling.games import episodes, play
-from ilscaling.params import Emulator
 from ilscaling.policies.acting import probabilities
 
 

@@ -8,10 +8,11 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from ilscaling import extensions
+from ilscaling import registry
+from ilscaling.domains.gymnasium.entries import Game
+from ilscaling.domains.gymnasium.section import Options
 from ilscaling.errors import GameError
 from ilscaling.games.base import GameSpec, Step
-from ilscaling.params import Options
 
 FIELD = "observation"
 # What is stored for types that the store or PyTorch would rather not have.
@@ -27,22 +28,22 @@ def spec(game: str, options: Options | None = None) -> GameSpec:
     return found
 
 
-def _make(game: str, options: Options) -> tuple[extensions.Game, gymnasium.Env]:
-    made = extensions.find("GAME", game)
+def _make(game: str, options: Options) -> tuple[Game, gymnasium.Env]:
+    made = registry.get("GAME", game)
     try:
         env = made.make(**options.options)
     except Exception as error:
         raise GameError(
             f"the game {game!r} cannot be made: {type(error).__name__}: {error}",
-            where=extensions.file_of("GAME", game),
+            where=registry.source("GAME", game),
             fix=f"its `make` gets emulator.options: {options.options}",
         ) from error
     return made, env
 
 
-def _spec(made: extensions.Game, env: gymnasium.Env) -> GameSpec:
+def _spec(made: Game, env: gymnasium.Env) -> GameSpec:
     def bad(what: str, fix: str) -> GameError:
-        where = f"{extensions.file_of('GAME', made.name)}: game {made.name!r}"
+        where = f"{registry.source('GAME', made.name)}: game {made.name!r}"
         return GameError(what, where=where, fix=fix)
 
     if not isinstance(env, gymnasium.Env):
@@ -110,7 +111,7 @@ class Vector:
         if np.shape(seen) != self._seen.shape[1:]:
             raise GameError(
                 f"an observation has shape {np.shape(seen)}, its space {self._seen.shape[1:]}",
-                where=f"{extensions.file_of('GAME', self.spec.name)}: game {self.spec.name!r}",
+                where=f"{registry.source('GAME', self.spec.name)}: game {self.spec.name!r}",
                 fix="return what observation_space promises",
             )
         self._seen[lane] = seen
@@ -141,6 +142,6 @@ def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200)
     if not same or not all(np.array_equal(r[:, 0], r[:, 1]) for r in rewards):
         raise GameError(
             f"two episodes of {game!r} with the same seed and actions differ",
-            where=extensions.file_of("GAME", game),
+            where=registry.source("GAME", game),
             fix="draw from self.np_random alone, and set everything anew in reset(seed=...)",
         )

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling import extensions
+from ilscaling import registry
+from ilscaling.domains.gymnasium.section import Player
 from ilscaling.errors import ExpertError
 from ilscaling.games import GameSpec
 from ilscaling.games.play import Act
-from ilscaling.params import Player
 
 
 def make(settings: Player, game: GameSpec) -> Act:
@@ -23,7 +23,7 @@ def make(settings: Player, game: GameSpec) -> Act:
             where=f"{settings.file} (params: expert.file)",
             fix="correct the path, or null for an expert that reads none",
         )
-    found = extensions.find("EXPERT", settings.name)
+    found = registry.get("EXPERT", settings.name)
     answer = found.player(None if settings.file is None else Path(settings.file))
     count = len(game.actions)
 
@@ -51,6 +51,6 @@ def _sharpened(weights: np.ndarray, temperature: float) -> np.ndarray:
 def _bad(name: str, given: str, wanted: str) -> ExpertError:
     return ExpertError(
         f"the expert {name!r} answers {given}; wanted: {wanted}",
-        where=extensions.file_of("EXPERT", name),
+        where=registry.source("EXPERT", name),
         fix="answer weights (lanes, actions), not negative",
     )

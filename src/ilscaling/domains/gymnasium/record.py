@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from ilscaling import extensions, files, games
+from ilscaling import files, games, registry
 from ilscaling.domains.gymnasium import player
 from ilscaling.domains.gymnasium.game import refuse_unseeded
+from ilscaling.domains.gymnasium.section import Options, Player
 from ilscaling.games import episodes
-from ilscaling.params import Options, Player
 
 
 def record(
@@ -31,7 +31,7 @@ def record(
     try:
         act = player.make(expert, vector.spec)
         played = {
-            "digest": files.sha256(extensions.file_of("EXPERT", expert.name)),
+            "digest": files.sha256(registry.source("EXPERT", expert.name)),
             **expert.model_dump(),
         }
         if expert.file is not None:

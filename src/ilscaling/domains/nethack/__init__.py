@@ -1,6 +1,6 @@
 """NetHack 3.6 by the NetHack Learning Environment (NLE), one key a step."""
 
-from ilscaling.domains.nethack.game import ACTIONS, KEYS, Game
-from ilscaling.domains.nethack.vector import Vector, spec
+from ilscaling.domains.domain import Domain
+from ilscaling.domains.nethack.section import NetHack
 
-__all__ = ["ACTIONS", "KEYS", "Game", "Vector", "spec"]
+DOMAIN = Domain("nethack", NetHack, shows="tty_chars", module="ilscaling.domains.nethack.vector")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from nle import nethack
 
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError
 from ilscaling.games.base import nearest
-from ilscaling.params import NetHackEmulator
 
 # Key code of each action. Three codes stand twice among NLE's actions: the first place counts.
 KEYS: tuple[int, ...] = tuple(int(action) for action in nethack.ACTIONS)

@@ -22,9 +22,9 @@ from ilscaling import files
 from ilscaling.domains.nethack import ttyrec
 from ilscaling.domains.nethack.game import ACTIONS, KEYS
 from ilscaling.domains.nethack.nld import Listing, Recording, left, listing
+from ilscaling.domains.nethack.section import Games, Recordings
 from ilscaling.domains.nethack.ttyrec import Unusable
 from ilscaling.errors import StoreError
-from ilscaling.params import Games, Recordings
 from ilscaling.progress import tqdm
 from ilscaling.store import part
 from ilscaling.store.part import Part

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ilscaling.domains.nethack import recording
+from ilscaling.domains.nethack.section import Recordings
 from ilscaling.errors import StoreError
-from ilscaling.params import Recordings
 
 NETHACK = "3.6."
 # Ends that are no end of play: the way out of the dungeon without the Amulet, NetHack's own errors.

@@ -17,9 +17,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ilscaling.domains.nethack.game import SCREEN, Game, check_role
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError, StoreError
 from ilscaling.files import atomic, write_json
-from ilscaling.params import NetHackEmulator
 from ilscaling.progress import tqdm
 
 FORMAT = "ilscaling-games-1"

@@ -7,9 +7,9 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from ilscaling.domains.nethack.game import ACTIONS, KEYS, SCREEN, Game, check_role
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError
 from ilscaling.games.base import GameSpec, Step
-from ilscaling.params import NetHackEmulator
 
 # Field of an observation -> (shape, dtype). `inventory`: glyphs of what is carried, in the order
 # of the inventory; NLE's number for no glyph fills the rest.

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ilscaling import extensions
+from ilscaling import registry
 from ilscaling.files import atomic
 from ilscaling.show.figures import style, terminal
 from ilscaling.show.titles import title
@@ -126,7 +126,7 @@ def _picture(data: Split, seen: np.ndarray) -> np.ndarray:
     game = data.attrs["game"]
     if data.attrs["domain"] != "gymnasium":
         return seen
-    if (picture := extensions.find("GAME", game).picture) is not None:
+    if (picture := registry.get("GAME", game).picture) is not None:
         return picture(seen)
     rows = seen.reshape(-1, seen.shape[-1]).astype(np.float64)
     return np.uint8(255 * (rows - rows.min()) / max(np.ptp(rows), 1e-9))

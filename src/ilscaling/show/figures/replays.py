@@ -106,7 +106,7 @@ def _changes(chars: np.ndarray, colors: np.ndarray):
 
 def key_name(action: int) -> tuple[str, str]:
     """A key as on the keyboard, and the command it gives: ('k', 'N'), ('s', 'search')."""
-    from ilscaling.domains.nethack import ACTIONS, KEYS
+    from ilscaling.domains.nethack.game import ACTIONS, KEYS
 
     code = KEYS[action]
     if code in NAMED:

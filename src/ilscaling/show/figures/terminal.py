@@ -9,9 +9,9 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError
 from ilscaling.files import atomic
-from ilscaling.params import NetHackEmulator
 from ilscaling.show.titles import title
 from ilscaling.store import open_split
 
@@ -84,7 +84,7 @@ def replay(options: NetHackEmulator, seed: int, actions: Sequence[int]) -> Play:
     Raises GameError if it ends before the last of them: it was another game.
     """
     # Only here: studies of other games need no NetHack.
-    from ilscaling.domains.nethack import KEYS, Game
+    from ilscaling.domains.nethack.game import KEYS, Game
 
     game = Game(options)
     count = len(actions)

@@ -9,9 +9,9 @@ import numpy as np
 from ilscaling.domains.nethack.bot.bot import Bot
 from ilscaling.domains.nethack.bot.view import FIELDS
 from ilscaling.domains.nethack.game import Game
+from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.games import score
 from ilscaling.games.play import Episodes
-from ilscaling.params import NetHackEmulator
 from ilscaling.progress import tqdm
 
 COLUMNS = ("seed", "score", "steps", "truncated", "depth", "turns", "seconds")

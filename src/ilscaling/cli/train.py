@@ -6,8 +6,13 @@ from typing import Annotated
 import typer
 
 from ilscaling import files, params
-from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, TrainThreads, section
+from ilscaling.cli import job as jobs
+from ilscaling.cli.options import PARAMS, Demos, GameName, Gpus, ParamsFile, TrainThreads
+from ilscaling.cli.sections import section
 from ilscaling.errors import ParamsError
+
+# What a budget's own part writes: names before the budget's.
+BRANCH_FILES = ("", "state-", "curve-", "timing-")
 
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
@@ -43,15 +48,18 @@ def train(
     ] = None,
     path: ParamsFile = PARAMS,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    gpus: Gpus = 1.0,
     threads: TrainThreads = None,
 ) -> None:
     """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill.
 
     On several devices: torchrun --standalone --nproc-per-node 2 -m ilscaling train ...
     """
-    from ilscaling import learning, store
+    own = tuple(f"{kind}{name}" for name in budget or () for kind in BRANCH_FILES)
+    jobs.begin(out, whole_folder=not budget, gpus=gpus, beside=own)
+    from ilscaling import store
     from ilscaling.cells import budget_name
-    from ilscaling.learning import precision, ranks
+    from ilscaling.learning import loop, precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
     known = {budget_name(cell.budget): cell.budget for cell in cells}
@@ -62,7 +70,7 @@ def train(
             fix=f"its budgets are: {', '.join(known)}",
         )
     with ranks.join(precision.device(device)) as team:
-        records = learning.run(
+        records = loop.run(
             store.open_split(demos, "train"),
             settings.train,
             family=settings.grid.family,
@@ -90,15 +98,17 @@ def trunk(
     seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
     path: ParamsFile = PARAMS,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    gpus: Gpus = 1.0,
     threads: TrainThreads = None,
 ) -> None:
     """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
-    from ilscaling import learning, store
-    from ilscaling.learning import precision, ranks
+    jobs.begin(out, whole_folder=True, gpus=gpus)
+    from ilscaling import store
+    from ilscaling.learning import loop, precision, ranks
 
     settings, cells = _cells_of(path, game, size, seed)
     with ranks.join(precision.device(device)) as team:
-        left = learning.run_trunk(
+        left = loop.run_trunk(
             store.open_split(demos, "train"),
             settings.train,
             family=settings.grid.family,

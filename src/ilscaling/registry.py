@@ -1,0 +1,221 @@
+"""What varies in a study: entries by kind and name, built in or brought along by a study.
+
+An entry is a module constant, such as `FAMILY = Family(...)`, in a module of ours or in a Python
+file that the parameters list under `extensions`. Both are read and checked in the same way. A
+built-in module is imported when its entry is first asked for, so a study of one domain needs
+neither the packages nor the keys of another. docs/extending.md shows a file of each kind.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ilscaling.errors import ExtensionError
+from ilscaling.files import sha256
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+REMEDY = "docs/extending.md shows a file that works"
+
+# kind -> (module, class) of its entries, which are instances of the class.
+KINDS = {
+    "DOMAIN": ("ilscaling.domains.domain", "Domain"),
+    "GAME": ("ilscaling.domains.gymnasium.entries", "Game"),
+    "EXPERT": ("ilscaling.domains.gymnasium.entries", "Expert"),
+    "FAMILY": ("ilscaling.policies.family", "Family"),
+    "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
+}
+# kind -> name -> the module whose constant it is.
+BUILT_IN = {
+    "DOMAIN": {
+        "atari": "ilscaling.domains.atari",
+        "nethack": "ilscaling.domains.nethack",
+        "gymnasium": "ilscaling.domains.gymnasium",
+    },
+    "GAME": {},
+    "EXPERT": {},
+    "FAMILY": {
+        "cnn": "ilscaling.policies.families.cnn",
+        "transformer": "ilscaling.policies.families.transformer",
+        "lstm": "ilscaling.policies.families.lstm",
+    },
+    "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+}
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """An entry of an extension, and the file that defines it, as the parameters name it."""
+
+    entry: Any
+    file: str
+
+
+# (kind, name) -> entry of the study that was read last.
+_brought: dict[tuple[str, str], _Brought] = {}
+# (resolved path, digest) -> entries of that content by kind: a file is run once.
+_files: dict[tuple[str, str], dict[str, Any]] = {}
+
+
+def load(files: Sequence[str]) -> None:
+    """Know the entries of these files beside the built-in ones, and of no other study.
+
+    Parameters
+    ----------
+    files
+        Paths of Python files, each with at least one constant of a kind.
+
+    Raises
+    ------
+    ExtensionError
+        For a file that is missing, fails, or defines nothing or the wrong thing, and for a name
+        that two files use or that is built in.
+    """
+    entries: dict[tuple[str, str], _Brought] = {}
+    for file in files:
+        for kind, entry in _read(file).items():
+            other = entries.get((kind, entry.name))
+            if other is not None or entry.name in BUILT_IN[kind]:
+                raise ExtensionError(
+                    f"the name {entry.name!r} of {kind} is taken: "
+                    + (f"{other.file} uses it, too" if other else "it is built in"),
+                    where=f"{file}: {kind}",
+                    fix="give it another name",
+                )
+            entries[kind, entry.name] = _Brought(entry, file)
+    _brought.clear()
+    _brought.update(entries)
+
+
+def get(kind: str, name: str, where: str = "params") -> Any:
+    """The entry of a kind and name.
+
+    Parameters
+    ----------
+    kind
+        A key of `KINDS`.
+    name
+        A built-in name, or one of the study that was read last.
+    where
+        What names it, for the error.
+
+    Raises
+    ------
+    ExtensionError
+        For an unknown name, with the nearest known one.
+    """
+    if (kind, name) in _brought:
+        return _brought[kind, name].entry
+    if name in BUILT_IN[kind]:
+        return _built_in(kind, name)
+    close = difflib.get_close_matches(name, names(kind), n=1, cutoff=0.0)
+    raise ExtensionError(
+        f"there is no {kind.lower()} {name!r}; known: {', '.join(names(kind)) or 'none'}",
+        where=where,
+        fix=(f"did you mean {close[0]!r}? Or " if close else "")
+        + "add the file that defines it to `extensions` in the parameters (docs/extending.md)",
+    )
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Names of a kind, the built-in ones first."""
+    return (*BUILT_IN[kind], *(name for k, name in _brought if k == kind))
+
+
+def is_built_in(kind: str, name: str) -> bool:
+    """Whether the entry is one of ours."""
+    return name in BUILT_IN[kind]
+
+
+def source(kind: str, name: str) -> str:
+    """Where the code of an entry begins: a module of ours, or an extension's file as the
+    parameters name it. Raises ExtensionError for an unknown name."""
+    get(kind, name)
+    brought = _brought.get((kind, name))
+    return brought.file if brought else BUILT_IN[kind][name]
+
+
+def entry_class(kind: str) -> type:
+    """The class of a kind's entries."""
+    module, name = KINDS[kind]
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def _built_in(kind: str, name: str) -> Any:
+    module = BUILT_IN[kind][name]
+    entry = _checked(importlib.import_module(module), module, (kind,))[kind]
+    if entry.name != name:
+        raise ExtensionError(f"{kind} is called {entry.name!r}, not {name!r}", where=module)
+    return entry
+
+
+def _read(file: str) -> dict[str, Any]:
+    path = Path(file)
+    if not path.is_file():
+        raise ExtensionError(
+            "the file of an extension is missing",
+            where=f"{path.absolute()} (params: extensions)",
+            fix="paths are relative to the project's folder; correct or remove it",
+        )
+    at = (str(path.resolve()), sha256(path))
+    if at not in _files:
+        module = _run(path, f"ilscaling_extension_{path.stem}_{at[1][:8]}")
+        _files[at] = _checked(module, str(path), tuple(KINDS))
+    return _files[at]
+
+
+def _run(path: Path, name: str):
+    """The module of a file."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        raise ExtensionError(
+            f"the extension cannot be loaded: {type(error).__name__}: {error}",
+            where=f"{path}, line {line}" if line else str(path),
+            fix="an extension is one file, which imports installed packages and ilscaling alone"
+            if isinstance(error, ImportError)
+            else REMEDY,
+        ) from error
+    return module
+
+
+def _checked(module, where: str, kinds: Sequence[str]) -> dict[str, Any]:
+    """The entries of a module, by kind."""
+    entries = {kind: getattr(module, kind) for kind in kinds if hasattr(module, kind)}
+    if not entries:
+        raise ExtensionError(
+            f"the file defines none of {', '.join(kinds)}", where=where, fix=REMEDY
+        )
+    for kind, entry in entries.items():
+        wanted, place = entry_class(kind), f"{where}: {kind}"
+        if not isinstance(entry, wanted):
+            raise ExtensionError(
+                f"{kind} is no {wanted.__module__}.{wanted.__name__} but {entry!r:.80}",
+                where=place,
+                fix=REMEDY,
+            )
+        if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
+            raise ExtensionError(
+                f"{entry.name!r} is no name",
+                where=place,
+                fix="small letters, digits and underscores, a letter first",
+            )
+        for attribute in getattr(wanted, "CALLED", ()):
+            if not callable(getattr(entry, attribute)):
+                raise ExtensionError(f"{attribute} cannot be called", where=place, fix=REMEDY)
+    return entries
