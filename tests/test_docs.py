@@ -45,7 +45,7 @@ def test_make_targets_of_the_readme_exist():
 
 @pytest.mark.parametrize("name", readme_numbers.PAGES)
 def test_numbers_of_the_pages_are_those_of_the_results(name):
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     page = (ROOT / name).read_text()
     made = readme_numbers.PAGES[name](metrics)
     assert readme_numbers.write(page, made) == page, "out of date: python tools/readme_numbers.py"
@@ -72,7 +72,7 @@ def results_in(text: str, metrics: dict) -> list[str]:
 
 
 def test_numbers_of_the_results_stand_only_where_they_are_generated():
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     assert results_in(readme_numbers.block(metrics), metrics), "the search finds those of the block"
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         if path.name in GENERATED:
@@ -87,8 +87,8 @@ def test_numbers_of_the_results_stand_only_where_they_are_generated():
 
 
 def test_the_headline_is_that_of_the_results():
-    numbers = json.loads((ROOT / "results/headline.json").read_text())
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    numbers = json.loads((ROOT / "results/default/headline.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     assert numbers == headline.headline(metrics), "out of date: snakemake --cores all"
 
 

@@ -1,6 +1,6 @@
 """Every experiment in one table a game that fits a terminal: what was changed, and what came out.
 
-    python workflow/experiments.py [options of `dvc exp show`, e.g. --all-commits, -n 5]
+    python tools/experiments_table.py [options of `dvc exp show`, e.g. --all-commits, -n 5]
 
 `dvc exp show` itself has a column for every parameter and no setting that says which to show.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ilscaling.pipeline.headline import NUMBERS
 
-HIDDEN = "Created|State|Executor|src|workflow|Snakefile|experts|data/.*"
+HIDDEN = "Created|State|Executor|src|studies|experts|study/.*"
 # The folder `extensions` has the name of a parameter, which --drop does not survive.
 FACTS = {"Experiment", "rev", "typ", "parent", "Created", "State", "Executor", "extensions"}
 
@@ -50,7 +50,7 @@ def _short(value: str) -> str:
 
 
 def main() -> None:
-    games = list(json.loads(Path("results/headline.json").read_text()))
+    games = list(json.loads(Path("results/default/headline.json").read_text()))
     keep = rf"^({'|'.join(games)})\.({'|'.join(NUMBERS)})$"
     command = ["dvc", "exp", "show", "--csv", "--only-changed", "--keep", keep, "--drop", HIDDEN]
     done = subprocess.run([*command, *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=False)

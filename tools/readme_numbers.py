@@ -1,9 +1,9 @@
 """Write the default study's numbers into README.md and docs, and its figures into docs/figures.
 
-    python workflow/readme.py        after `snakemake --cores all`
+    python tools/readme_numbers.py        after `snakemake --cores all`
 
-Every number between the markers comes from results/metrics.json, and in docs/schedules.md from
-benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares them.
+Every number between the markers comes from results/default/metrics.json, and in
+docs/schedules.md from benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares them.
 """
 
 import json
@@ -119,13 +119,13 @@ PAGES = {"README.md": block, "docs/schedules.md": schedules}
 
 
 def main() -> None:
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     for name, text in PAGES.items():
         path = ROOT / name
         path.write_text(write(path.read_text(), text(metrics)))
     (ROOT / "docs/figures").mkdir(exist_ok=True)
     for name in FIGURES:
-        shutil.copyfile(ROOT / "results/figures" / name, ROOT / "docs/figures" / name)
+        shutil.copyfile(ROOT / "results/default/figures" / name, ROOT / "docs/figures" / name)
 
 
 if __name__ == "__main__":

@@ -239,33 +239,33 @@ def get_expected_seconds(wildcards):
     return round(seconds)
 
 
-def get_cost(rule, wildcards):
+def get_cost(kind, wildcards):
     """Expected cost of a job: of `plan.Cost`."""
-    if rule in ("train", "evaluate"):
+    if kind in ("train", "evaluate"):
         study, run, job = look_up(wildcards)
         section = study.section(run.game)
         return job.part.cost if job else plan.evaluate_cost(section, study.runs[run])
     game = get_game(wildcards)
-    if rule == "expert":
+    if kind == "expert":
         return plan.expert_cost(keys.section(game))
     costs = {"record": plan.record_cost, "store": plan.shard_cost, "random": plan.random_cost}
-    return costs[rule](keys.section(game), game)
+    return costs[kind](keys.section(game), game)
 
 
-def get_memory(rule, processes=1):
+def get_memory(kind, processes=1):
     """Megabytes that a job asks of a cluster, as a function of the attempt."""
 
     def memory(wildcards, attempt):
-        return cluster_requests.job(get_cost(rule, wildcards), processes).mem_mb(attempt)
+        return cluster_requests.job(get_cost(kind, wildcards), processes).mem_mb(attempt)
 
     return memory
 
 
-def get_runtime(rule, processes=1):
+def get_runtime(kind, processes=1):
     """Minutes that a job asks of a cluster, as a function of the attempt."""
 
     def runtime(wildcards, attempt):
-        return cluster_requests.job(get_cost(rule, wildcards), processes).runtime(attempt)
+        return cluster_requests.job(get_cost(kind, wildcards), processes).runtime(attempt)
 
     return runtime
 
@@ -281,6 +281,15 @@ def shows_forecast(step, wildcards):
 def get_step(step):
     """What says that a step of the results is complete."""
     return ancient(keys.result_done(step))
+
+
+def get_proposed_evaluations(wildcards):
+    """Lists of the measured cells of the proposed runs; their jobs join the line with the ETA."""
+    checkpoints.plan_extrapolation.get(key=keys.result_key("proposal"))
+    proposed = keys.forecast()
+    if session.console:
+        session.console.monitor.add(progress_display.run_jobs(proposed))
+    return [ancient(proposed.evaluation_manifest(run)) for run in proposed.runs]
 
 
 def get_forecast(wildcards):

@@ -21,15 +21,6 @@ checkpoint plan_extrapolation:
         " --table {params.table} --fit {params.fit} --out {params.folder} > {log} 2>&1"
 
 
-def get_proposed_evaluations(wildcards):
-    """Lists of the measured cells of the proposed runs; their jobs join the line with the ETA."""
-    checkpoints.plan_extrapolation.get(key=keys.result_key("proposal"))
-    proposed = keys.forecast()
-    if session.console:
-        session.console.monitor.add(progress_display.run_jobs(proposed))
-    return [ancient(proposed.evaluation_manifest(run)) for run in proposed.runs]
-
-
 rule collect_extrapolation:
     input:
         evaluations=get_proposed_evaluations,
