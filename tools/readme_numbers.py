@@ -3,7 +3,8 @@
     python tools/readme_numbers.py        after `snakemake --cores all`
 
 Every number between the markers comes from results/default/metrics.json, and in
-docs/schedules.md from benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares them.
+docs/schedules.md from benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares
+them.
 """
 
 import json

@@ -38,7 +38,7 @@ def refusing(action, *arguments, **options):
 
 def open_session():
     """What this Snakefile is read for: a pipeline, or a job of one."""
-    if not workflow.is_main_process and (mine := refusing(sessions.of_job, PROJECT)):
+    if not workflow.is_main_process and (mine := refusing(sessions.of_job)):
         return mine
     return refusing(
         sessions.of_pipeline,

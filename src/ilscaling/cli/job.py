@@ -41,7 +41,7 @@ def begin(
     job_lock.acquire(lock, str(out.parent if whole_folder else out))
     patterns = ("*",) if whole_folder else (out.stem, out.name, *beside)
     job_lock.remove_temporaries(out.parent, *patterns)
-    if PROGRESS in os.environ:
+    if os.environ.get(PROGRESS):
         os.environ[progress.VARIABLE] = str(progress.file_of(os.environ[PROGRESS], out))
     if gpus is not None:
         gpu_allocator.take(gpus, [sys.executable, "-m", "ilscaling", *sys.argv[1:]])

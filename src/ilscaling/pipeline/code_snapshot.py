@@ -55,6 +55,8 @@ class Snapshot:
         try:
             for path in _files(self.source):
                 _copy(path, aside / "src" / path.relative_to(self.source))
+            for path in (self.source / "ilscaling").rglob("__pycache__/*.pyc"):
+                _copy(path, aside / "src" / path.relative_to(self.source))  # the first jobs' time
             for name in self.extensions:
                 _copy(Path(name), aside / Path(self.extension(name)).relative_to(self.folder))
             if take(self.source, self.extensions).digest != self.digest:
@@ -73,7 +75,7 @@ class Snapshot:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    shutil.copy2(source, target)  # compiled code is valid for a file of that time
 
 
 def _files(source: Path) -> list[Path]:

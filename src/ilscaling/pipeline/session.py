@@ -7,7 +7,7 @@ pipeline prepares when its first job is due (`Session.begin`).
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
@@ -40,22 +40,20 @@ class Session:
         Of the study.
     snapshot
         The code.
+    study_file
+        File with paths and keys of the study, for its last steps and a cluster's jobs.
     contents
-        What the study file says.
+        What that file says; empty in a job.
     console
         What the terminal shows; None in a job.
     """
 
     keys: Keys
     snapshot: code_snapshot.Snapshot
-    contents: dict
+    study_file: str
+    contents: dict = field(default_factory=dict)
     console: Console | None = None
     lock: object = None
-
-    @property
-    def study_file(self) -> str:
-        """File with paths and keys of the study, for its last steps and a cluster's jobs."""
-        return str(study_context.file_of(self.contents))
 
     @property
     def params_file(self) -> str:
@@ -64,10 +62,12 @@ class Session:
 
     def export(self) -> None:
         """Tell the jobs, by their environment, where code, study and progress are."""
-        paths = [self.snapshot.python_path, os.environ.get("PYTHONPATH", "")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        tools = [str(Path(sys.executable).parent), os.environ["PATH"]]
-        os.environ["PATH"] = os.pathsep.join(tools)
+        for name, first in (
+            ("PYTHONPATH", self.snapshot.python_path),
+            ("PATH", str(Path(sys.executable).parent)),
+        ):
+            others = [path for path in os.environ.get(name, "").split(os.pathsep) if path != first]
+            os.environ[name] = os.pathsep.join([first, *filter(None, others)])
         os.environ[SOURCE] = self.snapshot.python_path
         os.environ[STUDY] = self.study_file
         os.environ[PROGRESS] = str(progress_display.FOLDER)
@@ -113,21 +113,24 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
     run_resources.refuse(keys)
     artifact_store.adopt(keys)
     snapshot = code_snapshot.take(project / "src", tuple(params.extensions))
-    session = Session(keys, snapshot, study_context.describe(keys))
+    contents = study_context.describe(keys)
+    session = Session(keys, snapshot, str(study_context.file_of(contents)), contents)
     monitor = progress_display.Monitor(progress_display.jobs(keys))
     session.console = console.current = Console(keys, monitor, quiet=dry)
     session.export()
     return session
 
 
-def of_job(project: Path) -> Session | None:
+def of_job() -> Session | None:
     """The session of a job of a cluster: of the pipeline that submitted it, whatever was edited
     since. None where its environment does not say."""
-    if STUDY not in os.environ or not Path(os.environ[STUDY]).is_file():
+    if not {STUDY, SOURCE} <= os.environ.keys() or not Path(os.environ[STUDY]).is_file():
         return None
     study = study_context.read(Path(os.environ[STUDY]))
     keys = Keys(study.params)
     keys.thaw(study.known)
-    source = Path(os.environ.get(SOURCE, project / "src"))
+    source = Path(os.environ[SOURCE])
     snapshot = code_snapshot.Snapshot(source, tuple(study.params.extensions), source.parent.name)
-    return Session(keys, snapshot, vars(study) | {"params": study.params.model_dump(mode="json")})
+    session = Session(keys, snapshot, os.environ[STUDY])
+    session.export()
+    return session
