@@ -226,6 +226,9 @@ def test_a_steps_code_holds_its_verb_and_no_other_steps():
         modules = recipe.modules(step, roots)
         if step in recipe.VERBS:
             assert recipe.VERBS[step] in modules
+        # What seeds an episode has is part of what was recorded, and of what was measured.
+        if step in ("record", "perform", "games", "evaluate", "random"):
+            assert "ilscaling.seeds" in modules, step
         for stranger in strangers.get(step, ()):
             mine = [m for m in modules if f"{m}.".startswith(f"ilscaling.{stranger}.")]
             mine += [m for m in modules if f"{m}.".startswith(f"ilscaling.domains.{stranger}.")]
@@ -330,7 +333,7 @@ def test_layers_import_strictly_downward():
     layer = {
         "errors": 0, "registry": 0, "files": 0, "params": 0, "parameter_files": 0,
         "progress": 0, "cells": 0,
-        "schedules": 0, "interrupts": 0, "rows": 0,
+        "schedules": 0, "interrupts": 0, "rows": 0, "seeds": 0,
         "games": 1, "store": 1, "policies": 1, "tables": 1, "laws": 1,
         "flops": 2, "domains": 2,
         "learning": 3, "plan": 3,
@@ -340,6 +343,7 @@ def test_layers_import_strictly_downward():
     }  # fmt: skip
     # Sideways imports that the design allows: pure data of the same layer.
     allowed = {("files", "errors"), ("params", "errors"), ("params", "files"), ("laws", "tables")}
+    allowed |= {("seeds", "errors"), ("params", "seeds")}
     allowed |= {("params", "parameter_files"), ("parameter_files", "errors")}
     allowed |= {("params", "registry"), ("registry", "errors"), ("registry", "files")}
     # Titles, until the words are in one place; recordings, until jobs write final shards.

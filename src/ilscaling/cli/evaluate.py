@@ -23,7 +23,7 @@ def evaluate(
     gpus: Gpus = 1.0,
     threads: Threads = 1,
 ) -> None:
-    """Measure dev loss and return of every cell of a run."""
+    """Measure loss on the dev and test splits, and return, of every cell of a run."""
     jobs.begin(out, whole_folder=True, gpus=gpus)
     from ilscaling import measuring
     from ilscaling.learning import precision
@@ -31,15 +31,13 @@ def evaluate(
     settings = section(path, game)
     cells = {name: part.parent / name for part in run for name in files.read_json(part)}
     names = sorted(cells, key=lambda name: float(name.removesuffix(".json")))
-    made, where = files.read_json(cells[names[0]]), precision.device(device)
     measuring.evaluate_run(
         [cells[name] for name in names],
         demos,
         settings.evaluation,
         settings.emulator,
         out.parent,
-        precision=precision.resolve(settings.train.precision, where, made["family"], made["size"]),
-        device=where,
+        device=precision.device(device),
         threads=threads,
     )
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})

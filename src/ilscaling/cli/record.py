@@ -16,12 +16,12 @@ from ilscaling.errors import ParamsError
 def record(
     game: GameName,
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="The part (.zip). NetHack: the folder.")],
+    out: Annotated[Path, typer.Option(help="The recording (.zip). NetHack: the folder.")],
     expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
 ) -> None:
-    """Record one part of the demonstrations: whole episodes over seeds of its own.
+    """Record one job's share of the demonstrations: whole episodes over seeds of its own.
 
     Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
     layout of NLD, for 'ilscaling ingest'. A game of an extension: the extension's expert plays.
@@ -37,7 +37,7 @@ def record(
             where=f"{path}: games.{game}.demonstrations.jobs",
             fix=f"--job {wanted.jobs - 1}",
         )
-    seeds, steps = share(wanted, settings.emulator, job)
+    seeds, steps = share(wanted, settings.emulator.max_steps, job)
     if isinstance(settings, nethack_section.NetHack):
         from ilscaling.domains.nethack.recording import record_games
 

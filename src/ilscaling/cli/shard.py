@@ -15,17 +15,17 @@ from ilscaling.domains.gymnasium import section as gymnasium_section
 
 def shard(
     game: GameName,
-    parts: Annotated[list[Path], typer.Argument(help="Parts by 'ilscaling record'.")],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings by 'ilscaling record'.")],
     out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
     path: ParamsFile = PARAMS,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
-    """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
+    """Assemble recordings into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.store import shard as assembling
 
     jobs.begin(out)
     settings = section(path, game, atari_section.Atari, gymnasium_section.Gymnasium).demonstrations
-    attrs = assembling.shard(parts, out, settings=settings)
+    attrs = assembling.shard(recordings, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)
 
