@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
-import keys
 import numpy as np
 import pandas as pd
 import pytest
-import sources
 import test_coverage
 import torch
 import yaml
@@ -26,6 +24,8 @@ from ilscaling.domains.gymnasium import game as gymnasium_game
 from ilscaling.domains.gymnasium import section as gymnasium_section
 from ilscaling.errors import ExpertError, ExtensionError, GameError, ParamsError, TrainingError
 from ilscaling.games import play
+from ilscaling.pipeline import code_digest, keys
+from ilscaling.pipeline.keys import recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 OVERLAYS = (ROOT / "studies/foraging.yaml", ROOT / "tests/params/foraging.yaml")
@@ -53,22 +53,22 @@ def foraging(tmp_path_factory):
 
 
 def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
-    table = pd.read_csv(foraging.path / "results/results.csv")
+    table = pd.read_csv(foraging.path / "results/default/results.csv")
     assert len(table) == 2 * 3 and (table["status"] == "done").all()
     assert set(table["family"]) == {"mlp"} and set(table["domain"]) == {"gymnasium"}
     assert (table["expert_return"] > 8 * table["random_return"]).all()
     assert (
         table["dev_loss"].groupby(table["size"]).apply(lambda v: v.is_monotonic_decreasing)
     ).all()
-    metrics = json.loads((foraging.path / "results/metrics.json").read_text())
+    metrics = json.loads((foraging.path / "results/default/metrics.json").read_text())
     assert metrics["foraging"]["cells_done"] == 6
-    report = (foraging.path / "results/report.html").read_text()
+    report = (foraging.path / "results/default/report.html").read_text()
     assert "nearest of an extension" in report and "Recorded episodes" in report
     (store,) = foraging.path.glob("data/demonstrations/foraging-*/demos.zarr")
     ours = {"PYTHONPATH": str(foraging.path / "src")}
     assert "every shard" in foraging.run("ilscaling", "verify", str(store), **ours).stdout
     assert json.loads((store / "train/observation/zarr.json").read_text())["shape"][1:] == [2, 8, 8]
-    why = foraging.run("ilscaling", "why", "results/figures/laws.png", **ours).stdout
+    why = foraging.run("ilscaling", "why", "results/default/figures/laws.png", **ours).stdout
     assert f"nearest of {EXPERT}" in why
     assert foraging.planned() == {}
 
@@ -76,7 +76,7 @@ def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
 def test_a_form_of_the_law_is_one_entry(foraging, monkeypatch):
     again = replace(laws.FORMS["power"], name="again", phrase="a power law again")
     monkeypatch.setitem(laws.FORMS, "again", again)
-    table = tables.read_table(foraging.path / "results/results.csv")
+    table = tables.read_table(foraging.path / "results/default/results.csv")
     fit = laws.fit_table(table, example().laws)
     assert {"power", "again"} <= {record["form"] for record in fit.fits}
 
@@ -102,7 +102,13 @@ def test_keys_cover_what_jobs_use_of_extensions(foraging):
 
 
 def forget() -> None:
-    for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
+    for function in (
+        code_digest.path_of,
+        code_digest.imports,
+        code_digest.closure,
+        code_digest.of,
+        recipe.modules,
+    ):
         function.cache_clear()
 
 

@@ -1,25 +1,23 @@
 """The line with the ETA: shares come from the jobs' own progress, times from what was seen."""
 
 import json
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
-
-import monitor
-
+from ilscaling.pipeline import progress_display
 from ilscaling.progress import VARIABLE, tqdm
 
 
 def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".snakemake/progress").mkdir(parents=True)
-    jobs = [monitor.Job("done", "data/done", 30.0), monitor.Job("half", "data/half", 60.0)]
-    jobs.append(monitor.Job("other", "data/other", 1000.0))
-    watch = monitor.Monitor(jobs, every=3600)
+    jobs = [
+        progress_display.Job("done", "data/done", 30.0),
+        progress_display.Job("half", "data/half", 60.0),
+    ]
+    jobs.append(progress_display.Job("other", "data/other", 1000.0))
+    watch = progress_display.Monitor(jobs, every=3600)
     watch.start({"data/done", "data/half"})
     assert watch.line().startswith("[  0%]")
     (tmp_path / "data").mkdir()
@@ -40,4 +38,4 @@ def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
     ("seconds", "text"), [(59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
 )
 def test_spans(seconds, text):
-    assert monitor.span(seconds) == text
+    assert progress_display.span(seconds) == text

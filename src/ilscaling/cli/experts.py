@@ -1,4 +1,4 @@
-"""Verbs that make and measure experts."""
+"""Verbs that import and measure experts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,37 +6,10 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, section
+from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads
+from ilscaling.cli.sections import section
 from ilscaling.domains.atari import section as atari_section
 from ilscaling.domains.nethack import section as nethack_section
-
-
-def train_expert(
-    game: GameName,
-    out: Annotated[Path, typer.Option(help="The policy to write (.safetensors).")],
-    work: Annotated[Path, typer.Option(help="Checkpoints and TensorBoard log; resumed from.")],
-    path: ParamsFile = PARAMS,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Threads = 1,
-) -> None:
-    """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
-    from ilscaling import games
-    from ilscaling.domains.atari import ppo
-    from ilscaling.learning import precision
-
-    settings = section(path, game, atari_section.Atari)
-    where = precision.device(device)
-    ppo.train(
-        games.name(game, settings),
-        settings.emulator,
-        settings.expert.ppo,
-        out,
-        work,
-        device=where,
-        bfloat16=precision.fast(where),
-        threads=threads,
-    )
-    print(out)
 
 
 def import_expert(

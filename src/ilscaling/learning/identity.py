@@ -10,8 +10,9 @@ from ilscaling.store import Split
 
 # Settings that do not change the result, or do so through facts recorded for the run's size.
 APART = {"checkpoint_seconds", "batch", "rate", "precision"}
-# Facts of the hour: a run may go on with others, and then differs by rounding.
-PASSING = {"threads", "devices"}
+# Facts of the hour: a run may go on with others, and then differs by rounding; the version of
+# torch is in the key of the workflow's runs.
+PASSING = {"threads", "devices", "device", "versions"}
 FALL = {"schedule", "cooldown", "final"}  # how the rate falls, if it does
 
 

@@ -1,0 +1,39 @@
+"""The verb that makes demonstrations of recorded games."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilscaling import files
+from ilscaling.cli import job as jobs
+from ilscaling.cli.options import PARAMS, GameName, ParamsFile
+from ilscaling.cli.sections import section
+from ilscaling.domains.nethack import section as nethack_section
+
+
+def ingest(
+    nld: Annotated[Path, typer.Option(help="Folder of recorded games in the layout of NLD.")],
+    out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
+    game: GameName = "nethack",
+    path: ParamsFile = PARAMS,
+    processes: Annotated[int, typer.Option(help="Games are read in parallel.", min=1)] = 1,
+    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
+) -> None:
+    """Make demonstrations of recorded NetHack games, the bot's, NLD-AA or anybody's.
+
+    Beside the store stands ingest.json: every game, kept or left out and why.
+    """
+    from ilscaling.domains.nethack import ingest as reading
+
+    jobs.begin(out)
+    settings = section(path, game, nethack_section.NetHack)
+    summary = reading.ingest(
+        nld,
+        out,
+        settings=settings.demonstrations,
+        recordings=settings.expert.recordings,
+        processes=processes,
+    )
+    if stamp:
+        files.write_json(stamp, summary)

@@ -1,0 +1,41 @@
+"""The verb that trains an Atari expert."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilscaling.cli import job as jobs
+from ilscaling.cli.options import PARAMS, GameName, Gpus, ParamsFile, Threads
+from ilscaling.cli.sections import section
+from ilscaling.domains.atari import section as atari_section
+
+
+def train_expert(
+    game: GameName,
+    out: Annotated[Path, typer.Option(help="The policy to write (.safetensors).")],
+    work: Annotated[Path, typer.Option(help="Checkpoints and TensorBoard log; resumed from.")],
+    path: ParamsFile = PARAMS,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    gpus: Gpus = 1.0,
+    threads: Threads = 1,
+) -> None:
+    """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
+    jobs.begin(work / "work", whole_folder=True, gpus=gpus)
+    from ilscaling import games
+    from ilscaling.domains.atari import ppo
+    from ilscaling.learning import precision
+
+    settings = section(path, game, atari_section.Atari)
+    where = precision.device(device)
+    ppo.train(
+        games.name(game, settings),
+        settings.emulator,
+        settings.expert.ppo,
+        out,
+        work,
+        device=where,
+        bfloat16=precision.fast(where),
+        threads=threads,
+    )
+    print(out)
