@@ -31,7 +31,8 @@ from ilscaling.measuring.returns import play
 from ilscaling.params import Evaluation, Rule, Train, TrainSequences
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
-from ilscaling.policies.lanes import WIDE
+from ilscaling.policies.players import WIDE
+from ilscaling.policies.reading import read, tensors
 from ilscaling.show.figures import gallery
 
 ACTIONS = games.spec("atari", "breakout").actions
@@ -327,11 +328,11 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
     sums, hits = np.zeros(split.episodes), 0
     for number, (start, stop) in enumerate(zip(split.starts, split.starts[1:], strict=False)):
         state, previous = policy.initial(1), 121
-        seen = {name: torch.from_numpy(split.read(name, start, stop)) for name in fields}
+        seen = {name: split.read(name, start, stop) for name in fields}
         for t, action in enumerate(split.read("action", start, stop).tolist()):
             batch = {name: values[None, t : t + 1] for name, values in seen.items()}
-            batch |= {"previous": torch.tensor([[previous]]), "first": torch.tensor([[t == 0]])}
-            logits, state = policy(batch, state)
+            batch |= {"previous": np.array([[previous]]), "first": np.array([[t == 0]])}
+            logits, state = policy(tensors(read(policy.reader, batch)), state)
             sums[number] -= float(logits[0, 0].double().log_softmax(0)[action])
             hits += int(logits.argmax()) == action
             previous = action
@@ -370,7 +371,7 @@ def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
     policies = [remembering(family, seed, size) for seed in range(3)]
     split = store.open_split(nethack, "dev")
     owner, few = np.arange(19) % 3, np.array([4, 17, 5])
-    many, three = (policies[0].beside(policies, len(lanes)) for lanes in (owner, few))
+    many, three = (policies[0].players(policies, len(lanes)) for lanes in (owner, few))
     state = policies[0].initial(19)
     rng = np.random.default_rng(0)
     fields = ("tty_chars", "tty_colors", "tty_cursor")
@@ -397,8 +398,8 @@ def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
 def test_wide_policies_play_by_pytorch():
     """Whose time is arithmetic, which it does for all lanes of a policy at once."""
     narrow, wide = remembering("lstm", 0, 8), remembering("lstm", 0, WIDE)
-    assert narrow.beside([narrow], 1) is not None
-    assert wide.beside([wide], 1) is None
+    assert narrow.players([narrow], 1) is not None
+    assert wide.players([wide], 1) is None
 
 
 @FAMILIES

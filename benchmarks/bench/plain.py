@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import torch
+from ilscaling.policies.widths import KINDS, PATCH
 from torch import nn
 from torch.nn import functional as F
 
 from ilscaling import policies
 from ilscaling.policies import shapes
 from ilscaling.policies.encoder import Encoder
-from ilscaling.policies.widths import KINDS, PATCH
 
 
 class Stacks(nn.Module):

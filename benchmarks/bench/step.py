@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import plain
 import torch
 from demonstrations import Study
+from ilscaling.rows import gathered
 from measure import Line, line, rounds, settled
 
 from ilscaling import flops, policies
 from ilscaling.learning import feed, precision
 from ilscaling.learning.state import State
-from ilscaling.rows import gathered
 
 # A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
 # blocks are shorter then, and reading a sample costs more.

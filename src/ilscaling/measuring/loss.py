@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ilscaling.learning.precision import autocast
+from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
@@ -23,21 +24,23 @@ def dev_loss(
     lanes: int = LANES,
     precision: str = "float32",
     device: str = "cpu",
+    cut: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict:
     """Cross-entropy (nats a step) and accuracy of `policy` over every step of `split`.
 
     frames: observations of a stack, of which `batch` are served at once, in order. None: a sequence
     policy, which goes through each game from its start with its state, as when it plays; `lanes`
-    games at a time, which changes no more than rounding. Returns dev_loss, dev_loss_se (see
-    `ratio`), top1 (share of steps whose action is the likeliest), dev_steps and dev_episodes.
-    `precision`: float32, or bfloat16 for the network alone (the cross-entropy is taken in float64
-    anyway). `progress` is called with the steps of each batch.
+    games at a time, which changes no more than rounding. cut: frames after which its memory is
+    emptied, as between the stretches of its training (`train.context`), None: never. Returns
+    dev_loss, dev_loss_se (see `ratio`), top1 (share of steps whose action is the likeliest),
+    dev_steps and dev_episodes. `precision`: float32, or bfloat16 for the network alone (the
+    cross-entropy is taken in float64 anyway). `progress` is called with the steps of each batch.
     """
     sums = np.zeros(split.episodes)
     hits = 0
     if frames is None:
-        passes = _games(policy, split, inventory, lanes, device)
+        passes = _games(policy, split, inventory, lanes, device, cut)
     else:
         passes = _stacks(policy, split, frames, batch, device)
     with torch.inference_mode(), autocast(device, precision):
@@ -74,17 +77,17 @@ def _stacks(
 
 
 def _games(
-    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str
+    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str, cut: int | None
 ) -> Iterator[Pass]:
     state, lanes = None, min(lanes, split.episodes)
-    each = max(1, PASS // lanes)
-    with GameLoader(split, context=each, lanes=lanes, inventory=inventory) as loader:
+    seen = {"inventory": inventory, "reader": getattr(policy, "reader", None)}
+    with GameLoader(split, context=cut or max(1, PASS // lanes), lanes=lanes, **seen) as loader:
         for samples in loader:
             index = samples["index"]
             if state is not None:
                 state = {name: values[: len(index)] for name, values in state.items()}
-            batch = {name: torch.from_numpy(a).to(device) for name, a in samples.items()}
-            logits, state = policy(batch, state)
+            batch = tensors(samples, device)
+            logits, state = policy(batch, None if cut else state)
             # What a lane ends with is padding, which is not scored.
             real = index >= 0
             yield logits[batch["index"] >= 0], samples["action"][real], index[real]
