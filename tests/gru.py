@@ -4,19 +4,18 @@ import math
 
 from ilscaling.params import TrainSequences
 from ilscaling.policies.family import Family
-from ilscaling.policies.layers import PolicyLayer
+from ilscaling.policies.layers import Layer, PolicyLayer
 
 SCREEN = (24, 80)  # NetHack's characters
 
 
 def layers(size: int, *, actions: int, observation: tuple[int, ...] = SCREEN, **_):
-    """Of the ledger; the first has 2/3 of what its matrix costs, its inputs need no gradient."""
-    pixels = math.prod(observation)
+    """The layers for the FLOP ledger; the first needs no gradient of its inputs: two passes."""
     return (
-        PolicyLayer("encoder", matrices=pixels * size, biases=size),
+        Layer("encoder", math.prod(observation), size, passes=2),
         PolicyLayer("keys", tables=(actions + 1) * size),
         PolicyLayer("memory", matrices=6 * size * size, biases=6 * size),
-        PolicyLayer("head", matrices=size * actions, biases=actions),
+        Layer("head", size, actions),
     )
 
 
@@ -40,8 +39,8 @@ def build(size: int, *, actions: int, observation: tuple[int, ...] = SCREEN, **_
             first = batch["first"]
             hidden = (state or self.initial(len(first)))["hidden"]
             array = batch["observation" if "observation" in batch else "tty_chars"]
-            array = array.flatten(2).float().requires_grad_()
-            x, outputs = self.encoder(array / 128) + self.keys[batch["previous"]], []
+            array = array.flatten(2).float() / 128
+            x, outputs = self.encoder(array) + self.keys[batch["previous"]], []
             for t in range(first.shape[1]):  # a game's first frame remembers nothing
                 hidden = hidden * ~first[:, t, None]
                 y, hidden = self.memory(x[:, t : t + 1], hidden[None])

@@ -346,6 +346,21 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
 
 
 @FAMILIES
+def test_memory_cut_after_every_frame_is_none(nethack, family):
+    split, policy = store.open_split(nethack, "dev"), remembering(family, 0)
+    fields = ("tty_chars", "tty_colors", "tty_cursor")
+    batch = {name: split.read(name, 0, split.steps)[:, None] for name in fields}
+    actions = split.read("action", 0, split.steps).astype(np.int64)
+    previous = np.append(121, actions[:-1])
+    previous[split.starts[:-1]] = 121
+    batch |= {"previous": previous[:, None], "first": np.ones((split.steps, 1), bool)}
+    logits, _ = policy(tensors(read(policy.reader, batch)))
+    alone = torch.nn.functional.cross_entropy(logits[:, 0], torch.from_numpy(actions))
+    cut, carried = (dev_loss(policy, split, cut=n)["dev_loss"] for n in (1, None))
+    assert cut == pytest.approx(float(alone), rel=1e-5) != pytest.approx(carried, rel=1e-5)
+
+
+@FAMILIES
 def test_the_chances_of_a_lane_do_not_depend_on_the_lanes_beside_it(nethack, family):
     """To the last bit, and for what the policy remembers too."""
     policy, split = remembering(family, 0, 16), store.open_split(nethack, "dev")

@@ -278,8 +278,9 @@ def plain_reading(batch: dict[str, torch.Tensor], lane: int, t: int) -> dict[str
             kind(*now[r][c]) if 0 <= r < 24 and 0 <= c < 80 else 0
             for r in range(row - 4, row + 5) for c in range(column - 4, column + 5)
         ],
-        "facts": [int(batch["previous"][lane, t]), row, column]
-        + plain_numbers(text[22] + text[23]),
+        "facts": [
+            int(batch["previous"][lane, t]), row, column, *plain_numbers(text[22] + text[23])
+        ],
         "words": [word_hash(w) for w in (f"{text[0]} {conditions}").split(" ") if w],
         "carried": [
             hashed(key)
