@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from ilscaling.policies.pixels import innermost
 from torch.nn import functional as F
 
 from ilscaling import policies
 from ilscaling.learning.feed import Stacks
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train
+from ilscaling.policies.cnn.pixels import innermost
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain

@@ -239,7 +239,7 @@ def test_bad_budgets_are_refused_before_any_work(demos, tmp_path):
         train(demos, out, (0.5, 20))
     with pytest.raises(TrainingError, match="must rise"):
         train(demos, out, (20, 20))
-    with pytest.raises(ParamsError, match="unknown policy family"):
+    with pytest.raises(ParamsError, match="no family 'nosuch'"):
         train(demos, out, (10,), family="nosuch")
     assert not out.exists()
 
