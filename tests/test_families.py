@@ -7,6 +7,7 @@ import gru
 import nethack_store
 import numpy as np
 import pytest
+import stores
 import torch
 from safetensors.torch import load_file
 
@@ -17,8 +18,8 @@ from ilscaling.errors import TrainingError
 from ilscaling.learning.loop import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
-from ilscaling.measuring.loss import dev_loss
-from ilscaling.measuring.returns import play
+from ilscaling.measuring.loss import held_out
+from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Rule, TrainSequences
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,20 +46,23 @@ def arrays(path: Path) -> Path:
         "reward": ((), np.dtype(np.float32)),
     }
     attributes = {"game": "foraging", "domain": "gymnasium", "actions": list(spec.actions)}
+
+    def split() -> tuple[dict, list[dict]]:
+        episodes = []
+        for n in lengths:
+            action = rng.integers(0, 4, n, np.uint8)
+            seen = np.zeros((n, 2, 8, 8), np.uint8)
+            seen[np.arange(n), 0, action] = 100
+            reward = np.zeros(n, np.float32)
+            episodes.append({"observation": seen, "action": action, "reward": reward})
+        table = {
+            "seed": np.arange(3), "steps": np.array(lengths), "return": np.zeros(3),
+            "truncated": np.zeros(3, bool),
+        }  # fmt: skip
+        return table, episodes
+
     with store.create(path, fields, attributes, chunk_steps=16, shard_steps=64) as writer:
-        for split in ("train", "dev"):
-            episodes = []
-            for n in lengths:
-                action = rng.integers(0, 4, n, np.uint8)
-                seen = np.zeros((n, 2, 8, 8), np.uint8)
-                seen[np.arange(n), 0, action] = 100
-                reward = np.zeros(n, np.float32)
-                episodes.append({"observation": seen, "action": action, "reward": reward})
-            table = {
-                "seed": np.arange(3), "steps": np.array(lengths), "return": np.zeros(3),
-                "truncated": np.zeros(3, bool),
-            }  # fmt: skip
-            writer.add(split, table, episodes)
+        stores.fill(writer, train=split(), dev=split())
     return path
 
 
@@ -75,7 +79,7 @@ GAMES = {
 def test_it_is_trained_resumed_measured_and_played(name, tmp_path, monkeypatch):
     record, emulator = GAMES[name]
     demos = record(tmp_path / "demos.zarr")
-    split, held_out = (store.open_split(demos, part) for part in ("train", "dev"))
+    split, dev = (store.open_split(demos, part) for part in ("train", "dev"))
     observation = {field: split.fields[field] for field in split.observation}
     shape = policies.shape(SETTINGS, len(split.actions), observation)
     update = 64 * flops.ledger("gru", 12, **shape).training
@@ -106,14 +110,13 @@ def test_it_is_trained_resumed_measured_and_played(name, tmp_path, monkeypatch):
 
     policy, made = load_policy(tmp_path / "whole" / f"{last['budget']:.6g}.safetensors")
     assert made == last
-    measured = dev_loss(policy, held_out)
-    assert measured["dev_loss"] < np.log(len(split.actions))
-    assert measured["dev_loss"] == pytest.approx(dev_loss(policy, held_out, lanes=1)["dev_loss"])
+    loss, alone = (held_out(policy, dev, lanes=n).estimates["loss"].mean for n in (8, 1))
+    assert loss < np.log(len(split.actions)) and loss == pytest.approx(alone)
 
     def scores(lanes: int) -> list[float]:
         game = games.make(name if name == "nethack" else "gymnasium", name, lanes, emulator)
         try:
-            played = dict(play([policy], game, episodes=3, seed=5))
+            played = dict(play([policy], game, all_episodes(1, 3), seed=5))
         finally:
             game.close()
         return [float(played[k].returns[0]) for k in range(3)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -555,7 +556,7 @@ def test_pictures_are_chosen_by_domain(tmp_path):
         tmp_path / "demos.zarr", fields, about, chunk_steps=16, shard_steps=32
     ) as writer:
         table = {"seed": [0], "steps": np.array([40]), "return": [1.0], "truncated": [False]}
-        writer.add("dev", table, [steps])
+        stores.fill(writer, dev=(table, [steps]))
     again = terminal.recorded(tmp_path / "demos.zarr")
     assert np.array_equal(again.chars, play.chars) and np.array_equal(again.scores, play.scores)
     drawn = gallery.pictures(tmp_path / "demos.zarr", tmp_path, "nethack")

@@ -16,12 +16,12 @@ from ilscaling.errors import ParamsError
 def record(
     game: GameName,
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="The part (.zip). NetHack: the folder.")],
+    out: Annotated[Path, typer.Option(help="The recording (.zip). NetHack: the folder.")],
     expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
 ) -> None:
-    """Record one part of the demonstrations: whole episodes over seeds of its own.
+    """Record one job's share of the demonstrations: whole episodes over seeds of its own.
 
     Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
     layout of NLD, for 'ilscaling ingest'. A game of an extension: the extension's expert plays.
@@ -36,7 +36,7 @@ def record(
             where=f"{path}: games.{game}.demonstrations.jobs",
             fix=f"--job {wanted.jobs - 1}",
         )
-    seeds, steps = share(wanted, settings.emulator, job)
+    seeds, steps = share(wanted, settings.emulator.max_steps, job)
     if isinstance(settings, nethack_section.NetHack):
         from ilscaling.domains.nethack.recording import record_games
 
@@ -102,16 +102,16 @@ def ingest(
 
 def shard(
     game: GameName,
-    parts: Annotated[list[Path], typer.Argument(help="Parts by 'ilscaling record'.")],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings by 'ilscaling record'.")],
     out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
     path: ParamsFile = PARAMS,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
-    """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
+    """Assemble recordings into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.store import shard as assembling
 
     settings = section(path, game, atari_section.Atari, gymnasium_section.Gymnasium).demonstrations
-    attrs = assembling.shard(parts, out, settings=settings)
+    attrs = assembling.shard(recordings, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)
 

@@ -21,7 +21,9 @@ def record(
     steps: int,
     out: str | Path,
 ) -> dict:
-    """Play the expert and write the part `out` (see `episodes.write`); returns its episode table.
+    """Play the expert and write the recording `out` (see `episodes.write`).
+
+    Returns its table of episodes.
 
     Raises ExpertError for an expert that lacks its file or answers no weights of actions, GameError
     for a game that cannot be played, or whose episodes are no function of their seeds.
