@@ -11,7 +11,7 @@ from ilscaling import policies
 from ilscaling.learning.feed import Stacks
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train
-from ilscaling.policies.pixels import innermost
+from ilscaling.policies.cnn.pixels import innermost
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain

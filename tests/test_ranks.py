@@ -104,7 +104,7 @@ def test_parts_of_batches_are_the_batches(nethack):
         lambda **o: store.Loader(split, frames=2, batch=24, buffer_steps=100, **o),
         lambda **o: store.SequenceLoader(split, context=8, batch=64, buffer_steps=200, **o),
         lambda **o: store.SequenceLoader(
-            split, context=8, batch=64, buffer_steps=200, order="lanes", **o
+            split, context=8, batch=64, buffer_steps=200, order="streams", **o
         ),
     ]
     for kind in kinds:

@@ -10,7 +10,6 @@ from measure import Line, line, rounds, settled
 from ilscaling import flops, policies
 from ilscaling.learning import feed, precision
 from ilscaling.learning.state import State
-from ilscaling.rows import gathered
 
 # A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
 # blocks are shorter then, and reading a sample costs more.
@@ -43,12 +42,8 @@ class Run:
         self.batches = source.batches(split, batch=self.batch, seed=0, start=0)
 
     def next(self) -> feed.Batch:
+        """The next batch."""
         return feed.tensors(next(self.batches), "cpu")
-
-    def kept(self) -> dict[str, torch.Tensor]:
-        """The next batch as one that stays in memory."""
-        batch = {name: gathered(values) for name, values in next(self.batches).items()}
-        return feed.tensors(batch, "cpu")
 
     @property
     def many(self) -> int:
@@ -74,7 +69,7 @@ class Run:
 def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     """One step on a batch that stays in memory."""
     run = Run(study, game, size)
-    batch = run.kept()
+    batch = run.next()
     run.batches.close()
     return lambda: run.state.step(batch)
 
@@ -86,7 +81,7 @@ def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
         sizes = study.params.games[game].grid.sizes
         for size in (*sizes, *LARGE[game]):
             run, note = Run(study, game, size), study.notes[game]
-            batch, many = run.kept(), run.many
+            batch, many = run.next(), run.many
             other = plain.stepper(run, batch)
 
             def simple(other=other, many=many) -> None:

@@ -42,9 +42,9 @@ BUILT_IN = {
     "GAME": {},
     "EXPERT": {},
     "FAMILY": {
-        "cnn": "ilscaling.policies.families.cnn",
-        "transformer": "ilscaling.policies.families.transformer",
-        "lstm": "ilscaling.policies.families.lstm",
+        "cnn": "ilscaling.policies.cnn",
+        "transformer": "ilscaling.policies.transformer",
+        "lstm": "ilscaling.policies.lstm",
     },
     "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
 }

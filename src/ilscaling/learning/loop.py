@@ -109,7 +109,7 @@ class _Task:
     def __init__(self, split, settings, family, size, seed, convention, device, threads, team):
         self.split, self.settings, self.team = split, settings, team
         self.device = precision.device(device)
-        self.source = feed.make(split, settings, family, self.device, team)
+        self.source = feed.make(split, settings, family, team)
         self.facts = identity.facts(split, settings, family, size, seed, convention, self.device)
         self.run = self.facts["run"]
         self.facts |= {
@@ -132,8 +132,7 @@ class _Task:
             torch.manual_seed(facts["seed"])
             policy = policies.build(family, size, **shape)
         if not registry.is_built_in("FAMILY", family):
-            example = feed.example(self.split, self.settings)
-            flops.refuse_miscounted(self.ledger, policy, example)
+            flops.refuse_miscounted(self.ledger, policy, *self.source.example(self.split, policy))
         return State(
             policy,
             self.source,

@@ -22,27 +22,19 @@ FORMAT = "ilscaling-snapshot-1"
 REMEDY = "train the run again: complete cells are kept, this one is made anew"
 
 
-# What decides a policy's architecture beside family and size, by the kind of policy.
-STACKS = ("frames", "screen", "observation")
-SEQUENCES = ("context", "depth", "inventory")
-
-
 def facts(split: Split, settings: Train | TrainSequences) -> dict:
     """What a record says of what its policy sees and does."""
-    if isinstance(settings, Train):
-        shapes = {field: list(split.fields[field][0]) for field in split.observation}
-        seen = {"frames": settings.frames, **shapes}
-    else:
-        seen = {name: getattr(settings, name) for name in SEQUENCES}
-    return {**seen, "actions": list(split.actions)}
+    observation = {name: split.fields[name] for name in split.observation}
+    shape = policies.shape(settings, len(split.actions), observation)
+    arrays = {name: list(shape[name]) for name in policies.ARRAYS if name in shape}
+    return {**shape, **arrays, "actions": list(split.actions)}
 
 
 def shape(record: dict) -> dict:
     """Arguments that `policies.build` and `flops.ledger` take from a record."""
-    seen = {name: record[name] for name in (*STACKS, *SEQUENCES) if name in record}
-    for field in {"screen", "observation"} & set(seen):
-        seen[field] = tuple(seen[field])
-    return {**seen, "actions": len(record["actions"])}
+    settings = {name: record[name] for name in policies.SETTINGS if name in record}
+    arrays = {name: tuple(record[name]) for name in policies.ARRAYS if name in record}
+    return {**settings, **arrays, "actions": len(record["actions"])}
 
 
 def paths(out: Path, budgets: list[float]) -> list[Path]:

@@ -56,13 +56,13 @@ class State:
     def step(self, batch: Batch) -> None:
         """One update on a batch of the feed."""
         self.update += 1
-        self.adam.forget()
+        self.adam.zero_grad()
         with precision.autocast(self.device, self.type):
             loss = self.feed.loss(self.shared, batch)
         loss.backward()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.weights, self.clip, foreach=True)
-        self.adam.step(self.rate(self.update))
+        self.adam.move(self.rate(self.update))
         if self.averages:
             # The horizon grows with the run: averages over the last share `ema` of its updates.
             share = 1 / max(1.0, self.settings.ema * self.update)
@@ -85,10 +85,10 @@ class State:
         tensors |= {f"carried/{name}": value for name, value in carried.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
-            for moment, value in self.adam.moments[name].items():
-                tensors[f"adam/{name}/{moment}"] = value
             if self.averages:
                 tensors[f"average/{name}"] = self.averages[number]
+        for name, moment, value in self.adam.moments():
+            tensors[f"adam/{name}/{moment}"] = value
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def save(self, path: Path, run: str) -> None:
@@ -123,8 +123,9 @@ class State:
                 weight.copy_(tensors[f"weight/{name}"])
                 if self.averages:
                     self.averages[number].copy_(tensors[f"average/{name}"])
-                for moment, value in self.adam.moments[name].items():
-                    value.copy_(tensors[f"adam/{name}/{moment}"])
+            for name, value in tensors.items():
+                if name.startswith("adam/"):
+                    self.adam.restore(*name.removeprefix("adam/").rsplit("/", 1), value)
 
 
 def saved(path: Path, run: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The family `transformer`: the layers of Llama (Touvron et al. 2023) over a window of frames."""
+"""The network of the family `transformer`."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ilscaling.policies import sequences
 from ilscaling.policies.sequences import State, linear, norm
-from ilscaling.policies.widths import Widths, widths
+from ilscaling.policies.transformer import TransformerConfig
 
 
 class Policy(sequences.Policy):
@@ -14,44 +14,33 @@ class Policy(sequences.Policy):
     frames before it, of its own game. The state is a rolling memory of keys and values.
     """
 
-    compiled = True
-
-    def __init__(self, w: Widths):
-        super().__init__(w)
-        self.attention = nn.ModuleList(Attention(w) for _ in range(w.depth))
-        self.feedforward = nn.ModuleList(FeedForward(w) for _ in range(w.depth))
-        places = torch.arange(2 * w.context - 1, dtype=torch.float64)
-        angles = places[:, None] * torch.tensor(w.turns, dtype=torch.float64)
+    def __init__(self, config: TransformerConfig):
+        super().__init__(config)
+        self.attention = nn.ModuleList(Attention(config) for _ in range(config.depth))
+        self.feedforward = nn.ModuleList(FeedForward(config) for _ in range(config.depth))
+        places = torch.arange(2 * config.context - 1, dtype=torch.float64)
+        angles = places[:, None] * torch.tensor(config.turns, dtype=torch.float64)
         turns = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)
         self.register_buffer("turns", turns, persistent=False)
 
     def initial(self, lanes: int) -> State:
-        w = self.widths
-        zeros = self.head.weight.new_zeros(lanes, 2, w.heads, w.context - 1, w.head)
-        memory = {f"memory{n}": zeros.clone() for n in range(w.depth)}
-        return {**memory, "valid": zeros.new_zeros(lanes, w.context - 1, dtype=torch.bool)}
-
-    def matrices(self) -> list[list[torch.Tensor]]:
-        parts = (*zip(self.attention, self.feedforward, strict=True),)
-        return [
-            [attention.inputs.weight for attention, _ in parts],
-            [attention.outputs.weight for attention, _ in parts],
-            [feedforward.inputs.weight for _, feedforward in parts],
-            [feedforward.outputs.weight for _, feedforward in parts],
-        ]
+        config = self.config
+        zeros = self.head.weight.new_zeros(lanes, 2, config.heads, config.context - 1, config.head)
+        memory = {f"memory{n}": zeros.clone() for n in range(config.depth)}
+        return {**memory, "valid": zeros.new_zeros(lanes, config.context - 1, dtype=torch.bool)}
 
     def trunk(
         self, x: torch.Tensor, first: torch.Tensor, state: State | None
     ) -> tuple[torch.Tensor, State]:
-        remembered = self.widths.context - 1
+        remembered = self.config.context - 1
         # Games are counted from the stretch's start: what is remembered belongs to game 0.
-        game = seen = first.cumsum(1)
+        game = in_window = first.cumsum(1)
         if state is not None:
-            seen = torch.cat((state["valid"].long() - 1, game), 1)
-        steps, window = game.shape[1], seen.shape[1]
+            in_window = torch.cat((state["valid"].long() - 1, game), 1)
+        steps, window = game.shape[1], in_window.shape[1]
         place = torch.arange(window, device=x.device)
         back = place[window - steps :, None] - place
-        visible = (game[:, :, None] == seen[:, None]) & ((back >= 0) & (back <= remembered))
+        visible = (game[:, :, None] == in_window[:, None]) & ((back >= 0) & (back <= remembered))
         bias = torch.zeros_like(visible, dtype=torch.float32).masked_fill_(~visible, -torch.inf)
         after = {}
         for n, (attention, feedforward) in enumerate(
@@ -63,7 +52,7 @@ class Policy(sequences.Policy):
             x = x + y
             x = x + feedforward(norm(x))
             after[name] = _last(kept.detach(), 3, remembered)
-        after["valid"] = _last(seen == game[:, -1:], 1, remembered)
+        after["valid"] = _last(in_window == game[:, -1:], 1, remembered)
         return x, after
 
 
@@ -74,11 +63,11 @@ class Attention(nn.Module):
     are as exact in a game's last frame as in its first.
     """
 
-    def __init__(self, w: Widths):
+    def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.heads = w.heads
-        self.inputs = linear(w.size, 3 * w.attention)
-        self.outputs = linear(w.attention, w.size, (2 * w.depth) ** -0.5)
+        self.heads = config.heads
+        self.inputs = linear(config.size, 3 * config.attention)
+        self.outputs = linear(config.attention, config.size, (2 * config.depth) ** -0.5)
 
     def forward(
         self,
@@ -104,10 +93,10 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """SwiGLU (Shazeer 2020)."""
 
-    def __init__(self, w: Widths):
+    def __init__(self, config: TransformerConfig):
         super().__init__()
-        self.inputs = linear(w.size, 2 * w.hidden)
-        self.outputs = linear(w.hidden, w.size, (2 * w.depth) ** -0.5)
+        self.inputs = linear(config.size, 2 * config.hidden)
+        self.outputs = linear(config.hidden, config.size, (2 * config.depth) ** -0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         gate, value = self.inputs(x).chunk(2, -1)
@@ -142,8 +131,3 @@ def _last(x: torch.Tensor, axis: int, count: int) -> torch.Tensor:
         shape = [*x.shape[:axis], missing, *x.shape[axis + 1 :]]
         x = torch.cat((x.new_zeros(shape), x), axis)
     return x.narrow(axis, x.shape[axis] - count, count)
-
-
-def build(size: int, **shape) -> Policy:
-    """The policy that `widths` describes."""
-    return Policy(widths("transformer", size, **shape))

@@ -1,34 +1,25 @@
-"""The family `lstm`: residual layers of long short-term memory (Hochreiter & Schmidhuber 1997)."""
+"""The network of the family `lstm`."""
 
 import torch
 from torch import nn
 
 from ilscaling.policies import sequences
+from ilscaling.policies.lstm import LstmConfig
 from ilscaling.policies.sequences import State, norm
-from ilscaling.policies.widths import Widths, widths
 
 
 class Policy(sequences.Policy):
     """The state is each layer's output and cell, zero at a game's first frame."""
 
-    compiled = True
-
-    def __init__(self, w: Widths):
-        super().__init__(w)
+    def __init__(self, config: LstmConfig):
+        super().__init__(config)
         self.layers = nn.ModuleList(
-            nn.LSTM(w.size, w.size, batch_first=True) for _ in range(w.depth)
+            nn.LSTM(config.size, config.size, batch_first=True) for _ in range(config.depth)
         )
 
     def initial(self, lanes: int) -> State:
-        zeros = self.head.weight.new_zeros(lanes, self.widths.depth, self.widths.size)
+        zeros = self.head.weight.new_zeros(lanes, self.config.depth, self.config.size)
         return {"output": zeros, "cell": zeros.clone()}
-
-    def matrices(self) -> list[list[torch.Tensor]]:
-        return [
-            [layer.weight_ih_l0 for layer in self.layers],
-            [layer.weight_hh_l0 for layer in self.layers],
-            [layer.bias_ih_l0 + layer.bias_hh_l0 for layer in self.layers],
-        ]
 
     def trunk(
         self, x: torch.Tensor, first: torch.Tensor, state: State | None
@@ -57,8 +48,3 @@ class Policy(sequences.Policy):
                 outputs.append(output[0])
                 cells.append(cell[0])
         return x, {"output": torch.stack(outputs, 1), "cell": torch.stack(cells, 1)}
-
-
-def build(size: int, **shape) -> Policy:
-    """The policy that `widths` describes."""
-    return Policy(widths("lstm", size, **shape))
