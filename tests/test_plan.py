@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from ilscaling import calibration, params, plan
+from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
-from ilscaling.plan.cost import Cost, nature_flops
+from ilscaling.plan.cost import Cost
 from ilscaling.plan.speed import Play, Speed, Train
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, policies, progress, store
+from ilscaling import flops, games, policies, progress, registry, store
 from ilscaling.errors import WorkflowError
 from ilscaling.learning import loop, precision
 from ilscaling.measuring.returns import play
@@ -27,7 +27,6 @@ from ilscaling.plan.speed import Play, Speed, Train
 
 EPISODE = 256  # steps at most
 LANES = 8
-BOT_STEPS = 8_000
 SIZES = {"cnn": (4, 32), "transformer": (16, 96), "lstm": (16, 96)}
 # Larger batches only take longer to measure on a CPU.
 BATCH = {"cnn": 64, "transformer": 1024, "lstm": 1024}
@@ -81,7 +80,7 @@ def covers(found: Speed, params: Params) -> bool:
     return all(
         domain in found.play and family in found.train
         for domain, family in wanted
-        if domain in RECORDERS and family in SIZES
+        if registry.get("DOMAIN", domain).calibrated and family in SIZES
     )
 
 
@@ -93,13 +92,14 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
     with tempfile.TemporaryDirectory() as work, _quiet():
         for name, game in params.games.items():
             family = game.grid.family
-            if game.domain not in RECORDERS or family not in SIZES:
+            domain = registry.get("DOMAIN", game.domain)
+            if not domain.calibrated or family not in SIZES:
                 continue  # its costs are those of the reference
             if game.domain in plays and family in trains:
                 continue
             folder_of = Path(work) / name
             restart = _restart(name, game)
-            made = RECORDERS[game.domain](name, game, folder_of, restart)
+            made = domain.calibrate(name, game, folder_of, restart)
             measured = [_train(game, family, size, made.demos, folder_of, where)
                         for size in SIZES[family]]  # fmt: skip
             trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
@@ -131,7 +131,8 @@ def _quiet() -> Iterator[None]:
             os.environ[progress.VARIABLE] = asked
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """What a piece of work takes of this process."""
     began = CLOCK()
     work()
     return CLOCK() - began
@@ -144,7 +145,7 @@ def _restart(name: str, game: Section) -> float:
         seeds = np.arange(LANES)
         lanes.reset(seeds)
         mask = np.ones(LANES, bool)
-        return _seconds(lambda: lanes.restart(mask, seeds + LANES)) / LANES
+        return seconds(lambda: lanes.restart(mask, seeds + LANES)) / LANES
     finally:
         lanes.close()
 
@@ -153,59 +154,11 @@ def _short(game: Section):
     return game.emulator.model_copy(update={"max_steps": EPISODE})
 
 
-def _wanted(game: Section, steps: int):
+def wanted(game: Section, steps: int):
     """Demonstrations out of so many steps, whole episodes of which go to dev and test."""
     share = {"train_steps": steps // 2, "dev_steps": 1, "test_steps": 1}
     sizes = {"chunk_steps": 256, "shard_steps": 2_048}
     return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})
-
-
-def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
-    from ilscaling.domains.atari import policy, record
-    from ilscaling.store import shard
-
-    actions = list(games.of(name, game).actions)
-    width = game.expert.ppo.width
-    expert, part = folder / "expert.safetensors", folder / "part.zip"
-    made = {"game": name, "width": width, "actions": actions}
-    policy.save(expert, policy.ExpertPolicy(width, len(actions)), made)
-
-    def play(longest: int) -> tuple[float, int]:
-        """Seconds and steps of one round of episodes, their starts apart."""
-        began = CLOCK()
-        emulator = game.emulator.model_copy(update={"max_steps": longest})
-        steps = record.record(
-            expert, name, emulator, temperature=1.0, seeds=range(10**6), lanes=LANES,
-            steps=LANES * longest, out=part,
-        )["steps"]  # fmt: skip
-        return CLOCK() - began - restart * len(steps), sum(steps)
-
-    # Loading ROMs and weights is in both, and so not in their difference.
-    (few, short), (many, long) = play(EPISODE // 8), play(EPISODE)
-    demos = folder / "demos.zarr"
-    writing = _seconds(lambda: shard.shard([part], demos, settings=_wanted(game, long)))
-    return Recorded(demos, max(many - few, 0.0) / (long - short), writing / long)
-
-
-def _nethack(name: str, game: Section, folder: Path, restart: float) -> Recorded:
-    from ilscaling.domains.nethack import ingest, recording
-
-    began = CLOCK()
-    # The bot's games are long; the emulator's limit keeps whole ones for dev and test.
-    emulator = game.emulator.model_copy(update={"max_steps": 4 * EPISODE})
-    recordings = folder / "recordings"
-    recordings.mkdir(parents=True)
-    played = recording.record_games(
-        emulator, seeds=range(10**6), steps=BOT_STEPS, out=recordings / "job-0"
-    )
-    steps = sum(one["steps"] for one in played)
-    playing = CLOCK() - began - restart * len(played)
-    demos = folder / "demos.zarr"
-    writing = _seconds(lambda: ingest.ingest(recordings, demos, settings=_wanted(game, steps)))
-    return Recorded(demos, max(playing, 0.0) / steps, writing / steps)
-
-
-RECORDERS = {"atari": _atari, "nethack": _nethack}
 
 
 def _train(game: Section, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
@@ -213,7 +166,8 @@ def _train(game: Section, family: str, size: int, demos: Path, folder: Path, dev
     batch = game.train.batch_of(size)
     batch = min(batch, BATCH[family]) if device == "cpu" else batch
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
-    settings = game.train.model_copy(update={**small, "threads": 1})
+    # The budgets below count updates of one run: no cell may be a run or a branch of its own.
+    settings = game.train.model_copy(update={**small, "threads": 1, "schedule": "constant"})
     split = store.open_split(demos, "train")
     each = (
         flops.ledger(family, size, **policies.shape(settings, len(split.actions))).training * batch

@@ -6,10 +6,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, section
-from ilscaling.domains.atari import section as atari_section
-from ilscaling.domains.gymnasium import section as gymnasium_section
-from ilscaling.domains.nethack import section as nethack_section
+from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, domain, section
 from ilscaling.errors import ParamsError
 
 
@@ -24,54 +21,17 @@ def record(
     """Record one part of the demonstrations: whole episodes over seeds of its own.
 
     Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
-    layout of NLD, for 'ilscaling ingest'. A game of an extension: the extension's expert plays.
+    layout of NLD, for 'ilscaling ingest'. An extension's expert may play any game.
     """
-    from ilscaling.games.jobs import job as share
-
     settings = section(path, game)
-    wanted = settings.demonstrations
-    if job >= wanted.jobs:
+    jobs = settings.demonstrations.jobs
+    if job >= jobs:
         raise ParamsError(
-            f"there is no job {job} of {wanted.jobs}",
+            f"there is no job {job} of {jobs}",
             where=f"{path}: games.{game}.demonstrations.jobs",
-            fix=f"--job {wanted.jobs - 1}",
+            fix=f"--job {jobs - 1}",
         )
-    seeds, steps = share(wanted, settings.emulator, job)
-    if isinstance(settings, nethack_section.NetHack):
-        from ilscaling.domains.nethack.recording import record_games
-
-        record_games(settings.emulator, seeds=seeds, steps=steps, out=out)
-        return
-    if isinstance(settings, gymnasium_section.Gymnasium):
-        from ilscaling.domains.gymnasium import record as gymnasium
-
-        gymnasium.record(
-            settings.expert,
-            settings.game,
-            settings.emulator,
-            seeds=seeds,
-            lanes=wanted.lanes,
-            steps=steps,
-            out=out,
-        )
-        return
-    if expert is None:
-        raise ParamsError("an Atari expert is wanted", where="--expert", fix="--expert FILE")
-    from ilscaling import games
-    from ilscaling.domains.atari import record as atari
-
-    atari.record(
-        expert,
-        games.name(game, settings),
-        settings.emulator,
-        temperature=settings.expert.temperature,
-        min_return=settings.expert.min_return,
-        seeds=seeds,
-        lanes=wanted.lanes,
-        steps=steps,
-        out=out,
-        threads=threads,
-    )
+    domain(settings).record(game, settings, job, out, expert=expert, threads=threads)
 
 
 def ingest(
@@ -86,16 +46,8 @@ def ingest(
 
     Beside the store stands ingest.json: every game, kept or left out and why.
     """
-    from ilscaling.domains.nethack import ingest as reading
-
-    settings = section(path, game, nethack_section.NetHack)
-    summary = reading.ingest(
-        nld,
-        out,
-        settings=settings.demonstrations,
-        recordings=settings.expert.recordings,
-        processes=processes,
-    )
+    settings = section(path, game)
+    summary = domain(settings).ingest(settings, nld, out, processes=processes)
     if stamp:
         files.write_json(stamp, summary)
 
@@ -110,8 +62,7 @@ def shard(
     """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.store import shard as assembling
 
-    settings = section(path, game, atari_section.Atari, gymnasium_section.Gymnasium).demonstrations
-    attrs = assembling.shard(parts, out, settings=settings)
+    attrs = assembling.shard(parts, out, settings=section(path, game).demonstrations)
     if stamp:
         files.write_json(stamp, attrs)
 

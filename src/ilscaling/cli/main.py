@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich takes longer than all else
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = {
@@ -30,7 +31,6 @@ VERBS = {
     "train-expert": experts.train_expert,
     "import-expert": experts.import_expert,
     "measure-expert": experts.measure_expert,
-    "measure-bot": experts.measure_bot,
     "record": demonstrations.record,
     "ingest": demonstrations.ingest,
     "shard": demonstrations.shard,

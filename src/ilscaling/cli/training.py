@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, TrainThreads, section
 from ilscaling.errors import ParamsError
 
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
     """Settings of a game, and the declared cells of a run in its grid."""
+    from ilscaling import params
     from ilscaling import plan as planning
     from ilscaling.cells import Run
 

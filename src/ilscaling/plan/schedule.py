@@ -4,8 +4,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ilscaling import games
-from ilscaling.domains.nethack.section import NetHack
+from ilscaling import registry
 from ilscaling.params import Params, Section
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
@@ -51,8 +50,8 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
 
 def _source(name: str, game: Section) -> tuple:
     """What tells demonstrations apart: sections of a game may share theirs."""
-    same = "nethack" if isinstance(game, NetHack) else games.name(name, game)
-    return same, *(part.model_dump_json() for part in
+    kept = registry.get("DOMAIN", game.domain).source(name, game)
+    return kept, *(part.model_dump_json() for part in
                    (game.emulator, game.expert, game.demonstrations))  # fmt: skip
 
 

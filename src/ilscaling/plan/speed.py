@@ -6,23 +6,14 @@ Times are in seconds. A sample is a step of demonstrations (a stack of screens, 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ilscaling import files
+from ilscaling import files, registry
+from ilscaling.domains.costs import Play
 from ilscaling.errors import WorkflowError
 from ilscaling.plan.devices import Device
 
 FORMAT = "ilscaling-calibration-1"
 FOLDER = Path(".ilscaling/calibration")
 REMEDY = "measure this machine: ilscaling calibrate"
-
-
-@dataclass(frozen=True)
-class Play:
-    """A domain's games, on one thread: seconds a step, or a start."""
-
-    record: float  # a step of the expert in its game
-    restart: float  # starting an episode
-    shard: float  # a step from recording to store
-    play: float  # a step of a policy in the game, many episodes side by side
 
 
 @dataclass(frozen=True)
@@ -57,19 +48,15 @@ class Speed:
         return self.train.get(family, REFERENCE.train.get(family, REFERENCE.train["transformer"]))
 
     def game(self, domain: str) -> Play:
-        return self.play.get(domain, REFERENCE.play.get(domain, REFERENCE.play["atari"]))
+        """Of a domain that was not measured, what its entry says."""
+        return self.play.get(domain) or registry.get("DOMAIN", domain).speed
 
 
 # One thread of a shared server with AVX512-BF16 (docs/measurements.md).
 REFERENCE = Speed(
     "orientation: measured on another machine (ilscaling calibrate measures this one)",
     True,
-    {
-        "atari": Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
-        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 7.0e-5),
-        # Of an extension: nobody knows; about what a small game written in Python takes.
-        "gymnasium": Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5),
-    },
+    {},  # the domains' entries say it
     {
         "cnn": Train(1 / 6_500, 1 / 1.5e11),
         "transformer": Train(1 / 42_000, 1 / 1.0e11),
