@@ -19,6 +19,7 @@ from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
+from ilscaling.games.jobs import job
 from ilscaling.games.play import Episodes
 from ilscaling.learning.loop import run
 from ilscaling.learning.snapshot import load_policy
@@ -28,10 +29,11 @@ from ilscaling.measuring.cell import evaluate_run
 from ilscaling.measuring.loss import dev_loss, ratio
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import play
-from ilscaling.params import Evaluation, Rule, Train, TrainSequences
+from ilscaling.params import Demonstrations, Evaluation, Rule, Train, TrainSequences
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
 from ilscaling.policies.lanes import WIDE
+from ilscaling.seeds import Purpose, seeds
 from ilscaling.show.figures import gallery
 
 ACTIONS = games.spec("atari", "breakout").actions
@@ -245,7 +247,9 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
         }
         assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
         game = games.make("atari", "breakout", 2, FAST)
-        alone = listed([policy], game, frames=4, episodes=2, seed=9)[0]
+        alone = listed([policy], game, frames=4, episodes=2, seed=seeds(Purpose.EVALUATION, 9)[0])[
+            0
+        ]
         game.close()
         assert (record["returns"], record["lengths"]) == (
             alone.returns.tolist(),
@@ -448,7 +452,11 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
             score += game.press(KEYS[action])
         assert game.over and (score, game.deepest) == (kept["score"], kept["depth"])
         assert (game.steps, score) == (record["lengths"][0], record["returns"][0])
-        assert kept["seed"] == 9
+        assert kept["seed"] == seeds(Purpose.EVALUATION, 9)[0]
+        recording = Demonstrations(jobs=4)
+        assert not any(
+            kept["seed"] in job(recording, SHORT.max_steps, number)[0] for number in range(4)
+        )
         game.close()
     assert records[0]["replay"]["actions"] != records[1]["replay"]["actions"]
 

@@ -38,7 +38,7 @@ ROOTS = {
     "shard": ("ilscaling.store.shard",),
     "games": ("ilscaling.domains.nethack.recording", "ilscaling.domains.nethack.bot"),
     "ingest": ("ilscaling.domains.nethack.ingest",),
-    "train": ("ilscaling.learning",),
+    "train": ("ilscaling.learning.loop",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),

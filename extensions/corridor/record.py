@@ -13,7 +13,7 @@ def record(game, section, job: int, out) -> None:
         right = (game.door > game.at)[:, None]
         return np.where(right, [wrong, 1 - wrong], [1 - wrong, wrong])
 
-    seeds, steps = share(section.demonstrations, section.emulator, job)
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
     attributes = {
         **game.spec.attributes(section.emulator),
         "expert": {"player": "the guide", "wrong turns": wrong},

@@ -24,6 +24,7 @@ from ilscaling.measuring.returns import play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
+from ilscaling.seeds import Purpose, seeds
 
 EPISODE = 256  # steps at most
 LANES = 8
@@ -142,10 +143,10 @@ def _restart(name: str, game: Section) -> float:
     """Seconds to start an episode."""
     lanes = games.make(game.domain, games.name(name, game), LANES, game.emulator)
     try:
-        seeds = np.arange(LANES)
-        lanes.reset(seeds)
+        first, second = np.array(seeds(Purpose.CALIBRATION, count=2 * LANES)).reshape(2, LANES)
+        lanes.reset(first)
         mask = np.ones(LANES, bool)
-        return seconds(lambda: lanes.restart(mask, seeds + LANES)) / LANES
+        return seconds(lambda: lanes.restart(mask, second)) / LANES
     finally:
         lanes.close()
 
@@ -209,7 +210,7 @@ def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:
         began = CLOCK()
-        played = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        played = play([policy], lanes, episodes=LANES, seed=seeds(Purpose.CALIBRATION)[0], **seen)
         steps = sum(int(episode.lengths[0]) for _, episode in played)
         taken = CLOCK() - began - restart * LANES
     finally:

@@ -8,8 +8,6 @@ import typer
 from ilscaling import files
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads, domain, section
 
-FIRST_SEED = 2_000_000  # of the episodes that an expert is measured in
-
 
 def train_expert(
     game: GameName,
@@ -45,7 +43,7 @@ def measure_expert(
     ] = None,
     path: ParamsFile = PARAMS,
     episodes: Annotated[int, typer.Option(help="Whole episodes.", min=2)] = 100,
-    seed: Annotated[int, typer.Option(help="First episode's seed.", min=0)] = FIRST_SEED,
+    seed: Annotated[int, typer.Option(help="Number of the first episode.", min=0)] = 0,
     processes: Annotated[int, typer.Option(help="NetHack: games in parallel.", min=1)] = 1,
     out: Annotated[Path | None, typer.Option(help="Also write what was played here.")] = None,
     threads: Threads = 1,

@@ -12,6 +12,7 @@ from ilscaling.errors import ExpertError
 from ilscaling.games import GameSpec, episodes, play
 from ilscaling.games.score import summary
 from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
 
 
 def player(asked: Asked, game: GameSpec) -> play.Act:
@@ -113,14 +114,15 @@ def measure(
     asked: Asked, domain: str, game: str, emulator, *, episodes: int, seed: int,
     lanes: int = 8, threads: int = 1,
 ) -> dict:  # fmt: skip
-    """Play the episodes seed, seed + 1, ...; returns their `summary`."""
+    """Play its episodes number seed, seed + 1, ... (see `ilscaling.seeds`); returns their
+    `summary`."""
     vector = games.make(domain, game, min(lanes, episodes), emulator, threads=threads)
     bar = tqdm(total=episodes, unit="episode", desc=f"expert in {game}")
     try:
         played = play.rollout(
             vector,
             player(asked, vector.spec),
-            seeds=range(seed, seed + episodes),
+            seeds=seeds(Purpose.EXPERT, seed, count=episodes),
             progress=bar.update,
         )
     finally:

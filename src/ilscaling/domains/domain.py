@@ -144,8 +144,8 @@ class Domain(ABC):
         self, name: str, section: Section, expert: Path | None, *, episodes: int, seed: int,
         processes: int = 1, threads: int = 1,
     ) -> dict:  # fmt: skip
-        """Play whole episodes, from `seed` on, with the expert; returns `games.score.summary` and
-        whatever else the domain counts."""
+        """Play whole episodes with the expert, from number `seed` of `seeds.Purpose.EXPERT` on;
+        returns `games.score.summary` and whatever else the domain counts."""
         from ilscaling.domains import brought
 
         return brought.measure(
@@ -184,7 +184,7 @@ class Domain(ABC):
         from ilscaling.domains import brought
         from ilscaling.games.jobs import job as share
 
-        seeds, steps = share(section.demonstrations, section.emulator, job)
+        seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
         brought.record(
             section.expert, self.name, self.game(name, section), section.emulator, seeds=seeds,
             lanes=section.demonstrations.lanes, steps=steps, out=out, threads=threads,

@@ -21,6 +21,7 @@ from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import play
 from ilscaling.params import Evaluation
 from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
 from ilscaling.store import Split, open_split
 
 # What a cell's record takes over from its snapshot's.
@@ -209,7 +210,7 @@ def _returns(
                 frames=first.get("frames"),
                 inventory=first.get("inventory", False),
                 episodes=each,
-                seed=settings.seed,
+                seed=seeds(Purpose.EVALUATION, settings.seed, count=each)[0],
                 temperature=settings.temperature,
                 wanted=wanted,
                 on_step=replays.on_step if sequences else None,

@@ -6,6 +6,7 @@ from ilscaling import calibration, games
 from ilscaling.domains.atari import policy
 from ilscaling.domains.atari.record import record
 from ilscaling.domains.atari.section import Atari
+from ilscaling.seeds import Purpose, seeds
 from ilscaling.store import shard
 
 
@@ -25,7 +26,7 @@ def calibrate(name: str, section: Atari, folder: Path, restart: float) -> calibr
             section.emulator.model_copy(update={"max_steps": longest}),
         )
         steps = record(
-            expert, game, emulator, temperature=1.0, seeds=range(10**6), lanes=lanes,
+            expert, game, emulator, temperature=1.0, seeds=seeds(Purpose.CALIBRATION), lanes=lanes,
             steps=lanes * longest, out=part,
         )["steps"]  # fmt: skip
         return calibration.CLOCK() - began - restart * len(steps), sum(steps)

@@ -8,6 +8,7 @@ from ilscaling.files import write_json
 from ilscaling.games.play import rollout
 from ilscaling.games.score import summary
 from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
 
 
 def measure(
@@ -16,25 +17,26 @@ def measure(
     *,
     episodes: int = 100,
     lanes: int = 8,
-    seed: int = 2_000_000,
+    seed: int = 0,
     temperature: float = 1.0,
     noise: float = 0.0,
     threads: int = 1,
 ) -> dict:
-    """Play the episodes seed, seed + 1, ... and write their `summary` into the expert's record.
+    """Play the episodes number seed, seed + 1, ... for an expert's measurement (`seeds`) and
+    write their `summary` into its record.
 
     Returns what then stands under `measured` in the JSON beside the expert; the rest of the
     record stays. Raises ExpertError for a file that is no expert.
     """
+    episode_seeds = seeds(Purpose.EXPERT, seed, count=episodes)
     bar = tqdm(total=episodes, unit="episode", desc="expert")
     lanes = min(lanes, episodes)
     with bar, playing(
         expert_file, emulator, lanes=lanes, temperature=temperature, noise=noise, threads=threads
     ) as its:  # fmt: skip
-        seeds = range(seed, seed + episodes)
-        played = rollout(its.game, its.act, seeds=seeds, progress=bar.update)
+        played = rollout(its.game, its.act, seeds=episode_seeds, progress=bar.update)
     measured = {
-        "seeds": [seed, seed + episodes - 1],
+        "seeds": [episode_seeds[0], episode_seeds[-1]],
         "temperature": temperature,
         "noise": noise,
         "emulator": emulator.model_dump(),

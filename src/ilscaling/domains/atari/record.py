@@ -16,7 +16,7 @@ def record_job(
     section: Atari, game: str, job: int, expert: str | Path, out: str | Path, *, threads: int = 1
 ) -> dict:
     """Job number `job` of a section that plays `game`; see `record`."""
-    seeds, steps = share(section.demonstrations, section.emulator, job)
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
     return record(
         expert,
         game,

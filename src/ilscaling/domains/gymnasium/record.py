@@ -19,7 +19,7 @@ def record(section: Gymnasium, job: int, out: str | Path) -> None:
         For a game that cannot be played, or whose episodes are no function of their seeds.
     """
     refuse_unseeded(section.game, section.emulator, seed=0)
-    seeds, steps = share(section.demonstrations, section.emulator, job)
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
     brought.record(
         section.expert,
         section.domain,

@@ -5,6 +5,7 @@ from pathlib import Path
 from ilscaling import calibration
 from ilscaling.domains.nethack import ingest, recording
 from ilscaling.domains.nethack.section import NetHack
+from ilscaling.seeds import Purpose, seeds
 
 STEPS = 8_000
 
@@ -18,7 +19,7 @@ def calibrate(section: NetHack, folder: Path, restart: float) -> calibration.Rec
     recordings = folder / "recordings"
     recordings.mkdir(parents=True)
     played = recording.record_games(
-        emulator, seeds=range(10**6), steps=STEPS, out=recordings / "job-0"
+        emulator, seeds=seeds(Purpose.CALIBRATION), steps=STEPS, out=recordings / "job-0"
     )
     steps = sum(game["steps"] for game in played)
     playing = calibration.CLOCK() - began - restart * len(played)

@@ -33,8 +33,10 @@ class _NetHack(Domain):
                 name, section, expert, episodes=episodes, seed=seed, threads=threads
             )
         from ilscaling.domains.nethack.bot.play import measure
+        from ilscaling.seeds import Purpose, seeds
 
-        return measure(section.emulator, range(seed, seed + episodes), processes=processes)
+        played = seeds(Purpose.EXPERT, seed, count=episodes)
+        return measure(section.emulator, played, processes=processes)
 
     def source(self, name: str, section: NetHack) -> str:
         return self.name  # whatever the sections are called

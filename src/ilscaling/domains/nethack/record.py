@@ -22,7 +22,7 @@ def record(section: NetHack, job: int, out: Path) -> None:
     StoreError
         If something else is at `out`.
     """
-    seeds, steps = share(section.demonstrations, section.emulator, job)
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
     asked, emulator = section.expert, section.emulator
     if asked.name is None:
         record_games(emulator, seeds=seeds, steps=steps, out=out)
