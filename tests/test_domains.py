@@ -115,7 +115,7 @@ def test_what_a_domain_says_for_keys():
     entries = {name: registry.get("DOMAIN", game.domain) for name, game in study.games.items()}
     origins = {name: entries[name].expert(name, game) for name, game in study.games.items()}
     files = {Path(file).name for file in origins["hall"].code}
-    assert files == {"__init__.py", "game.py", "record.py"}
+    assert files == {"__init__.py", "game.py", "record.py", "section.py"}
     assert origins["breakout"].training[0] == "breakout"
     assert origins["breakout__own"].code == (BREAKOUT,) and not origins["breakout__own"].training
     assert origins["nethack_nld"].recordings == "nld"
@@ -253,7 +253,7 @@ def test_the_entries_of_a_study_are_those_of_that_study_alone():
     """Extensions of a first study were known to a second one in the same process."""
     files = (ROOT / "params.yaml", ROOT / "studies/foraging.yaml")
     values = params.read(*files).model_dump(mode="json")
-    with pytest.raises((ExtensionError, ParamsError), match="foraging|nearest|mlp"):
+    with pytest.raises((ExtensionError, ParamsError), match=r"foraging|nearest|mlp"):
         params.check({**values, "extensions": []})
     params.check(hall())
     assert "corridor" in registry.names("DOMAIN")
