@@ -356,3 +356,14 @@ def test_the_command_line_starts_without_what_only_verbs_need():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stdout + done.stderr
+
+
+def test_who_plays_in_words():
+    study = params.read(ROOT / "params.yaml")
+    said = {
+        name: registry.get("DOMAIN", game.domain).player(game, Path(game.expert.file or "x"))
+        for name, game in study.games.items()
+    }
+    assert said["nethack"] == "the built-in bot" and "SHA-256" in said["breakout"]
+    missing = registry.get("DOMAIN", "atari").if_absent("breakout", study.games["breakout"])
+    assert "import-expert" in missing and "--game breakout" in missing

@@ -83,7 +83,17 @@ def record(
     out: str | Path,
     threads: int = 1,
 ) -> None:
-    """Play the expert and write the part `out` (see `episodes.write`), or let it record itself."""
+    """Play the expert and write the part `out` (see `episodes.write`), or let it record itself.
+
+    Parameters
+    ----------
+    asked
+        Which expert, and how it is asked.
+    seeds
+        One a whole episode, as many as `steps` steps together take.
+    lanes
+        Episodes side by side.
+    """
     expert = registry.get("EXPERT", asked.name)
     if expert.record is not None:
         expert.record(emulator, seeds, steps, Path(out), file_of(asked))

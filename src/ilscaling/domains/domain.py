@@ -77,6 +77,8 @@ class Domain(ABC):
     store_by
         The verb that makes a store of what `record` writes: 'shard' of parts, 'ingest' of folders
         of recorded games.
+    packages
+        Installed packages that run the games, whose versions matter.
     modules
         Step -> modules of ours where its code begins (see `code`); 'brought': of recording an
         extension's expert. Of an extension's domain its own files are added.
@@ -95,6 +97,7 @@ class Domain(ABC):
     typical: Steps = SHORT_EPISODE
     titles: Mapping[str, str] = field(default_factory=dict)
     store_by: Literal["shard", "ingest"] = "shard"
+    packages: tuple[str, ...] = ()
     modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     calibrated: bool = False
     replays: bool = False
@@ -129,6 +132,17 @@ class Domain(ABC):
         expert = self.brought(section)
         code = registry.files("EXPERT", expert) if expert else self.code("expert", section)
         return Origin(file=getattr(section.expert, "file", None), code=code)
+
+    def player(self, section: Section, file: Path | None) -> str:
+        """Who plays the demonstrations, in words. `file`: that of the expert, if there is one."""
+        if (expert := self.brought(section)) is None:
+            return "the domain's own expert"
+        reads = f", which reads {file}" if file else ""
+        return f"{expert} of {registry.source('EXPERT', expert)}{reads}"
+
+    def if_absent(self, name: str, section: Section) -> str:
+        """What to type if the expert's file is not there."""
+        return f"git checkout -- {section.expert.file}   or set the parameter to null"
 
     def train_expert(
         self, name: str, section: Section, out: Path, work: Path, *, device: str, threads: int

@@ -21,8 +21,17 @@ LONGER = 2.5  # a policy's episodes than random play's, as measured in Breakout 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on one thread (beside a device, if the speed has one), bytes on disk, and bytes of
-    memory at its largest."""
+    """What a job takes.
+
+    Parameters
+    ----------
+    seconds
+        On one thread, beside a device if the speed has one.
+    bytes
+        On disk.
+    memory
+        Bytes, at its largest.
+    """
 
     seconds: float
     bytes: float
@@ -65,8 +74,20 @@ def recorded_steps(game: Section) -> int:
 def train_cost(
     game: Section, cells_of_run: Sequence[Cell], speed: Speed = REFERENCE, part: str = "run"
 ) -> Cost:
-    """One run, all of it or its 'trunk' or 'branches' alone; disk: weights a cell, the resumable
-    state and that of every branch."""
+    """Training one run.
+
+    Parameters
+    ----------
+    cells_of_run
+        Its cells, by rising budget.
+    part
+        'run', or its 'trunk' or 'branches' alone.
+
+    Returns
+    -------
+    Cost
+        On disk: weights a cell, the resumable state and that of every branch.
+    """
     last, ends = cells_of_run[-1], [cell.updates for cell in cells_of_run]
     own = sum(schedules.own(game.train, end) for end in ends)
     updates = {"run": sum(schedules.added(game.train, ends)), "branches": own}

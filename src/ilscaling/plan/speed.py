@@ -18,8 +18,15 @@ REMEDY = "measure this machine: ilscaling calibrate"
 
 @dataclass(frozen=True)
 class Train:
-    """A family's training: seconds a sample, a training FLOP (counted exactly) and an update; a
-    sample takes at least `reading`, which the loader's thread needs meanwhile."""
+    """How fast a family trains, in seconds.
+
+    Parameters
+    ----------
+    sample, flop, update
+        A sample, a training FLOP (counted exactly) and an update take so long, all together.
+    reading
+        The loader's thread needs so long for a sample meanwhile: the least that one takes.
+    """
 
     sample: float
     flop: float
@@ -27,7 +34,7 @@ class Train:
     reading: float = 0.0
 
     def seconds(self, samples: float, per_sample: float, batch: int) -> float:
-        """Training on `samples` of `per_sample` FLOPs each, in batches."""
+        """Seconds of training on `samples` of `per_sample` FLOPs each, in batches of `batch`."""
         return samples * max(
             self.reading, self.sample + per_sample * self.flop + self.update / batch
         )
@@ -75,7 +82,17 @@ READING = {"cnn": 1 / 250_000, "transformer": 1 / 800_000, "lstm": 1 / 800_000}
 
 
 def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
-    """Speed with a GPU of that kind beside CPUs as `base`'s; games are played by CPUs."""
+    """Speed with a GPU beside CPUs, which play the games.
+
+    Parameters
+    ----------
+    device
+        Kind of GPU, by its published peak.
+    base
+        Speed of the CPUs.
+    mfu
+        Share of the peak that training reaches, an assumption.
+    """
     train = {
         family: Train(0.0, 1 / (mfu * device.peak), UPDATE_SECONDS, reading)
         for family, reading in READING.items()

@@ -9,6 +9,7 @@ from ilscaling.domains.atari.section import Atari
 from ilscaling.domains.costs import Play
 from ilscaling.domains.domain import BROUGHT, Domain, Origin, Picture
 from ilscaling.errors import ParamsError
+from ilscaling.files import sha256
 
 # Of the parameters of an expert, those that its own key holds or that change no recording.
 APART = {"file", "ppo", "min_return"}
@@ -36,6 +37,22 @@ class _Atari(Domain):
             expert.ppo.model_dump(),
         ]
         return Origin(training=training, code=self.code("expert", section))
+
+    def player(self, section: Atari, file: Path | None) -> str:
+        if self.brought(section) is not None or file is None:
+            return super().player(section, file)
+        digest = f"SHA-256 {sha256(file)}" if Path(file).is_file() else "not here"
+        return f"{file} ({digest})"
+
+    def if_absent(self, name: str, section: Atari) -> str:
+        fix = super().if_absent(name, section)
+        if self.brought(section) is not None:
+            return fix
+        return (
+            f"{fix}: then the workflow trains one by PPO   or make one of a checkpoint: ilscaling"
+            f" import-expert CHECKPOINT.zip --game {self.game(name, section)}"
+            f" --out {section.expert.file}"
+        )
 
     def train_expert(self, name, section, out, work, *, device, threads) -> None:
         from ilscaling.domains.atari import ppo
@@ -134,6 +151,7 @@ DOMAIN = _Atari(
     Atari,
     shows="screen",
     speed=Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
+    packages=("ale-py",),
     modules={
         "game": ("ilscaling.domains.atari.game",),
         "expert": ("ilscaling.domains.atari.ppo",),

@@ -44,6 +44,7 @@ DOMAIN = _Gymnasium(
     "gymnasium",
     Gymnasium,
     shows="observation",
+    packages=("gymnasium",),
     modules={
         "game": ("ilscaling.domains.gymnasium.game",),
         "brought": ("ilscaling.domains.gymnasium.record",),

@@ -27,6 +27,11 @@ class _NetHack(Domain):
             return super().expert(name, section)
         return Origin(code=("ilscaling.domains.nethack.bot",))
 
+    def player(self, section: NetHack, file: Path | None) -> str:
+        if (taken := section.expert.recordings) is not None:
+            return f"recordings in {taken.path}"
+        return super().player(section, file) if self.brought(section) else "the built-in bot"
+
     def measure_expert(self, name, section, expert, *, episodes, seed, processes=1, threads=1):
         if self.brought(section) is not None:
             return super().measure_expert(
@@ -103,6 +108,7 @@ DOMAIN = _NetHack(
     typical=Steps(3_000, 28),
     titles={"nethack": "NetHack"},
     store_by="ingest",
+    packages=("nle",),
     modules={
         "game": ("ilscaling.domains.nethack.vector",),
         "record": ("ilscaling.domains.nethack.record", "ilscaling.domains.nethack.bot"),
