@@ -315,6 +315,10 @@ def test_calibration_records_the_game_of_a_named_section(tmp_path, monkeypatch):
     section = study.games["breakout__wsd"]
     made = registry.get("DOMAIN", "atari").calibrate("breakout__wsd", section, tmp_path, 0.0)
     assert store.open_split(made.demos, "train").attrs["game"] == "breakout"
+    # Its updates are those of one run at a constant rate: a trunk would train some of them twice.
+    monkeypatch.setattr(calibration, "TRAIN_SECONDS", 0.01)
+    run = calibration._train(section, "cnn", 2, made.demos, tmp_path, "cpu")
+    assert run["updates"] > 0 and not (tmp_path / "cnn-2/trunk").exists()
 
 
 # Nothing outside an entry tells domains apart. Words of other registries are added as they are
