@@ -65,28 +65,28 @@ def here(params: Params, *, calibrate: bool = False, folder: Path = speed.FOLDER
     path = speed.path_of(this, folder)
     if calibrate:
         try:
-            found = speed.read(path, this)
+            measured = speed.read(path, this)
         except WorkflowError:
             path.unlink(missing_ok=True)
         else:
-            if covers(found, params):
-                return found
+            if covers(measured, params):
+                return measured
         measure(params, folder=folder)
     return speed.read(path, this) if path.is_file() else speed.REFERENCE
 
 
-def covers(found: Speed, params: Params) -> bool:
+def covers(measured: Speed, params: Params) -> bool:
     """Whether all domains and families of a study that can be measured were."""
     wanted = {(game.domain, game.grid.family) for game in params.games.values()}
     return all(
-        domain in found.play and family in found.train
+        domain in measured.play and family in measured.train
         for domain, family in wanted
         if registry.get("DOMAIN", domain).calibrated and family in SIZES
     )
 
 
 def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER) -> Path:
-    """Measure the study's domains and families; returns the file that holds what was found."""
+    """Measure the study's domains and families; returns the file that holds the speeds."""
     where = precision.device(device)
     plays, trains, runs = {}, {}, []
     torch.set_num_threads(1)

@@ -107,8 +107,8 @@ def _row(name: str, params: Params, planned: list[Cell], todo: list[Job]) -> dic
 def _all(table: pd.DataFrame) -> dict:
     largest = {"epochs", "memory_gb"}
     # FLOPs of several conventions have no sum; counted exactly they have one.
-    found = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
-    return {**found, "flops": float("nan")}
+    totals = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
+    return {**totals, "flops": float("nan")}
 
 
 def _kind(reason: str) -> str:

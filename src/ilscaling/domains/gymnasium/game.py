@@ -135,15 +135,15 @@ def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200)
         pair.reset(np.array([seed, seed + 1]))
         for actions in drawn[: steps // 4]:
             pair.step(actions)
-        found = [pair.restart(np.ones(2, bool), np.array([seed, seed]))[FIELD]]
+        observations = [pair.restart(np.ones(2, bool), np.array([seed, seed]))[FIELD]]
         rewards = []
         for action in drawn[:, 0]:
             step = pair.step(np.array([action, action]))
-            found.append(step.observation[FIELD])
+            observations.append(step.observation[FIELD])
             rewards.append(np.stack([step.reward, step.done]))
     finally:
         pair.close()
-    same = all(np.array_equal(first, second, equal_nan=True) for first, second in found)
+    same = all(np.array_equal(first, second, equal_nan=True) for first, second in observations)
     if not same or not all(np.array_equal(r[:, 0], r[:, 1]) for r in rewards):
         raise GameError(
             f"two episodes of {game!r} with the same seed and actions differ",
