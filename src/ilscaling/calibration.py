@@ -20,7 +20,7 @@ import torch
 from ilscaling import flops, games, policies, progress, registry, store
 from ilscaling.errors import WorkflowError
 from ilscaling.learning import loop, precision
-from ilscaling.measuring.returns import play
+from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
@@ -210,7 +210,8 @@ def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:
         began = CLOCK()
-        played = play([policy], lanes, episodes=LANES, seed=seeds(Purpose.CALIBRATION)[0], **seen)
+        first = seeds(Purpose.CALIBRATION)[0]
+        played = play([policy], lanes, all_episodes(1, LANES), seed=first, **seen)
         steps = sum(int(episode.lengths[0]) for _, episode in played)
         taken = CLOCK() - began - restart * LANES
     finally:
