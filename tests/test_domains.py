@@ -20,7 +20,7 @@ from ilscaling.domains.nethack import vector
 from ilscaling.errors import ExtensionError, GameError, ParamsError
 from ilscaling.games import play
 from ilscaling.show.figures import gallery
-from ilscaling.store.part import Part
+from ilscaling.store.recording import Recording
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src/ilscaling"
@@ -150,7 +150,7 @@ def test_a_strangers_expert_plays_atari(tmp_path):
     path, part = written(tmp_path, study), tmp_path / "part.zip"
     of = ("--game", "breakout__own", "--params", path)
     verb("record", *of, "--job", 0, "--out", part)
-    recorded = Part(part)
+    recorded = Recording(part)
     assert recorded.attrs["game"] == "breakout" and recorded.attrs["expert"]["name"] == "tracker"
     verb("shard", *of, "--out", tmp_path / "demos.zarr", part)
     expert = store.open_split(tmp_path / "demos.zarr", "train").returns().mean()

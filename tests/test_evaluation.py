@@ -7,6 +7,7 @@ import shutil
 import nethack_store
 import numpy as np
 import pytest
+import stores
 import torch
 import yaml
 from conftest import ROOT
@@ -63,6 +64,7 @@ def demos(tmp_path_factory):
         "reward": ((), np.dtype(np.float32)),
     }
     attributes = {"game": "breakout", "domain": "atari", "actions": list(ACTIONS)}
+    splits = {}
     with store.create(path, fields, attributes, chunk_steps=32, shard_steps=64) as writer:
         for split, first in (("train", 0), ("dev", 10), ("test", 20)):
             lengths = rng.integers(30, 91, 6)
@@ -81,7 +83,8 @@ def demos(tmp_path_factory):
                 "return": np.array([e["reward"].sum() for e in episodes]),
                 "truncated": np.zeros(6, bool),
             }
-            writer.add(split, table, episodes)
+            splits[split] = table, episodes
+        stores.fill(writer, **splits)
     return path
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -74,8 +75,8 @@ def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
 
 
 def test_a_form_of_the_law_is_one_entry(foraging, monkeypatch):
-    monkeypatch.setitem(laws.forms.FORMS, "again", laws.forms.FORMS["power"])
-    monkeypatch.setitem(laws.forms.NAMES, "again", "a power law again")
+    again = replace(laws.FORMS["power"], name="again", phrase="a power law again")
+    monkeypatch.setitem(laws.FORMS, "again", again)
     table = tables.read_table(foraging.path / "results/results.csv")
     fit = laws.fit_table(table, example().laws)
     assert {"power", "again"} <= {record["form"] for record in fit.fits}

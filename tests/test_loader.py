@@ -6,6 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,24 +31,22 @@ def path(tmp_path_factory):
     }
     starts = np.cumsum([0, *LENGTHS])
     count = len(LENGTHS)
+    table = {
+        "seed": np.arange(count),
+        "steps": np.array(LENGTHS),
+        "return": np.zeros(count),
+        "truncated": np.zeros(count, bool),
+    }
+    episodes = [
+        {
+            "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
+            "action": (t % 3).astype(np.uint8),
+            "reward": np.zeros(len(t), np.float32),
+        }
+        for t in map(np.arange, starts[:-1], starts[1:])
+    ]
     with store.create(path, fields, {"actions": list("ABC")}, chunk_steps=8, shard_steps=32) as w:
-        w.add(
-            "train",
-            {
-                "seed": np.arange(count),
-                "steps": np.array(LENGTHS),
-                "return": np.zeros(count),
-                "truncated": np.zeros(count, bool),
-            },
-            (
-                {
-                    "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
-                    "action": (t % 3).astype(np.uint8),
-                    "reward": np.zeros(len(t), np.float32),
-                }
-                for t in map(np.arange, starts[:-1], starts[1:])
-            ),
-        )
+        stores.fill(w, train=(table, episodes))
     return path
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import nethack_store
 import numpy as np
 import pytest
+import stores
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -62,7 +63,7 @@ def demos(tmp_path_factory):
             "return": np.zeros(3),
             "truncated": np.zeros(3, bool),
         }
-        writer.add("train", table, episodes)
+        stores.fill(writer, train=(table, episodes))
     return path
 
 

@@ -33,16 +33,20 @@ LENGTH = 12  # hex digits of a key in a path
 # (a domain's game, a family's model) is added by the step's own domain and family.
 ROOTS = {
     "expert": ("ilscaling.domains.atari.ppo",),
-    "record": ("ilscaling.domains.atari.record",),
-    "perform": ("ilscaling.domains.gymnasium.record",),
+    "record": ("ilscaling.domains.atari.record", "ilscaling.games.jobs"),
+    "perform": ("ilscaling.domains.gymnasium.record", "ilscaling.games.jobs"),
     "shard": ("ilscaling.store.shard",),
-    "games": ("ilscaling.domains.nethack.recording", "ilscaling.domains.nethack.bot"),
+    "games": (
+        "ilscaling.domains.nethack.recording",
+        "ilscaling.domains.nethack.bot",
+        "ilscaling.games.jobs",
+    ),
     "ingest": ("ilscaling.domains.nethack.ingest",),
     "train": ("ilscaling.learning.loop",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
-    "fit": ("ilscaling.laws", "ilscaling.tables"),
+    "fit": ("ilscaling.laws", "ilscaling.tables", "ilscaling.show.markdown"),
     "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (

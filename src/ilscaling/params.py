@@ -31,6 +31,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
 Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 

@@ -13,12 +13,12 @@ from ilscaling.errors import ParamsError
 def record(
     game: GameName,
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="The part (.zip). NetHack: the folder.")],
+    out: Annotated[Path, typer.Option(help="The recording (.zip). NetHack: the folder.")],
     expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
 ) -> None:
-    """Record one part of the demonstrations: whole episodes over seeds of its own.
+    """Record one job's share of the demonstrations: whole episodes over seeds of its own.
 
     Atari: a trained expert plays. NetHack: the built-in bot plays and NetHack records it, in the
     layout of NLD, for 'ilscaling ingest'. An extension's expert may play any game.
@@ -54,15 +54,16 @@ def ingest(
 
 def shard(
     game: GameName,
-    parts: Annotated[list[Path], typer.Argument(help="Parts by 'ilscaling record'.")],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings by 'ilscaling record'.")],
     out: Annotated[Path, typer.Option(help="The store to write (demos.zarr).")],
     path: ParamsFile = PARAMS,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
-    """Assemble parts into sharded Zarr demonstrations, split by whole episodes."""
+    """Assemble recordings into sharded Zarr demonstrations, split by whole episodes."""
     from ilscaling.store import shard as assembling
 
-    attrs = assembling.shard(parts, out, settings=section(path, game).demonstrations)
+    settings = section(path, game).demonstrations
+    attrs = assembling.shard(recordings, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)
 

@@ -97,10 +97,12 @@ def fit(
     Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
     """
     from ilscaling import laws
+    from ilscaling.show import markdown
 
     read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
     found = laws.fit_table(read, settings, processes=processes)
     laws.write(found, out)
+    account = markdown.write(found, out)
     if pictures:
         from ilscaling.show import figures as drawing
 
@@ -109,7 +111,7 @@ def fit(
         files.write_json(metrics, laws.metrics(read, found))
     for note in found.notes:
         print(note, file=sys.stderr)
-    print(out / "fits.md")
+    print(account)
     if stamp:
         files.write_json(stamp, {"notes": found.notes})
 

@@ -83,7 +83,7 @@ def record(
     out: str | Path,
     threads: int = 1,
 ) -> None:
-    """Play the expert and write the part `out` (see `episodes.write`), or let it record itself.
+    """Play the expert and write the recording `out`, or let it record itself.
 
     Parameters
     ----------

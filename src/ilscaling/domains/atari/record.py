@@ -46,7 +46,9 @@ def record(
     out: str | Path,
     threads: int = 1,
 ) -> dict:
-    """Play the expert and write the part `out` (see `episodes.write`); returns its episode table.
+    """Play the expert and write the recording `out` (see `episodes.write`).
+
+    Returns its table of episodes.
 
     What it holds depends on `lanes` only as far as the expert's float arithmetic does.
 

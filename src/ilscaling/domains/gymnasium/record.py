@@ -9,7 +9,7 @@ from ilscaling.games.jobs import job as share
 
 
 def record(section: Gymnasium, job: int, out: str | Path) -> None:
-    """Play the expert and write the part `out` of job number `job`.
+    """Play the expert and write the recording `out` of job number `job`.
 
     Raises
     ------

@@ -1,64 +1,35 @@
 """An account of all fits of a study as Markdown, which reads well where code is hosted."""
 
-from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
-
-from ilscaling.cells import budget_name
-from ilscaling.laws import rows as of
-from ilscaling.laws.records import LAWS
+from ilscaling.files import atomic
+from ilscaling.laws import FORMS, LAWS, POWER, StudyFit
+from ilscaling.show import looks
+from ilscaling.show import rows as of
 from ilscaling.show.titles import title
-
-MINUS, MISSING = "\N{MINUS SIGN}", "\N{EN DASH}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """'0.0123', '35.7', '1,080', '3.16e+11'; a dash if unknown."""
-    if value is None or not np.isfinite(value):
-        return MISSING
-    if abs(value) >= 1e6:
-        return f"{value:.{digits}g}"
-    rounded = float(f"{value:.{digits}g}")
-    text = f"{rounded:,.0f}" if abs(value) >= 1000 else f"{rounded:g}"
-    return text.replace("-", MINUS)
+from ilscaling.show.words import MISSING, fixed, interval, number, off
 
 
-def decimals(value: float | None, count: int = 3) -> str:
-    """A number with so many decimals; a dash if unknown."""
-    if value is None or not np.isfinite(value):
-        return MISSING
-    return f"{value:.{count}f}".replace("-", MINUS)
+def write(fit: StudyFit, directory: str | Path) -> Path:
+    """Write `table` as fits.md beside the files of `laws.write`."""
+    path = Path(directory) / "fits.md"
+    with atomic(path) as temporary:
+        temporary.write_text(table(fit))
+    return path
 
 
-def interval(low: float | None, high: float | None, write: Callable = decimals) -> str:
-    """'[0.318, 0.448]'; empty if there is none."""
-    if low is None or high is None or not np.isfinite([low, high]).all():
-        return ""
-    return f"[{write(low)}, {write(high)}]"
-
-
-def off(error: float) -> str:
-    """ln(predicted/measured) in words: '+4 %', or 'x 3.1' beyond a factor of two."""
-    if not np.isfinite(error):
-        return MISSING
-    if abs(error) > np.log(2):
-        times = f"{np.exp(min(abs(error), 20)):.2g}"
-        return f"{'÷' if error < 0 else chr(215)}{times}"
-    return f"{100 * np.expm1(error):+.1f} %".replace("-", MINUS)
-
-
-def table(fit) -> str:
+def table(fit: StudyFit) -> str:
     """The whole of a StudyFit as Markdown, as fits.md holds it."""
     parts = ["# Fitted laws\n", _key(fit)]
     for game in fit.games:
         parts.append(f"## {title(game)}\n")
         parts += [_exponents(fit, game), _others(fit, game), _verdicts(fit, game)]
-        parts += [_held_out(fit, game), _rolling(fit, game)]
+        parts += [_held_out(fit, game), _rolling(fit, game), _selection(fit, game)]
     parts += [_across(fit), _notes(fit)]
     return "\n".join(part for part in parts if part)
 
 
-def _key(fit) -> str:
+def _key(fit: StudyFit) -> str:
     levels = [f["level"] for f in fit.fits if f["level"] is not None]
     flops = sorted({f["flops"] for f in fit.fits})
     share = f"{100 * levels[0]:.3g} %" if levels else "The"
@@ -70,7 +41,7 @@ def _key(fit) -> str:
     )
 
 
-def _exponents(fit, game: str) -> str:
+def _exponents(fit: StudyFit, game: str) -> str:
     rows, seen = [], []
     for row in of.exponents(fit, game):
         cells = [row["law"], f"**{row['method']}**" if row["quoted"] else row["method"]]
@@ -81,9 +52,9 @@ def _exponents(fit, game: str) -> str:
             kind = " (delta)" if "delta" in row["intervals"] else ""
             resampled = row["intervals"].get("bootstrap", (None, None))
             shown = interval(*formula) + kind if formula else MISSING
-            cells += [decimals(row["estimate"]), shown, interval(*resampled) or MISSING]
+            cells += [fixed(row["estimate"]), shown, interval(*resampled) or MISSING]
         marks = ", ".join(str(of.footnote(text, seen)) for text in row["notes"])
-        rows.append([*cells, row["n"], decimals(row["r2"]), marks])
+        rows.append([*cells, row["n"], fixed(row["r2"]), marks])
     head = ["law", "method", "exponent", "t interval", "bootstrap", "n", "R²", "notes"]
     return _grid(head, rows, "lllllrrl") + _footnotes(seen)
 
@@ -92,88 +63,98 @@ def _footnotes(seen: list[str]) -> str:
     return "".join(f"{i}. {_plain(text)}\n" for i, text in enumerate(seen, 1)) + "\n" * bool(seen)
 
 
-def _others(fit, game: str) -> str:
+def _others(fit: StudyFit, game: str) -> str:
     seen: list[str] = []
     rows = []
     for row in of.others(fit, game):
         marks = ", ".join(str(of.footnote(text, seen)) for text in row["notes"])
-        told = of.parameters(row, number, interval) or "not fitted"
-        rows.append([row["law"], row["method"], row["form"], told, marks])
+        values = of.parameters(row) or "not fitted"
+        rows.append([row["law"], row["method"], row["form"], values, marks])
     if not rows:
         return ""
     head = ["law", "method", "form", "parameters", "notes"]
     return "### Other parameters\n\n" + _grid(head, rows, "lllll") + _footnotes(seen)
 
 
-def _verdicts(fit, game: str) -> str:
+def _verdicts(fit: StudyFit, game: str) -> str:
+    others = [form for form in FORMS if form != POWER]
     rows = [
         [
             row["law"],
             f"**{row['method']}**" if row["quoted"] else row["method"],
             row["n"],
-            *(decimals(row["delta_aic"].get(form), 1) for form in ("saturating", "broken")),
-            " / ".join(
-                decimals(row["rolling_error"].get(form))
-                for form in ("power", "saturating", "broken")
-            ),
+            *(fixed(row["delta_aic"].get(form), 1) for form in others),
+            " / ".join(fixed(row["rolling_error"].get(form)) for form in FORMS),
             row["verdict"],
         ]
         for row in of.verdicts(fit, game)
     ]
     if not rows:
         return ""
-    head = ["law", "optima", "n", "ΔAIC saturating", "ΔAIC broken"]
-    head += ["rolling error: power / saturating / broken", "verdict"]
-    return "### Does a power law hold?\n\n" + _grid(head, rows, "llrrrll")
+    head = ["law", "optima", "n", *(f"ΔAIC {form}" for form in others)]
+    head += [f"rolling error: {' / '.join(FORMS)}", "verdict"]
+    return "### Does a power law hold?\n\n" + _grid(head, rows, "ll" + "r" * len(head[2:-1]) + "l")
 
 
-def _held_out(fit, game: str) -> str:
-    found = of.held_out(fit, game)
-    if found.empty:
+def _held_out(fit: StudyFit, game: str) -> str:
+    held = of.held_out(fit, game)
+    if held.empty:
         return ""
     rows = [
         [
             row.law,
-            of.WAYS.get((row.method, row.form), f"{row.method}, {row.form}"),
+            looks.way(row.method, row.form).label,
             f"{number(row.predicted)} {interval(row.low, row.high, number)}".strip(),
             number(row.measured),
             off(row.error),
             {"True": "yes", "False": "**no**"}.get(str(row.covered), MISSING),
         ]
-        for row in found.itertuples()
+        for row in held.itertuples()
     ]
     head = ["law", "method", "predicted", "measured", "off", "within"]
-    budget, origin = (budget_name(found[name].iloc[0]) for name in ("budget", "origin"))
+    budget, origin = (number(held[name].iloc[0]) for name in ("budget", "origin"))
     title_ = f"### Held out: {budget} FLOPs, from budgets up to {origin}\n\n"
     return title_ + _grid(head, rows, "llllrl")
 
 
-def _rolling(fit, game: str) -> str:
-    found = of.rolling(fit, game)
-    if found.empty:
+def _rolling(fit: StudyFit, game: str) -> str:
+    rolling = of.rolling(fit, game)
+    if rolling.empty:
         return ""
-    laws = [law for law in LAWS if law in set(found["law"])]
-    names, lines = of.matrix(found.to_dict("records"), laws, rolled)
+    laws = [law for law in LAWS if law in set(rolling["law"])]
+    names, lines = of.matrix(rolling.to_dict("records"), laws, rolled)
     rows = [[law, *line] for law, line in zip(laws, lines, strict=True)]
     title_ = "### Rolling prediction, one budget ahead: RMS error in ln, intervals that held\n\n"
     return title_ + _grid(["law", *names], rows, "l" * (len(names) + 1))
 
 
+def _selection(fit: StudyFit, game: str) -> str:
+    costs = of.selection(fit, game)
+    if costs.empty:
+        return ""
+    rows = [
+        [number(row["budget"]), fixed(row["loss"], 4), number(row["return"])]
+        for row in costs.to_dict("records")
+    ]
+    title_ = "### What choosing costs: the measurement that chose, minus the one reported\n\n"
+    return title_ + _grid(["budget", "dev loss - test loss", "return, halves"], rows, "lrr")
+
+
 def rolled(row: dict) -> str:
     """'0.033 (5/6)'."""
-    return f"{decimals(row['rms'])} ({row['held']}/{row['judged']})"
+    return f"{fixed(row['one_step'])} ({row['held']}/{row['intervals']})"
 
 
-def _across(fit) -> str:
+def _across(fit: StudyFit) -> str:
     known = fit.across[fit.across["iqm"].notna()]
     if known.empty:
         return ""
     rows = [
         [
-            budget_name(r.budget),
+            number(r.budget),
             f"{r.games:g}",
             f"{r.runs:g}",
-            decimals(r.iqm),
+            fixed(r.iqm),
             interval(r.low, r.high) or MISSING,
         ]
         for r in known.itertuples()
@@ -183,7 +164,7 @@ def _across(fit) -> str:
     return title_ + _grid(head, rows, "lrrrl")
 
 
-def _notes(fit) -> str:
+def _notes(fit: StudyFit) -> str:
     if not fit.notes:
         return ""
     return "## Left out, averaged, not checked\n\n" + "".join(f"- {_plain(n)}\n" for n in fit.notes)

@@ -1,4 +1,4 @@
-"""What the laws foretell of a larger budget, and the budget that a return needs."""
+"""What the laws say of a larger budget, the budget that a return needs, and what to train."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
+from ilscaling.laws import draws as resampling
+from ilscaling.laws.forms import POWER
+from ilscaling.laws.frontier import Frontier
+from ilscaling.laws.game import admit, frontiers
 from ilscaling.laws.interval import prediction
+from ilscaling.laws.runs import Runs
+from ilscaling.params import Laws
 
 COLUMNS = {
     "game": "str",
@@ -37,6 +43,54 @@ QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
 FAR, STEPS = 1e12, 600
 
 Sizes = Sequence[tuple[float, float]]
+
+
+def forecast(
+    table: pd.DataFrame, settings: Laws, budget: float, *, sizes: dict[str, Sizes] | None = None
+) -> pd.DataFrame:
+    """What every method says of each game at one budget.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A results table.
+    budget : float
+        Training FLOPs.
+    sizes : dict of str to sequence of (size, parameters), optional
+        What can be built of each game.
+
+    Returns
+    -------
+    DataFrame
+        Of COLUMNS.
+
+    Raises
+    ------
+    FitError
+        For a budget that is not positive.
+    """
+    parts = [
+        predictions(runs, of, budget, level=settings.level, sizes=(sizes or {}).get(runs.game))
+        for runs, of in _fitted(table, settings)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
+    """The budget at which each game's return reaches `wanted`: a table of GOALS."""
+    parts = [
+        goals_of(runs, of, wanted, level=settings.level) for runs, of in _fitted(table, settings)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
+    pairs = []
+    for game in sorted(table["game"].unique()):
+        admitted = admit(table[table["game"] == game], game, settings)
+        drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
+        pairs.append((admitted.runs, frontiers(admitted, admitted.runs, drawn, settings)))
+    return pairs
 
 
 def predictions(
@@ -115,10 +169,10 @@ def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.Da
         if law is None:
             why = frontier.flags.get("R_max") or frontier.flags.get("R_on_1/L")
             flags = list(why or ["not_fitted: there is no law of the return"])
-            found = {"flags": "; ".join(flags)}
+            goal = {"flags": "; ".join(flags)}
         else:
-            found = _goal(frontier, law, runs, wanted, level)
-        rows.append({**names, "return_wanted": wanted, **found})
+            goal = _goal(frontier, law, runs, wanted, level)
+        rows.append({**names, "return_wanted": wanted, **goal})
     return _typed(rows, GOALS)
 
 
@@ -147,26 +201,26 @@ def _goal(frontier, law: str, runs, wanted: float, level: float) -> dict:
     elif reached[0] == np.log(first):
         flags.append("at_once: the law is there at the smallest budget")
     values = {"budget": np.exp(reached[0]) if np.isfinite(reached[0]) else np.nan}
-    told = reached[1:][~np.isnan(reached[1:])]
-    if 2 * len(told) < len(reached) - 1 or not len(told):
+    known = reached[1:][~np.isnan(reached[1:])]
+    if 2 * len(known) < len(reached) - 1 or not len(known):
         return {**values, "flags": "; ".join([*flags, "no_interval: too few draws have a law"])}
-    never = float(np.mean(told == np.inf))
+    never = float(np.mean(known == np.inf))
     if never:
         flags.append(f"unbounded: {100 * never:.2g} % of the draws never reach it")
-    low, high = _ends(reached[0], told, level)
+    low, high = _ends(reached[0], known, level)
     return {**values, "low": low, "high": high, "flags": "; ".join(flags)}
 
 
-def _ends(at: float, told: np.ndarray, level: float) -> tuple[float, float]:
+def _ends(at: float, known: np.ndarray, level: float) -> tuple[float, float]:
     """Interval of a budget from ln of the draws' budgets, NaN for an infinite end.
 
     The draws' deviations from their median are those of `at`, as in interval.combined: the best of
     noisy cells is too good in every draw. Where `at` or the median is infinite the draws' own lower
-    end is told.
+    end is given.
     """
     # Order statistics: between a budget and infinity there is no quantile.
     shares = (0.5 - level / 2, 0.5, 0.5 + level / 2)
-    low, middle, high = (np.quantile(told, q, method="closest_observation") for q in shares)
+    low, middle, high = (np.quantile(known, q, method="closest_observation") for q in shares)
     shift = at - middle if np.isfinite(at) and np.isfinite(middle) else 0.0
     if not np.isfinite(at):
         high = np.inf
@@ -181,62 +235,70 @@ def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
     with np.errstate(all="ignore"):
         log_y = np.log(y) - np.log(wanted)
     there = log_y >= 0
-    at = np.argmax(there, axis=1)
-    before, rows = np.maximum(at - 1, 0), np.arange(len(y))
-    low, high = log_y[rows, before], log_y[rows, at]
+    last = np.argmax(there, axis=1)
+    before, rows = np.maximum(last - 1, 0), np.arange(len(y))
+    low, high = log_y[rows, before], log_y[rows, last]
     with np.errstate(all="ignore"):
-        share = np.where(at > 0, -low / (high - low), 0.0)
-    found = log_x[before] + np.where(np.isfinite(share), share, 1.0) * (log_x[at] - log_x[before])
-    found = np.where(there.any(1), found, np.inf)
-    return np.where(np.isnan(log_y).all(1), np.nan, found)
+        share = np.where(last > 0, -low / (high - low), 0.0)
+    at = log_x[before] + np.where(np.isfinite(share), share, 1.0) * (log_x[last] - log_x[before])
+    at = np.where(there.any(1), at, np.inf)
+    return np.where(np.isnan(log_y).all(1), np.nan, at)
 
 
 def proposal(
-    fit, found: pd.DataFrame, game: str, budget: float, sizes: Sizes | None = None
+    fit, predicted: pd.DataFrame, game: str, budget: float, sizes: Sizes | None = None
 ) -> dict:
     """What to train for one game at `budget`: the size that the quoted method's law proposes.
 
-    `found` is a table of `forecast`; `fit` is the StudyFit, whose method(game) is quoted, each
-    quantity by the form that its verdict prefers. Returns a plain dict: game, budget, method, size
-    and params (None where there is none), flags, and for each quantity estimate, low, high, level
-    and form (None where unknown).
+    Parameters
+    ----------
+    fit : StudyFit
+        Its method(game) is quoted, each quantity by the form that its verdict prefers.
+    predicted : DataFrame
+        A table of `forecast` at that budget.
+    sizes : sequence of (size, parameters), optional
+        What can be built.
+
+    Returns
+    -------
+    dict
+        game, budget, method, size and params (None where there is none), flags, and for each
+        quantity estimate, low, high, level and form (None where unknown).
     """
     method = fit.method(game)
-    mine = found[(found["game"] == game) & (found["method"] == method)]
-    mine = mine[np.isclose(mine["budget"], budget, rtol=1e-9)]
-    told = {"game": game, "budget": float(budget), "method": method, "size": None, "params": None}
-    told["flags"] = []
+    mine = predicted[(predicted["game"] == game) & (predicted["method"] == method)]
+    proposed = {"game": game, "budget": float(budget), "method": method}
+    proposed |= {"size": None, "params": None, "flags": []}
     for law in QUANTITIES:
         # The return on 1/loss is that at a form's predicted loss.
         form = preferred(fit.verdicts, game, "L_min" if law == "R_on_1/L" else law, method)
         rows = mine[mine["quantity"] == law]
         known = rows[rows["estimate"].notna()]
         row = next(
-            (known[known["form"] == f] for f in (form, "power") if (known["form"] == f).any()),
+            (known[known["form"] == f] for f in (form, POWER) if (known["form"] == f).any()),
             known,
         )
         values = row.iloc[0] if len(row) else {}
-        told[law] = {k: _number(values.get(k)) for k in ("estimate", "low", "high", "level")}
-        told[law]["form"] = values.get("form")
+        proposed[law] = {k: _number(values.get(k)) for k in ("estimate", "low", "high", "level")}
+        proposed[law]["form"] = values.get("form")
         why = values.get("flags") if len(row) else "; ".join(rows["flags"].head(1))
         if law == "N_opt":
-            told["flags"] = [
-                flag for flag in (why or f"not_fitted: no {law} law").split("; ") if flag
-            ]
-            if told[law]["estimate"] is not None:
+            flags = [flag for flag in (why or f"not_fitted: no {law} law").split("; ") if flag]
+            if proposed[law]["estimate"] is not None:
                 size, params = values.get("size"), values.get("size_params")
                 if sizes and not np.isfinite(size):
-                    size, params, more = nearest(told[law]["estimate"], sizes)
-                    told["flags"] += more
-                told["size"], told["params"] = _whole(size), _whole(params)
-    return told
+                    size, params, more = nearest(proposed[law]["estimate"], sizes)
+                    flags += more
+                proposed |= {"size": _whole(size), "params": _whole(params)}
+            proposed["flags"] = flags
+    return proposed
 
 
 def preferred(verdicts: pd.DataFrame, game: str, law: str, method: str) -> str:
-    """The form that a law's verdict prefers; 'power' where there is no verdict."""
+    """The form that a law's verdict prefers; the power law where there is no verdict."""
     rows = verdicts[(verdicts["game"] == game) & (verdicts["law"] == law)]
     rows = rows[(rows["method"] == method) & rows["preferred"].astype(bool)]
-    return rows["form"].iloc[0] if len(rows) else "power"
+    return rows["form"].iloc[0] if len(rows) else POWER
 
 
 def _number(value) -> float | None:

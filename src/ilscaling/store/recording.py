@@ -1,7 +1,8 @@
-"""A part: what one recording job has played, a Zarr v3 group an episode in one zip file.
+"""A recording: what one job has played, a Zarr v3 group an episode in one zip file.
 
 One file a job is what workflow tools like; a group an episode lets the recorder write while it
-plays, and the next step pick whole episodes. Zip entries carry no time of day.
+plays, and the next step pick whole episodes. Zip entries carry no time of day. A recording lives
+until its store is written, so it is compressed fast.
 
 Chunks are compressed here, in the layout of `writer.create_array`: Zarr's own writer takes 1.5 ms
 a chunk whatever is in it, and 1 ms to declare an array.
@@ -21,18 +22,19 @@ from zarr.storage import MemoryStore, ZipStore
 
 from ilscaling.errors import StoreError
 from ilscaling.files import atomic
-from ilscaling.store.writer import LEVEL, create_array
+from ilscaling.store.writer import create_array
 
-FORMAT = "ilscaling-part-1"
+FORMAT = "ilscaling-recording-1"
+LEVEL = 1  # of zstd
 REMEDY = "delete it and record it again: 'snakemake' does"
 
 
-class PartWriter:
-    """Adds episodes to a part in the order of their seeds; made by `create`."""
+class RecordingWriter:
+    """Adds episodes to a recording in the order of their seeds; made by `create`."""
 
-    def __init__(self, archive: zipfile.ZipFile, chunk: int, level: int):
-        self._archive, self._chunk, self._level = archive, chunk, level
-        self._codec = Zstd(level=level)
+    def __init__(self, archive: zipfile.ZipFile, chunk: int):
+        self._archive, self._chunk = archive, chunk
+        self._codec = Zstd(level=LEVEL)
         self._described: dict[tuple, dict[str, bytes]] = {}
         self.episodes: dict[str, list] = {"seed": [], "steps": [], "return": [], "truncated": []}
 
@@ -80,7 +82,7 @@ class PartWriter:
         if known not in self._described:
             entries: dict = {}
             group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
-            layout = {"chunk": self._chunk, "shard": None, "level": self._level}
+            layout = {"chunk": self._chunk, "shard": None, "level": LEVEL}
             for name, (rest, dtype) in fields.items():
                 create_array(group, name, (0, *rest), dtype, **layout)
             self._described[known] = _content(entries)
@@ -111,23 +113,21 @@ def _content(entries: dict) -> dict[str, bytes]:
 
 
 @contextmanager
-def create(
-    path: str | Path, attributes: dict, *, chunk: int, level: int = LEVEL
-) -> Iterator[PartWriter]:
-    """A writer for a part that appears at `path` when the block has succeeded.
+def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[RecordingWriter]:
+    """A writer for a recording that appears at `path` when the block has succeeded.
 
-    `attributes` may still be added to until then. `level`: of zstd.
+    `attributes` may still be added to until then. `chunk`: steps that are compressed together.
     """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
-        writer = PartWriter(archive, chunk, level)
+        writer = RecordingWriter(archive, chunk)
         yield writer
         writer.finish(attributes)
 
 
-class Part:
-    """A part opened for reading: `attrs`, and its episodes by position.
+class Recording:
+    """A recording opened for reading: `attrs`, and its episodes by position.
 
-    Raises StoreError for a file that is missing, truncated or no part.
+    Raises StoreError for a file that is missing, truncated or no recording.
     """
 
     def __init__(self, path: str | Path):
@@ -156,7 +156,7 @@ class Part:
 
     def _error(self, error: Exception) -> StoreError:
         return StoreError(
-            f"cannot read this part of the demonstrations ({type(error).__name__}: {error})",
+            f"cannot read this recording ({type(error).__name__}: {error})",
             where=str(self.path),
             fix=REMEDY,
         )

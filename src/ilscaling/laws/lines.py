@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import statsmodels.api as sm
-from scipy import stats
-from statsmodels.stats.stattools import durbin_watson
+from scipy.special import stdtrit
 
 from ilscaling.errors import FitError
+from ilscaling.laws.forms import straight
 from ilscaling.laws.records import Fit, Line, blank
 
 # Residuals and ranges below this are rounding, of which no statistic means anything.
@@ -57,25 +56,27 @@ def power_law(
 def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
     """Fill in the record of at least two points by rising x."""
     log_x, log_y = np.log(x), np.log(y)
-    result = sm.OLS(log_y, sm.add_constant(log_x)).fit()
-    fit["intercept"], fit["estimate"] = (float(value) for value in result.params)
-    dof = len(log_x) - 2
-    fit["line"] = Line(
+    (intercept,), (slope,), (rss,) = straight.least_squares(log_x[None], log_y[None])
+    residual, dof = log_y - intercept - slope * log_x, len(log_x) - 2
+    line = Line(
         centre=float(log_x.mean()),
         sxx=float(((log_x - log_x.mean()) ** 2).sum()),
-        sigma=float(np.sqrt(result.ssr / dof)) if dof else None,
+        sigma=float(np.sqrt(rss / dof)) if dof else None,
         dof=dof,
         x_low=float(x[0]),
         x_high=float(x[-1]),
     )
+    fit |= {"intercept": float(intercept), "estimate": float(slope), "line": line}
     if dof == 0:
         fit["flags"].append("two_points: the line passes through both, there is no interval")
         return fit
-    fit["ci_low"], fit["ci_high"] = (float(v) for v in result.conf_int(1 - fit["level"])[1])
+    half = stdtrit(dof, 0.5 + fit["level"] / 2) * line["sigma"] / np.sqrt(line["sxx"])
+    fit |= {"ci_low": float(slope - half), "ci_high": float(slope + half)}
     if np.ptp(log_y) > EXACT:
-        fit["r2"] = float(result.rsquared)
-    if np.abs(result.resid).max() > EXACT:
-        fit["durbin_watson"] = float(durbin_watson(result.resid))
+        fit["r2"] = float(1 - rss / ((log_y - log_y.mean()) ** 2).sum())
+    if np.abs(residual).max() > EXACT:
+        # Durbin and Watson 1950.
+        fit["durbin_watson"] = float((np.diff(residual) ** 2).sum() / (residual**2).sum())
         # Well below the value 2 of independent residuals; the exact bounds depend on n.
         if fit["durbin_watson"] < 1:
             fit["flags"].append(
@@ -86,13 +87,27 @@ def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
 
 
 def predict(
-    fit: Fit, x: np.ndarray, level: float | None = None
+    fit: Fit, x: np.ndarray, level: float | None = None, *, new: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The fitted line at `x` (any shape) and its confidence band: (mean, ci_low, ci_high).
+    """The fitted line and its band.
 
-    The band is of the line (its mean response), not of a new measurement; it is all NaN where two
-    points give no interval. `level` defaults to the fit's own. Raises FitError for a law that was
-    not fitted.
+    Parameters
+    ----------
+    x : array of any shape
+    level : float, optional
+        Of the band; by default the fit's own.
+    new : bool
+        The band of a new measurement, not of the line (its mean response).
+
+    Returns
+    -------
+    mean, low, high : arrays of the shape of x
+        low and high are NaN where two points give no interval.
+
+    Raises
+    ------
+    FitError
+        For a law that was not fitted.
     """
     if fit["estimate"] is None:
         where = f"{fit['game']}, {fit['method']}: {'; '.join(fit['flags'])}"
@@ -101,7 +116,7 @@ def predict(
     mean = fit["intercept"] + fit["estimate"] * log_x
     half = np.full_like(mean, np.nan)
     if line["sigma"] is not None:
-        quantile = stats.t.ppf(0.5 + (level or fit["level"]) / 2, line["dof"])
-        leverage = 1 / fit["n"] + (log_x - line["centre"]) ** 2 / line["sxx"]
+        quantile = stdtrit(line["dof"], 0.5 + (level or fit["level"]) / 2)
+        leverage = new + 1 / fit["n"] + (log_x - line["centre"]) ** 2 / line["sxx"]
         half = quantile * line["sigma"] * np.sqrt(leverage)
     return np.exp(mean), np.exp(mean - half), np.exp(mean + half)

@@ -20,7 +20,7 @@ from numcodecs import zstd
 OPEN = 64  # files of an array that are kept open
 
 
-class Shards:
+class ArrayReader:
     """The files of one array below `folder`; `chunk` and `shard` in steps."""
 
     def __init__(self, folder: Path, array: zarr.Array):
