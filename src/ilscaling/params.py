@@ -233,12 +233,6 @@ def _optional(kind: Any, description: str) -> Any:
     return Field(description=description, **default)
 
 
-def _optional(kind: Any, description: str) -> Any:
-    """A field whose default is its class's own, if it is one class."""
-    default = {"default_factory": kind} if isinstance(kind, type) else {}
-    return Field(description=description, **default)
-
-
 @cache
 def _section_class(base: type[Section], train: Any, algorithm: str, options: Any) -> type[Section]:
     fields = {"train": (train, _optional(train, "how a policy is trained"))}
@@ -340,7 +334,7 @@ class Params(Model):
         description="its name: results stand in results/NAME, and studies/NAME.yaml, if there is"
         " one, is laid over these parameters",
     )
-    extensions: list[str] = Field([], description="Python files that add entries of any kind")
+    extensions: list[str] = Field([], description="Python files, or folders, that add entries")
     games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1)] = Field(
         description="the games: Atari by ROM name, others by any name"
     )

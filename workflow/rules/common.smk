@@ -123,6 +123,11 @@ def get_parts(wildcards):
     return [ancient(path) for path in keys.parts(get_game(wildcards))]
 
 
+def get_datasets(store_by):
+    """Pattern of the datasets whose store that verb makes; of none, a name that no dataset has."""
+    return "|".join(keys.datasets(store_by)) or "-"
+
+
 def get_recordings(wildcards):
     """Folder of the recorded games that are ingested."""
     return keys.recordings(get_game(wildcards))

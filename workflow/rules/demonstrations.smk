@@ -76,7 +76,7 @@ rule ingest:
     output:
         done="data/demonstrations/{dataset}-{key}/done.json",
     wildcard_constraints:
-        dataset="nethack",
+        dataset=get_datasets("ingest"),
     params:
         settings=session.params_file,
         game=get_game,
@@ -103,7 +103,7 @@ rule build_store:
     output:
         done="data/demonstrations/{dataset}-{key}/done.json",
     wildcard_constraints:
-        dataset="(?!nethack-)[a-z][a-z0-9_]*",
+        dataset=get_datasets("shard"),
     params:
         settings=session.params_file,
         game=get_game,

@@ -8,8 +8,7 @@ import typer
 from ilscaling import files
 from ilscaling.cli import job as jobs
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile
-from ilscaling.cli.sections import section
-from ilscaling.domains.nethack import section as nethack_section
+from ilscaling.cli.sections import domain, section
 
 
 def ingest(
@@ -24,16 +23,8 @@ def ingest(
 
     Beside the store stands ingest.json: every game, kept or left out and why.
     """
-    from ilscaling.domains.nethack import ingest as reading
-
     jobs.begin(out)
-    settings = section(path, game, nethack_section.NetHack)
-    summary = reading.ingest(
-        nld,
-        out,
-        settings=settings.demonstrations,
-        recordings=settings.expert.recordings,
-        processes=processes,
-    )
+    settings = section(path, game)
+    summary = domain(settings).ingest(settings, nld, out, processes=processes)
     if stamp:
         files.write_json(stamp, summary)

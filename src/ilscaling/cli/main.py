@@ -25,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich takes longer than all else
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = {
@@ -34,7 +35,6 @@ VERBS = {
     "train-expert": train_expert.train_expert,
     "import-expert": experts.import_expert,
     "measure-expert": experts.measure_expert,
-    "measure-bot": experts.measure_bot,
     "record": record.record,
     "ingest": ingest.ingest,
     "shard": shard.shard,

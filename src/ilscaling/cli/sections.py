@@ -1,13 +1,19 @@
-"""The section of a study that a verb is about."""
+"""The section of a study that a verb is about, and its domain."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ilscaling import params
 from ilscaling.errors import ParamsError
 
+if TYPE_CHECKING:  # their import takes longer than all of `ilscaling --help`
+    from ilscaling.domains.domain import Domain
+    from ilscaling.params import Section
 
-def section(path: Path, game: str, *kinds: type[params.Model]) -> params.Section:
-    """The game's section of a parameter file; raises ParamsError if it is of another kind."""
+
+def section(path: Path, game: str) -> "Section":
+    """The game's section of a parameter file; raises ParamsError for one that is not there."""
+    from ilscaling import params
+
     study = params.read(path)
     if game not in study.games:
         raise ParamsError(
@@ -15,13 +21,11 @@ def section(path: Path, game: str, *kinds: type[params.Model]) -> params.Section
             where=f"{path}: games",
             fix=f"--game {next(iter(study.games))}",
         )
-    found = study.games[game]
-    if kinds and not isinstance(found, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        fitting = [name for name, other in study.games.items() if isinstance(other, kinds)]
-        raise ParamsError(
-            f"this step is for games of {wanted}, {game!r} is of {type(found).__name__}",
-            where=f"{path}: games.{game}.domain",
-            fix=f"--game {fitting[0]}" if fitting else f"add a game of {wanted}",
-        )
-    return found
+    return study.games[game]
+
+
+def domain(section: "Section") -> "Domain":
+    """The domain of a section."""
+    from ilscaling import registry
+
+    return registry.get("DOMAIN", section.domain)

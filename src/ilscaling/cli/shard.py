@@ -9,8 +9,6 @@ from ilscaling import files
 from ilscaling.cli import job as jobs
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile
 from ilscaling.cli.sections import section
-from ilscaling.domains.atari import section as atari_section
-from ilscaling.domains.gymnasium import section as gymnasium_section
 
 
 def shard(
@@ -24,7 +22,7 @@ def shard(
     from ilscaling.store import shard as assembling
 
     jobs.begin(out)
-    settings = section(path, game, atari_section.Atari, gymnasium_section.Gymnasium).demonstrations
+    settings = section(path, game).demonstrations
     attrs = assembling.shard(recordings, out, settings=settings)
     if stamp:
         files.write_json(stamp, attrs)

@@ -1,4 +1,4 @@
-"""The verb that trains an Atari expert."""
+"""The verb that trains an expert."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,7 @@ import typer
 
 from ilscaling.cli import job as jobs
 from ilscaling.cli.options import PARAMS, GameName, Gpus, ParamsFile, Threads
-from ilscaling.cli.sections import section
-from ilscaling.domains.atari import section as atari_section
+from ilscaling.cli.sections import domain, section
 
 
 def train_expert(
@@ -22,20 +21,6 @@ def train_expert(
 ) -> None:
     """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
     jobs.begin(work / "work", whole_folder=True, gpus=gpus)
-    from ilscaling import games
-    from ilscaling.domains.atari import ppo
-    from ilscaling.learning import precision
-
-    settings = section(path, game, atari_section.Atari)
-    where = precision.device(device)
-    ppo.train(
-        games.name(game, settings),
-        settings.emulator,
-        settings.expert.ppo,
-        out,
-        work,
-        device=where,
-        bfloat16=precision.fast(where),
-        threads=threads,
-    )
+    settings = section(path, game)
+    domain(settings).train_expert(game, settings, out, work, device=device, threads=threads)
     print(out)

@@ -13,7 +13,7 @@ from ilscaling import files
 from ilscaling.cells import Run
 from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import figure_metadata
-from ilscaling.pipeline.keys import RECIPES, Keys, entries, recipe
+from ilscaling.pipeline.keys import RECIPES, Keys, recipe
 
 # Published results have fixed names: which step makes what.
 STEPS = {
@@ -128,7 +128,7 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
     for step in ("emulator", "demonstrations", "expert"):
         values = getattr(section, step).model_dump(mode="json")
         yield f"    parameters {json.dumps({step: values})}"
-    expert = entries.expert_in_words(section, keys.expert(game))
+    expert = keys.domain(game).player(section, keys.expert(game))
     yield f"    expert {keys.expert_key(game)}: {expert}"
 
 

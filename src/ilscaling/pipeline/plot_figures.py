@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ilscaling import cells, files, games, laws, store, tables
-from ilscaling.domains.nethack.section import NetHack
+from ilscaling import cells, files, games, laws, registry, store, tables
 from ilscaling.measuring import replay
 from ilscaling.pipeline import figure_metadata, result_folder, study_context
 from ilscaling.show import figures
@@ -69,7 +68,7 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
     )
     for game, paths in study.games.items():
         gallery.pictures(paths["demos"], out, game)
-        if isinstance(study.params.games[game], NetHack):
+        if registry.get("DOMAIN", study.params.games[game].domain).replays:
             replays.write(out / f"replay-{game}.json", games_played(study, game, table))
     for path in sorted(out.iterdir()):
         figure_metadata.write(path, out.name)

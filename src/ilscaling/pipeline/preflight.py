@@ -7,7 +7,7 @@ from ilscaling import files, plan
 from ilscaling.errors import WorkflowError
 from ilscaling.params import Params
 from ilscaling.pipeline import artifact_store, code_snapshot, slurm, study_context, watchdog
-from ilscaling.pipeline.keys import Keys, entries
+from ilscaling.pipeline.keys import Keys
 
 
 def params_file(params: Params, snapshot: code_snapshot.Snapshot) -> tuple[Path, dict]:
@@ -65,10 +65,10 @@ def missing_bytes(keys: Keys) -> float:
 
 def refuse_absent_recordings(keys: Keys) -> None:
     """Raise WorkflowError if recordings that are still to be ingested are not there."""
-    for name, game in keys.params.games.items():
-        if (given := entries.given_recordings(game)) is None:
+    for name in keys.params.games:
+        if (given := keys.origin(name).recordings) is None:
             continue
-        folder = Path(given.path).expanduser()
+        folder = Path(given).expanduser()
         if not folder.is_dir() and not Path(keys.demos_stamp(name)).exists():
             raise WorkflowError(
                 f"no recordings of {name} there",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ilscaling import plan, progress
-from ilscaling.pipeline.keys import Keys, entries
+from ilscaling.pipeline.keys import Keys
 
 FOLDER = Path(".snakemake/progress")
 
@@ -127,7 +127,7 @@ def jobs(keys: Keys) -> list[Job]:
         known.setdefault(output, Job(name, output, seconds))
 
     for name, section in keys.params.games.items():
-        if entries.trains_expert(section):
+        if keys.trains_expert(name):
             add(f"expert of {name}", keys.expert(name), plan.expert_cost(section).seconds)
         if not Path(keys.demos_stamp(name)).exists():
             cost = plan.record_cost(section, name).seconds

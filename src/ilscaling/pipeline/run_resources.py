@@ -7,10 +7,10 @@ rounding alone; on a CPU an explicit `train.threads` makes them the same to the 
 import math
 from collections.abc import Collection
 
-from ilscaling import plan
+from ilscaling import plan, policies
 from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
-from ilscaling.params import Params, TrainSequences
+from ilscaling.params import Params
 from ilscaling.pipeline import gpu_allocator
 from ilscaling.pipeline.keys import Keys
 
@@ -30,7 +30,7 @@ def refuse(keys: Keys) -> None:
     for run, cells in keys.runs.items():
         train = keys.params.games[run.game].train
         wanted, items = gpus(keys.params, cells), cells[-1].batch
-        if isinstance(train, TrainSequences):
+        if policies.get(run.family).order is not None:
             items //= train.context
         if wanted > items:
             raise ParamsError(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ilscaling import files
-from ilscaling.games import played
+from ilscaling import files, registry
+from ilscaling.domains.domain import Domain, Origin
+from ilscaling.errors import ExpertError
 from ilscaling.pipeline import code_digest
-from ilscaling.pipeline.keys import entries
 from ilscaling.pipeline.keys.memory import Memory
 from ilscaling.pipeline.keys.recipe import LENGTH, key
 
@@ -24,46 +24,73 @@ def recordings_digest(folder: str | Path) -> str:
 class Demonstrations(Memory):
     """What is made before any run."""
 
+    def domain(self, game: str) -> Domain:
+        """The domain that plays a section's game."""
+        return registry.get("DOMAIN", self.section(game).domain)
+
+    def game_code(self, game: str) -> tuple[str, ...]:
+        """Where the code that plays a section's game begins."""
+        return self.domain(game).code("game", self.section(game))
+
     def game_key(self, step: str, game: str, content: object, *roots: str) -> str:
         """Key of a step that plays a game."""
-        section = self.section(game)
-        return key(
-            step,
-            content,
-            *entries.game_roots(section),
-            *roots,
-            packages=entries.packages(section),
+        packages = self.domain(game).packages
+        return key(step, content, *self.game_code(game), *roots, packages=packages)
+
+    # Expert
+
+    def origin(self, game: str) -> Origin:
+        """Where a game's expert comes from."""
+        return self._once(
+            ("origin", game), lambda: self.domain(game).expert(game, self.section(game))
         )
+
+    def trains_expert(self, game: str) -> bool:
+        """Whether a job of the workflow trains the game's expert."""
+        return self.origin(game).training is not None
 
     def expert_key(self, game: str) -> str:
         return self._once(("expert", game), lambda: self._expert_key(game))
 
     def _expert_key(self, game: str) -> str:
-        section = self.section(game)
-        if (given := entries.given_recordings(section)) is not None:
-            return recordings_digest(given.path)
-        if entries.trains_expert(section):
-            content = [played(game), section.emulator.model_dump(), section.expert.ppo.model_dump()]
-            return self.game_key("expert", game, content)
-        file = entries.expert_file(game, section, "")
-        if file is not None:
-            path = self.root / file
-            if not path.is_file():
-                raise entries.absent_expert(game, section, path)
-            return files.sha256(path)[:LENGTH]
-        if player := entries.player_roots(section):
-            return code_digest.digest(*player)[:LENGTH]
-        return self.game_key("games", game, [section.emulator.model_dump()])
+        origin, domain = self.origin(game), self.domain(game)
+        if origin.recordings is not None:
+            return recordings_digest(origin.recordings)
+        if origin.training is not None:
+            packages = (*domain.packages, *domain.player_packages)
+            roots = (*origin.code, *self.game_code(game))
+            return key("expert", origin.training, *roots, packages=packages, entry=domain.name)
+        if origin.file is None:
+            return code_digest.digest(*origin.code)[:LENGTH]
+        path = self.root / origin.file
+        if not path.is_file():
+            raise ExpertError(
+                "expert file is missing",
+                where=f"{path} (params: games.{game}.expert.file)",
+                fix=domain.if_absent(game, self.section(game)),
+            )
+        return files.sha256(path)[:LENGTH]
 
     def expert(self, game: str) -> str | None:
         """File that a game's expert is, or reads, if any."""
-        return entries.expert_file(game, self.section(game), self.expert_key(game))
+        if self.trains_expert(game):
+            return f"{self._expert_place(game)}.safetensors"
+        return self.origin(game).file
 
     def expert_work(self, game: str) -> str:
-        return f"data/experts/{played(game)}-{self.expert_key(game)}-work"
+        """Folder of the checkpoints of an expert's training."""
+        return f"{self._expert_place(game)}-work"
+
+    def _expert_place(self, game: str) -> str:
+        played = self.domain(game).game(game, self.section(game))
+        return f"data/experts/{played}-{self.expert_key(game)}"
+
+    # Demonstrations
 
     def dataset_name(self, game: str) -> str:
-        return entries.dataset_name(game, self.section(game))
+        """Name under which a game's demonstrations are kept. Sections of a game that differ in
+        training alone share them."""
+        return self.domain(game).source(game, self.section(game))
 
     def section_with_key(self, dataset: str, key: str) -> str:
         """The first game whose expert, recordings, demonstrations or random play have that key."""
@@ -77,44 +104,57 @@ class Demonstrations(Memory):
         return self._once(("record", game), lambda: self._record_key(game))
 
     def _record_key(self, game: str) -> str:
-        section = self.section(game)
-        wanted = section.demonstrations.model_dump(exclude={"chunk_steps", "shard_steps"})
-        if (given := entries.given_recordings(section)) is not None:
-            taken = given.model_dump(exclude={"path"})
-            del wanted["jobs"]
-            return key("ingest", [self.expert_key(game), taken, wanted], packages=("nle",))
+        section, domain = self.section(game), self.domain(game)
+        records, code = domain.records(section), domain.code("record", section)
         content = [
             self.dataset_name(game),
-            section.emulator.model_dump(),
+            section.emulator.model_dump() if records else None,
             self.expert_key(game),
-            section.expert.model_dump(exclude={"file", "ppo", "min_return"}),
-            wanted,
+            domain.recorded(section),
         ]
-        step = entries.RECORDING[section.domain]
-        return self.game_key(step, game, content, *entries.player_roots(section))
+        packages = (*domain.packages, *(domain.player_packages if records else ()))
+        return key(
+            "record" if records else "ingest",
+            content,
+            *code,
+            *(self.game_code(game) if records else ()),
+            packages=packages,
+            entry=domain.name,
+        )
 
     def parts(self, game: str) -> list[str]:
-        """What the recording jobs make."""
-        return entries.parts(
-            self.section(game), f"{self.dataset_name(game)}-{self.record_key(game)}"
-        )
+        """What the recording jobs make: a part each, or a folder of recorded games each; nothing
+        where somebody else's recordings are taken."""
+        section, domain = self.section(game), self.domain(game)
+        if not domain.records(section):
+            return []
+        name = f"{self.dataset_name(game)}-{self.record_key(game)}"
+        jobs = range(section.demonstrations.jobs)
+        if domain.store_by == "shard":
+            return [f"data/parts/{name}/part-{job}.zip" for job in jobs]
+        return [f"data/recordings/{name}/job-{job}" for job in jobs]
 
     def recordings(self, game: str) -> str:
         """The folder of recorded games that is ingested, in the layout of NLD."""
-        given = entries.given_recordings(self.section(game))
-        if given is not None:
-            return given.path
+        if (given := self.origin(game).recordings) is not None:
+            return given
         return f"data/recordings/{self.dataset_name(game)}-{self.record_key(game)}"
 
     def demos_key(self, game: str) -> str:
         return self._once(("demos", game), lambda: self._demos_key(game))
 
     def _demos_key(self, game: str) -> str:
-        section = self.section(game)
+        section, domain = self.section(game), self.domain(game)
         wanted = section.demonstrations
         content = [self.record_key(game), wanted.chunk_steps, wanted.shard_steps]
-        step = entries.STORING[section.domain]
-        return key(step, content, packages=entries.packages(section) if step == "ingest" else ())
+        packages = domain.packages if domain.store_by == "ingest" else ()
+        code = domain.code("store", section)
+        return key(domain.store_by, content, *code, packages=packages, entry=domain.name)
+
+    def datasets(self, store_by: str) -> list[str]:
+        """Names of the demonstrations whose store that verb makes."""
+        games = [game for game in self.params.games if self.domain(game).store_by == store_by]
+        return sorted({self.dataset_name(game) for game in games})
 
     def demos_dir(self, game: str) -> str:
         return f"data/demonstrations/{self.dataset_name(game)}-{self.demos_key(game)}"

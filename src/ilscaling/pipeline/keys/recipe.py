@@ -3,24 +3,18 @@
 from functools import cache
 from importlib.metadata import version
 
-from ilscaling import files
+from ilscaling import files, registry
 from ilscaling.pipeline import code_digest
 
 LENGTH = 12  # hex digits of a key in a path
 
 # Modules whose import closure is the code of a step. What a registry names instead of importing
-# (a domain's game, a family's policies) is added by the step's own entries: see `entries`.
+# (a domain's game, a family's policies) is added by the step's own entries.
 ROOTS = {
-    "expert": ("ilscaling.domains.atari.ppo",),
-    "record": ("ilscaling.domains.atari.record", "ilscaling.games.jobs"),
-    "perform": ("ilscaling.domains.gymnasium.record", "ilscaling.games.jobs"),
-    "games": (
-        "ilscaling.domains.nethack.recording",
-        "ilscaling.domains.nethack.bot",
-        "ilscaling.games.jobs",
-    ),
+    "expert": (),
+    "record": ("ilscaling.games.jobs",),
     "shard": ("ilscaling.store.shard",),
-    "ingest": ("ilscaling.domains.nethack.ingest",),
+    "ingest": (),
     "train": ("ilscaling.learning.loop",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
@@ -35,8 +29,6 @@ ROOTS = {
 VERBS = {
     "expert": "ilscaling.cli.train_expert",
     "record": "ilscaling.cli.record",
-    "perform": "ilscaling.cli.record",
-    "games": "ilscaling.cli.record",
     "shard": "ilscaling.cli.shard",
     "ingest": "ilscaling.cli.ingest",
     "train": "ilscaling.cli.train",
@@ -44,14 +36,21 @@ VERBS = {
     "random": "ilscaling.cli.random_play",
 }
 DOMAINS = "ilscaling.domains."
-# Packages another version of which makes other numbers. Those of a domain are `entries.packages`.
-PACKAGES = {"expert": ("torch",), "record": ("torch",), "train": ("torch",), "evaluate": ("torch",)}
+DOMAIN = "ilscaling.domains.domain"
+# Packages another version of which makes other numbers. A domain names its own.
+PACKAGES = {"train": ("torch",), "evaluate": ("torch",)}
 
 # What every key computed so far is a digest of: step, content, and the modules its code begins at.
 RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}
 
 
-def key(step: str, content: object, *roots: str, packages: tuple[str, ...] = ()) -> str:
+def key(
+    step: str,
+    content: object,
+    *roots: str,
+    packages: tuple[str, ...] = (),
+    entry: str | None = None,
+) -> str:
     """Key of a step.
 
     Parameters
@@ -64,12 +63,22 @@ def key(step: str, content: object, *roots: str, packages: tuple[str, ...] = ())
         Where further code of it begins: modules, or files of extensions.
     packages
         Further packages whose versions its results depend on.
+    entry
+        Domain whose entry decides what the step runs. Its modules count, and nothing that they
+        import: `roots` name what of it the step uses.
     """
     roots = (*ROOTS[step], *roots)
     versions = {name: public_version(name) for name in (*PACKAGES.get(step, ()), *packages)}
-    made = files.digest([step, content, versions, code(step, roots)])[:LENGTH]
+    made = files.digest([step, content, versions, code(step, roots), *_entry(entry)])[:LENGTH]
     RECIPES[made] = (step, content, roots)
     return made
+
+
+def _entry(domain: str | None) -> list[str]:
+    """Digest of the modules of a domain's entry, none without one."""
+    if domain is None or not registry.is_built_in("DOMAIN", domain):
+        return []  # an extension's files are among the roots
+    return [code_digest.of((DOMAIN, registry.source("DOMAIN", domain)))]
 
 
 def code(step: str, roots: tuple[str, ...]) -> str:

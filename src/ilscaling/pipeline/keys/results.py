@@ -5,7 +5,6 @@ from functools import cached_property
 from ilscaling import files
 from ilscaling.cells import budget_name
 from ilscaling.pipeline import extrapolation_study
-from ilscaling.pipeline.keys import entries
 from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
 
@@ -13,10 +12,16 @@ from ilscaling.pipeline.keys.runs import Runs
 class Results(Runs):
     """What is made of all runs together: a folder a step, which `done.json` says to be complete."""
 
-    @property
-    def _game_roots(self) -> list[str]:
-        roots = {root for one in self.params.games.values() for root in entries.game_roots(one)}
-        return sorted(roots)
+    def _domain_code(self, *steps: str) -> list[str]:
+        """Where the code begins that the study's domains have for steps, see `Domain.code`."""
+        return sorted(
+            {
+                root
+                for game in self.params.games
+                for step in steps
+                for root in self.domain(game).code(step, self.section(game))
+            }
+        )
 
     def result_key(self, step: str, *, forecast: bool = False) -> str:
         """Key of a step of the results; `forecast`: of figures and report that show it."""
@@ -31,7 +36,7 @@ class Results(Runs):
                 [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
                 [[budget_name(cell.budget), cell.reason] for cell in self.cells],
             ]
-            return key("table", content, *self._game_roots)
+            return key("table", content, *self._domain_code("game"))
         if step == "fit":
             laws = self.params.laws.model_dump(exclude={"forecast"})
             return key("fit", [self.result_key("table"), laws])
@@ -41,10 +46,12 @@ class Results(Runs):
         if step == "forecast":
             return key("forecast", [self.result_key("proposal")])
         if step == "figures":
-            return key("figures", [self.result_key("fit"), *shown], *self._game_roots)
+            return key(
+                "figures", [self.result_key("fit"), *shown], *self._domain_code("game", "figures")
+            )
         figures = self.result_key("figures", forecast=forecast)
         params = self.params.model_dump(exclude={"machine", "study"})
-        return key("report", [figures, *shown, params], *self._game_roots)
+        return key("report", [figures, *shown, params], *self._domain_code("game", "report"))
 
     def result_dir(self, step: str, *, forecast: bool = False) -> str:
         return f"data/results/{step}-{self.result_key(step, forecast=forecast)}"

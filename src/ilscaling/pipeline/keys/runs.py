@@ -1,9 +1,8 @@
 """Keys and paths of runs and their evaluations."""
 
-from ilscaling import files, schedules
+from ilscaling import files, registry, schedules
 from ilscaling.cells import Run, budget_name
 from ilscaling.pipeline import training_jobs
-from ilscaling.pipeline.keys import entries
 from ilscaling.pipeline.keys.demonstrations import Demonstrations
 from ilscaling.pipeline.keys.recipe import LENGTH, key
 
@@ -37,7 +36,10 @@ class Runs(Demonstrations):
             section.grid.flops,
             section.algorithm,
         ]
-        roots = (*entries.learner_roots(section), *entries.family_roots(run.family))
+        roots = (
+            *registry.files("ALGORITHM", section.algorithm),
+            *registry.files("FAMILY", run.family),
+        )
         return key("train", content, *roots)
 
     def schedule(self, run: Run) -> str:
@@ -78,7 +80,7 @@ class Runs(Demonstrations):
             section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
             section.emulator.model_dump(),
         ]
-        return self.game_key("evaluate", run.game, content, *entries.family_roots(run.family))
+        return self.game_key("evaluate", run.game, content, *registry.files("FAMILY", run.family))
 
     def evaluation_dir(self, run: Run) -> str:
         return f"data/evaluations/{run.game}/{run.name}-{self.evaluation_key(run)}"
