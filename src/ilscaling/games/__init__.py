@@ -3,17 +3,12 @@
 from ilscaling import registry
 from ilscaling.games.base import GameSpec, Step, VectorGame
 
-__all__ = ["GameSpec", "Step", "VectorGame", "make", "name", "of", "played", "spec"]
+__all__ = ["GameSpec", "Step", "VectorGame", "make", "name", "of", "spec"]
 
 
 def spec(domain: str, game: str, emulator=None) -> GameSpec:
     """Specification of a game, run in that way; raises GameError for an unknown one."""
     return registry.get("DOMAIN", domain).spec(game, emulator)
-
-
-def played(section: str) -> str:
-    """The game that a section of named games plays: 'breakout' of 'breakout__wsd'."""
-    return section.partition("__")[0]
 
 
 def name(section: str, settings) -> str:

@@ -46,9 +46,8 @@ class Results(Runs):
         if step == "forecast":
             return key("forecast", [self.result_key("proposal")])
         if step == "figures":
-            return key(
-                "figures", [self.result_key("fit"), *shown], *self._domain_code("game", "figures")
-            )
+            content = [self.result_key("fit"), *shown]
+            return key("figures", content, *self._domain_code("game", "figures"))
         figures = self.result_key("figures", forecast=forecast)
         params = self.params.model_dump(exclude={"machine", "study"})
         return key("report", [figures, *shown, params], *self._domain_code("game", "report"))
