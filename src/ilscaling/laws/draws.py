@@ -107,10 +107,10 @@ def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] 
 
 def _resampled(runs: Runs, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
     """Draws (draws, rows) of a column of the table; in logarithms where all have one."""
-    drawn = np.vstack([values, np.broadcast_to(values, signs.shape)])
     rows = np.flatnonzero(np.isfinite(values))
-    if len(rows) == 0:
-        return drawn
+    if len(rows) == 0:  # a column that was not measured takes no memory
+        return np.broadcast_to(values, (1 + len(signs), len(values)))
+    drawn = np.vstack([values, np.broadcast_to(values, signs.shape)])
     positive = (values[rows] > 0).all()
     y = np.log(values[rows]) if positive else values[rows]
     fitted, residual = _surface(runs.N[rows], runs.C[rows], y, runs.run[rows])

@@ -124,7 +124,7 @@ def selection(fit: StudyFit, game: str) -> pd.DataFrame:
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
     laws = list(LAWS)
-    rows = rows[[looks.has_way(r.method, r.form) for r in rows.itertuples()]]
+    rows = rows.loc[[looks.has_way(r.method, r.form) for r in rows.itertuples()]]
     key = [(laws.index(r.law), looks.place(r.method, r.form)) for r in rows.itertuples()]
     return rows.iloc[sorted(range(len(rows)), key=key.__getitem__)].reset_index(drop=True)
 

@@ -177,9 +177,7 @@ def forecast(fit: StudyFit, given: dict, game: str) -> dict | None:
     failed = real[real["status"] != "done"] if "status" in real else real.iloc[:0]
     return {
         "proposal": proposals[0] if proposals else None,
-        "budget": next(
-            (float(p["budget"]) for p in [*proposals, *predicted.to_dict("records")]), None
-        ),
+        "budget": next((float(row["budget"]) for row in (*proposals, *lines)), None),
         "cells": cells.to_dict("records"),
         "failed": [
             f"{row['status']}: {row.get('reason') or ''}" for row in failed.to_dict("records")
