@@ -154,10 +154,11 @@ preflight.write_params(mine.keys.params, mine.snapshot)
 preflight.write(Path(mine.study_file), mine.contents)
 Path(mine.keys.random("breakout")).unlink()
 Path("src/ilscaling/measuring/reference.py").write_text("raise SystemExit('edited')")
-Path("params.yaml").write_text(Path("params.yaml").read_text().replace("sticky: 0.25", "sticky: 0.0"))
+params = Path("params.yaml")
+params.write_text(params.read_text().replace("sticky: 0.25", "sticky: 0.0"))
 job = f"evaluate_random:dataset=breakout,key={mine.keys.random_key('breakout')}"
-command = ["snakemake", "--target-jobs", job, "--allowed-rules", "evaluate_random", "--mode", "remote"]
-command += ["--cores", "1", "--no-hooks", "--notemp", "--force-use-threads", "--resources", "gpu=1"]
+command = ["snakemake", "--target-jobs", job, "--allowed-rules", "evaluate_random"]
+command += ["--mode", "remote", "--cores", "1", "--no-hooks", "--notemp", "--force-use-threads"]
 sys.exit(subprocess.run(command).returncode)
 """
 
