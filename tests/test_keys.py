@@ -258,6 +258,23 @@ def test_versions_that_change_results_are_in_the_keys_of_the_steps_that_use_them
     assert moved["ale-py"] == {(step, "breakout") for step in played}
 
 
+def test_the_training_digest_does_not_disagree_with_the_key():
+    """What the key says (torch) or cannot know (the device) retrains nothing under the same key."""
+    from types import SimpleNamespace
+
+    from ilscaling.learning import identity
+
+    split = SimpleNamespace(attrs={"game": "breakout"}, name="train")
+    train = study().params.games["breakout"].train
+    facts = {"family": "cnn", "precision": "float32", "device": "cpu", "versions": {"torch": "1"}}
+
+    def digest(**changes) -> str:
+        return identity.of({**facts, **changes}, split, train, set())
+
+    assert digest(versions={"torch": "2"}) == digest(device="cuda") == digest()
+    assert digest(precision="bfloat16") != digest() != digest(family="lstm")
+
+
 def test_a_changed_verb_changes_its_key_and_changing_it_back_restores_it(tmp_path, monkeypatch):
     """Nothing remembers an earlier digest beside the key: what is edited is another step."""
     import shutil

@@ -1,11 +1,14 @@
 """The line with the ETA: shares come from the jobs' own progress, times from what was seen."""
 
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
 
-from ilscaling.pipeline import progress_display
+from ilscaling.pipeline import console, progress_display
 from ilscaling.progress import VARIABLE, tqdm
 
 
@@ -39,3 +42,39 @@ def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
 )
 def test_spans(seconds, text):
     assert progress_display.span(seconds) == text
+
+
+def record(log: Path, **aux):
+    """What Snakemake's logger says of a failed job."""
+    import logging
+
+    made = logging.LogRecord("snakemake", logging.ERROR, "", 0, "Error in rule train", None, None)
+    vars(made).update(event=LogEvent.JOB_ERROR, rule_name="train", jobid=3, log=[str(log)], aux=aux)
+    return made
+
+
+def test_a_failure_is_told_from_the_jobs_own_event(tmp_path, monkeypatch):
+    """With the end of its log, and, where that names no cause, what ended it."""
+    log = tmp_path / "train.log"
+    log.write_text("a line\n" * 30 + "error: the store is missing\n  try:   dvc pull\n")
+    text = console.failure(record(log))
+    assert f"{log} ends with:" in text and "error: the store is missing" in text
+    assert text.count("a line") == console.LINES - 2 and "killed from outside" not in text
+    log.write_text("")
+    assert "killed from outside (no memory was left" in console.failure(record(log))
+    tool = tmp_path / "scontrol"
+    tool.write_text("#!/bin/sh\necho 'JobState=OUT_OF_MEMORY Reason=OutOfMemory Dependency='\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    text = console.failure(record(log, external_jobid=7))
+    assert "Slurm job 7: OUT_OF_MEMORY (OutOfMemory)" in text
+
+
+def test_the_log_file_and_other_plugins_get_every_record():
+    """Nothing is taken out of Snakemake's logger: our own handler alone leaves chatter out."""
+    from snakemake.logging import logger
+
+    assert not logger.filters
+    started = record(Path("none"))
+    started.event = LogEvent.JOB_STARTED
+    assert not console.is_shown(started)

@@ -141,6 +141,39 @@ def test_the_linter_finds_nothing_but_environments(study):
     assert complaints == {"    * Specify a conda environment or container for each rule.:"}
 
 
+# A pipeline's environment; its sources and parameters are edited; then a job as a cluster runs it.
+SUBMIT = """
+import subprocess, sys
+from pathlib import Path
+import yaml
+sys.path.insert(0, "src")
+from ilscaling.pipeline import preflight, session
+mine = session.of_pipeline(yaml.safe_load(open("params.yaml")), [], Path("."), dry=True)
+mine.snapshot.write()
+preflight.write_params(mine.keys.params, mine.snapshot)
+preflight.write(Path(mine.study_file), mine.contents)
+Path(mine.keys.random("breakout")).unlink()
+Path("src/ilscaling/measuring/reference.py").write_text("raise SystemExit('edited')")
+params = Path("params.yaml")
+params.write_text(params.read_text().replace("sticky: 0.25", "sticky: 0.0"))
+job = f"evaluate_random:dataset=breakout,key={mine.keys.random_key('breakout')}"
+command = ["snakemake", "--target-jobs", job, "--allowed-rules", "evaluate_random"]
+command += ["--mode", "remote", "--cores", "1", "--no-hooks", "--notemp", "--force-use-threads"]
+sys.exit(subprocess.run(command).returncode)
+"""
+
+
+def test_a_clusters_job_is_of_the_pipeline_that_submitted_it(study):
+    (before,) = study.path.glob("data/evaluations/breakout/random-*.json")
+    text = before.read_text()
+    try:
+        study.run("python", "-c", SUBMIT)
+        assert "sticky: 0.0" in (study.path / "params.yaml").read_text()
+    finally:
+        study.git("checkout", "-q", "--", "params.yaml", "src")
+    assert before.read_text() == text and study.planned() == {}
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "laws/optima.csv"])
 def test_a_published_file_that_is_gone_comes_back(study, name):
     before = (study.path / "results/default" / name).read_bytes()

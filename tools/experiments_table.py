@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from ilscaling.pipeline.headline import NUMBERS
 
 HIDDEN = "Created|State|Executor|src|studies|experts|study/.*"
@@ -50,7 +52,8 @@ def _short(value: str) -> str:
 
 
 def main() -> None:
-    games = list(json.loads(Path("results/default/headline.json").read_text()))
+    study = yaml.safe_load(Path("params.yaml").read_text()).get("study", "default")
+    games = list(json.loads(Path(f"results/{study}/headline.json").read_text()))
     keep = rf"^({'|'.join(games)})\.({'|'.join(NUMBERS)})$"
     command = ["dvc", "exp", "show", "--csv", "--only-changed", "--keep", keep, "--drop", HIDDEN]
     done = subprocess.run([*command, *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=False)

@@ -37,8 +37,8 @@ def begin(
     """
     if RANK in os.environ:
         return
-    lock = out.parent / (".lock" if whole_folder else f".{out.name}.lock")
-    job_lock.acquire(lock, str(out.parent if whole_folder else out))
+    made = out.parent if whole_folder else out
+    job_lock.acquire(job_lock.lock_file(made), str(made))
     patterns = ("*",) if whole_folder else (out.stem, out.name, *beside)
     job_lock.remove_temporaries(out.parent, *patterns)
     if os.environ.get(PROGRESS):

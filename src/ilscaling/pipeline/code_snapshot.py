@@ -45,7 +45,8 @@ class Snapshot:
 
     def extension(self, name: str) -> str:
         """The copy of an extension's file."""
-        return str(self.folder / "extensions" / name.replace("/", "_"))
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        return str(self.folder / (name if inside else f"elsewhere/{name.replace('/', '_')}"))
 
     def write(self) -> None:
         """Copy the sources; raises WorkflowError if they are no longer what they were."""

@@ -44,7 +44,7 @@ class Console:
         if self.quiet:
             return
         if getattr(record, "event", None) == LogEvent.JOB_ERROR:
-            print(failure(record), file=sys.stderr)
+            _say(failure(record))
         elif str(record.msg).startswith(NOTHING):
             # Snakemake says nothing of its own when there is nothing to do.
             self.conclude()
@@ -57,20 +57,21 @@ class Console:
             report = (published / "report.html").resolve(strict=True)
         except (OSError, ValueError):
             return
-        print(f"\nReport:  {report}", file=sys.stderr)
-        for line in headline(metrics, published):
-            print(line, file=sys.stderr)
+        _say("\n".join([f"\nReport:  {report}", *headline(metrics, published)]))
 
     def advise(self) -> None:
         """Print what to do after a failure."""
-        print(
+        _say(
             "\nA job failed. Fix the cause and give the same command again: nothing that was"
-            " finished is computed twice.",
-            file=sys.stderr,
+            " finished is computed twice."
         )
 
 
 current: Console | None = None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")  # at once: Snakemake's own words come from another thread
 
 
 def is_shown(record: logging.LogRecord) -> bool:
@@ -87,7 +88,9 @@ def failure(record: logging.LogRecord) -> str:
         text = log.read_text(errors="replace").rstrip()
         said = said or "error:" in text or "Traceback" in text
         tail = [line.split("\r")[-1] for line in text.splitlines()[-LINES:]]
-        lines += [f"{log} ends with:", *(f"  {line}" for line in tail)]
+        lines += (
+            [f"{log} ends with:", *(f"  {line}" for line in tail)] if tail else [f"{log}: empty"]
+        )
     job = dict(record.aux or {}).get("external_jobid")
     if state := job and slurm_state(str(job)):
         lines.append(f"Slurm job {job}: {state}")

@@ -1,7 +1,7 @@
 """One job at a time for what a key names, wherever and by whomever it is started.
 
 A second job for the same output waits until the first one has ended, and then finds what it made.
-The lock is a lock on a file beside the output, which the job inherits over an exec, so it ends with
+The lock is a lock on a file, which the job inherits over an exec, so it ends with
 the job, however that ends. Where locks do not reach other nodes (some mounts of Lustre and BeeGFS),
 the file also names the Slurm job that holds it, and Slurm knows whether that one runs. Jobs that
 write at once all the same do no harm: every file has a temporary name of its own and is renamed.
@@ -15,6 +15,19 @@ import time
 from pathlib import Path
 
 SETTLE = 1.0  # seconds in which a lock on another node comes to light
+
+
+STORE = Path("data")
+
+
+def lock_file(made: Path) -> Path:
+    """The lock of what a job makes, a file or a folder: in the store among the others, elsewhere
+    beside it."""
+    whole, store = made.resolve(), STORE.resolve()
+    if whole.is_relative_to(store):
+        name = str(whole.relative_to(store)).replace("/", "_")
+        return store / ".locks" / f"{name}.lock"
+    return made.parent / f".{made.name}.lock"
 
 
 def acquire(file: Path, what: str, poll: float = 2.0) -> int:

@@ -73,8 +73,9 @@ def main(
         optional = {"nargs": "?"} if name == "forecast" else {}
         parser.add_argument(f"--{name}", type=Path, required=True, **optional)
     given = parser.parse_args()
-    job_lock.acquire(given.out / ".lock", str(given.out))
-    for stale in [path for path in given.out.iterdir() if path.name != ".lock"]:
+    job_lock.acquire(job_lock.lock_file(given.out), str(given.out))
+    given.out.mkdir(parents=True, exist_ok=True)
+    for stale in given.out.iterdir():
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     study = study_context.read(given.study)
     for folder in (*(getattr(given, name) for name in inputs), given.out):
