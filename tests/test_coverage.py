@@ -9,7 +9,7 @@ from test_keys import ROOT
 
 from ilscaling import params
 from ilscaling.pipeline import code_digest, keys
-from ilscaling.pipeline.keys import entries, recipe
+from ilscaling.pipeline.keys import recipe
 
 # Which modules make which step, per game of the study.
 RESULTS = {
@@ -98,7 +98,7 @@ def test_keys_cover_the_modules_that_jobs_import(study):
         # Reading the parameters loads all extensions; which ones a step uses: test_extensions.
         covered |= set(code_digest.closure(*known.params.extensions))
         if step == "train":
-            covered |= set(code_digest.closure(*entries.game_roots(known.section(game))))
+            covered |= set(code_digest.closure(*known.game_code(game)))
         # Python loads the packages that hold a module; what only they bring in is not used.
         modules = [root for root in roots if not root.endswith(".py")]  # and extensions' files
         packages = {root.rsplit(".", 1)[0] for root in modules} - covered
