@@ -1,6 +1,5 @@
 """Forms recover planted truth; the criterion picks what was planted; verdicts say what is known."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 from test_published import PUBLISHED, atari, nethack, window
 
-from ilscaling import laws
+from ilscaling import laws, registry
 from ilscaling.errors import ExtensionError
 from ilscaling.files import write_json
 from ilscaling.laws import forms, validation, verdicts
@@ -286,11 +285,9 @@ STRANGER = ROOT / "tests/log_parabola.py"
 @pytest.fixture
 def stranger():
     """The form of a file that is none of ours, known while the test runs."""
-    known, files = dict(forms.FORMS), dict(forms.FILES)
-    yield forms.load(STRANGER)
-    for table, before in ((forms.FORMS, known), (forms.FILES, files)):
-        table.clear()
-        table.update(before)
+    registry.load([str(STRANGER)])
+    yield registry.get("FORM", "log_parabola")
+    registry.load([])
 
 
 def curved(bend):
@@ -350,11 +347,16 @@ def fit_rows(table):
     return table.assign(**dict.fromkeys(names, np.nan) | {"family": "cnn", "reason": ""})
 
 
-def test_the_name_of_a_form_is_taken_once(stranger):
-    with pytest.raises(ExtensionError, match="'log_parabola' of a form is taken"):
-        forms.register(replace(stranger, points=9))
-    with pytest.raises(ExtensionError, match="FORM is no"):
-        forms.register("power")
+def test_the_name_of_a_form_is_taken_once(tmp_path):
+    (tmp_path / "again.py").write_text(STRANGER.read_text())
+    (tmp_path / "ours.py").write_text(STRANGER.read_text().replace("log_parabola", "power"))
+    for files, message in (
+        ([str(STRANGER), str(tmp_path / "again.py")], "'log_parabola' of FORM is taken"),
+        ([str(tmp_path / "ours.py")], "'power' of FORM is taken: it is built in"),
+    ):
+        with pytest.raises(ExtensionError, match=message):
+            registry.load(files)
+    assert list(forms.FORMS) == ["power", "saturating", "broken"]
 
 
 # The released tables ----------------------------------------------------------------------------

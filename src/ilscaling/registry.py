@@ -32,6 +32,7 @@ KINDS = {
     "EXPERT": ("ilscaling.domains.expert", "Expert"),
     "FAMILY": ("ilscaling.policies.family", "Family"),
     "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
+    "FORM": ("ilscaling.laws.forms.form", "Form"),
 }
 # kind -> name -> the module whose constant it is.
 BUILT_IN = {
@@ -48,6 +49,11 @@ BUILT_IN = {
         "lstm": "ilscaling.policies.lstm",
     },
     "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+    "FORM": {
+        "power": "ilscaling.laws.forms.power",
+        "saturating": "ilscaling.laws.forms.saturating",
+        "broken": "ilscaling.laws.forms.broken",
+    },
 }
 
 
@@ -94,6 +100,16 @@ def load(files: Sequence[str]) -> None:
             entries[kind, entry.name] = _Brought(entry, file)
     _brought.clear()
     _brought.update(entries)
+
+
+def loaded() -> list[str]:
+    """The files that were loaded, for a process that starts anew."""
+    return list(dict.fromkeys(brought.file for brought in _brought.values()))
+
+
+def brought(kind: str) -> tuple[str, ...]:
+    """Names of a kind that the study brings along."""
+    return tuple(name for k, name in _brought if k == kind)
 
 
 def get(kind: str, name: str, where: str = "params") -> Any:

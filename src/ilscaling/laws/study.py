@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ilscaling import registry
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
-from ilscaling.laws import across, forms, optima, regime, validation, verdicts
+from ilscaling.laws import across, optima, regime, validation, verdicts
 from ilscaling.laws.game import GameFit, fit_game
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.params import Laws
@@ -109,8 +110,8 @@ def fit_table(
         with ProcessPoolExecutor(
             min(processes, len(work)),
             mp_context=context,
-            initializer=forms.load_all,
-            initargs=(list(forms.FILES),),
+            initializer=registry.load,
+            initargs=(registry.loaded(),),
         ) as pool:
             fitted: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class Form:
     order : int
         Place among the forms in tables and figures; the built-in ones have 0, 10, 20.
     """
+
+    CALLED: ClassVar = ("fit", "line", "toward")
 
     name: str
     fit: Callable[[np.ndarray, np.ndarray], tuple[Parameters, np.ndarray]]

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from ilscaling import files
+from ilscaling import files, registry
 from ilscaling.cells import budget_name
 from ilscaling.pipeline import extrapolation_study
 from ilscaling.pipeline.keys.recipe import key
@@ -39,7 +39,9 @@ class Results(Runs):
             return key("table", content, *self._domain_code("game"))
         if step == "fit":
             laws = self.params.laws.model_dump(exclude={"forecast"})
-            return key("fit", [self.result_key("table"), laws])
+            forms = registry.brought("FORM")
+            code = [file for name in forms for file in registry.files("FORM", name)]
+            return key("fit", [self.result_key("table"), laws], *code)
         if step == "proposal":
             wanted = self.params.laws.forecast.model_dump()
             return key("proposal", [self.result_key("fit"), wanted])
