@@ -3,6 +3,7 @@
 import math
 import shutil
 
+import ladder
 import nethack_store
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import flops, games, policies, store
-from ilscaling.cells import budget_name
 from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
@@ -20,7 +20,7 @@ from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.play import Episodes
-from ilscaling.learning.loop import run
+from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import cell as cells
 from ilscaling.measuring import replay
@@ -229,8 +229,9 @@ def snapshots(demos, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     split = store.open_split(demos, "train")
     settings = Train(batch=Rule(value=16), warmup_steps=2, precision="float32")
-    run(split, settings, family="cnn", size=2, seed=0, budgets=BUDGETS, out=out, device="cpu")
-    return [out / f"{budget_name(budget)}.json" for budget in BUDGETS]
+    of = ladder.cells(split, settings, BUDGETS, family="cnn", size=2)
+    run(split, settings, of, out, device="cpu")
+    return [out / f"{cell.name}.json" for cell in of]
 
 
 def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
@@ -239,9 +240,9 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
     for record, snapshot in zip(records, snapshots, strict=True):
         assert read_json(tmp_path / snapshot.name) == record
         policy, made = load_policy(snapshot.with_suffix(".safetensors"))
-        assert record["snapshot"] == made["sha256"]
+        assert record["snapshot"] == made.sha256
         assert {k: record[k] for k in ("size", "budget", "flops", "status")} == {
-            k: made[k] for k in ("size", "budget", "flops", "status")
+            k: made.to_json()[k] for k in ("size", "budget", "flops", "status")
         }
         assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
         game = games.make("atari", "breakout", 2, FAST)
@@ -428,8 +429,9 @@ def cloned(nethack, tmp_path_factory):
     frame = flops.ledger("lstm", 8, **policies.shape(settings, 121)).training
     budgets = [64.0 * frame * n for n in (4, 30)]
     split = store.open_split(nethack, "train")
-    run(split, settings, family="lstm", size=8, seed=0, budgets=budgets, out=out, device="cpu")
-    return [out / f"{budget_name(budget)}.json" for budget in budgets]
+    of = ladder.cells(split, settings, budgets, family="lstm", size=8)
+    run(split, settings, of, out, device="cpu")
+    return [out / f"{cell.name}.json" for cell in of]
 
 
 def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, tmp_path):

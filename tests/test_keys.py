@@ -208,7 +208,7 @@ def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
 
 def test_closures_hold_what_a_step_runs():
     closure = sources.closure(*keys.ROOTS["train"], *keys.FAMILY_ROOTS["cnn"])
-    for module in ("learning.loop", "learning.state", "store.loader", "policies.cnn", "flops"):
+    for module in ("learning.loop", "learning.state", "store.loader", "policies.cnn", "grid"):
         assert f"ilscaling.{module}" in closure
     assert not any("figures" in module or "laws" in module for module in closure)
     for step, roots in keys.ROOTS.items():

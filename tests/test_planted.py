@@ -18,9 +18,9 @@ def planted(study, tmp_path_factory):
     workspace = copy_project(tmp_path_factory.mktemp("planted"))
     data = Path("data/demonstrations")
     shutil.copytree(study.path / data, workspace.path / data)
-    training = workspace.path / "src/ilscaling/training"
-    (training / "loop.py").rename(training / "real.py")
-    shutil.copy(ROOT / "tests/planted_trainer.py", training / "loop.py")
+    learning = workspace.path / "src/ilscaling/learning"
+    (learning / "run.py").rename(learning / "real.py")
+    shutil.copy(ROOT / "tests/planted_trainer.py", learning / "run.py")
     values = yaml.safe_load((workspace.path / "params.yaml").read_text())
     game = values["games"]["breakout"]
     game["grid"] |= {"sizes": [1, 2, 4, 6, 8, 12], "budgets": BUDGETS}

@@ -12,7 +12,7 @@ from pathlib import Path
 from keys import Keys
 
 from ilscaling import schedules
-from ilscaling.cells import Run, budget_name
+from ilscaling.grid import Run, budget_name
 
 STAGES = ("demonstrations", "runs", "evaluations")
 STATE = "state.safetensors"

@@ -6,7 +6,7 @@ import stamps
 import study
 
 from ilscaling import files, plan, store, tables, tabulate
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 
 
 def levels(game: dict, domain: str) -> dict:

@@ -20,11 +20,11 @@ import trainings
 from late import LATE
 
 from ilscaling import files, games, plan, registry, schedules
-from ilscaling.cells import Run, budget_name
 from ilscaling.domains.gymnasium.section import Gymnasium
 from ilscaling.domains.nethack.section import NetHack
 from ilscaling.errors import ExpertError
 from ilscaling.games import played
+from ilscaling.grid import Run, budget_name
 from ilscaling.params import Params
 
 LENGTH = 12  # hex digits of a key in a path
@@ -38,12 +38,12 @@ ROOTS = {
     "shard": ("ilscaling.store.shard",),
     "games": ("ilscaling.domains.nethack.recording", "ilscaling.domains.nethack.bot"),
     "ingest": ("ilscaling.domains.nethack.ingest",),
-    "train": ("ilscaling.learning",),
+    "train": ("ilscaling.learning.run",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
-    "table": ("ilscaling.tabulate", "ilscaling.plan.grid"),
+    "table": ("ilscaling.tabulate", "ilscaling.grid"),
     "fit": ("ilscaling.laws", "ilscaling.tables"),
-    "proposal": ("ilscaling.laws", "ilscaling.plan.grid"),
+    "proposal": ("ilscaling.laws", "ilscaling.grid"),
     "forecast": ("ilscaling.tabulate",),
     "figures": (
         "ilscaling.show.figures",
@@ -86,6 +86,12 @@ def game_roots(section) -> tuple[str, ...]:
 def family_roots(family: str) -> tuple[str, ...]:
     """Where the code of a family's policies begins."""
     return FAMILY_ROOTS.get(family) or (registry.source("FAMILY", family),)
+
+
+def training_roots(section) -> tuple[str, ...]:
+    """Where the code of a section's algorithm and schedule begins."""
+    named = (("ALGORITHM", section.algorithm), ("SCHEDULE", section.train.schedule))
+    return tuple(registry.source(kind, name) for kind, name in named)
 
 
 # What every key computed so far is a digest of: step, content, and the modules its code begins at.
@@ -270,7 +276,7 @@ class Keys:
 
     def trunk_key(self, run: Run) -> str:
         """Key of what the cells of a run share: of all but how they branch off."""
-        apart = schedules.OF_BRANCHES
+        apart = schedules.all_read()
         return self._once(("trunk", run), lambda: self._run_key(run, apart))
 
     def _run_key(self, run: Run, apart: set[str] | None = None) -> str:
@@ -283,11 +289,12 @@ class Keys:
             {"batch": train.batch_of(run.size), "rate": train.rate(run.size)},
             train.model_dump(
                 exclude={"batch", "rate", "checkpoint_seconds"}
-                | (schedules.UNREAD[train.schedule] if apart is None else apart)
+                | (schedules.unread(train) if apart is None else apart)
             ),
             section.grid.flops,
+            [section.algorithm, section.model_dump(include={section.algorithm})],
         ]
-        return key("train", content, *family_roots(run.family))
+        return key("train", content, *family_roots(run.family), *training_roots(section))
 
     def schedule(self, run: Run) -> str:
         return self.params.games[run.game].train.schedule

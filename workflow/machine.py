@@ -11,8 +11,8 @@ import device
 from keys import Keys
 
 from ilscaling import plan
-from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
+from ilscaling.grid import Run
 from ilscaling.params import Params, TrainSequences
 
 # Training FLOPs of an update that a further CPU thread is worth; benchmarks/threads.py measures it.

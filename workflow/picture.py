@@ -10,7 +10,7 @@ import pandas as pd
 import stamps
 import study
 
-from ilscaling import cells, files, games, laws, store, tables
+from ilscaling import files, games, grid, laws, store, tables
 from ilscaling.domains.nethack.section import NetHack
 from ilscaling.measuring import replay
 from ilscaling.show import figures
@@ -46,9 +46,9 @@ def games_played(known: study.Study, game: str, table: pd.DataFrame) -> dict[str
     done = table[(table["game"] == game) & (table["status"] == "done")]
     for budget, at in done.groupby("budget", sort=True):
         best = at.loc[at["dev_loss"].idxmin()]
-        run = cells.Run(game, best["family"], int(best["size"]), int(best["seed"]))
+        run = grid.Run(game, best["family"], int(best["size"]), int(best["seed"]))
         folder = Path(known.by_run[run]["evaluation_dir"])
-        kept = files.read_json(folder / f"{cells.budget_name(budget)}.json")["replay"]
+        kept = files.read_json(folder / f"{grid.budget_name(budget)}.json")["replay"]
         played = terminal.replay(
             known.params.games[game].emulator, kept["seed"], replay.actions(kept)
         )

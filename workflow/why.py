@@ -18,8 +18,8 @@ import stamps
 from keys import RECIPES, Keys
 
 from ilscaling import files, params, registry
-from ilscaling.cells import Run
 from ilscaling.errors import IlscalingError, WorkflowError
+from ilscaling.grid import Run
 
 # Results have fixed names: which step makes what.
 STEPS = {

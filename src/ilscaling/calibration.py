@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, policies, progress, store
+from ilscaling import flops, games, grid, policies, progress, store
 from ilscaling.errors import WorkflowError
-from ilscaling.learning import loop, precision
+from ilscaling.learning import precision
+from ilscaling.learning import run as learning
 from ilscaling.measuring.returns import play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
@@ -100,7 +101,7 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
             folder_of = Path(work) / name
             restart = _restart(name, game)
             made = RECORDERS[game.domain](name, game, folder_of, restart)
-            measured = [_train(game, family, size, made.demos, folder_of, where)
+            measured = [_train(name, game, family, size, made.demos, folder_of, where)
                         for size in SIZES[family]]  # fmt: skip
             trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
             acting = _play(name, game, folder_of, restart)
@@ -164,10 +165,10 @@ def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
     from ilscaling.domains.atari import policy, record
     from ilscaling.store import shard
 
-    actions = list(games.of(name, game).actions)
+    actions, played = list(games.of(name, game).actions), games.name(name, game)
     width = game.expert.ppo.width
     expert, part = folder / "expert.safetensors", folder / "part.zip"
-    made = {"game": name, "width": width, "actions": actions}
+    made = {"game": played, "width": width, "actions": actions}
     policy.save(expert, policy.ExpertPolicy(width, len(actions)), made)
 
     def play(longest: int) -> tuple[float, int]:
@@ -175,7 +176,7 @@ def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
         began = CLOCK()
         emulator = game.emulator.model_copy(update={"max_steps": longest})
         steps = record.record(
-            expert, name, emulator, temperature=1.0, seeds=range(10**6), lanes=LANES,
+            expert, played, emulator, temperature=1.0, seeds=range(10**6), lanes=LANES,
             steps=LANES * longest, out=part,
         )["steps"]  # fmt: skip
         return CLOCK() - began - restart * len(steps), sum(steps)
@@ -208,26 +209,28 @@ def _nethack(name: str, game: Section, folder: Path, restart: float) -> Recorded
 RECORDERS = {"atari": _atari, "nethack": _nethack}
 
 
-def _train(game: Section, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
+def _train(
+    name: str, game: Section, family: str, size: int, demos: Path, folder: Path, device: str
+) -> dict:
     """Train a size until its speed is known: seconds and exact FLOPs a sample."""
     batch = game.train.batch_of(size)
     batch = min(batch, BATCH[family]) if device == "cpu" else batch
+    # At a constant rate, so that a longer stretch goes on from a shorter one.
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
-    settings = game.train.model_copy(update={**small, "threads": 1})
+    settings = game.train.model_copy(update={**small, "threads": 1, "schedule": "constant"})
     split = store.open_split(demos, "train")
-    each = (
-        flops.ledger(family, size, **policies.shape(settings, len(split.actions))).training * batch
-    )
-    out = folder / f"{family}-{size}"
+    shape = policies.shape(settings, len(split.actions))
+    each = flops.ledger(family, size, **shape).training * batch
+    out, run = folder / f"{family}-{size}", grid.Run(name, family, size, 0)
+    limits = grid.Limits(split.steps)
 
     clock = CLOCK if device == "cpu" else time.perf_counter
 
     def train(updates: list[int]) -> float:
         began = clock()
-        loop.run(
-            split, settings, family=family, size=size, seed=0,
-            budgets=[(n + 0.5) * each for n in updates], out=out, device=device,
-        )  # fmt: skip
+        budgets = [(n + 0.5) * each for n in updates]
+        cells = grid.of_run(run, settings, shape, budgets, limits=limits)
+        learning.run(split, settings, cells, out, device=device)
         return clock() - began
 
     # The first updates pay for what later ones find done. What every start costs is in both

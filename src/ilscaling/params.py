@@ -20,6 +20,7 @@ from pydantic import (
     SerializeAsAny,
     ValidationError,
     create_model,
+    field_validator,
     model_validator,
 )
 
@@ -91,7 +92,7 @@ class Training(Model):
     batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
     rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
-    schedule: Literal["constant", "cosine", "wsd"] = Field(
+    schedule: Name = Field(
         "constant",
         description="the rate after the warm-up; cosine: every cell is a run of its own; "
         "wsd: one trunk a run, each budget branches off a cooldown",
@@ -116,6 +117,12 @@ class Training(Model):
         "gives other last bits",
     )
     checkpoint_seconds: Positive = Field(60.0, description="time between resumable states")
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_known(cls, name: str) -> str:
+        registry.get("SCHEDULE", name, "train.schedule")
+        return name
 
     def batch_of(self, size: int) -> int:
         """Samples a step at `size`: the rule's value rounded to a power of two."""
@@ -222,12 +229,6 @@ class Section(Model):
     def _sizes_can_be_trained(self):
         self.train.refuse_sizes(self.grid.sizes)
         return self
-
-
-def _optional(kind: Any, description: str) -> Any:
-    """A field whose default is its class's own, if it is one class."""
-    default = {"default_factory": kind} if isinstance(kind, type) else {}
-    return Field(description=description, **default)
 
 
 def _optional(kind: Any, description: str) -> Any:

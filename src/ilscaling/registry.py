@@ -31,6 +31,7 @@ KINDS = {
     "EXPERT": ("ilscaling.domains.gymnasium.entries", "Expert"),
     "FAMILY": ("ilscaling.policies.family", "Family"),
     "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
+    "SCHEDULE": ("ilscaling.schedules.schedule", "Schedule"),
 }
 # kind -> name -> the module whose constant it is.
 BUILT_IN = {
@@ -47,6 +48,11 @@ BUILT_IN = {
         "lstm": "ilscaling.policies.families.lstm",
     },
     "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+    "SCHEDULE": {
+        "constant": "ilscaling.schedules.constant",
+        "cosine": "ilscaling.schedules.cosine",
+        "wsd": "ilscaling.schedules.wsd",
+    },
 }
 
 

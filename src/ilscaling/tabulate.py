@@ -3,7 +3,7 @@
 import numpy as np
 
 from ilscaling.errors import TrainingError
-from ilscaling.plan.grid import Cell
+from ilscaling.grid import Cell, epochs
 
 # Left-out cells carry what was planned; failed ones what was spent until they failed.
 MEASURED = (
@@ -31,6 +31,7 @@ def levels(
     episodes = sum(split["episodes"] for split in splits.values())
     return {
         "domain": domain,
+        "train_steps": splits["train"]["steps"],
         "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
         "random_return": random["return_mean"],
         "action_entropy": entropy(action_counts),
@@ -65,7 +66,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": cell.epochs,
+            "epochs": epochs(cell.samples, judged_by["train_steps"]),
             "status": "left out",
             "reason": cell.reason,
         }

@@ -31,7 +31,7 @@ import stamps
 import study
 from ilscaling import params as parameters
 from ilscaling import plan
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.errors import IlscalingError
 
 try:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.laws.draws import generator
 from ilscaling.params import Laws
 

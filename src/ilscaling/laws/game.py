@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.laws import draws as resampling
 from ilscaling.laws import optima, regime, surfaces, validation, verdicts
 from ilscaling.laws.draws import Draws

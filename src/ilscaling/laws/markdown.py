@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.laws import rows as of
 from ilscaling.laws.records import LAWS
 from ilscaling.show.titles import title

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ilscaling.cells import budget_name
 from ilscaling.errors import FitError
+from ilscaling.grid import budget_name
 from ilscaling.laws.optima import Profile
 from ilscaling.params import Laws
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 
 # A game with more rows than this, times its resamples, is slow and fills the memory: its runs are
 # taken together down to about so many rows.

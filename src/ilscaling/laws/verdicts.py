@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.laws import forms
 from ilscaling.laws.validation import measured
 

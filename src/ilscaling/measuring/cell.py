@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from ilscaling import games
-from ilscaling.cells import budget_name
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
@@ -26,7 +25,8 @@ from ilscaling.store import Split, open_split
 # What a cell's record takes over from its snapshot's.
 IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
-    "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss",
+    "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss", "algorithm",
+    "unique_samples", "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
 )  # fmt: skip
 # What else it takes over, where a policy has it.
 SHAPE = ("frames", "context", "depth", "inventory")
@@ -87,7 +87,7 @@ class _Cell:
     def __init__(self, snapshot: Path, held_out: Split, how: dict, out: Path):
         self.weights = snapshot.with_suffix(".safetensors")
         record = _start(snapshot, held_out, how)
-        self.target = out / f"{budget_name(record['budget'])}.json"
+        self.target = out / f"{snapshot.stem}.json"
         self.record = _kept(self.target, record)
         self.policy: nn.Module | None = None
         entries = self.record.get("played", {})
@@ -96,7 +96,8 @@ class _Cell:
     def load(self, device: str) -> None:
         policy, made = load_policy(self.weights)
         self.policy = policy.to(device)
-        self.record |= {name: made[name] for name in SHAPE if name in made}
+        shape = made.run.shape
+        self.record |= {name: shape[name] for name in SHAPE if name in shape}
 
     def add(self, **found) -> None:
         """Add to the record and write it."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from ilscaling import games
 from ilscaling.domains.nethack.section import NetHack
+from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params, Section
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
-from ilscaling.plan.grid import Cell, by_run
 from ilscaling.plan.part import parts
 from ilscaling.plan.speed import REFERENCE, Speed
 

@@ -13,28 +13,29 @@ from ilscaling import registry
 from ilscaling.errors import ExtensionError, ParamsError
 from ilscaling.params import Train, TrainSequences
 from ilscaling.policies import shapes, widths
+from ilscaling.policies.shape import PolicyShape
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["architecture", "build", "shape", "smallest"]
+__all__ = ["PolicyShape", "architecture", "build", "shape", "smallest"]
 
 
-def shape(train: Train | TrainSequences, actions: int, observation: dict | None = None) -> dict:
+def shape(
+    train: Train | TrainSequences, actions: int, observation: dict | None = None
+) -> PolicyShape:
     """What `architecture`, `build` and `flops.ledger` need besides family and size.
 
     observation: field -> (shape of one step, dtype), as a game's specification has it; None:
     Atari's screens, or NetHack.
     """
     if isinstance(train, TrainSequences):
-        return {
-            "context": train.context,
-            "depth": train.depth,
-            "inventory": train.inventory,
-            "actions": actions,
-        }
-    seen = {field: found for field, (found, _) in (observation or {}).items()}
-    return {"frames": train.frames, **seen, "actions": actions}
+        return PolicyShape(
+            actions, context=train.context, depth=train.depth, inventory=train.inventory
+        )
+    fields = {"screen", "observation"} & set(observation or {})
+    seen = {field: tuple(observation[field][0]) for field in fields}
+    return PolicyShape(actions, frames=train.frames, **seen)
 
 
 def architecture(family: str, size: int, **shape) -> tuple[shapes.Layer | widths.Part, ...]:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 
