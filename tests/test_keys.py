@@ -246,20 +246,22 @@ def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
 def test_layers_import_strictly_downward():
     """design.md: the layers of the library, and who may import whom."""
     layer = {
-        "errors": 0, "registry": 0, "files": 0, "params": 0, "progress": 0, "cells": 0,
+        "errors": 0, "registry": 0, "files": 0, "params": 0, "progress": 0,
         "schedules": 0, "interrupts": 0, "rows": 0,
         "games": 1, "store": 1, "policies": 1, "tables": 1, "laws": 1,
-        "flops": 2, "domains": 2,
-        "learning": 3, "plan": 3,
-        "measuring": 4, "tabulate": 4,
-        "show": 5, "calibration": 5,
-        "cli": 6, "__main__": 7,
+        "flops": 2, "domains": 2, "grid": 3,
+        "learning": 4, "plan": 4,
+        "measuring": 5, "tabulate": 5,
+        "show": 6, "calibration": 6,
+        "cli": 7, "__main__": 8,
     }  # fmt: skip
     # Sideways imports that the design allows: pure data of the same layer.
     allowed = {("files", "errors"), ("params", "errors"), ("params", "files"), ("laws", "tables")}
     allowed |= {("params", "registry"), ("registry", "errors"), ("registry", "files")}
     # Titles, until the words are in one place; recordings, until jobs write final shards.
-    allowed |= {("laws", "show"), ("games", "store")}
+    allowed |= {("laws", "show"), ("games", "store"), ("schedules", "registry")}
+    # Names of budgets, until laws tell budgets apart by position.
+    allowed |= {("laws", "grid")}
     wrong = []
     for path in sorted((ROOT / "src/ilscaling").rglob("*.py")):
         parts = path.relative_to(ROOT / "src").with_suffix("").parts

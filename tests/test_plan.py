@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from safetensors import safe_open
 
 from ilscaling import calibration, params, plan
 from ilscaling.errors import ParamsError, WorkflowError
@@ -228,6 +229,24 @@ def test_two_sizes_give_a_line_without_negative_parts():
     assert (found.sample, found.flop) == (pytest.approx(0.001), pytest.approx(1e-11))
     assert calibration.fit((1.0e6, 0.002), (3.0e6, 0.001)) == Train(0.002, 0.0)
     assert calibration.fit((1.0e6, 0.001), (3.0e6, 0.009)) == Train(0.0, 0.003e-6)
+
+
+def test_a_section_of_a_game_is_calibrated_at_a_constant_rate(tmp_path, monkeypatch):
+    """Its name is not the game's, and its rate falls: every step is done for real, on little."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["games"]["breakout__wsd"] = {"like": "breakout", "train": {"schedule": "wsd"}}
+    section = params.check(values).games["breakout__wsd"]
+    for name, value in (("EPISODE", 64), ("TRAIN_SECONDS", 0.01), ("LANES", 4)):
+        monkeypatch.setattr(calibration, name, value)
+    made = calibration.RECORDERS["atari"]("breakout__wsd", section, tmp_path, 0.0)
+    where = (made.demos, tmp_path / "runs", "cpu")
+    found = calibration._train("breakout__wsd", section, "cnn", 4, *where)
+    (state,) = (tmp_path / "runs").rglob("state.safetensors")
+    with safe_open(state, "pt") as file:
+        trained = int(file.metadata()["update"])
+    # Of its last attempt, which went on from update 20; the shorter one before it went on from 10.
+    assert trained - 5 * calibration.WARM == found["updates"]
+    assert not list((tmp_path / "runs").rglob("trunk"))
 
 
 @pytest.mark.slow

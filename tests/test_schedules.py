@@ -7,13 +7,15 @@ from ladder import cells
 from safetensors.torch import load_file
 from test_training import BATCH, SETTINGS, clone, demos, nethack, train  # noqa: F401
 
-from ilscaling import schedules, store
+from ilscaling import registry, schedules, store
+from ilscaling.errors import ExtensionError
 from ilscaling.files import sha256
 from ilscaling.learning import loop, snapshot
 from ilscaling.learning.run import run_trunk
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
+from ilscaling.show.report import text
 
 WSD = SETTINGS.model_copy(update={"schedule": "wsd", "cooldown": 0.25})
 COSINE = SETTINGS.model_copy(update={"schedule": "cosine", "final": 0.1})
@@ -195,3 +197,35 @@ def test_a_trunk_that_fails_fails_what_branches_off_later(demos, tmp_path, start
     starts.clear()
     assert train(demos, tmp_path, (1, 20, 60, 100), settings)[:3] == records
     assert starts == []
+
+
+@pytest.fixture
+def linear():
+    registry.load(["tests/extensions/linear.py"])
+    yield SETTINGS.model_copy(update={"schedule": "linear"})
+    registry.load([])
+
+
+def test_a_schedule_of_a_strangers_file(demos, tmp_path, linear):
+    records = train(demos, tmp_path / "run", (10, 40), linear)
+    weights, curve = plain(demos, linear, 40, tmp_path / "plain")
+    (name,) = (f"{record.budget:.6g}" for record in records[1:])
+    found = load_file(tmp_path / "run" / f"{name}.safetensors")
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+    assert (tmp_path / "run" / f"curve-{name}.csv").read_bytes() == curve
+    assert (records[1].run.schedule, records[1].run.fall) == ("linear", {"final": 0.0})
+    assert schedules.trunk(linear, (10, 40)) == [5, 20]
+    # What it does not read is no part of the run; what it reads is.
+    other, falls = (
+        linear.model_copy(update=change) for change in ({"cooldown": 0.5}, {"final": 0.5})
+    )
+    assert train(demos, tmp_path / "run", (10, 40), other) == records
+    assert train(demos, tmp_path / "final", (10,), falls)[0].run.digest != records[0].run.digest
+    assert "in a straight line to 0.1 of the rate" in text.training(
+        {**linear.model_dump(mode="json"), "final": 0.1}
+    )
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(ExtensionError, match="no schedule 'linaer'; known: constant, cosine, wsd"):
+        Train(schedule="linaer")

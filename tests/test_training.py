@@ -18,12 +18,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from ilscaling import flops, policies, store
+from ilscaling import flops, grid, policies, store
 from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.learning import feed, loop, precision
 from ilscaling.learning.adam import Adam
 from ilscaling.learning.algorithm import Spent
+from ilscaling.learning.record import run_record
 from ilscaling.learning.run import TrainingRun, run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
@@ -511,3 +512,24 @@ def test_a_budget_between_two_is_trained_and_the_furthest_state_left(
     train(demos, tmp_path, (10, 20, 40, 100, 110))
     assert read_updates == [100]
     assert len(list(tmp_path.glob("state*"))) == 1
+
+
+def test_a_run_is_the_same_on_another_gpu(demos):
+    """`device: cuda:1` names a place, not another arithmetic."""
+    split, of = store.open_split(demos, "train"), grid.Run("quadrants", "cnn", 2, 0)
+    settings = SETTINGS.model_copy(update={"precision": "float32"})
+    first, second, cpu = (
+        run_record(split, settings, of, convention="exact", device=device)
+        for device in ("cuda", "cuda:1", "cpu")
+    )
+    assert first == second and second.device == "cuda"
+    assert cpu.digest != first.digest
+
+
+def test_cells_of_another_policy_are_refused(demos, tmp_path):
+    split = store.open_split(demos, "train")
+    planned = cells(split, SETTINGS.model_copy(update={"frames": 2}), [1e9], family="cnn", size=2)
+    with pytest.raises(TrainingError, match="were planned at"):
+        run(split, SETTINGS, planned, tmp_path / "out")
+    with pytest.raises(TrainingError, match="not those of one run"):
+        run(split, SETTINGS, [], tmp_path / "out")

@@ -113,11 +113,14 @@ class Learner:
     carried
         Name -> tensor, the policy's state after the last batch, of this rank's lanes; without it a
         run cannot go on. Of several ranks the lanes are saved together.
+    own
+        Name -> tensor, what else a state must hold, such as what the expert was asked.
     """
 
     def __init__(self, given: Given):
         self.given = given
         self.spent = Spent()
+        self.own: Tensors = {}
         self.carried: Tensors = {}
 
     def items(self, batch: int) -> tuple[int, str]:
@@ -163,11 +166,12 @@ class Learner:
         return min(samples, self.given.split.steps)
 
     def save(self) -> tuple[Tensors, dict]:
-        """What else a state must hold: tensors by name, and values for JSON."""
-        return {}, {}
+        """What a state must hold: tensors by name, and values for JSON."""
+        return self.own, {}
 
     def restore(self, tensors: Tensors, values: dict) -> None:
-        """Take up what `save` gave."""
+        """Take up what `save` gave; tensors are on the device."""
+        self.own = tensors
 
 
 def _nothing(updates: int, batch: int, ledger: Ledger, section: Section | None) -> Spent:
