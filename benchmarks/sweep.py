@@ -25,7 +25,6 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "workflow")]
 
 from ilscaling import flops, grid, measuring, params, policies, store  # noqa: E402
 from ilscaling.files import atomic, digest  # noqa: E402
-from ilscaling.learning import precision  # noqa: E402
 from ilscaling.learning import run as learning  # noqa: E402
 from ilscaling.learning.snapshot import load_policy  # noqa: E402
 from ilscaling.params import Rule  # noqa: E402
@@ -45,7 +44,6 @@ def measure(demos: str, train: params.Training, what: dict, budgets: list[float]
     shape = policies.shape(train, len(split.actions))
     per_sample = flops.ledger(family, size, **shape).training
     possible = [budget for budget in budgets if budget >= 50 * per_sample * batch]
-    narrow = precision.resolve(train.precision, "cpu", family, size)
     seen = {name: shape[name] for name in ("frames", "inventory") if name in shape}
     rows = []
     with tempfile.TemporaryDirectory() as out:
@@ -56,8 +54,8 @@ def measure(demos: str, train: params.Training, what: dict, budgets: list[float]
             loss = float("inf")
             if record.status == "done":
                 policy, _ = load_policy(Path(out) / f"{cell.name}.safetensors")
-                found = measuring.dev_loss(policy, held_out, precision=narrow, **seen)
-                loss = found["dev_loss"]
+                measured = measuring.held_out(policy, held_out, **seen)
+                loss = measured.estimates["loss"].mean
             rows.append({**what, "budget": cell.budget, "dev_loss": round(loss, 5)})
     return rows
 

@@ -15,7 +15,8 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from ilscaling import flops, learning, policies  # noqa: E402
+from ilscaling import flops, policies  # noqa: E402
+from ilscaling.learning import precision  # noqa: E402
 
 SHAPE = {"frames": 4, "actions": 4}
 BATCH = 32
@@ -28,12 +29,12 @@ def seconds(size: int, threads: int, each: float = 3.0) -> float:
     adam = torch.optim.Adam(policy.parameters(), fused=True)
     screens = torch.randint(0, 256, (BATCH, 4, 84, 84), dtype=torch.uint8)
     actions = torch.randint(0, 4, (BATCH,))
-    kind = learning.precision.resolve("auto", "cpu", "cnn", size)
+    kind = precision.resolve("auto", "cpu", "cnn", size)
     found, end = [], time.perf_counter() + each
     while time.perf_counter() < end or len(found) < 20:
         began = time.perf_counter()
         adam.zero_grad()
-        with learning.precision.autocast("cpu", kind):
+        with precision.autocast("cpu", kind):
             logits = policy(screens)
         torch.nn.functional.cross_entropy(logits.float(), actions).backward()
         adam.step()

@@ -1,5 +1,5 @@
 """Stands in for `learning.run` in a copy of the project (where that becomes `learning.real`): its
-policies ignore the screen and have, on the dev split, exactly the loss of a planted law.
+policies ignore the screen and have, on dev and test split, exactly the loss of a planted law.
 
 A policy whose output is a bias alone plays action k with a fixed probability; the rarer k is in the
 data, the worse it predicts, without bound. So any loss above ln(actions) can be had.
@@ -26,18 +26,21 @@ def loss(params: float, budget: float) -> float:
     return L0 * (budget / C0) ** -G * math.exp(CURVATURE * away**2)
 
 
-def bias_for(wanted: float, counts) -> torch.Tensor:
-    """Logits (actions,) of which the mean cross-entropy against `counts` is `wanted`."""
-    shares, rare = counts / counts.sum(), int(counts.argmin())
+def bias_for(wanted: float, dev, test) -> torch.Tensor:
+    """Logits (actions,) of which the mean cross-entropy is `wanted` on the dev and on the test
+    split; dev, test: how often they have each action."""
+    dev, test = torch.from_numpy(dev / dev.sum()), torch.from_numpy(test / test.sum())
+    # Both losses are log-sum-exp minus the shares' product with the logits: the same along every
+    # direction that the difference of the shares does not see.
+    rare, difference = torch.zeros_like(dev), dev - test
+    rare[int(dev.argmin())] = 1
+    if difference.any():
+        rare -= difference * (rare @ difference) / (difference @ difference)
 
     def excess(t: float) -> float:
-        logits = torch.zeros(len(shares), dtype=torch.float64)
-        logits[rare] = t
-        return float(-(torch.log_softmax(logits, 0) * torch.from_numpy(shares)).sum()) - wanted
+        return float(torch.logsumexp(t * rare, 0) - t * (rare @ dev)) - wanted
 
-    logits = torch.zeros(len(shares))
-    logits[rare] = brentq(excess, 0, 100)
-    return logits
+    return (brentq(excess, 0, 1000) * rare).float()
 
 
 run_trunk = None  # at a constant rate there is none
@@ -48,13 +51,13 @@ def run(split, settings, cells, out, *, section=None, device="auto", **machine):
     known = record.run_record(
         split, settings, of, convention=convention, device=precision.device(device)
     )
-    counts = open_split(split.path, "dev").action_counts()
+    counts = [open_split(split.path, name).action_counts() for name in ("dev", "test")]
     policy = policies.build(of.family, of.size, **known.shape)
     for weight in policy.parameters():
         torch.nn.init.zeros_(weight)
     records = []
     for cell, path in zip(cells, snapshot.paths(out, cells), strict=True):
-        policy.linear.bias.data.copy_(bias_for(loss(cell.params, cell.budget), counts))
+        policy.linear.bias.data.copy_(bias_for(loss(cell.params, cell.budget), *counts))
         made = record.CellRecord(
             run=known,
             budget=cell.budget,

@@ -210,7 +210,7 @@ def test_held_out_episodes_are_not_chosen_by_length():
 
 def test_jobs_never_share_a_seed_and_record_enough_for_any_split():
     settings = Demonstrations(train_steps=1000, dev_steps=70, test_steps=70, jobs=3, seed=5)
-    seeds, steps = zip(*(job(settings, EMULATOR, n) for n in range(3)), strict=True)
+    seeds, steps = zip(*(job(settings, EMULATOR.max_steps, n) for n in range(3)), strict=True)
     assert sorted(s for r in seeds for s in r[:4]) == list(range(5, 17))
     assert sum(steps) >= 1000 + 70 + 70 + 2 * (EMULATOR.max_steps - 1)
 

@@ -1,5 +1,6 @@
 """Evaluation: the loss and its error against planted truth, play that depends on seeds alone."""
 
+import json
 import math
 import shutil
 
@@ -8,30 +9,37 @@ import nethack_store
 import numpy as np
 import pytest
 import torch
+import yaml
+from conftest import ROOT
 from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import flops, games, policies, store
+from ilscaling import flops, games, policies, store, tables, tabulate
+from ilscaling.cli.evaluation import evaluate
 from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
+from ilscaling.games.jobs import job
 from ilscaling.games.play import Episodes
+from ilscaling.learning import precision
 from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
-from ilscaling.measuring import cell as cells
 from ilscaling.measuring import replay
-from ilscaling.measuring.cell import evaluate_run
-from ilscaling.measuring.loss import dev_loss, ratio
+from ilscaling.measuring import run as measuring
+from ilscaling.measuring.cell import halves
+from ilscaling.measuring.loss import Estimate, float32, held_out, ratio
 from ilscaling.measuring.reference import random_play
-from ilscaling.measuring.returns import play
-from ilscaling.params import Evaluation, Rule, Train, TrainSequences
+from ilscaling.measuring.returns import all_episodes, play
+from ilscaling.measuring.run import evaluate_run
+from ilscaling.params import Demonstrations, Evaluation, Rule, Train, TrainSequences
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
 from ilscaling.policies.lanes import WIDE
+from ilscaling.seeds import Purpose, seeds
 from ilscaling.show.figures import gallery
 
 ACTIONS = games.spec("atari", "breakout").actions
@@ -106,11 +114,12 @@ class Scale(nn.Module):
 
 def test_the_loss_of_a_uniform_policy_is_the_logarithm_of_the_number_of_actions(demos):
     split = store.open_split(demos, "dev")
-    found = dev_loss(Constant(0, 0, 0, 0), split, frames=4, batch=50)
-    assert found["dev_loss"] == pytest.approx(math.log(4), abs=1e-12)
-    assert found["dev_loss_se"] == pytest.approx(0, abs=1e-12)
-    assert found["top1"] == (split.read("action", 0, split.steps) == 0).mean()
-    assert (found["dev_steps"], found["dev_episodes"]) == (split.steps, 6)
+    measured = held_out(Constant(0, 0, 0, 0), split, frames=4, batch=50)
+    loss, top1 = measured.estimates["loss"], measured.estimates["top1"]
+    assert loss.mean == pytest.approx(math.log(4), abs=1e-12)
+    assert loss.se == pytest.approx(0, abs=1e-12)
+    assert top1.mean == (split.read("action", 0, split.steps) == 0).mean() and top1.se > 0
+    assert (measured.steps, measured.episodes) == (split.steps, 6)
 
 
 def test_the_loss_sees_every_step_with_its_own_stack_and_episode(demos):
@@ -124,10 +133,10 @@ def test_the_loss_sees_every_step_with_its_own_stack_and_episode(demos):
         with torch.no_grad():
             chances = policy(torch.from_numpy(stack)[None]).double().log_softmax(1)[0]
         losses[t] = -chances[actions[t]]
-    found = dev_loss(policy, split, frames=4, batch=37)
-    assert found["dev_loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    loss = held_out(policy, split, frames=4, batch=37).estimates["loss"]
+    assert loss.mean == pytest.approx(losses.mean(), rel=1e-5)
     sums = np.array([losses[episodes == e].sum() for e in range(6)])
-    assert found["dev_loss_se"] == pytest.approx(ratio(sums, np.bincount(episodes))[1], rel=1e-4)
+    assert loss.se == pytest.approx(ratio(sums, np.bincount(episodes)).se, rel=1e-4)
 
 
 def test_the_standard_error_is_that_of_a_bootstrap_over_episodes():
@@ -135,7 +144,8 @@ def test_the_standard_error_is_that_of_a_bootstrap_over_episodes():
     sizes = rng.integers(100, 2_000, 80)
     level = rng.gamma(4, 0.1, 80) + sizes / 4_000  # longer episodes are harder
     sums = np.array([rng.exponential(lev, n).sum() for lev, n in zip(level, sizes, strict=True)])
-    mean, error = ratio(sums, sizes)
+    estimate = ratio(sums, sizes)
+    mean, error = estimate.mean, estimate.se
     drawn = rng.integers(0, 80, (20_000, 80))
     means = sums[drawn].sum(1) / sizes[drawn].sum(1)
     assert mean == sums.sum() / sizes.sum()
@@ -145,7 +155,7 @@ def test_the_standard_error_is_that_of_a_bootstrap_over_episodes():
 
 
 def test_one_episode_tells_no_error():
-    assert ratio(np.array([3.0]), np.array([6])) == (0.5, None)
+    assert ratio(np.array([3.0]), np.array([6])) == Estimate(0.5, None)
 
 
 # --- play ----------------------------------------------------------------------------------------
@@ -165,11 +175,12 @@ def test_the_chances_of_a_row_do_not_depend_on_the_rows_beside_it():
     assert set(np.unique(greedy)) == {0.0, 1.0}
 
 
-def listed(policies, game, **options):
+def listed(policies, game, *, episodes, **options):
     """Episodes of each policy, in the order of policies."""
-    found, each = dict(play(policies, game, **options)), options["episodes"]
+    wanted = all_episodes(len(policies), episodes)
+    played = dict(play(policies, game, wanted, **options))
     return [
-        Episodes.join([found[number * each + n] for n in range(each)])
+        Episodes.join([played[wanted.index((number, n))] for n in range(episodes)])
         for number in range(len(policies))
     ]
 
@@ -236,7 +247,6 @@ def snapshots(demos, tmp_path_factory):
 
 def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
     records = evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path)
-    split = store.open_split(demos, "dev")
     for record, snapshot in zip(records, snapshots, strict=True):
         assert read_json(tmp_path / snapshot.name) == record
         policy, made = load_policy(snapshot.with_suffix(".safetensors"))
@@ -244,15 +254,35 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
         assert {k: record[k] for k in ("size", "budget", "flops", "status")} == {
             k: made.to_json()[k] for k in ("size", "budget", "flops", "status")
         }
-        assert record["dev_loss"] == dev_loss(policy, split, frames=4)["dev_loss"]
+        for name in ("dev", "test"):
+            measured = held_out(policy, store.open_split(demos, name), frames=4)
+            loss = measured.estimates["loss"]
+            assert (record[f"{name}_loss"], record[f"{name}_loss_se"]) == (loss.mean, loss.se)
+            assert record[f"{name}_steps"] == measured.steps
         game = games.make("atari", "breakout", 2, FAST)
-        alone = listed([policy], game, frames=4, episodes=2, seed=9)[0]
+        first = seeds(Purpose.EVALUATION, 9)[0]
+        (alone,) = listed([policy], game, frames=4, episodes=2, seed=first)
         game.close()
         assert (record["returns"], record["lengths"]) == (
             alone.returns.tolist(),
             alone.lengths.tolist(),
         )
-    assert records[0]["dev_loss"] != records[1]["dev_loss"]
+        assert (record["return_first"], record["return_second"]) == tuple(alone.returns)
+    assert records[0]["dev_loss"] != records[1]["dev_loss"] != records[1]["test_loss"]
+
+    # A row of the table says the same.
+    train = store.open_split(demos, "train")
+    planned = ladder.cells(train, Train(batch=Rule(value=16)), BUDGETS, family="cnn", size=2)
+    rows = [tabulate.row(cell, r, "key", {}) for cell, r in zip(planned, records, strict=True)]
+    tables.write_table(tmp_path / "table/results.csv", rows)
+    table = tables.read_table(tmp_path / "table/results.csv")
+    assert set(tabulate.MEASURED) < set(table.columns) == set(tables.COLUMNS)
+    measured = ("dev_loss", "dev_loss_se", "test_loss", "test_loss_se", "return_first",
+                "return_second", "return_mean")  # fmt: skip
+    for name in measured:
+        assert table[name].tolist() == pytest.approx([r[name] for r in records], rel=1e-9)
+    assert table["top1"].tolist() == pytest.approx([r["dev_top1"] for r in records], rel=1e-9)
+    shutil.rmtree(tmp_path / "table")
 
     times = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
     assert evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path) == records
@@ -277,17 +307,159 @@ def test_a_failed_cell_is_recorded_and_the_rest_goes_on(demos, snapshots, tmp_pa
     assert read_json(tmp_path / "out" / second.name) == failed
 
 
-def test_weights_that_give_no_loss_fail_their_cell_alone(demos, snapshots, tmp_path):
+def resigned(weights, change) -> None:
+    """Change the weights of a snapshot as `change(name, tensor)` says, with a record that fits."""
+    tensors = {name: change(name, tensor) for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights)
+    record = weights.with_suffix(".json")
+    write_json(record, read_json(record) | {"sha256": sha256(weights)})
+
+
+def test_weights_that_are_not_finite_fail_their_cell_alone(demos, snapshots, tmp_path):
     run_dir = tmp_path / "run"
     shutil.copytree(snapshots[0].parent, run_dir)
     first, second = (run_dir / snapshot.name for snapshot in snapshots)
-    weights = first.with_suffix(".safetensors")
-    tensors = {name: torch.full_like(t, torch.nan) for name, t in load_file(weights).items()}
-    save_file(tensors, weights)
-    write_json(first, read_json(first) | {"sha256": sha256(weights)})
+    resigned(first.with_suffix(".safetensors"), lambda _, t: torch.full_like(t, torch.nan))
     broken, fine = evaluate_run([first, second], demos, SETTINGS, FAST, tmp_path / "out")
-    assert (broken["status"], broken["reason"]) == ("failed", "the dev loss is not finite")
+    assert broken["status"] == "failed" and "weights are not finite" in broken["reason"]
+    assert not {"dev_loss", "test_loss", "return_mean"} & set(broken)
     assert fine["status"] == "done"
+    assert read_json(tmp_path / "out" / first.name) == broken
+    assert evaluate_run([first, second], demos, SETTINGS, FAST, tmp_path / "out")[0] == broken
+
+
+def test_weights_without_an_effect_on_the_loss_are_not_measured_either(nethack, cloned, tmp_path):
+    """No held-out frame has the cursor in the top line, where the game puts it for its questions:
+    NaN there changes no loss, and would choose the first key in play."""
+    run_dir = tmp_path / "run"
+    shutil.copytree(cloned[0].parent, run_dir)
+    snapshot = run_dir / cloned[0].name
+
+    def spoilt(name, tensor):
+        if name == "encoder.facts":
+            tensor[121 + 1] = torch.nan  # after the keys and 'none before', the cursor's row 0
+        return tensor
+
+    resigned(snapshot.with_suffix(".safetensors"), spoilt)
+    policy, _ = load_policy(snapshot.with_suffix(".safetensors"))
+    for split in ("dev", "test"):
+        measured = held_out(policy, store.open_split(nethack, split), inventory=True)
+        assert not measured.not_finite()
+    (record,) = evaluate_run([snapshot], nethack, SETTINGS, SHORT, tmp_path / "out")
+    assert record["reason"] == "the weights are not finite: encoder.facts"
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_loss_that_is_not_finite_on_either_split_fails_the_cell(
+    demos, snapshots, tmp_path, split, monkeypatch
+):
+    """Finite weights can give it: here by logits beyond float32 on a screen of that split alone."""
+    lost = store.open_split(demos, split)
+    other = store.open_split(demos, "test" if split == "dev" else "dev")
+    screens = lost.read("screen", 0, lost.steps)
+    assert not (other.read("screen", 0, other.steps)[:, None] == screens[:1]).all((2, 3)).any()
+    real = measuring.load_policy
+
+    class Overflowing(nn.Module):
+        """A real policy, but for one screen of the split."""
+
+        def __init__(self, policy):
+            super().__init__()
+            self.policy, self.screen = policy, torch.from_numpy(screens[0])
+
+        def forward(self, stacks):
+            logits = self.policy(stacks)
+            there = (stacks[:, -1] == self.screen).all(2).all(1)
+            return torch.where(there[:, None], logits * 1e38 * 1e38, logits)
+
+    def load(path):
+        policy, made = real(path)
+        return Overflowing(policy), made
+
+    monkeypatch.setattr(measuring, "load_policy", load)
+    (record,) = evaluate_run(snapshots[:1], demos, SETTINGS, FAST, tmp_path)
+    assert (record["status"], record["reason"]) == ("failed", f"the {split} loss is not finite")
+    assert not {"dev_loss", "test_loss", "return_mean"} & set(record)
+
+
+def test_the_loss_is_taken_in_float32_whatever_trained_and_whatever_is_fast(
+    demos, snapshots, tmp_path, monkeypatch
+):
+    """A processor that is faster in bfloat16, and a study that trains in it: the same record."""
+    monkeypatch.setattr(precision, "fast", lambda device: True)
+    policy, _ = load_policy(snapshots[1].with_suffix(".safetensors"))
+    expected = held_out(policy, store.open_split(demos, "dev"), frames=4).estimates["loss"].mean
+    cells = tmp_path / "cells.json"
+    write_json(snapshots[0].parent / cells.name, [path.name for path in snapshots])
+    written = []
+    for kind in ("auto", "float32", "bfloat16"):
+        values = yaml.safe_load((ROOT / "params.yaml").read_text())
+        section = values["games"]["breakout"]
+        section["train"]["precision"], section["emulator"]["max_steps"] = kind, 40
+        section["evaluation"] = {"episodes": 1, "seed": 9}
+        (tmp_path / f"{kind}.yaml").write_text(yaml.safe_dump(values))
+        with torch.autocast("cpu", torch.bfloat16):
+            evaluate(
+                "breakout",
+                snapshots[0].parent / cells.name,
+                demos,
+                tmp_path / kind / cells.name,
+                tmp_path / f"{kind}.yaml",
+            )
+        written.append((tmp_path / kind / snapshots[1].name).read_bytes())
+    assert len(set(written)) == 1
+    record = read_json(tmp_path / "auto" / snapshots[1].name)
+    assert record["dev_loss"] == expected and record["measured"]["precision"] == "float32"
+
+
+def test_matrix_products_are_those_of_float32_and_the_setting_comes_back():
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            with float32("cpu"):
+                assert torch.get_float32_matmul_precision() == "highest"
+                assert not torch.backends.cudnn.allow_tf32
+                x = torch.rand(64, 64)
+                assert (
+                    torch.equal((x @ x), (x.double() @ x.double()).float())
+                    or ((x @ x) - (x.double() @ x.double())).abs().max() < 1e-4
+                )
+            assert torch.is_autocast_enabled("cpu")
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_the_halves_are_those_of_the_episodes_numbers():
+    assert halves(np.array([1.0, 3.0, 10.0, 20.0, 30.0])) == {
+        "return_first": 2.0,
+        "return_second": 20.0,
+    }
+    assert halves(np.array([7.0])) == {"return_first": None, "return_second": None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budget": None},
+        {"flops": math.inf},
+        {"train_loss": math.nan},
+        {"status": None},
+        {"seed": None},
+    ],
+)
+def test_a_damaged_record_of_a_snapshot_is_refused_with_its_remedy(
+    demos, snapshots, tmp_path, change
+):
+    damaged = tmp_path / snapshots[0].name
+    record = {k: v for k, v in read_json(snapshots[0]).items() if change.get(k, 0) is not None}
+    damaged.write_text(json.dumps(record | {k: v for k, v in change.items() if v is not None}))
+    with pytest.raises(TrainingError, match=f"no {next(iter(change))}") as error:
+        evaluate_run([damaged], demos, SETTINGS, FAST, tmp_path / "out")
+    assert "train the run again" in error.value.fix and error.value.where == str(damaged)
+    damaged.write_text("[1]")
+    with pytest.raises(TrainingError, match="no object"):
+        evaluate_run([damaged], demos, SETTINGS, FAST, tmp_path / "out")
 
 
 def test_snapshots_of_another_game_are_refused_before_any_work(demos, snapshots, tmp_path):
@@ -317,7 +489,7 @@ def remembering(family: str, seed: int, size: int = 8) -> nn.Module:
 @pytest.fixture(scope="module")
 def nethack(tmp_path_factory):
     path, lengths = tmp_path_factory.mktemp("nethack") / "demos.zarr", [150, 37, 5, 90, 64]
-    return nethack_store.write(path, inventory=True, train=lengths, dev=lengths)
+    return nethack_store.write(path, inventory=True, train=lengths, dev=lengths, test=[40, 80])
 
 
 @FAMILIES
@@ -338,11 +510,12 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
             previous = action
     lengths = np.diff(split.starts)
     for lanes in (1, 3, 8):
-        found = dev_loss(policy, split, lanes=lanes)
-        assert found["dev_loss"] == pytest.approx(sums.sum() / split.steps, rel=1e-5)
-        assert found["dev_loss_se"] == pytest.approx(ratio(sums, lengths)[1], rel=1e-3)
-        assert found["top1"] == pytest.approx(hits / split.steps, abs=2 / split.steps)
-        assert (found["dev_steps"], found["dev_episodes"]) == (346, 5)
+        measured = held_out(policy, split, lanes=lanes)
+        loss, top1 = measured.estimates["loss"], measured.estimates["top1"]
+        assert loss.mean == pytest.approx(sums.sum() / split.steps, rel=1e-5)
+        assert loss.se == pytest.approx(ratio(sums, lengths).se, rel=1e-3)
+        assert top1.mean == pytest.approx(hits / split.steps, abs=2 / split.steps)
+        assert (measured.steps, measured.episodes) == (346, 5)
 
 
 @FAMILIES
@@ -440,7 +613,9 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
     for record, snapshot in zip(records, cloned, strict=True):
         assert read_json(tmp_path / snapshot.name) == record
         policy, _ = load_policy(snapshot.with_suffix(".safetensors"))
-        assert record["dev_loss"] == dev_loss(policy, split, inventory=True)["dev_loss"]
+        loss = held_out(policy, split, inventory=True).estimates["loss"]
+        assert (record["dev_loss"], record["dev_loss_se"]) == (loss.mean, loss.se)
+        assert record["test_episodes"] == 2 and record["test_loss_se"] > 0
         assert record["depth_mean"] >= 1 and record["turns_mean"] > 0 and record["context"] == 8
         kept, game = record["replay"], Game(SHORT)
         game.start(kept["seed"])
@@ -450,7 +625,11 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
             score += game.press(KEYS[action])
         assert game.over and (score, game.deepest) == (kept["score"], kept["depth"])
         assert (game.steps, score) == (record["lengths"][0], record["returns"][0])
-        assert kept["seed"] == 9
+        assert kept["seed"] == seeds(Purpose.EVALUATION, 9)[0]
+        recording = Demonstrations(jobs=4)
+        assert not any(
+            kept["seed"] in job(recording, SHORT.max_steps, number)[0] for number in range(4)
+        )
         game.close()
     assert records[0]["replay"]["actions"] != records[1]["replay"]["actions"]
 
@@ -459,26 +638,29 @@ def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path
     whole = evaluate_run(cloned, nethack, SETTINGS, SHORT, tmp_path / "whole")
     out, measured, asked = tmp_path / "out", [], []
 
-    def dies(*args, **kwargs):
-        asked.append(len(kwargs["wanted"]))
-        yield next(play(*args, **kwargs))
+    def dies(policies, game, wanted, **kwargs):
+        asked.append(len(wanted))
+        yield next(play(policies, game, wanted, **kwargs))
         raise MemoryError
 
-    def counted(*args, **kwargs):
-        measured.append(args)
-        return dev_loss(*args, **kwargs)
+    def counted(policy, split, **kwargs):
+        # The third of the four losses is where the first attempt ends.
+        if len(measured) == 2 and measured.append("died") is None:
+            raise MemoryError
+        measured.append(split.name)
+        return held_out(policy, split, **kwargs)
 
-    monkeypatch.setattr(cells, "dev_loss", counted)
+    monkeypatch.setattr(measuring, "held_out", counted)
     with monkeypatch.context() as patched:
-        patched.setattr(cells, "play", dies)
-        for _ in range(3):
+        patched.setattr(measuring, "play", dies)
+        for _ in range(4):
             with pytest.raises(MemoryError):
                 evaluate_run(cloned, nethack, SETTINGS, SHORT, out)
-    # Two cells of two episodes each: three attempts leave one episode.
+    # Two cells of two episodes each: three attempts at playing leave one episode.
     assert asked == [4, 3, 2]
     assert sorted(read_json(f)["status"] for f in out.iterdir()) == ["done", "todo"]
     assert evaluate_run(cloned, nethack, SETTINGS, SHORT, out) == whole
-    assert len(measured) == 2
+    assert measured == ["dev", "test", "died", "dev", "test"]
     for path in out.iterdir():
         assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
 

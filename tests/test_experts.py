@@ -25,6 +25,7 @@ from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError
 from ilscaling.files import read_json
 from ilscaling.games import spec
+from ilscaling.seeds import Purpose, seeds
 
 FAST = Emulator(max_steps=40)
 TINY = PPOParams(steps=256, width=0.05, lanes=2, horizon=32, epochs=1, batch=32)
@@ -102,7 +103,7 @@ def test_measuring_adds_to_the_record_and_is_repeatable(expert):
     first = measure(expert, FAST, episodes=3, lanes=2, seed=5)
     record = read_json(expert.with_suffix(".json"))
     assert record == {**before, "measured": first}
-    assert first["seeds"] == [5, 7]
+    assert first["seeds"] == [seeds(Purpose.EXPERT, number)[0] for number in (5, 7)]
     assert first["episodes"] == len(first["returns"]) == 3
     assert max(first["lengths"]) <= FAST.max_steps
     assert measure(expert, FAST, episodes=3, lanes=3, seed=5) == first

@@ -22,7 +22,10 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 COSTS = ("cost", "devices", "memory", "part", "schedule", "speed", "text")
 EXEMPT = {
     PACKAGE,
-    *(f"{PACKAGE}.{name}" for name in ("params", "registry", "errors", "progress", "plan")),
+    *(
+        f"{PACKAGE}.{name}"
+        for name in ("params", "parameter_files", "registry", "errors", "progress", "plan")
+    ),
     *(f"{PACKAGE}.plan.{module}" for module in COSTS),
 }
 

@@ -21,10 +21,11 @@ from ilscaling import flops, games, grid, policies, progress, store
 from ilscaling.errors import WorkflowError
 from ilscaling.learning import precision
 from ilscaling.learning import run as learning
-from ilscaling.measuring.returns import play
+from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
 from ilscaling.plan.speed import Play, Speed, Train
+from ilscaling.seeds import Purpose, seeds
 
 EPISODE = 256  # steps at most
 LANES = 8
@@ -142,10 +143,10 @@ def _restart(name: str, game: Section) -> float:
     """Seconds to start an episode."""
     lanes = games.make(game.domain, games.name(name, game), LANES, game.emulator)
     try:
-        seeds = np.arange(LANES)
-        lanes.reset(seeds)
+        first, second = np.array(seeds(Purpose.CALIBRATION, count=2 * LANES)).reshape(2, LANES)
+        lanes.reset(first)
         mask = np.ones(LANES, bool)
-        return _seconds(lambda: lanes.restart(mask, seeds + LANES)) / LANES
+        return _seconds(lambda: lanes.restart(mask, second)) / LANES
     finally:
         lanes.close()
 
@@ -176,8 +177,8 @@ def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
         began = CLOCK()
         emulator = game.emulator.model_copy(update={"max_steps": longest})
         steps = record.record(
-            expert, played, emulator, temperature=1.0, seeds=range(10**6), lanes=LANES,
-            steps=LANES * longest, out=part,
+            expert, played, emulator, temperature=1.0, seeds=seeds(Purpose.CALIBRATION),
+            lanes=LANES, steps=LANES * longest, out=part,
         )["steps"]  # fmt: skip
         return CLOCK() - began - restart * len(steps), sum(steps)
 
@@ -197,7 +198,7 @@ def _nethack(name: str, game: Section, folder: Path, restart: float) -> Recorded
     recordings = folder / "recordings"
     recordings.mkdir(parents=True)
     played = recording.record_games(
-        emulator, seeds=range(10**6), steps=BOT_STEPS, out=recordings / "job-0"
+        emulator, seeds=seeds(Purpose.CALIBRATION), steps=BOT_STEPS, out=recordings / "job-0"
     )
     steps = sum(one["steps"] for one in played)
     playing = CLOCK() - began - restart * len(played)
@@ -258,7 +259,8 @@ def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     seen = {key: shape[key] for key in ("frames", "inventory") if key in shape}
     try:
         began = CLOCK()
-        played = play([policy], lanes, episodes=LANES, seed=0, **seen)
+        first = seeds(Purpose.CALIBRATION)[0]
+        played = play([policy], lanes, all_episodes(1, LANES), seed=first, **seen)
         steps = sum(int(episode.lengths[0]) for _, episode in played)
         taken = CLOCK() - began - restart * LANES
     finally:

@@ -74,6 +74,8 @@ class Cell:
         See `epochs`, of the steps that are asked for.
     reason
         Empty for a declared cell, else why it is left out.
+    algorithm
+        What trains it.
     """
 
     run: Run
@@ -91,6 +93,7 @@ class Cell:
     own: float
     epochs: float
     reason: str = ""
+    algorithm: str = "cloning"
 
     @property
     def declared(self) -> bool:
@@ -215,6 +218,7 @@ def of_run(
                 own=float(total - spend.flops(leaves)),
                 epochs=seen,
                 reason=reason,
+                algorithm=spend.algorithm,
             )
         )
         reached = reached if reason else leaves
@@ -229,10 +233,13 @@ class Spend:
     batch: int
     section: Section | None = None
 
+    @property
+    def algorithm(self) -> str:
+        return "cloning" if self.section is None else self.section.algorithm
+
     def beside(self, updates: int):
         """What the algorithm spends beside the updates of the policy: `algorithm.Spent`."""
-        name = "cloning" if self.section is None else self.section.algorithm
-        entry = registry.get("ALGORITHM", name)
+        entry = registry.get("ALGORITHM", self.algorithm)
         return entry.spends(updates, self.batch, self.ledger, self.section)
 
     def flops(self, updates: int) -> int:

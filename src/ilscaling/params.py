@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -26,11 +25,14 @@ from pydantic import (
 
 from ilscaling import registry
 from ilscaling.errors import IlscalingError, ParamsError
+from ilscaling.parameter_files import read_mapping
+from ilscaling.seeds import EPISODES
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -47,7 +49,7 @@ class Recorded(Model):
     dev_steps: Count = Field(20_000, description="steps of held-out episodes for the dev loss")
     test_steps: Count = Field(20_000, description="steps of held-out episodes nobody selects by")
     jobs: Count = Field(4, description="parallel recording jobs over disjoint seeds")
-    seed: Seed = Field(0, description="first episode seed, and seed of the splits")
+    seed: Episode = Field(0, description="first episode's number, and seed of the splits")
     chunk_steps: Count = Field(256, description="steps a Zarr chunk (the unit of decompression)")
     shard_steps: Count = Field(32_768, description="steps a Zarr shard (the unit of storage)")
 
@@ -202,7 +204,7 @@ class Evaluation(Model):
 
     episodes: Count = Field(20, description="full episodes for the return")
     lanes: Count = Field(8, description="games side by side; no effect on the results")
-    seed: Seed = Field(1_000_000, description="first episode seed; apart from the recording's")
+    seed: Episode = Field(0, description="first episode's number; never one that was recorded")
     temperature: Annotated[float, Field(ge=0)] = Field(
         1.0, description="1 samples the policy, 0 plays its best action"
     )
@@ -406,18 +408,7 @@ def read(path: str | Path, *studies: str | Path) -> Params:
     """Read and check a parameter file and the studies laid over it."""
     values: dict = {}
     for file in (path, *studies):
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ParamsError(
-                f"cannot read parameters: {error.strerror}", where=str(file)
-            ) from None
-        try:
-            part = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParamsError(f"not YAML: {error}", where=str(file)) from None
-        if not isinstance(part, dict):
-            raise ParamsError("a parameter file is a mapping of sections", where=str(file))
+        part = read_mapping(file)
         values = overlay(values, part)
     return check(values, where=" + ".join(str(f) for f in (path, *studies)))
 

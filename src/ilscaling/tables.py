@@ -17,6 +17,7 @@ from ilscaling.files import atomic
 COLUMNS = {
     "game": ("str", "section of the study: a game, or a setting of one"),
     "domain": ("str", "which interface plays it: atari, nethack, gymnasium"),
+    "algorithm": ("str", "how the policy learns from the expert"),
     "family": ("str", "policy family"),
     "size": ("int64", "the family's size dial"),
     "seed": ("int64", "seed of weights and sample order"),
@@ -28,13 +29,22 @@ COLUMNS = {
     "updates": ("float64", "gradient steps"),
     "batch": ("float64", "samples a gradient step"),
     "rate": ("float64", "Adam's rate after the warm-up"),
+    "unique_samples": ("float64", "different ones of the samples"),
+    "env_steps": ("float64", "steps that the algorithm played"),
+    "expert_labels": ("float64", "steps for which it asked the expert"),
+    "flops_acting": ("float64", "of the FLOPs spent, those of its play"),
+    "flops_discriminator": ("float64", "of them, those of networks beside the policy"),
     "epochs": ("float64", "samples over the size of the training data"),
     "dev_loss": ("float64", "mean cross-entropy on the dev split, nats a step"),
     "dev_loss_se": ("float64", "its standard error over whole episodes"),
+    "test_loss": ("float64", "mean cross-entropy on the test split, by which nothing is selected"),
+    "test_loss_se": ("float64", "its standard error over whole episodes"),
     "top1": ("float64", "share of dev steps whose action is the likeliest"),
     "return_mean": ("float64", "mean return over full episodes, game points"),
     "return_se": ("float64", "its standard error"),
     "return_median": ("float64", "median return of those episodes"),
+    "return_first": ("float64", "mean return over the first half of those episodes"),
+    "return_second": ("float64", "mean return over the second half"),
     "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
     "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),
@@ -187,9 +197,9 @@ def measured(realised: pd.DataFrame) -> pd.DataFrame:
     budget."""
     if realised.empty:
         return pd.DataFrame(columns=["game", "budget", "flops"])
-    numbers = ("budget", "flops", "params", "samples", "dev_loss", "dev_loss_se", "return_mean")
+    numbers = [name for name, (dtype, _) in COLUMNS.items() if dtype == "float64"]
     rows = realised.copy()
-    for name in (*numbers, "return_se", "expert_return"):
+    for name in (*numbers, "params"):
         if name in rows:
             rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
     rows["flops"] = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]

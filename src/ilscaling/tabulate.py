@@ -5,12 +5,18 @@ import numpy as np
 from ilscaling.errors import TrainingError
 from ilscaling.grid import Cell, epochs
 
-# Left-out cells carry what was planned; failed ones what was spent until they failed.
-MEASURED = (
-    "flops", "samples", "updates", "epochs", "dev_loss", "dev_loss_se", "top1",
-    "return_mean", "return_se", "return_median", "depth_mean", "length_mean", "episodes",
-    "status", "reason",
-)  # fmt: skip
+# Columns that a cell's evaluation fills, by the name in its record. Left-out cells carry what was
+# planned; failed ones what was spent until they failed.
+MEASURED = {
+    **{name: name for name in (
+        "flops", "samples", "updates", "epochs", "unique_samples",
+        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+        "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
+        "return_mean", "return_se", "return_median", "return_first", "return_second",
+        "depth_mean", "length_mean", "episodes", "status", "reason",
+    )},
+    "top1": "dev_top1",
+}  # fmt: skip
 
 
 def entropy(counts: np.ndarray) -> float:
@@ -51,6 +57,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         )
     planned = {
         "game": cell.run.game,
+        "algorithm": cell.algorithm,
         "family": cell.run.family,
         "size": cell.run.size,
         "seed": cell.run.seed,
@@ -73,5 +80,5 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         return {**planned, **left_out, "key": ""}
     # A run that failed may have ended before it reached the cell.
     added = max(0.0, record["flops"] - (cell.flops - cell.added))
-    measured = {name: record.get(name) for name in MEASURED}
+    measured = {column: record.get(name) for column, name in MEASURED.items()}
     return {**planned, **measured, "added": added, "key": key}

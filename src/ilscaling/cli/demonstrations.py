@@ -36,7 +36,7 @@ def record(
             where=f"{path}: games.{game}.demonstrations.jobs",
             fix=f"--job {wanted.jobs - 1}",
         )
-    seeds, steps = share(wanted, settings.emulator, job)
+    seeds, steps = share(wanted, settings.emulator.max_steps, job)
     if isinstance(settings, nethack_section.NetHack):
         from ilscaling.domains.nethack.recording import record_games
 

@@ -18,21 +18,19 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Threads = 1,
 ) -> None:
-    """Measure dev loss and return of every cell of a run."""
+    """Measure loss on the dev and test splits, and return, of every cell of a run."""
     from ilscaling import measuring
     from ilscaling.learning import precision
 
     settings = section(path, game)
     names = list(files.read_json(run))
-    made, where = files.read_json(run.parent / names[0]), precision.device(device)
     measuring.evaluate_run(
         [run.parent / name for name in names],
         demos,
         settings.evaluation,
         settings.emulator,
         out.parent,
-        precision=precision.resolve(settings.train.precision, where, made["family"], made["size"]),
-        device=where,
+        device=precision.device(device),
         threads=threads,
     )
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})

@@ -76,15 +76,18 @@ def measure_bot(
     game: GameName = "nethack",
     path: ParamsFile = PARAMS,
     episodes: Annotated[int, typer.Option(help="Whole games.", min=2)] = 200,
-    seed: Annotated[int, typer.Option(help="First game's seed.", min=0)] = 2_000_000,
+    seed: Annotated[int, typer.Option(help="Number of the first game.", min=0)] = 0,
     processes: Annotated[int, typer.Option(help="Games are played in parallel.", min=1)] = 1,
     out: Annotated[Path | None, typer.Option(help="Also write every game to this file.")] = None,
 ) -> None:
     """Play whole games with the built-in NetHack bot and print what it scores."""
     from ilscaling.domains.nethack.bot.play import measure
+    from ilscaling.seeds import Purpose, seeds
 
     settings = section(path, game, nethack_section.NetHack)
-    found = measure(settings.emulator, range(seed, seed + episodes), processes=processes)
+    found = measure(
+        settings.emulator, seeds(Purpose.EXPERT, seed, count=episodes), processes=processes
+    )
     if out:
         files.write_json(out, found)
     print(

@@ -35,7 +35,9 @@ def write(
             writer.add(*episode)
         if writer.steps < steps:
             raise GameError(
-                f"the seeds ran out after {writer.steps} of {steps} steps", where=str(out)
+                f"the seeds ran out after {writer.steps} of {steps} steps",
+                where=str(out),
+                fix="fewer steps (demonstrations.train_steps), or a lower demonstrations.seed",
             )
     return writer.episodes
 

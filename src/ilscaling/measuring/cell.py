@@ -1,136 +1,231 @@
-"""The cells of one run: every snapshot measured, one JSON record each."""
+"""The measurement of one cell, as far as it has come, and its record on disk."""
 
+from __future__ import annotations
+
+import dataclasses
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from torch import nn
+import numpy as np
 
-from ilscaling import games
-from ilscaling.domains.atari.section import Emulator
-from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
-from ilscaling.learning.snapshot import load_policy
-from ilscaling.measuring import played
-from ilscaling.measuring.loss import dev_loss
-from ilscaling.measuring.replay import Replays
-from ilscaling.measuring.returns import play
-from ilscaling.params import Evaluation
-from ilscaling.progress import tqdm
-from ilscaling.store import Split, open_split
+from ilscaling.learning.snapshot import REMEDY
+from ilscaling.measuring import episode as episodes
+from ilscaling.measuring.loss import Estimate, HeldOut
+from ilscaling.store import Split
 
+SPLITS = ("dev", "test")
 # What a cell's record takes over from its snapshot's.
 IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
     "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss", "algorithm",
     "unique_samples", "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
 )  # fmt: skip
-# What else it takes over, where a policy has it.
+# What else it takes over, where a policy has it: what the policy sees.
 SHAPE = ("frames", "context", "depth", "inventory")
 
 
-def evaluate_run(
-    snapshots: list[str | Path],
-    demos: str | Path,
-    settings: Evaluation,
-    emulator: Emulator | NetHackEmulator,
-    out: str | Path,
-    *,
-    split: str = "dev",
-    precision: str = "float32",
-    device: str = "cpu",
-    threads: int = 1,
-) -> list[dict]:
-    """Measure every snapshot of a run and write `out/<budget>.json` for each, atomically.
+@dataclass
+class CellMeasurement:
+    """What is known of a cell between its snapshot and its record.
 
-    snapshots: the JSON records (or the safetensors beside them) of cells of one run. A record
-    holds the snapshot's identity, the dev loss (see `dev_loss`) and the return (see `summary`); of
-    sequence policies also the first episode as a `replay` (see there). A snapshot that failed, or
-    whose loss is not finite, gets a record that says so instead. What was measured on the same
-    snapshot, data and settings is not measured again: a record is written when its loss is known,
-    with status 'todo', and again whenever an episode has ended. So the next attempt after a kill
-    measures the losses and plays the episodes that are missing.
+    The record is written whenever something new is known. One that is not yet complete (`status`
+    'todo') holds every episode that was played, so that the next attempt goes on from there; what
+    is written at the end does not depend on how many attempts there were.
 
-    Returns the records in the order of `snapshots`. Raises TrainingError for snapshots that
-    cannot be read or belong to another game than `demos`, StoreError for bad data.
+    Attributes
+    ----------
+    path : the record's file
+    weights : the snapshot's file
+    identity : what IDENTITY names
+    shape : what SHAPE names
+    snapshot : SHA-256 of the weights, None for a cell that failed in training
+    method : splits, settings and data of the measurement
+    status : 'todo', 'done' or 'failed'
+    reason : why it failed
+    held_out : split -> what was measured there
+    played : number of an episode -> that episode alone
+    replay : the first episode's actions (see `replay`), for policies that keep one
+    scores : the return of a cell that is done
     """
-    torch.set_num_threads(threads)
-    held_out = open_split(demos, split)
-    out = Path(out)
-    how = {
-        "split": split,
-        "precision": precision,
-        "settings": settings.model_dump(exclude={"random_episodes", "lanes"}),
-        "emulator": emulator.model_dump(),
-        "demonstrations": digest(held_out.attrs),
-    }
-    cells = [_Cell(Path(snapshot), held_out, how, out) for snapshot in snapshots]
-    for cell in cells:
-        if cell.record["status"] == "failed":
-            cell.add()
-    todo = [cell for cell in cells if cell.record["status"] == "todo"]
-    for cell in todo:
-        cell.load(device)
-    _losses(todo, held_out, precision, device)
-    todo = [cell for cell in todo if cell.record["status"] == "todo"]
-    if todo:
-        _returns(todo, held_out, settings, emulator, threads)
-    return [cell.record for cell in cells]
 
+    path: Path
+    weights: Path
+    identity: dict
+    shape: dict
+    snapshot: str | None
+    method: dict
+    status: str = "todo"
+    reason: str = ""
+    held_out: dict[str, HeldOut] = field(default_factory=dict)
+    played: dict[int, Episodes] = field(default_factory=dict)
+    replay: dict | None = None
+    scores: dict = field(default_factory=dict)
 
-class _Cell:
-    """A cell between its snapshot and its record in `out`."""
+    @classmethod
+    def begin(cls, snapshot: Path, demos: Split, method: dict, out: Path) -> CellMeasurement:
+        """The measurement of a snapshot, with what an earlier attempt has left in `out`.
 
-    def __init__(self, snapshot: Path, held_out: Split, how: dict, out: Path):
-        self.weights = snapshot.with_suffix(".safetensors")
-        record = _start(snapshot, held_out, how)
-        self.target = out / f"{snapshot.stem}.json"
-        self.record = _kept(self.target, record)
-        self.policy: nn.Module | None = None
-        entries = self.record.get("played", {})
-        self.played = {int(number): played.episode(entry) for number, entry in entries.items()}
+        Raises TrainingError for a snapshot's record that is missing or damaged, or that is of
+        another game than `demos`.
+        """
+        made = _snapshot_record(snapshot.with_suffix(".json"), demos)
+        cell = cls(
+            path=out / f"{snapshot.stem}.json",
+            weights=snapshot.with_suffix(".safetensors"),
+            identity={name: made.get(name) for name in IDENTITY},
+            shape={name: made[name] for name in SHAPE if name in made},
+            snapshot=made.get("sha256"),
+            method=method,
+        )
+        if made["status"] != "done":
+            cell.status, cell.reason = "failed", made.get("reason") or ""
+            return cell
+        return cell.resumed()
 
-    def load(self, device: str) -> None:
-        policy, made = load_policy(self.weights)
-        self.policy = policy.to(device)
-        shape = made.run.shape
-        self.record |= {name: shape[name] for name in SHAPE if name in shape}
+    def resumed(self) -> CellMeasurement:
+        """What `path` holds if it measures the same thing in the same way; else this, untouched."""
+        fresh = self.record()
+        try:
+            earlier = read_json(self.path)
+            digest(earlier)  # a ValueError for a number that is not finite, which we never write
+            same = all(earlier[name] == fresh[name] for name in (*IDENTITY, "snapshot", "measured"))
+            return self._read(earlier) if same else self
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return self
 
-    def add(self, **found) -> None:
-        """Add to the record and write it."""
-        self.record.update(found)
-        write_json(self.target, self.record)
+    def _read(self, record: dict) -> CellMeasurement:
+        """This cell with what its record says of the measurement."""
+        cell = dataclasses.replace(
+            self,
+            status=record["status"],
+            reason=record["reason"],
+            held_out={s: _held_out(record, s) for s in SPLITS if f"{s}_steps" in record},
+            played={int(n): episodes.from_json(e) for n, e in record.get("played", {}).items()},
+            replay=record.get("replay"),
+        )
+        others = {*cell.record(), "played"}
+        cell.scores = {name: value for name, value in record.items() if name not in others}
+        measured = not cell.unread_splits() and "return_mean" in cell.scores
+        if cell.status not in ("todo", "failed") and not (cell.status == "done" and measured):
+            raise ValueError("no record of ours")
+        return cell
 
-    def add_episode(self, number: int, episode: Episodes, replay: dict | None, of: int) -> None:
-        """Add an episode; the last `of` all makes the cell's return."""
-        self.played[number] = episode
-        shown = {} if replay is None else {"replay": replay}
-        if len(self.played) < of:
-            entries = {str(n): played.entry(e) for n, e in self.played.items()}
-            self.add(played=entries, **shown)
+    def record(self) -> dict:
+        """What is written, ready for JSON."""
+        record = {
+            **self.identity,
+            "status": self.status,
+            "reason": self.reason,
+            "snapshot": self.snapshot,
+            "measured": self.method,
+            **self.shape,
+        }
+        for split, measured in self.held_out.items():
+            for name, estimate in measured.estimates.items():
+                record |= {f"{split}_{name}": estimate.mean, f"{split}_{name}_se": estimate.se}
+            record |= {f"{split}_steps": measured.steps, f"{split}_episodes": measured.episodes}
+        record |= self.scores
+        if self.played and self.status == "todo":
+            record["played"] = {str(n): episodes.to_json(e) for n, e in self.played.items()}
+        if self.replay is not None:
+            record["replay"] = self.replay
+        return record
+
+    def save(self) -> None:
+        """Write the record, atomically."""
+        write_json(self.path, self.record())
+
+    def fail(self, reason: str) -> None:
+        """Give the cell up, for a number that is not finite: nothing of it is a measurement."""
+        self.status, self.reason = "failed", reason
+        self.held_out, self.played, self.replay, self.scores = {}, {}, None, {}
+        self.save()
+
+    def unread_splits(self) -> list[str]:
+        """Splits that are still to be measured."""
+        return [split for split in SPLITS if split not in self.held_out]
+
+    def unplayed(self, count: int) -> list[int]:
+        """Numbers of the first `count` episodes that are still to be played."""
+        return [number for number in range(count) if number not in self.played]
+
+    def add_split(self, split: str, measured: HeldOut) -> None:
+        """Add what was measured on a split; a loss that is not finite fails the cell."""
+        if bad := measured.not_finite():
+            self.fail(f"the {split} {bad[0]} is not finite")
             return
-        # As if nothing had been kept on the way, to the order of the entries.
-        self.record.pop("played", None)
-        shown = {"replay": self.record.pop("replay")} if "replay" in self.record else shown
-        found = summary(Episodes.join([self.played[n] for n in sorted(self.played)]))
-        self.add(status="done", **found, **shown)
+        self.held_out[split] = measured
+        self.save()
+
+    def add_episode(self, number: int, played: Episodes, count: int, replay: dict | None) -> None:
+        """Add an episode; the last of `count` makes the return. One that is not finite fails the
+        cell."""
+        if self.status == "failed":
+            return
+        if not all(np.isfinite(v).all() for v in (played.returns, *played.extras.values())):
+            self.fail(f"the return of episode {number} is not finite")
+            return
+        self.played[number] = played
+        self.replay = replay or self.replay
+        if not self.unplayed(count):
+            together = Episodes.join([self.played[n] for n in range(count)])
+            self.status, self.scores = "done", {**summary(together), **halves(together.returns)}
+        self.save()
 
 
-def _start(snapshot: Path, held_out: Split, how: dict) -> dict:
-    """The record of a cell before it is measured: status 'todo', or 'failed' as trained."""
-    path = snapshot.with_suffix(".json")
+def halves(returns: np.ndarray) -> dict[str, float | None]:
+    """Mean return over the first and over the second half of the episodes.
+
+    What is selected by one half is judged by the other without the selection's bias.
+
+    Parameters
+    ----------
+    returns : (episodes,), in the order of their numbers; of an odd number the second half has one
+        more
+
+    Returns
+    -------
+    `return_first` and `return_second`, None below two episodes.
+    """
+    middle = len(returns) // 2
+    if middle == 0:
+        return {"return_first": None, "return_second": None}
+    return {
+        "return_first": float(returns[:middle].mean()),
+        "return_second": float(returns[middle:].mean()),
+    }
+
+
+def _held_out(record: dict, split: str) -> HeldOut:
+    """What a cell's record says of a split."""
+    names = [
+        name.removeprefix(f"{split}_").removesuffix("_se")
+        for name in record
+        if name.startswith(f"{split}_") and name.endswith("_se")
+    ]
+    return HeldOut(
+        record[f"{split}_steps"],
+        record[f"{split}_episodes"],
+        {n: Estimate(record[f"{split}_{n}"], record[f"{split}_{n}_se"]) for n in names},
+    )
+
+
+def _snapshot_record(path: Path, demos: Split) -> dict:
+    """The record of a snapshot of the game of `demos`."""
     try:
         made = read_json(path)
     except (OSError, ValueError) as error:
         raise TrainingError(
-            f"cannot read the snapshot's record: {error}",
-            where=str(path),
-            fix="train the run again: finished budgets are kept",
+            f"cannot read the snapshot's record: {error}", where=str(path), fix=REMEDY
         ) from None
-    for name, here in (("game", held_out.attrs["game"]), ("actions", list(held_out.actions))):
+    if not isinstance(made, dict):
+        raise TrainingError("the snapshot's record is no object", where=str(path), fix=REMEDY)
+    for name, here in (("game", demos.attrs["game"]), ("actions", list(demos.actions))):
         there = made.get(name)
         if there != here:
             raise TrainingError(
@@ -138,86 +233,8 @@ def _start(snapshot: Path, held_out: Split, how: dict) -> dict:
                 where=str(path),
                 fix="give the demonstrations of the game that the policy was trained on",
             )
-    failed = made["status"] != "done"
-    return {
-        **{name: made.get(name) for name in IDENTITY},
-        "status": "failed" if failed else "todo",
-        "reason": made.get("reason") or "" if failed else "",
-        "snapshot": made.get("sha256"),
-        "measured": how,
-    }
-
-
-def _kept(target: Path, record: dict) -> dict:
-    """What the record at `target` holds if it measures the same thing in the same way."""
-    try:
-        old = read_json(target)
-    except (OSError, ValueError):
-        return record
-    same = all(old.get(name) == record[name] for name in (*IDENTITY, "snapshot", "measured"))
-    return old if same and record["status"] == "todo" else record
-
-
-def _losses(todo: list[_Cell], held_out: Split, precision: str, device: str) -> None:
-    """Add the dev loss to each record without one; one that is not finite fails its cell."""
-    missing = [cell for cell in todo if "dev_loss" not in cell.record]
-    total = len(missing) * held_out.steps
-    with tqdm(total=total, unit="step", unit_scale=True, desc="dev loss") as bar:
-        for cell in missing:
-            found = dev_loss(
-                cell.policy,
-                held_out,
-                frames=cell.record.get("frames"),
-                inventory=cell.record.get("inventory", False),
-                precision=precision,
-                device=device,
-                progress=bar.update,
-            )
-            if math.isfinite(found["dev_loss"]):
-                cell.add(**found)
-            else:
-                cell.add(status="failed", reason="the dev loss is not finite")
-
-
-def _returns(
-    todo: list[_Cell],
-    held_out: Split,
-    settings: Evaluation,
-    emulator: Emulator | NetHackEmulator,
-    threads: int,
-) -> None:
-    """Add the return to each record."""
-    # The policy with the lowest loss first: it plays the longest games, and whatever comes last
-    # leaves lanes idle.
-    todo = sorted(todo, key=lambda cell: cell.record["dev_loss"])
-    attrs, first = held_out.attrs, todo[0].record
-    each = settings.episodes
-    wanted = [
-        k * each + n for k, cell in enumerate(todo) for n in range(each) if n not in cell.played
-    ]
-    sequences = "frames" not in first
-    shown = {place for place, number in enumerate(wanted) if sequences and number % each == 0}
-    replays = Replays(list(shown))
-    lanes = min(settings.lanes, len(wanted))
-    game = games.make(attrs["domain"], attrs["game"], lanes, emulator, threads=threads)
-    try:
-        total = len(todo) * each
-        name = f"playing {attrs['game']}"
-        with tqdm(total=total, initial=total - len(wanted), unit="episode", desc=name) as bar:
-            for place, episode in play(
-                [cell.policy for cell in todo],
-                game,
-                frames=first.get("frames"),
-                inventory=first.get("inventory", False),
-                episodes=each,
-                seed=settings.seed,
-                temperature=settings.temperature,
-                wanted=wanted,
-                on_step=replays.on_step if sequences else None,
-            ):
-                policy, number = divmod(wanted[place], each)
-                replay = replays.record(place, episode, 0) if place in shown else None
-                todo[policy].add_episode(number, episode, replay, each)
-                bar.update(1)
-    finally:
-        game.close()
+    for name in (*IDENTITY, "status"):
+        value = made.get(name, math.nan)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise TrainingError(f"the snapshot's record has no {name}", where=str(path), fix=REMEDY)
+    return made

@@ -1,19 +1,68 @@
-"""Loss of a policy on held-out demonstrations, with a standard error over whole episodes."""
+"""What a policy says of held-out demonstrations, with standard errors over whole episodes.
+
+It is measured in float32 on every device: the loss is what the laws are fitted to, and must depend
+neither on the type that a run trained in nor on what a processor is fast at.
+"""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
-from ilscaling.learning.precision import autocast
 from ilscaling.store import GameLoader, Loader, Split
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
+# The loader's fields that `per_step` is given.
+SCORED = ("action", "index")
 
 
-def dev_loss(
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over steps, and its standard error over episodes: None for a single episode."""
+
+    mean: float
+    se: float | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A policy on one split: `estimates` has a name for each quantity of `per_step`."""
+
+    steps: int
+    episodes: int
+    estimates: dict[str, Estimate]
+
+    def not_finite(self) -> list[str]:
+        """Names of the quantities that are no finite number."""
+        values = {name: [e.mean, e.se or 0.0] for name, e in self.estimates.items()}
+        return [name for name, pair in values.items() if not np.isfinite(pair).all()]
+
+
+def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """What is measured of each step; a new quantity is a new entry here, and its field in SCORED.
+
+    Parameters
+    ----------
+    logits : float32 (n, actions)
+    batch : the loader's fields SCORED of these n steps, such as action int64 (n,)
+
+    Returns
+    -------
+    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, and `top1`, whether the
+    demonstrated action is the likeliest.
+    """
+    logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
+    return {
+        "loss": torch.nn.functional.cross_entropy(logits, action, reduction="none"),
+        "top1": (logits.argmax(1) == action).double(),
+    }
+
+
+def held_out(
     policy: nn.Module,
     split: Split,
     *,
@@ -21,46 +70,62 @@ def dev_loss(
     inventory: bool = False,
     batch: int = 256,
     lanes: int = LANES,
-    precision: str = "float32",
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
-) -> dict:
-    """Cross-entropy (nats a step) and accuracy of `policy` over every step of `split`.
+) -> HeldOut:
+    """Measure `policy` on every step of `split`, in float32.
 
-    frames: observations of a stack, of which `batch` are served at once, in order. None: a sequence
-    policy, which goes through each game from its start with its state, as when it plays; `lanes`
-    games at a time, which changes no more than rounding. Returns dev_loss, dev_loss_se (see
-    `ratio`), top1 (share of steps whose action is the likeliest), dev_steps and dev_episodes.
-    `precision`: float32, or bfloat16 for the network alone (the cross-entropy is taken in float64
-    anyway). `progress` is called with the steps of each batch.
+    Parameters
+    ----------
+    policy : on `device`, in evaluation mode
+    split : demonstrations that it was not trained on
+    frames : observations in a stack; None for a sequence policy, which goes through each game
+        from its start with its state, as when it plays
+    inventory : whether a sequence policy sees the inventory
+    batch : stacks that are served at once, in order
+    lanes : games of a sequence policy side by side; no effect but rounding
+    device : 'cpu' or 'cuda'
+    progress : called with the steps of each batch
+
+    Returns
+    -------
+    Means over steps with standard errors over episodes: see `per_step` and `ratio`.
     """
-    sums = np.zeros(split.episodes)
-    hits = 0
+    sums: dict[str, np.ndarray] = {}
     if frames is None:
         passes = _games(policy, split, inventory, lanes, device)
     else:
         passes = _stacks(policy, split, frames, batch, device)
-    with torch.inference_mode(), autocast(device, precision):
-        for logits, actions, index in passes:
-            logits, action = logits.double().cpu(), torch.from_numpy(actions)
-            loss = torch.nn.functional.cross_entropy(logits, action, reduction="none")
-            episode = np.searchsorted(split.starts, index, side="right") - 1
-            sums += np.bincount(episode, loss.numpy(), split.episodes)
-            hits += int((logits.argmax(1) == action).sum())
+    with torch.inference_mode(), float32(device):
+        for logits, served in passes:
+            episode = np.searchsorted(split.starts, served["index"], side="right") - 1
+            for name, values in per_step(logits, served).items():
+                total = np.bincount(episode, values.numpy(), split.episodes)
+                sums[name] = sums.get(name, 0.0) + total
             if progress is not None:
-                progress(len(action))
-    mean, error = ratio(sums, np.diff(split.starts))
-    return {
-        "dev_loss": mean,
-        "dev_loss_se": error,
-        "top1": hits / split.steps,
-        "dev_steps": split.steps,
-        "dev_episodes": split.episodes,
-    }
+                progress(len(episode))
+    sizes = np.diff(split.starts)
+    return HeldOut(
+        split.steps, split.episodes, {name: ratio(total, sizes) for name, total in sums.items()}
+    )
 
 
-# Logits (n, actions), actions int64 (n,) and index int64 (n,) of n steps.
-Pass = tuple[torch.Tensor, np.ndarray, np.ndarray]
+@contextmanager
+def float32(device: str) -> Iterator[None]:
+    """Compute in float32 alone: no autocast, and no TF32 or bfloat16 within matrix products."""
+    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(torch.device(device).type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolution
+
+
+# Logits (n, actions) and the fields of n steps.
+Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
 
 
 def _stacks(
@@ -69,40 +134,43 @@ def _stacks(
     with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
         (field,) = split.observation
         for samples in loader:
-            logits = policy(torch.from_numpy(samples[field]).to(device))
-            yield logits, samples["action"], samples["index"]
+            screens = torch.from_numpy(samples[field]).to(device)
+            yield policy(screens), {name: samples[name] for name in SCORED}
 
 
 def _games(
     policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str
 ) -> Iterator[Pass]:
     state, lanes = None, min(lanes, split.episodes)
-    each = max(1, PASS // lanes)
-    with GameLoader(split, context=each, lanes=lanes, inventory=inventory) as loader:
+    context = max(1, PASS // lanes)
+    with GameLoader(split, context=context, lanes=lanes, inventory=inventory) as loader:
         for samples in loader:
-            index = samples["index"]
+            # What a lane ends with is padding, which is not scored.
+            real = samples["index"] >= 0
             if state is not None:
-                state = {name: values[: len(index)] for name, values in state.items()}
+                state = {name: values[: len(real)] for name, values in state.items()}
             batch = {name: torch.from_numpy(a).to(device) for name, a in samples.items()}
             logits, state = policy(batch, state)
-            # What a lane ends with is padding, which is not scored.
-            real = index >= 0
-            yield logits[batch["index"] >= 0], samples["action"][real], index[real]
+            yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
 
 
-def ratio(sums: np.ndarray, sizes: np.ndarray) -> tuple[float, float | None]:
+def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
     """Mean of a quantity over the steps of m sampled episodes, and its standard error.
 
-    sums: its sum in each episode, sizes: steps of each, both (m,). The steps of an episode are
-    not independent, the episodes are, and their lengths are random too: R = sum y / sum n is a
-    ratio of two means over clusters, with variance m / (m - 1) * sum (y - R n)^2 / (sum n)^2
-    (Cochran, Sampling Techniques, 3rd ed. 1977, sections 2.11 and 9A.1; no correction for a
-    finite population). None for a single episode, from which no error can be told.
+    The steps of an episode are not independent, the episodes are, and their lengths are random
+    too: R = sum y / sum n is a ratio of two means over clusters, with variance
+    m / (m - 1) * sum (y - R n)^2 / (sum n)^2 (Cochran, Sampling Techniques, 3rd ed. 1977, sections
+    2.11 and 9A.1; no correction for a finite population).
+
+    Parameters
+    ----------
+    sums : (m,), the quantity's sum y in each episode
+    sizes : (m,), steps n of each
     """
     sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
     count, total = len(sizes), sizes.sum()
     mean = sums.sum() / total
     if count < 2:
-        return float(mean), None
+        return Estimate(float(mean), None)
     variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
-    return float(mean), float(np.sqrt(variance))
+    return Estimate(float(mean), float(np.sqrt(variance)))

@@ -1,6 +1,7 @@
 """Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from torch import nn
@@ -10,39 +11,61 @@ from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
 from ilscaling.policies import acting
 
 
+class PolicyEpisode(NamedTuple):
+    """An episode to play: the policy's place in a list, and the episode's number (0, 1, ...)."""
+
+    policy: int
+    number: int
+
+
+def all_episodes(policies: int, episodes: int) -> list[PolicyEpisode]:
+    """The first so many episodes of each of so many policies."""
+    return [PolicyEpisode(p, n) for p in range(policies) for n in range(episodes)]
+
+
 def play(
     policies: list[nn.Module],
     game: VectorGame,
+    wanted: list[PolicyEpisode],
     *,
     frames: int | None = None,
     inventory: bool = False,
-    episodes: int,
     seed: int,
     temperature: float = 1.0,
-    wanted: list[int] | None = None,
     on_step: Callable[[Moment], None] | None = None,
 ) -> Iterator[tuple[int, Episodes]]:
-    """Play the episodes seed, seed + 1, ... by every policy; yields each (its place in `wanted`,
-    its scores) as soon as it has ended.
+    """Play episodes of several policies; yields each as soon as it has ended.
 
-    wanted: numbers of the episodes to play, of which policy p has [p * episodes, (p + 1) *
-    episodes); None: all. frames: screens in a stack; None for sequence policies, which must be of
-    one architecture and see the inventory or not. An episode is a function of (policy, seed)
-    alone. All policies share the lanes of `game`: a lane that is free takes the next episode,
-    whosever it is, because the emulator's time is the same for an idle lane. So lanes idle only at
-    the very end; give the policy with the longest episodes first, and fewer lanes rather than
-    more. `on_step` sees every moment, whose episodes are places in `wanted`.
+    An episode is a function of (policy, seed) alone. All policies share the lanes of `game`: a
+    lane that is free takes the next episode, whosever it is, because the emulator's time is the
+    same for an idle lane. So lanes idle only at the very end; give the policy with the longest
+    episodes first, and fewer lanes rather than more.
+
+    Parameters
+    ----------
+    policies : of one architecture
+    game : whose lanes they share
+    wanted : the episodes, in the order in which they begin
+    frames : screens in a stack; None for sequence policies
+    inventory : whether sequence policies see the inventory
+    seed : of the episode number 0; that of number n is n larger
+    temperature : divides the logits; 0 plays the best action
+    on_step : sees every moment, whose episodes are positions in `wanted`
+
+    Yields
+    ------
+    An episode's position in `wanted`, and its scores.
     """
-    numbers = np.arange(len(policies) * episodes) if wanted is None else np.array(wanted)
     act = player(
         policies,
         game,
         frames=frames,
         inventory=inventory,
-        owner=numbers // episodes,
+        owner=np.array([episode.policy for episode in wanted]),
         temperature=temperature,
     )
-    yield from ended(game, act, seeds=(seed + numbers % episodes).tolist(), on_step=on_step)
+    seeds = [seed + episode.number for episode in wanted]
+    yield from ended(game, act, seeds=seeds, on_step=on_step)
 
 
 def player(

@@ -143,12 +143,13 @@ def train_cost(
 
 
 def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """Dev loss and return of one run's cells."""
+    """Dev loss, test loss and return of one run's cells."""
     last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
     rate, per = _rate(game, speed), steps_of(last.run.game, game)
     # A forward pass is a third of the FLOPs, and half of the rest.
     half = Train(rate.sample / 2, rate.flop / 3, rate.update / 2, rate.reading)
-    loss = half.seconds(game.demonstrations.dev_steps, exact_flops(game, last), DEV_BATCH)
+    steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
+    loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
     returns = wanted.episodes * (per.episode * play.play + play.restart)
     seconds = START_SECONDS + len(cells_of_run) * (loss + returns)
     return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))

@@ -75,7 +75,8 @@ def train(game: Section, cell: Cell) -> float:
 def evaluate(game: Section, cells: list[Cell]) -> float:
     """One run's cells: their weights at once, two buffers of the held-out steps, the games."""
     largest, wanted = cells[-1], game.evaluation
-    steps = min(READ_STEPS, game.demonstrations.dev_steps)
+    held_out = max(game.demonstrations.dev_steps, game.demonstrations.test_steps)
+    steps = min(READ_STEPS, held_out)
     weights = FLOAT * largest.params * len(cells)
     lanes = min(wanted.lanes, wanted.episodes * len(cells)) * LANE
     return TORCH + 2 * steps * step_bytes(largest.run.game, game) + weights + lanes

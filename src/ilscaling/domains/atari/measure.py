@@ -10,6 +10,7 @@ from ilscaling.games.play import Stacks, rollout
 from ilscaling.games.score import summary
 from ilscaling.policies.acting import probabilities
 from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
 
 
 def measure(
@@ -18,16 +19,18 @@ def measure(
     *,
     episodes: int = 100,
     lanes: int = 8,
-    seed: int = 2_000_000,
+    seed: int = 0,
     temperature: float = 1.0,
     threads: int = 1,
 ) -> dict:
-    """Play the episodes seed, seed + 1, ... and write their `summary` into the expert's record.
+    """Play the episodes number seed, seed + 1, ... for an expert's measurement (`seeds`) and
+    write their `summary` into its record.
 
     Returns what then stands under `measured` in the JSON beside the expert; the rest of the
     record stays. Raises ExpertError for a file that is no expert.
     """
     policy, record = load(expert_file)
+    episode_seeds = seeds(Purpose.EXPERT, seed, count=episodes)
     lanes = min(lanes, episodes)
     vector = games.make("atari", record["game"], lanes, emulator, threads=threads)
     bar = tqdm(total=episodes, unit="episode", desc=f"expert in {record['game']}")
@@ -35,14 +38,14 @@ def measure(
         played = rollout(
             vector,
             Stacks(STACK, lambda stacks, episode: probabilities(policy, stacks, temperature)),
-            seeds=range(seed, seed + episodes),
+            seeds=episode_seeds,
             progress=bar.update,
         )
     finally:
         bar.close()
         vector.close()
     measured = {
-        "seeds": [seed, seed + episodes - 1],
+        "seeds": [episode_seeds[0], episode_seeds[-1]],
         "temperature": temperature,
         "emulator": emulator.model_dump(),
         **summary(played),

@@ -98,7 +98,11 @@ def record_games(
             journal.add(game)
             played += game["steps"]
     if played < steps:
-        raise GameError(f"the seeds ran out after {played} of {steps} steps", where=str(out))
+        raise GameError(
+            f"the seeds ran out after {played} of {steps} steps",
+            where=str(out),
+            fix="fewer steps (demonstrations.train_steps), or a lower demonstrations.seed",
+        )
     write_json(work / RECORD, {**made, "games": journal.games})
     journal.path.unlink()
     if out.exists():

@@ -1,12 +1,12 @@
-"""Episodes of a cell that is not yet measured, as its record keeps them for the next attempt."""
+"""One episode as JSON: what the record of an unfinished cell keeps for the next attempt."""
 
 import numpy as np
 
 from ilscaling.games.play import Episodes
 
 
-def entry(episode: Episodes) -> dict:
-    """One episode, ready for JSON."""
+def to_json(episode: Episodes) -> dict:
+    """The only episode of `episode`, ready for JSON."""
     return {
         "seed": int(episode.seeds[0]),
         "return": float(episode.returns[0]),
@@ -16,8 +16,8 @@ def entry(episode: Episodes) -> dict:
     }
 
 
-def episode(entry: dict) -> Episodes:
-    """The episode of an entry."""
+def from_json(entry: dict) -> Episodes:
+    """The episode that `to_json` wrote."""
     return Episodes(
         np.array([entry["seed"]], np.int64),
         np.array([entry["return"]], np.float64),

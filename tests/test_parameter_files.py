@@ -1,0 +1,83 @@
+"""Files of parameters that are ambiguous, without bound or no parameters at all."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ilscaling import params
+from ilscaling.errors import ParamsError
+from ilscaling.parameter_files import read_mapping
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+BAD = {
+    "twice": (b"laws:\n  level: 0.9\n  seed: 0\n  level: 0.95\n", r"'level' .* lines 2 and 4"),
+    "twice at the top": (b"laws: {}\nlaws: {}\n", r"'laws' .* lines 1 and 2"),
+    "twice in a flow": (b"laws: {level: 0.9, seed: 1,\n level: 0.8}\n", "lines 1 and 2"),
+    "aliases": (BOMB.encode(), "more than 100,000 values"),
+    "cycle": (b"a: &a [*a]\n", "holds itself"),
+    "merged cycle": (b"a: &a\n  b: *a\n", "holds itself"),
+    "deep": (b"a: " + b"[" * 3000 + b"]" * 3000, "more than 50 levels"),
+    "latin": ("# Übung\nlaws: {}\n".encode("latin1"), "not UTF-8: byte 2 is 0xdc"),
+    "utf-16": ("laws: {}\n".encode("utf-16"), "not UTF-8"),
+    "list": (b"- 1\n", "not list"),
+    "empty": (b"", "not NoneType"),
+    "date": (b"a: 2026-02-30\n", "cannot read"),
+    "list as a key": (b"? [1, 2]\n: 3\n", "not YAML|cannot read"),
+    "broken": (b"laws: {level: [\n", "not YAML"),
+    "control": (b"a: \x00\n", "not YAML"),
+    "tag": (b"a: !!python/object/apply:os.getcwd []\n", "not YAML"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_meant_is_refused_with_its_place(tmp_path, name):
+    text, message = BAD[name]
+    path = tmp_path / "study.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ParamsError, match=message) as error:
+        params.read(path)
+    assert str(path) in error.value.where
+
+
+def test_a_large_file_a_folder_and_an_absent_one_are_refused(tmp_path):
+    path = tmp_path / "large.yaml"
+    path.write_bytes(b"# " + b"x" * 1_000_000)
+    for target in (path, tmp_path, tmp_path / "absent.yaml"):
+        with pytest.raises(ParamsError, match=r"at most 1,000,000|cannot read parameters"):
+            read_mapping(target)
+
+
+def test_anchors_merges_and_a_byte_order_mark_are_read(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: &a {x: 1, y: 2}\nb: *a\nc: {<<: *a, y: 3}\n")
+    assert read_mapping(path) == {
+        "a": {"x": 1, "y": 2},
+        "b": {"x": 1, "y": 2},
+        "c": {"x": 1, "y": 3},
+    }
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_mapping_or_an_error_of_ours(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_bytes(content)
+    try:
+        assert isinstance(read_mapping(path), dict)
+    except ParamsError as error:
+        assert str(path) in error.where
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text(max_size=5),
+        lambda inner: st.dictionaries(st.text(max_size=5), inner, max_size=4),
+        max_leaves=20,
+    )
+)
+def test_what_yaml_writes_is_read_as_it_was(tmp_path_factory, values):
+    path = tmp_path_factory.getbasetemp() / "written.yaml"
+    path.write_text(yaml.safe_dump({"top": values}), encoding="utf-8")
+    assert read_mapping(path) == {"top": values}
