@@ -138,3 +138,10 @@ def test_an_algorithm_that_spends_more_than_it_says_is_refused(demos, tmp_path, 
     monkeypatch.setitem(vars(entry), "spends", lambda *_: Spent())
     with pytest.raises(TrainingError, match="promises 0 FLOPs beside the policy's updates"):
         train(demos, tmp_path, study())
+
+
+def test_the_page_shows_the_files_that_run():
+    page = (ROOT / "docs/extending.md").read_text()
+    for name, begin in (("asking", "class Asking"), ("linear", "class Linear")):
+        code = (ROOT / f"tests/extensions/{name}.py").read_text()
+        assert code.count("\n") < 60 and code[code.index(begin) :] in page

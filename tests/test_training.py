@@ -25,9 +25,10 @@ from ilscaling.learning import feed, loop, precision
 from ilscaling.learning.adam import Adam
 from ilscaling.learning.algorithm import Spent
 from ilscaling.learning.record import run_record
-from ilscaling.learning.run import TrainingRun, run
+from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
+from ilscaling.learning.training_run import TrainingRun
 from ilscaling.params import Rule, Train, TrainSequences
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
