@@ -10,7 +10,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from ilscaling import calibration, params, plan
+from ilscaling import calibration, grid, params, plan, tabulate
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
 from ilscaling.plan.cost import Cost, nature_flops
@@ -32,7 +32,7 @@ ROUND = Speed(
 
 def one_run(**grid) -> params.Params:
     """Breakout at size 2 alone: 4 frames, 4 actions, batches of 32."""
-    sections = {"breakout": {"grid": {"sizes": [2], **grid}, "train": {"warmup_steps": 1}}}
+    sections = {"breakout": {"grid": {"sizes": [2]} | grid, "train": {"warmup_steps": 1}}}
     change = {"games": {"nethack": None, **sections}}
     return params.check(params.overlay(yaml.safe_load((ROOT / "params.yaml").read_text()), change))
 
@@ -94,6 +94,20 @@ def test_an_expert_without_a_file_costs_its_ppo():
     seconds = plan.expert_cost(untrained, ROUND).seconds
     host = 1.5e-3 * 0.001 / 8.0e-4
     assert seconds == pytest.approx(6 + 3_700_000 * (host + 13 * nature_flops(0.5) * 1e-11))
+
+
+def test_epochs_of_the_table_are_over_the_stored_steps():
+    """Of a left-out cell as of a measured one; a store holds whole episodes, more than were asked
+    for."""
+    study = one_run(sizes=[2, 16], budgets=[1.0e10, 1.0e13], max_epochs=4.0)
+    trained, left_out = grid.cells(study)[:2]
+    asked = study.games["breakout"].demonstrations.train_steps
+    assert (trained.position, left_out.position) == (0, 1) and not left_out.declared
+    assert left_out.epochs == left_out.samples / asked
+    splits = {"train": {"steps": 2 * asked, "episodes": 1, "return_mean": 1.0}}
+    levels = tabulate.levels(splits, np.array([1, 1]), {"return_mean": 0.0})
+    row = tabulate.row(left_out, None, "", levels)
+    assert row["epochs"] == left_out.samples / (2 * asked) and row["algorithm"] == "cloning"
 
 
 def job(kind: str, seconds: float, *after: int, size: float = 1.0) -> schedule.Job:
