@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments sizes test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
+.PHONY: demo setup figures experiments test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -15,15 +15,11 @@ demo: setup
 # For a reader of a commit: its figures, tables and report from the remote, nothing else.
 figures: setup
 	dvc pull results
-	@echo "Report:  $(CURDIR)/results/report.html"
+	@ls $(CURDIR)/results/*/report.html
 
 # Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
 experiments: setup
-	@python workflow/experiments.py
-
-# What a pull or push of each part would move, before it does.
-sizes: setup
-	python workflow/sizes.py
+	@python tools/experiments_table.py
 
 setup: $(VENV)/.ready
 
@@ -74,4 +70,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
 clean:
-	rm -rf .snakemake .ilscaling logs data results/keys results/figures results/laws results/*.csv results/*.html
+	rm -rf .snakemake logs data study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html

@@ -21,7 +21,7 @@ from ilscaling.laws import draws as resampling
 from ilscaling.laws import surfaces
 from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import LeftOut, points
-from ilscaling.laws.runs import Runs
+from ilscaling.laws.runs import MEASURED, Runs
 from ilscaling.params import Laws
 
 RESAMPLES = 300
@@ -76,7 +76,8 @@ def study(design: Design, generator: np.random.Generator, additive: bool) -> Run
     L = np.exp(log + deviation() + own * generator.standard_normal(len(N)))
     R = 12 * np.exp(-H * log + deviation() + own * generator.standard_normal(len(N)))
     blank = np.full(len(N), np.nan)
-    return Runs("planted", "realised", C, N, D, C, L, R, run, i + 1.0, blank)
+    budgets = np.unique(C)
+    return Runs("planted", "realised", budgets, k, N, D, C, L, R, run, i + 1.0, blank)
 
 
 def whole_runs(runs: Runs, seeds: int, generator: np.random.Generator) -> Draws:
@@ -86,8 +87,8 @@ def whole_runs(runs: Runs, seeds: int, generator: np.random.Generator) -> Draws:
     counts = generator.multinomial(each, np.full(each, 1 / each), size=(RESAMPLES, groups))
     weight = counts.reshape(RESAMPLES, -1)[:, runs.run].astype(float)
     weight = np.vstack([np.ones(len(runs.L)), weight])
-    L, R = (np.broadcast_to(v, weight.shape) for v in (runs.L, runs.R))
-    return Draws(L, R, weight, runs.count - 1, "")
+    values = {name: np.broadcast_to(getattr(runs, name), weight.shape) for name in MEASURED}
+    return Draws(values, weight, runs.count - 1, "")
 
 
 def quantiles(values: np.ndarray) -> tuple[float, float] | None:
@@ -133,13 +134,13 @@ def one(task: tuple[Design, int]) -> list[tuple]:
                 "whole runs": quantiles(other.parameters[law, "exponent"]),
             }
             judge(frontier.method, law, true, ends)
-    (bowl,) = surfaces.fit(runs, drawn, SETTINGS, only=("quadratic",))
+    (bowl,) = surfaces.fit(runs, drawn.count, SETTINGS, only=("quadratic",))
     for law in ("N_opt", "D_opt"):  # its L_min has no exponent but a local one
         values = bowl.parameters[law, "exponent"]
         ends = {"bootstrap": resampling.interval(values, drawn.dof, 0.95)}
         judge("quadratic", law, TRUTH[law], ends | {"delta": bowl.intervals.get((law, "exponent"))})
     runs = replace(study(design, generator, additive=True), game=f"planted {seed}")
-    for surface in surfaces.fit(runs, drawn, SETTINGS, only=("chinchilla", "varpro")):
+    for surface in surfaces.fit(runs, drawn.count, SETTINGS, only=("chinchilla", "varpro")):
         for (law, parameter), true in ADDITIVE.items():
             values = surface.parameters[law, parameter]
             if law == "loss":

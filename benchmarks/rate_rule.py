@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ilscaling.laws.power import power_law
+from ilscaling.laws.lines import power_law
 from ilscaling.laws.records import Fit
 
 # Rates whose loss exceeds the size's lowest by more than this say little of where the bottom is.

@@ -86,7 +86,7 @@ def main() -> None:
     section = study.games[name]
     base, family = section.train, section.grid.family
     if given.demos is None:
-        from keys import Keys
+        from ilscaling.pipeline.keys import Keys
 
         given.demos = Keys(study, ROOT).demos(name)
     demos = digest(store.open_split(given.demos, "train").attrs)[:12]

@@ -1,7 +1,8 @@
 """What a second CPU thread is worth, by size: python benchmarks/threads.py, on two quiet cores.
 
-The evidence behind `WORTH_A_THREAD` in workflow/machine.py: training FLOPs of an update from which
-two threads are well faster than one. Times are the fifth percentile of an update's.
+The evidence behind `WORTH_A_THREAD` in src/ilscaling/pipeline/run_resources.py: training FLOPs
+of an update from which two threads are well faster than one. Times are the fifth percentile of an
+update's.
 """
 
 import sys

@@ -98,11 +98,12 @@ def copy_project(target: Path, *overlays: Path, micro: bool = False) -> Workspac
     names = ("tiny", "micro") if micro else ("tiny",)
     files = overlays or [ROOT / f"tests/params/{name}.yaml" for name in names]
     values = params.read(ROOT / "params.yaml", *files).model_dump(mode="json")
+    values["study"] = "default"  # with its own parameters, which no file of studies/ overrides
     if micro:
         del values["games"]["nethack"]
     (target / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     # Locks and metrics of the real study are not those of the tiny one.
-    for name in ("dvc.lock", "results/metrics.json", "results/headline.json"):
+    for name in ("dvc.lock", "results/default/metrics.json", "results/default/headline.json"):
         (target / name).unlink(missing_ok=True)
     workspace = Workspace(target)
     workspace.git("init", "-q")

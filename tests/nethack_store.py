@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import stores
 
 from ilscaling import store
 from ilscaling.domains.nethack.game import ACTIONS
@@ -53,6 +54,7 @@ def write(path: Path, *, inventory: bool = False, **lengths: list[int]) -> Path:
     rng = np.random.default_rng(0)
     attributes = {"game": "nethack", "domain": "nethack", "actions": list(ACTIONS)}
     fields = {name: kind for name, kind in FIELDS.items() if inventory or name != "inventory"}
+    splits = {}
     with store.create(path, fields, attributes, chunk_steps=32, shard_steps=256) as writer:
         for split, steps in lengths.items():
             games = [game(rng, n) for n in steps]
@@ -62,5 +64,6 @@ def write(path: Path, *, inventory: bool = False, **lengths: list[int]) -> Path:
                 "return": np.array([g["reward"].sum() for g in games]),
                 "truncated": np.zeros(len(steps), bool),
             }
-            writer.add(split, table, games)
+            splits[split] = table, games
+        stores.fill(writer, **splits)
     return path

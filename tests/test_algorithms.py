@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 
 from ilscaling import grid, params, registry, store
-from ilscaling.domains.gymnasium import record as recording
+from ilscaling.domains import brought
 from ilscaling.errors import ExtensionError, ParamsError, TrainingError
 from ilscaling.files import read_json, sha256
 from ilscaling.learning.algorithm import Spent
@@ -41,8 +41,8 @@ def forgotten():
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory):
     folder, section = tmp_path_factory.mktemp("demos"), study().games["foraging"]
-    recording.record(
-        section.expert, section.game, section.emulator,
+    brought.record(
+        section.expert, section.domain, section.game, section.emulator,
         seeds=range(1000), lanes=4, steps=4_000, out=folder / "part.zip",
     )  # fmt: skip
     shard.shard([folder / "part.zip"], folder / "demos.zarr", settings=section.demonstrations)

@@ -11,78 +11,117 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ilscaling.errors import WorkflowError
+from ilscaling.pipeline import cluster_requests, job_lock, pipeline_lock, watchdog
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import claim  # noqa: E402
-import guard  # noqa: E402
-import leash  # noqa: E402
-import resources  # noqa: E402
-
-from ilscaling.errors import WorkflowError  # noqa: E402
 
 
-def test_a_claim_is_held_until_its_command_ends(tmp_path):
-    script = "mkdir held && sleep 0.5 && rmdir held"
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from ilscaling.pipeline import job_lock
+job_lock.acquire(Path("data/runs/a/.lock"), "data/runs/a")
+os.execvp("sh", ["sh", "-c", "mkdir held && sleep 0.5 && rmdir held"])
+"""
+
+
+def test_a_lock_is_held_until_what_the_job_executes_ends(tmp_path):
     jobs = [
         subprocess.Popen(
-            [sys.executable, ROOT / "workflow/claim.py", "data/runs/a", "sh", "-c", script],
-            cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", HOLD], cwd=tmp_path, stderr=subprocess.PIPE, text=True
         )
         for _ in range(2)
-    ]  # fmt: skip
-    told = "".join(job.communicate(timeout=30)[1] for job in jobs)
-    assert [job.returncode for job in jobs] == [0, 0], told
-    assert "waiting for another job, which makes data/runs/a" in told
+    ]
+    said = "".join(job.communicate(timeout=30)[1] for job in jobs)
+    assert [job.returncode for job in jobs] == [0, 0], said
+    assert "waiting for another job, which makes data/runs/a" in said
 
 
-def test_a_claim_without_a_lock_waits_for_the_job_that_it_names(tmp_path, monkeypatch, capsys):
+def test_a_lock_without_locks_waits_for_the_job_that_it_names(tmp_path, monkeypatch, capsys):
     """As on file systems whose locks reach one node only: Slurm says that job 7 runs, once."""
-    (tmp_path / "data_runs_a.lock").write_text("7")
+    lock = tmp_path / ".lock"
+    lock.write_text("7")
     queue = tmp_path / "squeue"
     queue.write_text(f"#!/bin/sh\ncat {tmp_path}/state; : > {tmp_path}/state\n")
     queue.chmod(0o755)
     (tmp_path / "state").write_text("RUNNING\n")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("SLURM_JOB_ID", "8")
-    os.close(claim.take("data/runs/a", tmp_path, poll=0.05))
+    os.close(job_lock.acquire(lock, "data/runs/a", poll=0.05))
     assert "waiting for job 7" in capsys.readouterr().err
-    assert (tmp_path / "data_runs_a.lock").read_text() == "8"
+    assert lock.read_text() == "8"
     assert (tmp_path / "state").read_text() == "", "Slurm was asked"
 
 
-def test_a_pipeline_on_another_node_is_refused_while_it_beats(tmp_path):
-    lock = tmp_path / "ilscaling.lock"
-    lock.write_text("17 elsewhere")
-    with pytest.raises(WorkflowError, match=r"process 17 on elsewhere"):
-        guard.hold(tmp_path)
-    assert lock.read_text() == "17 elsewhere"
-    long_ago = time.time() - 2 * guard.SILENT
-    os.utime(lock, (long_ago, long_ago))
-    os.close(guard.hold(tmp_path))
-    assert lock.read_text() == f"{os.getpid()} {socket.gethostname()}"
+def test_a_job_removes_what_a_killed_one_left_of_its_own_and_nothing_else(tmp_path):
+    """Neither an ingest by hand beside it nor the jobs of another node lose a file."""
+    left = [".demos.zarr.0123abcd.tmp", ".demos.0123abcd.tmp.zarr"]
+    others = [".other.zarr.0123abcd.tmp", "demos.zarr"]
+    for name in (*left, *others):
+        (tmp_path / name).mkdir()
+    job_lock.remove_temporaries(tmp_path, "demos")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(others)
 
 
-def test_the_leash_leaves_the_jobs_of_slurm_alone(monkeypatch):
+def test_a_second_pipeline_is_refused_and_a_dead_one_is_not_in_the_way(tmp_path):
+    first = pipeline_lock.acquire(tmp_path)
+    code = "import sys; from ilscaling.pipeline import pipeline_lock as p; p.acquire(sys.argv[1])"
+    second = [sys.executable, "-c", code, str(tmp_path)]
+    refused = subprocess.run(second, capture_output=True, text=True, check=False)
+    assert (
+        refused.returncode
+        and f"(process {os.getpid()} on {socket.gethostname()})" in refused.stderr
+    )
+    first.release()
+    subprocess.run(second, check=True)
+
+
+def test_the_watchdog_leaves_the_jobs_of_slurm_alone(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     ending = f" of a test {os.getpid()}"
-    mark = {**os.environ, leash.MARK: f"x{ending}"}
-    ours = subprocess.Popen(["sleep", "30"], env=mark)
-    theirs = subprocess.Popen(["sleep", "30"], env={**mark, "SLURM_JOB_ID": "7"})
+    tag = {**os.environ, watchdog.TAG: f"x{ending}"}
+    ours = subprocess.Popen(["sleep", "30"], env=tag)
+    theirs = subprocess.Popen(["sleep", "30"], env={**tag, "SLURM_JOB_ID": "7"})
     try:
         time.sleep(0.2)
-        assert leash.marked(ending) == [ours.pid]
+        assert [p.pid for p in watchdog.tagged_processes(ending)] == [ours.pid]
     finally:
         for process in (ours, theirs):
             process.kill()
             process.wait()
 
 
+@pytest.mark.parametrize(
+    ("one", "name", "found"), [(True, "dvc", True), (True, "tini", False), (False, "dvc", True)]
+)
+def test_dvc_may_be_process_1_of_a_container(monkeypatch, one, name, found):
+    class Process:
+        pid = 1 if one else 4711
+
+        def parents(self):
+            return [self]
+
+        def name(self):
+            return name
+
+        def cmdline(self):
+            return ["/usr/bin/python3", f"/usr/bin/{name}", "repro"]
+
+    monkeypatch.setenv("DVC_STAGE", "runs")
+    monkeypatch.setattr(watchdog.psutil, "Process", Process)
+    if found:
+        assert watchdog.dvc_ancestors() == [Process.pid]
+    else:
+        with pytest.raises(WorkflowError, match="dvc that started this pipeline has ended"):
+            watchdog.dvc_ancestors()
+
+
 def test_further_attempts_ask_for_more():
-    asked = resources.Request(seconds=3600.0, megabytes=4000.5)
+    asked = cluster_requests.Request(seconds=3600.0, megabytes=4000.5)
     assert [asked.runtime(attempt) for attempt in (1, 2, 9)] == [240, 480, 1440]
     assert [asked.mem_mb(attempt) for attempt in (1, 2)] == [4001, 8002]
-    assert resources.Request(1.0, 1.0).runtime(1) == resources.SHORTEST
+    assert cluster_requests.Request(1.0, 1.0).runtime(1) == cluster_requests.SHORTEST
 
 
 def submitted(profile: str, tool: str, folder: Path, gpus: int) -> str:

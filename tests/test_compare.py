@@ -2,10 +2,10 @@
 
 import math
 
-import compare
-import experiments
-import headline
+import experiments_table
 import pytest
+
+from ilscaling.pipeline import compare, headline
 
 
 def fit(estimate, low=None, high=None, level=0.95, law="N_opt"):
@@ -49,6 +49,6 @@ def test_experiments_of_two_games_fit_a_terminal():
     row = {f"{game}.{short}": "-0.123456" for game in games for short in headline.NUMBERS}
     names = {"Experiment": "lower-rate-again", "rev": "80b916d", "typ": "branch_base"}
     changed = {"games.nethack.train.ema": "0.2", "laws.level": "0.9"}
-    lines = experiments.tables([{**names, **row, **changed}], games)
+    lines = experiments_table.tables([{**names, **row, **changed}], games)
     assert max(map(len, lines)) <= 100
     assert "level=0.9" in lines[2] and "ema" not in lines[2] and "ema=0.2" in lines[-1]

@@ -3,18 +3,23 @@
 import ast
 import copy
 from fnmatch import fnmatch
-from pathlib import Path
 
-import keys
-import sources
 import yaml
 from test_keys import ROOT
 
 from ilscaling import params
+from ilscaling.pipeline import code_digest, keys
+from ilscaling.pipeline.keys import recipe
 
-# Which scripts and verbs make which step, per game of the study.
-SCRIPTS = {"gather.py": "table", "picture.py": "figures", "publish.py": "report"}
-OUR_OWN = {"ilscaling.__main__"}  # its verbs are covered one by one: late.py
+# Which modules make which step, per game of the study.
+RESULTS = {
+    "collect_table": "table",
+    "fit_laws": "fit",
+    "plot_figures": "figures",
+    "write_report": "report",
+}
+# The command line loads all verbs; what a step calls is its own one, and in its closure.
+OUR_OWN = {"ilscaling.__main__", "ilscaling.cli.main"}
 # Modules that decide what is in the names of outputs instead of what is in the outputs.
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
@@ -45,12 +50,12 @@ def steps(study) -> list[tuple[str, str, dict]]:
     found = []
     for trace in study.traces:
         words = trace["argv"]
-        if "-m" in words and words[words.index("-m") + 1] == "ilscaling":
+        module = words[words.index("-m") + 1] if "-m" in words else ""
+        if module == "ilscaling":
             game = words[words.index("--game") + 1] if "--game" in words else ""
             found.append((words[words.index("-m") + 2], game, trace))
-        else:
-            names = [Path(word).name for word in words[1:2]]
-            found += [(SCRIPTS[name], "", trace) for name in names if name in SCRIPTS]
+        elif (name := module.rpartition(".")[2]) in RESULTS:
+            found.append((RESULTS[name], "", trace))
     return found
 
 
@@ -62,7 +67,7 @@ def of(known: keys.Keys, step: str, game: str) -> str:
         "train": lambda _: known.run_key(runs[0]),
         "evaluate": lambda _: known.evaluation_key(runs[0]),
         "random": known.random_key,
-    }.get(step, lambda _: known.key_of(step))(game)  # fmt: skip
+    }.get(step, lambda _: known.result_key(step))(game)  # fmt: skip
 
 
 def test_every_step_was_traced(study):
@@ -75,7 +80,7 @@ def test_every_step_was_traced(study):
 
 def only_imports(module: str) -> bool:
     """Whether a package's own file does nothing but name what it holds."""
-    body = ast.parse(sources.path_of(module).read_text()).body
+    body = ast.parse(code_digest.path_of(module).read_text()).body
     names = [n for n in body if isinstance(n, ast.Assign) and n.targets[0].id == "__all__"]
     plain = [n for n in body if isinstance(n, ast.Import | ast.ImportFrom | ast.Expr)]
     return len(names) + len(plain) == len(body)
@@ -86,20 +91,19 @@ def test_keys_cover_the_modules_that_jobs_import(study):
     known.all()
     gaps = {}
     for step, game, trace in steps(study):
-        roots = keys.RECIPES[of(known, step, game)][2]
-        covered = set(sources.closure(*roots)) | sources.EXEMPT | OUR_OWN
-        recipe = keys.RECIPES[of(known, step, game)][0]
-        covered |= {name for name in keys.LATE.get(recipe, {}) if ":" not in name}
+        made, _, roots = keys.RECIPES[of(known, step, game)]
+        covered = set(recipe.modules(made, roots)) | code_digest.EXEMPT | OUR_OWN
+        covered |= {name for name in trace["modules"] if name.startswith("ilscaling.cli.")}
         covered |= BY_VALUE.get(step, set())
         # Reading the parameters loads all extensions; which ones a step uses: test_extensions.
-        covered |= set(sources.closure(*known.params.extensions))
+        covered |= set(code_digest.closure(*known.params.extensions))
         if step == "train":
-            covered |= set(sources.closure(*keys.GAME_ROOTS[known.params.games[game].domain]))
+            covered |= set(code_digest.closure(*known.game_code(game)))
         # Python loads the packages that hold a module; what only they bring in is not used.
         modules = [root for root in roots if not root.endswith(".py")]  # and extensions' files
         packages = {root.rsplit(".", 1)[0] for root in modules} - covered
         assert all(only_imports(package) for package in packages)
-        covered |= set(sources.closure(*packages)) if packages else set()
+        covered |= set(code_digest.closure(*packages)) if packages else set()
         for module in set(trace["modules"]) - covered:
             gaps.setdefault(module, set()).add(step)
     assert not gaps, "in no key: add them to keys.ROOTS"

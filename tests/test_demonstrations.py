@@ -21,7 +21,7 @@ from ilscaling.games import play
 from ilscaling.games.jobs import job
 from ilscaling.params import Demonstrations
 from ilscaling.policies.acting import probabilities
-from ilscaling.store.part import Part, create
+from ilscaling.store.recording import LEVEL, Recording, create
 from ilscaling.store.shard import assign, shard
 from ilscaling.store.writer import create_array
 
@@ -63,7 +63,7 @@ def test_recording_is_reproducible_to_the_bit(expert, parts, tmp_path):
 
 def test_an_episode_is_the_same_in_another_lane(expert, parts, tmp_path):
     record(expert, tmp_path / "shifted.zip", seeds=[2, 0, 4], steps=60)
-    here, there = Part(parts[0]), Part(tmp_path / "shifted.zip")
+    here, there = Recording(parts[0]), Recording(tmp_path / "shifted.zip")
     assert there.attrs["episodes"]["seed"] == [2, 0]
     for one, other in ((0, 1), (1, 0)):
         first, second = here.read(one), there.read(other)
@@ -73,7 +73,7 @@ def test_an_episode_is_the_same_in_another_lane(expert, parts, tmp_path):
 
 
 def test_a_part_is_the_shortest_run_of_seeds_with_enough_steps(parts):
-    episodes = Part(parts[0]).attrs["episodes"]
+    episodes = Recording(parts[0]).attrs["episodes"]
     assert episodes["seed"] == [0, 2, 4]
     assert episodes["steps"] == [30, 30, 30] and all(episodes["truncated"])
 
@@ -100,7 +100,7 @@ def test_a_short_episode_does_not_stand_in_for_a_long_one_before_it(expert, tmp_
         steps=int(played.lengths[longest]) + 1,
         out=tmp_path / "a.zip",
     )
-    episodes = Part(tmp_path / "a.zip").attrs["episodes"]
+    episodes = Recording(tmp_path / "a.zip").attrs["episodes"]
     assert episodes["seed"] == [longest, middle]
     assert episodes["steps"] == list(played.lengths[[longest, middle]])
     assert episodes["return"] == list(played.returns[[longest, middle]])
@@ -138,7 +138,7 @@ def test_store_holds_the_parts_whole_episodes_once(parts, tmp_path):
 
     recorded = {}
     for path in parts:
-        part = Part(path)
+        part = Recording(path)
         for k, number in enumerate(part.attrs["episodes"]["seed"]):
             recorded[number] = part.read(k)
     for name in store.SPLITS:
@@ -166,7 +166,7 @@ def test_parts_that_do_not_belong_together_are_refused(expert, parts, tmp_path):
     flipped.write_bytes(content)
     for other, message in [
         (tmp_path / "cold.zip", "temperature differ"),
-        (shutil.copy(parts[0], tmp_path / "copy.zip"), "in two parts"),
+        (shutil.copy(parts[0], tmp_path / "copy.zip"), "in two recordings"),
         (cut, "cut.zip"),
         (flipped, "flipped.zip"),
         (tmp_path / "missing.zip", "missing.zip"),
@@ -227,13 +227,13 @@ def test_parts_hold_the_bytes_that_zarr_writes(tmp_path):
         for start, stop in pairwise(edges):
             yield {name: values[start:stop] for name, values in episode.items()}
 
-    with create(tmp_path / "part.zip", {}, chunk=8, level=1) as writer:
+    with create(tmp_path / "part.zip", {}, chunk=8) as writer:
         with pytest.raises(ValueError, match="within a chunk, at step 9"):
             writer.add(5, blocks(0, 9, 21), False)
         writer.add(6, episode, False)
         writer.add(7, blocks(0, 16, 21), True)
         writer.add(8, blocks(0, 8, 13), True)
-    part = Part(tmp_path / "part.zip")
+    part = Recording(tmp_path / "part.zip")
     assert part.attrs["episodes"]["seed"] == [6, 7, 8]
     entries = {}
     group = zarr.open_group(MemoryStore(entries), mode="w", zarr_format=3)
@@ -243,7 +243,7 @@ def test_parts_hold_the_bytes_that_zarr_writes(tmp_path):
             for name, values in episode.items():
                 array = create_array(
                     inner, name, (steps, *values.shape[1:]), values.dtype,
-                    chunk=8, shard=None, level=1,
+                    chunk=8, shard=None, level=LEVEL,
                 )  # fmt: skip
                 array[:] = values[:steps]
                 assert (part.read(number)[name] == values[:steps]).all()

@@ -7,69 +7,62 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import device  # noqa: E402
+from ilscaling.pipeline import gpu_allocator
 
 BOX = """\
 GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-11111111-aaaa)
 GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-22222222-bbbb)
-  MIG 3g.20gb     Device  0: (UUID: MIG-cccc)
-  MIG 3g.20gb     Device  1: (UUID: MIG-dddd)
 GPU 2: NVIDIA A100-SXM4-40GB (UUID: GPU-22333333-eeee)
 """
 
 
 @pytest.fixture
 def box(tmp_path, monkeypatch):
-    """A machine whose nvidia-smi lists three GPUs, one of them partitioned."""
+    """A machine whose nvidia-smi lists three GPUs."""
     tool = tmp_path / "nvidia-smi"
     tool.write_text(f"#!/bin/sh\ncat << END\n{BOX}END\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    device.listed.cache_clear()
+    gpu_allocator.listed.cache_clear()
     yield monkeypatch
-    device.listed.cache_clear()
+    gpu_allocator.listed.cache_clear()
 
 
 def test_a_device_has_one_lock_however_it_is_named(box):
-    whole = ["GPU-11111111-aaaa", "GPU-22333333-eeee"]
-    assert list(device.devices()) == [whole[0], "MIG-cccc", "MIG-dddd", whole[1]]
+    whole = ["GPU-11111111-aaaa", "GPU-22222222-bbbb", "GPU-22333333-eeee"]
+    assert list(gpu_allocator.devices()) == whole
     for visible, found in {
-        "2,0": {"2": whole[1], "0": whole[0]},
-        "GPU-223,MIG-dddd": {"GPU-223": whole[1], "MIG-dddd": "MIG-dddd"},
+        "2,0": {"2": whole[2], "0": whole[0]},
+        "GPU-223,1": {"GPU-223": whole[2], "1": whole[1]},
         "0,GPU-1": {"0": whole[0]},
         # CUDA shows what stands before the first device that is none.
         "0,-1,2": {"0": whole[0]},
-        "2,7,0": {"2": whole[1]},
+        "2,7,0": {"2": whole[2]},
         "": {},
         "NoDevFiles": {},
     }.items():
         box.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert device.devices() == found, visible
-    assert device.possible(2.0, {"MIG-cccc": "MIG-cccc", "MIG-dddd": "MIG-dddd"}) == 1
-    assert device.possible(4.0, dict.fromkeys("abc", "")) == 2
+        assert gpu_allocator.devices() == found, visible
+    assert gpu_allocator.possible(4.0, dict.fromkeys("abc", "")) == 2
 
 
 def test_jobs_of_one_slurm_job_share_and_those_of_two_do_not(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    found = {device.folder()}
+    folders = {gpu_allocator.folder()}
     for job in ("7", "8", "8"):
         monkeypatch.setenv("SLURM_JOB_ID", job)
-        found.add(device.folder())
-    assert len(found) == 3
+        folders.add(gpu_allocator.folder())
+    assert len(folders) == 3
 
 
 # Holds what it takes for a moment, and says from when to when.
 JOB = """
 import os, sys, time
-sys.path.insert(0, sys.argv[1])
-import device
+from ilscaling.pipeline import gpu_allocator
 from pathlib import Path
-share, names, where, hold = float(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), float(sys.argv[5])
-taken = device.take({n: n for n in names}, share, where, poll=0.02)
+share, names, where, hold = float(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])
+taken = gpu_allocator.acquire({n: n for n in names}, share, where, poll=0.02)
 began = time.monotonic()
 print("has", flush=True)
 time.sleep(hold)
@@ -78,7 +71,7 @@ print(*taken, began, time.monotonic())
 
 
 def job(share: float, names: str, where: Path, hold: float = 0.1) -> subprocess.Popen:
-    given = [str(ROOT / "workflow"), str(share), names, str(where), str(hold)]
+    given = [str(share), names, str(where), str(hold)]
     return subprocess.Popen(
         [sys.executable, "-c", JOB, *given],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -105,7 +98,7 @@ def test_a_killed_job_frees_its_devices_and_who_waits_says_so(tmp_path):
     first = job(2, "ab", tmp_path, hold=60)
     assert first.stdout.readline() == "has\n"
     small = job(1, "ab", tmp_path)
-    assert small.stderr.readline() == "waiting for 1 of 2 GPUs (a, b): others run there\n"
+    assert small.stderr.readline() == "waiting for 1 of 2 GPUs: others run there\n"
     first.kill()
     assert small.communicate(timeout=30)[0].startswith("has\n")
     first.communicate()
@@ -126,21 +119,46 @@ def test_a_job_for_many_devices_is_not_passed_by(tmp_path):
     first.communicate()
 
 
-def test_a_command_is_told_its_devices_and_torchrun_started_for_several(tmp_path):
+def test_a_job_is_told_its_devices_and_torchrun_started_for_several(tmp_path):
     def run(share: str, visible: str) -> str:
-        program = tmp_path / "program.py"
-        program.write_text("import os, sys\nprint(os.environ['CUDA_VISIBLE_DEVICES'], sys.argv)")
+        program = (
+            "import os; from ilscaling.pipeline import gpu_allocator;"
+            f"gpu_allocator.take({share}, []); print(os.environ['CUDA_VISIBLE_DEVICES'])"
+        )
         done = subprocess.run(
-            [sys.executable, str(ROOT / "workflow/device.py"), "--gpus", share, sys.executable,
-             str(program), "--gpus", "9"],
+            [sys.executable, "-c", program],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": visible, "TMPDIR": str(tmp_path)},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        return done.stdout
+        return done.stdout.strip()
 
-    assert run("1", "3").startswith("3 ['") and run("1", "3").endswith("'--gpus', '9']\n")
-    assert run("0", "3").startswith(" ['")
-    assert run("2.0", "").startswith(" ['")  # no GPU: one process
-    command = device.torchrun(["python", "-m", "ilscaling", "train"], 2)
+    assert run("1", "3") == "3"
+    assert run("0", "3") == ""
+    assert run("2.0", "") == ""  # no GPU: one process
+    command = gpu_allocator.torchrun(["python", "-m", "ilscaling", "train"], 2)
     assert command[:3] == ["python", "-m", "torch.distributed.run"]
     assert command[-3:] == ["-m", "ilscaling", "train"] and "--nproc-per-node=2" in command
+
+
+def test_several_devices_run_the_same_command_again_under_torchrun(tmp_path):
+    """The job's own verb becomes torchrun, which starts it once a device."""
+    module = tmp_path / "ranked.py"
+    module.write_text(
+        "import os\nfrom ilscaling.pipeline import gpu_allocator\n"
+        "if 'RANK' not in os.environ:\n"
+        "    import sys\n"
+        "    gpu_allocator.take(2, [sys.executable, '-m', 'ranked'])\n"
+        "print(os.environ['RANK'], os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\n"
+    )
+    paths = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    environment = {
+        **os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path), "PYTHONPATH": paths,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "ranked"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert sorted(done.stdout.splitlines()) == ["0 0,1", "1 0,1"], done.stderr

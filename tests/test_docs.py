@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import readme_numbers
 from readme_commands import LONG, TEXT, commands
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
+from ilscaling.pipeline import headline
 
-import headline  # noqa: E402
-import readme  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 # Other measurements that happen to have the digits of a result.
 SAME_BY_CHANCE: dict[str, set[str]] = {}
@@ -44,12 +43,12 @@ def test_make_targets_of_the_readme_exist():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("name", readme.PAGES)
+@pytest.mark.parametrize("name", readme_numbers.PAGES)
 def test_numbers_of_the_pages_are_those_of_the_results(name):
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     page = (ROOT / name).read_text()
-    made = readme.PAGES[name](metrics)
-    assert readme.write(page, made) == page, "out of date: python workflow/readme.py"
+    made = readme_numbers.PAGES[name](metrics)
+    assert readme_numbers.write(page, made) == page, "out of date: python tools/readme_numbers.py"
 
 
 # So many and so spread that texts hold the same digits by chance.
@@ -73,19 +72,23 @@ def results_in(text: str, metrics: dict) -> list[str]:
 
 
 def test_numbers_of_the_results_stand_only_where_they_are_generated():
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
-    assert results_in(readme.block(metrics), metrics), "the search finds those of the block"
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
+    assert results_in(readme_numbers.block(metrics), metrics), "the search finds those of the block"
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         if path.name in GENERATED:
             continue
-        text = re.sub(f"{readme.BEGIN}.*?{readme.END}", "", path.read_text(), flags=re.DOTALL)
+        text = re.sub(
+            f"{readme_numbers.BEGIN}.*?{readme_numbers.END}", "", path.read_text(), flags=re.DOTALL
+        )
         found = set(results_in(text, metrics)) - SAME_BY_CHANCE.get(path.name, set())
-        assert not found, f"{path.name}: generate them (workflow/readme.py), or they go out of date"
+        assert not found, (
+            f"{path.name}: generate them (tools/readme_numbers.py), or they go out of date"
+        )
 
 
 def test_the_headline_is_that_of_the_results():
-    numbers = json.loads((ROOT / "results/headline.json").read_text())
-    metrics = json.loads((ROOT / "results/metrics.json").read_text())
+    numbers = json.loads((ROOT / "results/default/headline.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     assert numbers == headline.headline(metrics), "out of date: snakemake --cores all"
 
 

@@ -8,15 +8,16 @@ import ladder
 import nethack_store
 import numpy as np
 import pytest
+import stores
 import torch
 import yaml
 from conftest import ROOT
+from ilscaling.cli.evaluation import evaluate
 from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import flops, games, policies, store, tables, tabulate
-from ilscaling.cli.evaluation import evaluate
 from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
@@ -38,7 +39,8 @@ from ilscaling.measuring.run import evaluate_run
 from ilscaling.params import Demonstrations, Evaluation, Rule, Train, TrainSequences
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
-from ilscaling.policies.lanes import WIDE
+from ilscaling.policies.players import WIDE
+from ilscaling.policies.reading import read, tensors
 from ilscaling.seeds import Purpose, seeds
 from ilscaling.show.figures import gallery
 
@@ -62,6 +64,7 @@ def demos(tmp_path_factory):
         "reward": ((), np.dtype(np.float32)),
     }
     attributes = {"game": "breakout", "domain": "atari", "actions": list(ACTIONS)}
+    splits = {}
     with store.create(path, fields, attributes, chunk_steps=32, shard_steps=64) as writer:
         for split, first in (("train", 0), ("dev", 10), ("test", 20)):
             lengths = rng.integers(30, 91, 6)
@@ -80,7 +83,8 @@ def demos(tmp_path_factory):
                 "return": np.array([e["reward"].sum() for e in episodes]),
                 "truncated": np.zeros(6, bool),
             }
-            writer.add(split, table, episodes)
+            splits[split] = table, episodes
+        stores.fill(writer, **splits)
     return path
 
 
@@ -500,11 +504,11 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
     sums, hits = np.zeros(split.episodes), 0
     for number, (start, stop) in enumerate(zip(split.starts, split.starts[1:], strict=False)):
         state, previous = policy.initial(1), 121
-        seen = {name: torch.from_numpy(split.read(name, start, stop)) for name in fields}
+        seen = {name: split.read(name, start, stop) for name in fields}
         for t, action in enumerate(split.read("action", start, stop).tolist()):
             batch = {name: values[None, t : t + 1] for name, values in seen.items()}
-            batch |= {"previous": torch.tensor([[previous]]), "first": torch.tensor([[t == 0]])}
-            logits, state = policy(batch, state)
+            batch |= {"previous": np.array([[previous]]), "first": np.array([[t == 0]])}
+            logits, state = policy(tensors(read(policy.reader, batch)), state)
             sums[number] -= float(logits[0, 0].double().log_softmax(0)[action])
             hits += int(logits.argmax()) == action
             previous = action
@@ -516,6 +520,21 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
         assert loss.se == pytest.approx(ratio(sums, lengths).se, rel=1e-3)
         assert top1.mean == pytest.approx(hits / split.steps, abs=2 / split.steps)
         assert (measured.steps, measured.episodes) == (346, 5)
+
+
+@FAMILIES
+def test_memory_cut_after_every_frame_is_none(nethack, family):
+    split, policy = store.open_split(nethack, "dev"), remembering(family, 0)
+    fields = ("tty_chars", "tty_colors", "tty_cursor")
+    batch = {name: split.read(name, 0, split.steps)[:, None] for name in fields}
+    actions = split.read("action", 0, split.steps).astype(np.int64)
+    previous = np.append(121, actions[:-1])
+    previous[split.starts[:-1]] = 121
+    batch |= {"previous": previous[:, None], "first": np.ones((split.steps, 1), bool)}
+    logits, _ = policy(tensors(read(policy.reader, batch)))
+    alone = torch.nn.functional.cross_entropy(logits[:, 0], torch.from_numpy(actions))
+    cut, carried = (held_out(policy, split, cut=n).estimates["loss"].mean for n in (1, None))
+    assert cut == pytest.approx(float(alone), rel=1e-5) != pytest.approx(carried, rel=1e-5)
 
 
 @FAMILIES
@@ -544,7 +563,7 @@ def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
     policies = [remembering(family, seed, size) for seed in range(3)]
     split = store.open_split(nethack, "dev")
     owner, few = np.arange(19) % 3, np.array([4, 17, 5])
-    many, three = (policies[0].beside(policies, len(lanes)) for lanes in (owner, few))
+    many, three = (policies[0].players(policies, len(lanes)) for lanes in (owner, few))
     state = policies[0].initial(19)
     rng = np.random.default_rng(0)
     fields = ("tty_chars", "tty_colors", "tty_cursor")
@@ -571,8 +590,8 @@ def test_policies_beside_each_other_act_as_each_alone(nethack, family, size):
 def test_wide_policies_play_by_pytorch():
     """Whose time is arithmetic, which it does for all lanes of a policy at once."""
     narrow, wide = remembering("lstm", 0, 8), remembering("lstm", 0, WIDE)
-    assert narrow.beside([narrow], 1) is not None
-    assert wide.beside([wide], 1) is None
+    assert narrow.players([narrow], 1) is not None
+    assert wide.players([wide], 1) is None
 
 
 @FAMILIES

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -14,14 +15,13 @@ from matplotlib.figure import Figure
 from ilscaling import laws, params, store
 from ilscaling.domains.nethack import section as nethack_section
 from ilscaling.errors import GameError
-from ilscaling.show import figures
+from ilscaling.show import figures, looks, words
 from ilscaling.show.figures import (
     across,
     conditions,
     curves,
     expert,
     forecast,
-    forest,
     forms,
     gallery,
     held_out,
@@ -161,7 +161,7 @@ def test_laws_show_the_fitted_exponents(table):
         text = " ".join(text.get_text() for text in figure.axes[panel].texts)
         for method in laws.METHODS:
             record = fit.power("breakout", law, method)
-            assert style.number(record["estimate"]) in text
+            assert words.exponent(record["estimate"]) in text
             line = law_figure.points(fit, "breakout", law)
             ends = [row for row in line if row["kind"] == "line" and row["method"] == method]
             slope = np.log(ends[-1]["y"] / ends[0]["y"]) / np.log(ends[-1]["x"] / ends[0]["x"])
@@ -305,8 +305,8 @@ def test_figures_of_fits_are_drawn_from_their_csv(module, two, tmp_path):
 def test_every_exponent_stands_in_the_forest(two):
     data = methods.data(two)
     figure = methods.draw(data)
-    ways = forest.ways(data[data["game"] == "breakout"])
-    for panel, law in enumerate(forest.LAWS):
+    ways = looks.ways_of(data[data["game"] == "breakout"])
+    for panel, law in enumerate(looks.LAWS):
         points = {x for x, _ in drawn(figure, panel)}
         low, high = figure.axes[panel].get_xlim()
         for method, form in ways:
@@ -351,7 +351,10 @@ def test_rolling_predictions_count_what_held(two):
     mine = data[(data["game"] == "breakout") & (data["law"] == "L_min")]
     grid = mine[(mine["method"] == "grid") & (mine["form"] == "power")]
     held = (grid["covered"].astype(str) == "True").sum()
-    assert f"{style.off(np.sqrt((grid['error'] ** 2).mean()))}  {held}/{len(grid)}" in texts
+    assert (
+        f"{words.off(np.sqrt((grid['error'] ** 2).mean()), signed=False)}  {held}/{len(grid)}"
+        in texts
+    )
 
 
 @pytest.mark.parametrize(("module", "count"), [(forms, 9), (held_out, 4)])
@@ -401,7 +404,7 @@ def test_verdicts_are_shortened_for_a_panel(verdict, text):
     ],
 )
 def test_errors_are_written_as_people_do(error, text):
-    assert style.off(error, signed=True) == text
+    assert words.off(error) == text
 
 
 def test_nothing_measured_draws_nothing(tmp_path):
@@ -423,7 +426,7 @@ def test_log_axes_have_two_to_so_many_labels(low, decades, most):
     ("value", "text"), [(1e12, "$10^{12}$"), (3e10, "$3\\times10^{10}$"), (99999.0, "$10^{5}$")]
 )
 def test_powers_are_written_as_people_do(value, text):
-    assert style.power(value) == text
+    assert words.power(value) == text
 
 
 def test_settings_of_one_game_are_compared_with_their_exponents():
@@ -438,7 +441,7 @@ def test_settings_of_one_game_are_compared_with_their_exponents():
     legend = " ".join(text.get_text() for text in figure.axes[1].get_legend().get_texts())
     for game in data["game"].unique():
         for law in conditions.PANELS:
-            assert style.number(fit.power(game, law, "grid")["estimate"]) in legend
+            assert words.exponent(fit.power(game, law, "grid")["estimate"]) in legend
     assert "context 8" in legend
 
 
@@ -555,7 +558,7 @@ def test_pictures_are_chosen_by_domain(tmp_path):
         tmp_path / "demos.zarr", fields, about, chunk_steps=16, shard_steps=32
     ) as writer:
         table = {"seed": [0], "steps": np.array([40]), "return": [1.0], "truncated": [False]}
-        writer.add("dev", table, [steps])
+        stores.fill(writer, dev=(table, [steps]))
     again = terminal.recorded(tmp_path / "demos.zarr")
     assert np.array_equal(again.chars, play.chars) and np.array_equal(again.scores, play.scores)
     drawn = gallery.pictures(tmp_path / "demos.zarr", tmp_path, "nethack")

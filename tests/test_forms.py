@@ -1,5 +1,8 @@
 """Forms recover planted truth; the criterion picks what was planted; verdicts say what is known."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,9 +11,15 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 from test_published import PUBLISHED, atari, nethack, window
 
+from ilscaling import laws
+from ilscaling.errors import ExtensionError
+from ilscaling.files import write_json
 from ilscaling.laws import forms, validation, verdicts
 from ilscaling.laws.game import admit
 from ilscaling.params import Laws
+from ilscaling.show import figures, markdown, report
+from ilscaling.show.figures import forms as drawing
+from ilscaling.tables import COLUMNS
 
 C = np.geomspace(1e13, 1e18, 14)
 
@@ -28,7 +37,7 @@ def bent(C, above=-0.31):
 
 
 def fitted(form, y, x=C):
-    return forms.fit(form, x, np.atleast_2d(y))
+    return forms.fit(forms.FORMS[form], x, np.atleast_2d(y))
 
 
 def first(curve, name):
@@ -102,7 +111,7 @@ def test_the_optimum_is_that_of_a_general_solver(seed):
     noise = np.exp(0.08 * generator.standard_normal(len(x)))
     y = (floor if seed % 2 else ceiling)(x) * noise
     # Once as the measurement, once as a draw after another one: they start differently.
-    curve = forms.fit("saturating", x, np.vstack([y, y[::-1], y])[[0, 2]])
+    curve = forms.fit(forms.FORMS["saturating"], x, np.vstack([y, y[::-1], y])[[0, 2]])
     assert (curve.rss <= reference(x, y) * (1 + 1e-6)).all()
     straight = np.polyfit(np.log(x), np.log(y), 1, full=True)[1][0]
     assert (curve.rss <= straight * (1 + 1e-12)).all()
@@ -115,10 +124,10 @@ def test_draws_are_fitted_one_by_one_whatever_is_absent():
     y[generator.random(y.shape) < 0.15] = np.nan
     x = C * np.exp(0.01 * generator.standard_normal(y.shape))
     for form in forms.FORMS:
-        together = forms.fit(form, x, y)
+        together = forms.fit(forms.FORMS[form], x, y)
         for draw in (0, 7, 39):
             there = np.isfinite(y[draw])
-            alone = forms.fit(form, x[draw, there], y[draw, there][None])
+            alone = forms.fit(forms.FORMS[form], x[draw, there], y[draw, there][None])
             assert together.n[draw] == there.sum()
             assert together.rss[draw] == pytest.approx(alone.rss[0], rel=1e-6)
             assert together.aic[draw] == pytest.approx(alone.aic[0], rel=1e-6)
@@ -158,7 +167,13 @@ def test_what_cannot_be_fitted_has_a_reason():
 def optima(y, x=C, edges=0):
     """The grid's optima table of a game whose every law is y."""
     columns = dict.fromkeys(("L_min", "N_opt", "D_opt", "R_max", "R_opt"), y)
-    at = {"method": "grid", "budget": x, "flops": x, "flops_return": x}
+    at = {
+        "method": "grid",
+        "position": np.arange(len(x)),
+        "budget": x,
+        "flops": x,
+        "flops_return": x,
+    }
     edge = np.where(np.arange(len(x)) < edges, "largest", "")
     used = {"used": True, "used_return": True, "edge": edge, "edge_return": edge}
     return pd.DataFrame({**at, **columns, **used})
@@ -173,9 +188,9 @@ def rolling(points):
         for count in range(4, len(x)):
             for form in forms.FORMS:
                 ahead = fitted(form, y[:count], x[:count]).predict(x[count : count + 1])[0, 0]
-                row = {"law": law, "method": "grid", "form": form, "origin": x[count - 1]}
+                row = {"law": law, "method": "grid", "form": form, "trained_on": count}
                 rows.append({**row, "ahead": 1, "error": np.log(ahead / y[count])})
-    columns = ["law", "method", "form", "origin", "ahead", "error"]
+    columns = ["law", "method", "form", "trained_on", "ahead", "error"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -259,6 +274,87 @@ def test_few_budgets_are_not_compared(count, words, preferred):
     assert table["verdict"].unique().tolist() == [words]
     assert table.index[table["preferred"]].tolist() == preferred
     assert (table["aic"].notna() | (table["flags"] != "")).all()
+
+
+# A form of one's own ----------------------------------------------------------------------------
+
+
+ROOT = Path(__file__).resolve().parents[1]
+STRANGER = ROOT / "tests/log_parabola.py"
+
+
+@pytest.fixture
+def stranger():
+    """The form of a file that is none of ours, known while the test runs."""
+    known, files = dict(forms.FORMS), dict(forms.FILES)
+    yield forms.load(STRANGER)
+    for table, before in ((forms.FORMS, known), (forms.FILES, files)):
+        table.clear()
+        table.update(before)
+
+
+def curved(bend):
+    """A table of 12 budgets whose lowest losses are a parabola in logs."""
+    rows = []
+    for k, C in enumerate(np.geomspace(1e12, 1e16, 12)):
+        u, low = np.log(C / 1e14), 3e4 * (C / 1e14) ** 0.5
+        for size, N in enumerate(low * np.exp([-1.0, -0.5, 0.0, 0.5, 1.0])):
+            loss = np.exp(-0.12 * u + bend * u**2 + 0.05 * np.log(N / low) ** 2)
+            loss *= 1 + 1e-3 * np.sin(7 * k + size)
+            cell = {"size": size + k, "params": N, "samples": C / N, "budget": C, "flops": C}
+            measured = {"dev_loss": loss, "return_mean": 10 / loss, "action_entropy": 9.0}
+            rows.append({"game": "pong", "seed": 0, "status": "done", **cell, **measured})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("bend", "way"), [(-0.006, "steepening"), (0.006, "saturation")])
+def test_a_form_of_ones_own_says_which_way_it_bends(stranger, bend, way):
+    text = STRANGER.read_text()
+    assert len(text.splitlines()) < 60
+    assert text in (ROOT / "docs/extending.md").read_text()
+    points = optima(np.exp(-0.12 * np.log(C / 1e15) + bend * np.log(C / 1e15) ** 2))
+    words = verdict(points)
+    assert words.index[words["preferred"]].tolist() == ["log_parabola"]
+    rejected = f"the pure power law is rejected toward {way}: delta AIC"
+    assert words["verdict"].iloc[0].startswith(rejected)
+
+
+def test_a_form_of_ones_own_is_fitted_drawn_and_reported(stranger, tmp_path):
+    table = curved(-0.006)
+    fit = laws.fit_table(pd.concat([table, table.assign(game="alien")]), Laws(bootstrap=20),
+                         processes=2)  # fmt: skip
+    own = [f for f in fit.fits if f["form"] == "log_parabola" and f["law"] == "L_min"]
+    assert {f["parameter"] for f in own} == {"exponent", "bend"}
+    assert all(f["estimate"] is not None for f in own if f["method"] == "grid")
+    bend = next(f for f in own if f["parameter"] == "bend" and f["method"] == "grid")
+    assert bend["estimate"] == pytest.approx(-0.006, rel=0.05)
+    assert "log_parabola" in set(fit.validation["form"])
+    told = fit.verdicts[(fit.verdicts["law"] == "L_min") & (fit.verdicts["game"] == "pong")]
+    assert told["verdict"].str.contains("rejected toward steepening").any()
+    data = drawing.data(fit)
+    assert "log_parabola" in set(data["form"])
+    entry = figures.draw(drawing, data, tmp_path)
+    assert "log-parabola" in [t.get_text() for t in drawing.draw(data).legends[0].get_texts()]
+    write_json(tmp_path / "figures.json", {"forms": entry})
+    nothing = {"demonstrations": {}, "provenance": {}, "links": {}, "params": {}}
+    page = {"title": "A study", "table": fit_rows(table), "fit": fit, "figures_dir": tmp_path}
+    report.write(tmp_path / "page.html", **page, **nothing)
+    html = (tmp_path / "page.html").read_text()
+    assert "saturating / broken / log_parabola" in html and "toward steepening" in html
+    assert "ΔAIC log_parabola" in markdown.table(fit)
+
+
+def fit_rows(table):
+    """The table with the columns that a page shows of every cell."""
+    names = [name for name in COLUMNS if name not in table]
+    return table.assign(**dict.fromkeys(names, np.nan) | {"family": "cnn", "reason": ""})
+
+
+def test_the_name_of_a_form_is_taken_once(stranger):
+    with pytest.raises(ExtensionError, match="'log_parabola' of a form is taken"):
+        forms.register(replace(stranger, points=9))
+    with pytest.raises(ExtensionError, match="FORM is no"):
+        forms.register("power")
 
 
 # The released tables ----------------------------------------------------------------------------

@@ -97,3 +97,13 @@ def test_draw_is_the_inverse_of_the_cumulative_distribution(weights, uniform):
 def test_unknown_game_names_the_nearest():
     with pytest.raises(GameError, match="did you mean 'breakout'"):
         games.make("atari", "brakeout", 1, Emulator())
+
+
+def test_a_moment_holds_what_its_action_was_drawn_from():
+    said = np.array([[0.1, 0.2, 0.3, 0.4]])
+    game = games.make("atari", "breakout", 1, Emulator(max_steps=6))
+    for moment in play.moments(game, lambda *_: said, seeds=[3]):
+        assert (moment.probabilities == said).all()
+    game.close()
+    assert (play.mixed(said, 0.0) == said).all()
+    assert np.allclose(play.mixed(said, 0.5), [[0.175, 0.225, 0.275, 0.325]])

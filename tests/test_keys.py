@@ -1,19 +1,16 @@
 """Keys cover what a step uses, and nothing else changes them."""
 
 import copy
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ilscaling import params
+from ilscaling.pipeline import code_digest, keys
+from ilscaling.pipeline.keys import recipe
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import keys  # noqa: E402
-import sources  # noqa: E402
-
-from ilscaling import params  # noqa: E402
 
 
 def study(game: str = "breakout", **changes) -> keys.Keys:
@@ -109,7 +106,7 @@ def test_sections_of_nethack_share_what_they_have_in_common():
     assert both.random("nethack") == both.random("nethack_short")
     runs = {both.run_dir(run) for run in both.runs}
     assert len(runs) == len(both.runs)
-    assert both.owner("nethack", both.demos_key("nethack_short")) == "nethack"
+    assert both.section_with_key("nethack", both.demos_key("nethack_short")) == "nethack"
 
 
 def test_recordings_have_the_key_of_their_content(tmp_path):
@@ -137,8 +134,8 @@ def test_new_sizes_seeds_and_budgets_leave_runs_alone():
         assert wider.run_dir(run) == base.run_dir(run)
         assert wider.evaluation_dir(run) == base.evaluation_dir(run)
     assert set(base.runs) < set(wider.runs)
-    assert wider.table_key != base.table_key
-    changed = [run for run in base.runs if wider.run_manifest(run) != base.run_manifest(run)]
+    assert wider.result_key("table") != base.result_key("table")
+    changed = [run for run in base.runs if wider.run_manifests(run) != base.run_manifests(run)]
     longer = [run for run in base.runs if len(wider.runs[run]) > len(base.runs[run])]
     assert changed == longer and longer
 
@@ -193,7 +190,7 @@ def test_sections_of_an_atari_game_share_its_demonstrations():
     values["games"]["breakout__wsd"] = {"like": "breakout", "train": {"schedule": "wsd"}}
     both = keys.Keys(params.check(values), ROOT)
     assert both.demos("breakout") == both.demos("breakout__wsd")
-    assert both.owner("breakout", both.record_key("breakout__wsd")) == "breakout"
+    assert both.section_with_key("breakout", both.record_key("breakout__wsd")) == "breakout"
     trained = [job.output for run in both.runs for job in both.trainings(run)]
     assert len(set(trained)) == len(trained)
 
@@ -207,12 +204,127 @@ def test_a_rule_that_changes_other_sizes_leaves_a_run_alone():
 
 
 def test_closures_hold_what_a_step_runs():
-    closure = sources.closure(*keys.ROOTS["train"], *keys.FAMILY_ROOTS["cnn"])
+    closure = code_digest.closure(*recipe.ROOTS["train"], "ilscaling.policies.cnn")
     for module in ("learning.loop", "learning.state", "store.loader", "policies.cnn", "grid"):
         assert f"ilscaling.{module}" in closure
     assert not any("figures" in module or "laws" in module for module in closure)
-    for step, roots in keys.ROOTS.items():
-        assert sources.closure(*roots) or step in keys.SCRIPTS, step
+
+
+def test_a_steps_code_holds_its_verb_and_no_other_steps():
+    """The verbs are code like any other, and none drags in what another step runs."""
+    strangers = {
+        "record": ("nethack", "atari", "gymnasium", "learning", "laws"),
+        "shard": ("learning", "measuring", "laws"),
+        "train": ("measuring", "laws", "show"),
+        "evaluate": ("learning.loop", "laws", "show"),
+        "random": ("learning.loop", "laws", "show"),
+        "fit": ("show.figures", "show.report", "learning", "cli"),
+        "table": ("show.figures", "laws", "learning.loop"),
+    }
+    for step, roots in recipe.ROOTS.items():
+        modules = recipe.modules(step, roots)
+        if step in recipe.VERBS:
+            assert recipe.VERBS[step] in modules
+        # What seeds an episode has is part of what was recorded, and of what was measured.
+        if step in ("record", "evaluate", "random"):
+            assert "ilscaling.seeds" in modules, step
+        for stranger in strangers.get(step, ()):
+            mine = [m for m in modules if f"{m}.".startswith(f"ilscaling.{stranger}.")]
+            mine += [m for m in modules if f"{m}.".startswith(f"ilscaling.domains.{stranger}.")]
+            assert not [m for m in mine if m != "ilscaling.learning"], (step, stranger)
+
+
+def test_versions_that_change_results_are_in_the_keys_of_the_steps_that_use_them(monkeypatch):
+    """After an upgrade of torch a run is another one, not the old one with new weights."""
+    first = study(), study("nethack")
+    before = [known.all() for known in first]
+    installed = recipe.public_version
+    moved = {"torch": set(), "nle": set(), "ale-py": set()}
+    for package, steps in moved.items():
+        upgraded = lambda p, moved=package: installed(p) + "x" * (p == moved)  # noqa: E731
+        monkeypatch.setattr(recipe, "public_version", upgraded)
+        after = study().all()
+        for step in ("record", "demonstrations", "random", "runs", "evaluations"):
+            steps |= {
+                (step, name.split("/")[0])
+                for name, key in before[0][step].items()
+                if after[step][name] != key
+            }
+    trained = {(step, game) for step in ("runs", "evaluations") for game in ("breakout", "nethack")}
+    made = {(step, "breakout") for step in ("record", "demonstrations")}
+    assert moved["torch"] == trained | made
+    played = ("record", "demonstrations", "random", "runs", "evaluations")
+    assert moved["nle"] == {(step, "nethack") for step in played}
+    assert moved["ale-py"] == {(step, "breakout") for step in played}
+
+
+def test_the_training_digest_does_not_disagree_with_the_key(monkeypatch):
+    """What the key says (torch) or cannot know (the device) retrains nothing under the same key."""
+    from types import SimpleNamespace
+
+    from ilscaling import grid
+    from ilscaling.learning import record
+
+    screens = {"screen": ((84, 84), "uint8")}
+    split = SimpleNamespace(
+        attrs={"game": "breakout"}, name="train", fields=screens, observation=("screen",),
+        actions=("NOOP", "FIRE"),
+    )  # fmt: skip
+    train = study().params.games["breakout"].train
+
+    def digest(device="cpu", precision="float32", size=2) -> str:
+        settings = train.model_copy(update={"precision": precision})
+        run = grid.Run("breakout", "cnn", size, 0)
+        return record.run_record(split, settings, run, convention="exact", device=device).digest
+
+    before = digest()
+    assert before == digest(device="cuda") == digest(device="cuda:1")
+    assert digest(precision="bfloat16") != before != digest(size=4)
+    monkeypatch.setattr(record, "__version__", "another")
+    assert digest() == before
+
+
+def test_a_changed_verb_changes_its_key_and_changing_it_back_restores_it(tmp_path, monkeypatch):
+    """Nothing remembers an earlier digest beside the key: what is edited is another step."""
+    import shutil
+
+    shutil.copytree(ROOT / "src/ilscaling", tmp_path / "ilscaling")
+    monkeypatch.setattr(code_digest, "SOURCE", tmp_path)
+    verb = tmp_path / "ilscaling/cli/train.py"
+    text = verb.read_text()
+
+    def key() -> str:
+        forget()
+        return study().all()["runs"]["breakout/cnn-2-s0"]
+
+    try:
+        first = key()
+        verb.write_text(text.replace("seed=seed,", "seed=seed + 1,"))
+        edited = key()
+        verb.write_text(text.replace("The family's size dial", "What makes it larger"))
+        assert key() == first, "what the command line says is no code"
+        verb.write_text(text)
+        assert key() == first != edited
+    finally:
+        forget()
+
+
+def forget() -> None:
+    for function in (
+        code_digest.path_of, code_digest.imports, code_digest.closure, code_digest.of,
+        recipe.modules,
+    ):  # fmt: skip
+        function.cache_clear()
+
+
+def test_frozen_keys_are_those_of_the_pipeline_whatever_was_edited_since(monkeypatch):
+    known = study()
+    known.all()
+    frozen = known.frozen()
+    later = study()
+    later.thaw(frozen)
+    monkeypatch.setattr(code_digest, "of", lambda modules: pytest.fail("computed anew"))
+    assert later.all() == known.all()
 
 
 def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
@@ -224,11 +336,10 @@ def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
 
     def digest(text: str) -> str:
         step.write_text(text)
-        for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
-            function.cache_clear()
-        return sources.digest("ilscaling.step")
+        forget()
+        return code_digest.digest("ilscaling.step")
 
-    monkeypatch.setattr(sources, "SOURCE", tmp_path)
+    monkeypatch.setattr(code_digest, "SOURCE", tmp_path)
     try:
         first = digest('"""One."""\nfrom ilscaling.base import X\n\ndef f():\n    return X\n')
         comment = digest(
@@ -239,8 +350,10 @@ def test_code_changes_a_digest_and_comments_do_not(tmp_path, monkeypatch):
         (package / "base.py").write_text("X = 2\n")
         assert digest(step.read_text()) != code
     finally:
-        for function in (sources.path_of, sources.imports, sources.closure, sources.digest):
-            function.cache_clear()
+        forget()
+
+
+ENTRIES = ("domain", "entry", "calibrate", "costs", "facts")
 
 
 def test_layers_import_strictly_downward():
@@ -253,17 +366,15 @@ def test_layers_import_strictly_downward():
         "learning": 4, "plan": 4,
         "measuring": 5, "tabulate": 5,
         "show": 6, "calibration": 6,
-        "cli": 7, "__main__": 8,
+        "entries": 8, "pipeline": 7, "cli": 8, "__main__": 9,
     }  # fmt: skip
     # Sideways imports that the design allows: pure data of the same layer.
     allowed = {("files", "errors"), ("params", "errors"), ("params", "files"), ("laws", "tables")}
     allowed |= {("seeds", "errors"), ("params", "seeds")}
     allowed |= {("params", "parameter_files"), ("parameter_files", "errors")}
     allowed |= {("params", "registry"), ("registry", "errors"), ("registry", "files")}
-    # Titles, until the words are in one place; recordings, until jobs write final shards.
-    allowed |= {("laws", "show"), ("games", "store"), ("schedules", "registry")}
-    # Names of budgets, until laws tell budgets apart by position.
-    allowed |= {("laws", "grid")}
+    # Recordings, until jobs write final shards.
+    allowed |= {("games", "store"), ("schedules", "registry")}
     wrong = []
     for path in sorted((ROOT / "src/ilscaling").rglob("*.py")):
         parts = path.relative_to(ROOT / "src").with_suffix("").parts
@@ -271,9 +382,16 @@ def test_layers_import_strictly_downward():
         if module == "ilscaling":
             continue
         unit = parts[1]
-        for name in sources.imports(module):
+        if unit == "domains" and parts[-1] in ENTRIES and parts[-2:] != ("domains", "costs"):
+            unit = "entries"  # what a registry calls, nobody imports
+        for name in code_digest.imports(module):
             other = name.split(".")[1] if "." in name else None
             if other is None or other == unit or (unit, other) in allowed:
+                continue
+            entry = other == "domains" and name.rsplit(".", 1)[-1] in ENTRIES
+            calls = unit in ("entries", "pipeline", "cli")
+            if entry and name != "ilscaling.domains.costs" and not calls:
+                wrong.append(f"{module} imports the entry {name}")
                 continue
             if layer[other] >= layer[unit]:
                 wrong.append(f"{module} imports {name}")

@@ -1,22 +1,20 @@
 """Twenty kills at random moments: of everything, of Snakemake alone, of DVC alone."""
 
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import BIN, ROOT, Workspace, copy_project
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import leash
+from conftest import BIN, Workspace, copy_project
 from test_machine import same
+
+from ilscaling.pipeline import watchdog
 
 pytestmark = pytest.mark.kills
 KILLS = 20
@@ -36,7 +34,7 @@ def start(workspace: Workspace, command: tuple[str, ...]) -> subprocess.Popen:
 def pipeline(workspace: Workspace) -> int | None:
     """The Snakemake that runs there."""
     try:
-        process = int((workspace.path / ".snakemake/ilscaling.lock").read_text().split()[0])
+        process = json.loads((workspace.path / ".snakemake/pipeline.json").read_text())["process"]
         command = Path(f"/proc/{process}/cmdline").read_bytes()
     except (OSError, ValueError, IndexError):
         return None
@@ -63,23 +61,31 @@ def kill(workspace: Workspace, process: subprocess.Popen, how: str) -> None:
         os.kill(inner if how == "snakemake" else process.pid, signal.SIGKILL)
     process.wait(timeout=60)
     deadline = time.monotonic() + 30
-    while left := leash.marked(f" {workspace.path}") + session(process.pid):
+    while left := tagged(workspace) + session(process.pid):
         assert time.monotonic() < deadline, f"still running after {how} was killed: {left}"
         time.sleep(0.1)
 
 
 def cells(workspace: Workspace) -> dict[str, bytes]:
-    """Records of finished cells, in the study's folders or in the store behind them."""
-    found = {}
-    for root in (workspace.path / ".ilscaling/kept", workspace.path / "data"):
-        for path in root.glob("runs/*/*/[0-9]*.json"):
-            if path.with_suffix(".safetensors").exists():
-                found[path.relative_to(root).as_posix()] = path.read_bytes()
-    return found
+    """Records of finished cells in the store."""
+    records = (workspace.path / "data").glob("runs/*/*/[0-9]*.json")
+    finished = [path for path in records if path.with_suffix(".safetensors").exists()]
+    return {path.relative_to(workspace.path).as_posix(): path.read_bytes() for path in finished}
+
+
+def tagged(workspace: Workspace) -> list[int]:
+    return [process.pid for process in watchdog.tagged_processes(f" {workspace.path}")]
 
 
 def empty(workspace: Workspace) -> None:
-    for name in ("data/runs", "data/evaluations", "results/keys", ".ilscaling", ".dvc/cache/runs"):
+    for name in (
+        "data/runs",
+        "data/evaluations",
+        "data/results",
+        "study/runs",
+        "study/evaluations",
+        "results/default",
+    ):
         shutil.rmtree(workspace.path / name, ignore_errors=True)
 
 

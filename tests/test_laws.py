@@ -1,25 +1,30 @@
 """Laws recover planted truth, and whatever does not fit is refused or flagged, never silent."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.stattools import durbin_watson
 
 from ilscaling import laws
 from ilscaling.errors import FitError
 from ilscaling.laws import game
-from ilscaling.laws.draws import draw, interval, measurement
+from ilscaling.laws.draws import _surface, draw, interval, measurement
 from ilscaling.laws.frontier import LeftOut, points
 from ilscaling.laws.profiles import profiles
 from ilscaling.params import Laws
-from ilscaling.tables import read_table
+from ilscaling.show import markdown
+from ilscaling.tables import positions, read_table
 
 # Planted exponents: N_opt ~ C^A, D_opt ~ C^(1 - A), L_min ~ C^-G, R ~ (1/L)^H.
 A, G, H = 0.55, 0.16, 1.7
 TRUTH = {"N_opt": A, "D_opt": 1 - A, "L_min": -G, "R_max": G * H, "R_on_1/L": H}
+RETURNS = ("return_mean", "return_first", "return_second")
 STEP = 0.5  # between two sizes, in ln N
 # From one budget to the next the optimum moves by one size, so that it is always on the grid.
 BUDGETS = tuple(1e12 * np.exp(k * STEP / A) for k in range(6))
@@ -52,7 +57,10 @@ def planted(budgets=BUDGETS, sizes=9, seeds=(0,), noise=0.0, seed=0, scale=1.0, 
                         "updates": 1000.0,
                         "epochs": 1.0,
                         "dev_loss": loss,
+                        "test_loss": loss,
                         "return_mean": 12 * loss**-H,
+                        "return_first": 12 * loss**-H,
+                        "return_second": 12 * loss**-H,
                         "expert_return": 100.0,
                         "action_entropy": 1.7,
                         "status": "done",
@@ -242,7 +250,7 @@ def test_one_budget_or_one_size_gives_no_law():
 
 
 def test_returns_without_a_logarithm():
-    fit = unfit(lambda t: t.assign(return_mean=0.0))
+    fit = unfit(lambda t: t.assign(**dict.fromkeys(RETURNS, 0.0)))
     assert fit.power("pong", "L_min")["estimate"] == pytest.approx(-G)
     for law in ("R_max", "R_on_1/L"):
         for method in laws.METHODS:
@@ -255,13 +263,13 @@ def test_returns_without_a_logarithm():
 
 def test_a_return_that_was_not_measured_is_not_interpolated():
     table = planted()
-    table.loc[1, "return_mean"] = np.nan  # the loss-optimal cell of the first budget
+    table.loc[1, list(RETURNS)] = np.nan  # the loss-optimal cell of the first budget
     grid = fitted(table, Laws()).optima.iloc[0]
     assert np.isnan(grid["R_opt"]) and grid["R_max"] > 0
 
 
 def test_constant_loss_has_no_vertex():
-    fit = unfit(lambda t: t.assign(dev_loss=0.5))
+    fit = unfit(lambda t: t.assign(dev_loss=0.5, test_loss=0.5))
     assert fit.power("pong", "L_min", "vertex")["estimate"] is None
     assert fit.power("pong", "L_min", "grid")["r2"] is None
 
@@ -404,7 +412,7 @@ def test_the_largest_budget_is_foretold_and_metrics_say_how_well():
     for law in laws.LAWS:
         assert values[f"held_out_error_{law}"] == pytest.approx(0, abs=1e-6)
         assert values[f"rolling_error_{law}"] == pytest.approx(0, abs=1e-6)
-    table.loc[table["budget"] == BUDGETS[-1], "dev_loss"] *= 2
+    table.loc[table["budget"] == BUDGETS[-1], ["dev_loss", "test_loss"]] *= 2
     values = laws.metrics(table, fitted(table, bootstrap=20, validate=True))["pong"]
     assert values["held_out_error_L_min"] == pytest.approx(np.log(2), abs=1e-6)
     assert values["held_out_covered_L_min"] is False
@@ -427,7 +435,7 @@ def test_a_million_rows():
 def test_runs_of_a_large_game_are_taken_together_without_changing_its_cells():
     table = planted(seeds=range(200), run_noise=0.05, noise=0.05).drop(index=range(0, 3000, 7))
     admitted = game.admit(table, "pong", Laws())
-    assert len(admitted.runs.L) < 5_100 and admitted.runs.weight.sum() == len(table)
+    assert len(admitted.runs.L) < 5_100 and admitted.runs.losses.sum() == len(table)
     means = profiles(admitted.runs, measurement(admitted.runs)).L[0].ravel()
     np.testing.assert_allclose(means, admitted.cells["dev_loss"], rtol=1e-12)
     assert any(note.startswith("pong is large: ") for note in admitted.notes)
@@ -442,7 +450,7 @@ def test_many_cells_have_fewer_resamples(monkeypatch):
 
 def test_returns_that_are_not_positive_are_counted():
     table = planted()
-    table.loc[table["size"] > 7, "return_mean"] = -5.0
+    table.loc[table["size"] > 7, list(RETURNS)] = -5.0
     fit = fitted(table)
     assert any(n.startswith("returns of 12 of 54 cells of pong are not pos") for n in fit.notes)
 
@@ -450,7 +458,10 @@ def test_returns_that_are_not_positive_are_counted():
 def test_returns_of_further_runs_come_without_a_loss():
     """As in the released tables: the loss of a cell once, its returns by seed."""
     table = planted()
-    seeds = pd.concat([table.assign(seed=k, dev_loss=np.nan, return_mean=k) for k in (10.0, 20.0)])
+    nothing = {"dev_loss": np.nan, "test_loss": np.nan}
+    seeds = pd.concat(
+        [table.assign(seed=k, **nothing, **dict.fromkeys(RETURNS, k)) for k in (10.0, 20.0)]
+    )
     fit = fitted(pd.concat([table.assign(seed=np.nan), seeds]))
     assert fit.cells["return_mean"].eq(15.0).all()
     assert (fit.cells["runs"] == 1).all() and (fit.cells["returns"] == 2).all()
@@ -464,7 +475,8 @@ def test_interquartile_mean_over_games():
     games = []
     for number, name in enumerate(("pong", "alien")):
         scores = (table["seed"] + 4 * number) / 10
-        games.append(table.assign(game=name, return_mean=5 + 95 * scores, random_return=5.0))
+        scores = dict.fromkeys(RETURNS, 5 + 95 * scores)
+        games.append(table.assign(game=name, random_return=5.0, **scores))
     both = pd.concat(games)
     found = fitted(both, bootstrap=200).across
     assert found["iqm"].tolist() == pytest.approx([0.35] * len(BUDGETS))
@@ -473,3 +485,163 @@ def test_interquartile_mean_over_games():
     assert set(found["scale"]) == {"(R - random) / (expert - random)"}
     other = both.assign(expert_return=both["expert_return"].where(both["game"] == "pong"))
     assert set(fitted(other).across["reason"]) == {"no returns or no expert_return of alien"}
+
+
+def test_a_budget_left_out_of_one_fit_is_left_out_of_all():
+    """The mean of three equal budgets is not always that budget: positions tell them apart."""
+    odd = next(b for b in np.random.default_rng(0).uniform(1e12, 2e12, 99) if (b + b + b) / 3 != b)
+    table = planted(seeds=(0, 1, 2), run_noise=0.02, scale=odd / 1e12)
+    assert table["budget"].min() == odd
+    # A first budget that would bend every law, on the plateau.
+    table.loc[table["budget"] == odd, ["dev_loss", "test_loss"]] *= 2.0
+    entropy = 1.5 * table.loc[table["budget"] == odd, "dev_loss"].min()
+    table["action_entropy"] = entropy / 1.5
+    fit = fitted(table, bootstrap=20)
+    assert fit.optima.loc[fit.optima["position"] == 0, "reason"].str.startswith("plateau").all()
+    for law, method in ((law, method) for law in laws.LAWS for method in laws.METHODS):
+        least, drawn = (fit.power("pong", law, method, kind) for kind in ("t", "bootstrap"))
+        assert drawn["estimate"] == pytest.approx(least["estimate"], abs=1e-9), (law, method)
+        assert drawn["n"] == least["n"] == len(BUDGETS) - 1
+
+
+def test_budgets_are_told_apart_by_position_whatever_their_last_digits():
+    odd = np.array([1e12, 1.0000000001e12, 3e12, np.nan, 2.9999999999e12, 0.0])
+    assert positions(odd).tolist() == [0, 0, 1, -1, 1, -1]
+
+
+def test_a_runs_residuals_give_the_jackknife_variance():
+    """CV3 of MacKinnon, Nielsen and Webb 2023: (G - 1) / G times the squares of what the
+    coefficients move by without each cluster."""
+    generator = np.random.default_rng(3)
+    N, C = (np.exp(generator.uniform(9, 15, 60)) for _ in range(2))
+    run, y = np.repeat(np.arange(6), 10), generator.standard_normal(60)
+    n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
+    X = np.stack([np.ones_like(n), n, c, n * n, n * c, c * c], 1)
+    whole = np.linalg.lstsq(X, y, rcond=None)[0]
+    moved = [np.linalg.lstsq(X[run != g], y[run != g], rcond=None)[0] - whole for g in range(6)]
+    expected = 5 / 6 * sum(np.outer(m, m) for m in moved)
+    _, residual = _surface(N, C, y, run)
+    scores = (
+        np.linalg.inv(X.T @ X) @ np.array([X[run == g].T @ residual[run == g] for g in range(6)]).T
+    )
+    np.testing.assert_allclose(scores @ scores.T, expected, rtol=1e-6)
+
+
+def test_a_game_with_one_run_is_not_taken_for_exact():
+    table = planted(seeds=range(4), run_noise=0.2).assign(random_return=5.0)
+    single = table[table["seed"] == 0].assign(game="alien")
+    across = fitted(pd.concat([table, single]), bootstrap=50).across
+    assert across["low"].isna().all() and (across["interval"] == "").all()
+    assert set(across["reason"]) == {"one run of alien: no interval"}
+
+
+def chosen(table):
+    """Of each budget's optimum ln(reported / true), of the loss and of the return: (grid, vertex)
+    pairs of lists; `true_loss` is that of the size that was chosen."""
+    admitted = game.admit(table, "pong", Laws())
+    away = {"grid": ([], []), "vertex": ([], [])}
+    for row in admitted.optima:
+        losses, returns = away[row["method"]]
+        C = row["budget"]
+        for N, value, to in (
+            (row["N_opt"], row["L_min"], losses),
+            (row["N_return"], row["R_max"], returns),
+        ):
+            off = np.log(N / (2e4 * (C / 1e12) ** A))
+            loss = 0.9 * (C / 1e12) ** -G * np.exp(0.08 * off**2)
+            if np.isfinite(value):
+                to.append(np.log(value / (loss if to is losses else 12 * loss**-H)))
+    return away
+
+
+@pytest.mark.parametrize("method", laws.METHODS)
+def test_what_is_reported_of_the_chosen_is_unbiased_with_a_second_measurement(method):
+    """The winner's curse: of noisy dev losses the lowest is too low, of returns the highest too
+    high; the test loss and the other episodes of the chosen size are not."""
+    judged, bare = ([], []), ([], [])
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+
+        def noisy(values, share, generator=generator):
+            return values * np.exp(share * generator.standard_normal(len(values)))
+
+        table = planted()
+        loss, back = table["dev_loss"], table["return_mean"]
+        halves = {"return_first": noisy(back, 0.2), "return_second": noisy(back, 0.2)}
+        table = table.assign(dev_loss=noisy(loss, 0.1), test_loss=noisy(loss, 0.1), **halves)
+        table["return_mean"] = (table["return_first"] + table["return_second"]) / 2
+        without = table.drop(columns=["test_loss", *halves])
+        for columns, to in ((table, judged), (without, bare)):
+            for values, more in zip(to, chosen(columns)[method], strict=True):
+                values += more
+
+    def bias(values):
+        """In standard errors."""
+        return np.mean(values) / (np.std(values, ddof=1) / len(values) ** 0.5)
+
+    assert len(judged[0]) > 150
+    assert [abs(bias(values)) < 3 for values in judged] == [True, True]
+    assert bias(bare[0]) < -3 and bias(bare[1]) > 3
+
+
+def test_what_choosing_costs_is_on_record():
+    generator = np.random.default_rng(1)
+    table = planted()
+    table["dev_loss"] *= np.exp(0.1 * generator.standard_normal(len(table)))
+    fit = fitted(table)
+    grid = fit.selection[fit.selection["method"] == "grid"]
+    best = table.loc[table.groupby("budget")["dev_loss"].idxmin()]
+    expected = best["dev_loss"] - best["test_loss"]
+    assert grid["loss"].to_numpy() == pytest.approx(expected.to_numpy())
+    assert (grid["return"].abs() < 1e-12).all()
+    assert "What choosing costs" in markdown.table(fit)
+
+
+def test_without_a_second_measurement_a_flag_says_so():
+    bare = planted().drop(columns=["test_loss", "return_first", "return_second"])
+    partly = planted()
+    partly.loc[5, ["test_loss", "return_first"]] = np.nan
+    for table in (bare, partly):
+        fit = fitted(table)
+        for law, word in (("L_min", "test_loss"), ("R_on_1/L", "test_loss"), ("R_max", "return_f")):
+            for method in laws.METHODS:
+                (flag,) = fit.power("pong", law, method)["flags"]
+                assert flag.startswith("chosen_on: ") and word in flag
+        assert fit.power("pong", "N_opt", "grid")["flags"] == []
+        assert fit.selection.empty
+        assert fit.power("pong", "L_min", "grid")["estimate"] == pytest.approx(-G, abs=1e-6)
+
+
+def test_a_fit_is_a_results_object_to_hold():
+    fit = fitted(planted(noise=0.05))
+    record, held = fit.power("pong", "L_min", "vertex"), fit.regression("pong", "L_min", "vertex")
+    assert held.params["exponent"] == pytest.approx(record["estimate"], rel=1e-9)
+    assert held.conf_int().loc["exponent"].tolist() == pytest.approx(
+        [record["ci_low"], record["ci_high"]], rel=1e-9
+    )
+    assert held.rsquared == pytest.approx(record["r2"], rel=1e-9)
+    assert durbin_watson(held.resid) == pytest.approx(record["durbin_watson"], rel=1e-6)
+    assert "exponent" in str(held.summary())
+
+
+def test_the_laws_load_neither_statsmodels_nor_scipys_statistics():
+    code = "import sys, ilscaling.laws; print(*(m for m in sys.modules if m.count('.') < 2))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"statsmodels", "scipy.stats", "torch", "matplotlib"} & set(loaded)
+
+
+def test_the_best_return_is_of_episodes_that_did_not_choose_it():
+    table = planted(seeds=(0, 1), run_noise=0.1)
+    generator = np.random.default_rng(0)
+    table["return_first"] *= np.exp(0.3 * generator.standard_normal(len(table)))
+    fit = fitted(table)
+    means = table.groupby(["budget", "params"])[["return_first", "return_second"]].mean()
+    best = means["return_second"][means["return_first"].idxmax()]
+    assert laws.metrics(table, fit)["pong"]["best_return"] == pytest.approx(best)
+    last = means.loc[table["budget"].max()]
+    size = last["return_first"].idxmax()
+    runs = table[(table["budget"] == table["budget"].max()) & (table["params"] == size)]
+    iqm = fit.across["iqm"].iloc[-1]
+    assert iqm == pytest.approx(runs["return_second"].mean() / 100)

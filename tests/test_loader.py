@@ -6,12 +6,12 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilscaling import store
 from ilscaling.errors import StoreError
-from ilscaling.rows import gathered
 from ilscaling.store.loader import block_steps, plan
 
 # Chunks of 8 steps: episodes shorter than a stack, at chunk borders, and across many chunks.
@@ -30,24 +30,22 @@ def path(tmp_path_factory):
     }
     starts = np.cumsum([0, *LENGTHS])
     count = len(LENGTHS)
+    table = {
+        "seed": np.arange(count),
+        "steps": np.array(LENGTHS),
+        "return": np.zeros(count),
+        "truncated": np.zeros(count, bool),
+    }
+    episodes = [
+        {
+            "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
+            "action": (t % 3).astype(np.uint8),
+            "reward": np.zeros(len(t), np.float32),
+        }
+        for t in map(np.arange, starts[:-1], starts[1:])
+    ]
     with store.create(path, fields, {"actions": list("ABC")}, chunk_steps=8, shard_steps=32) as w:
-        w.add(
-            "train",
-            {
-                "seed": np.arange(count),
-                "steps": np.array(LENGTHS),
-                "return": np.zeros(count),
-                "truncated": np.zeros(count, bool),
-            },
-            (
-                {
-                    "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
-                    "action": (t % 3).astype(np.uint8),
-                    "reward": np.zeros(len(t), np.float32),
-                }
-                for t in map(np.arange, starts[:-1], starts[1:])
-            ),
-        )
+        stores.fill(w, train=(table, episodes))
     return path
 
 
@@ -57,12 +55,11 @@ def split(path):
 
 
 def take(split, samples: int, **options) -> dict[str, np.ndarray]:
-    """The first `samples` samples, checked against the reference, batches joined. Screens that are
-    lent are read as a training step reads them: before the next batch."""
+    """The first `samples` samples, checked against the reference, batches joined."""
     frames = options["frames"]
     first = np.repeat(split.starts[:-1], np.diff(split.starts))
     with store.Loader(split, stop=options.get("start", 0) + samples, **options) as loader:
-        batches = [{name: gathered(v) for name, v in batch.items()} for batch in loader]
+        batches = list(loader)
     sizes = [len(b["index"]) for b in batches]
     assert all(size == options["batch"] for size in sizes[:-1])
     joined = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
@@ -79,17 +76,13 @@ frames = st.integers(1, 12)
 batch = st.integers(1, 70)
 # From 16 blocks of a chunk a buffer to one of three chunks.
 buffer_steps = st.integers(1, 130) | st.integers(1024, 1792)
-lend = st.sampled_from([(), ("screen",)])
 seed = st.integers(0, 2**31 - 1)
 
 
 @few
-@given(frames, batch, buffer_steps, seed, lend)
-def test_every_sample_once_an_epoch_in_an_order_of_its_own(
-    split, frames, batch, buffer, seed, lend
-):
+@given(frames, batch, buffer_steps, seed)
+def test_every_sample_once_an_epoch_in_an_order_of_its_own(split, frames, batch, buffer, seed):
     options = {"frames": frames, "batch": batch, "buffer_steps": buffer, "seed": seed}
-    options["lend"] = lend
     epochs = take(split, 3 * STEPS, **options)["index"].reshape(3, STEPS)
     assert (np.sort(epochs) == np.arange(STEPS)).all()
     assert len({tuple(epoch) for epoch in epochs}) == 3
@@ -140,14 +133,6 @@ def test_a_bad_shard_reaches_the_consumer_by_name(path, tmp_path):
             served += list(item["index"])
     assert caught.value.where == str(shard)
     assert served == list(range(64))  # all that comes before the shard's first step
-
-
-def test_what_is_lent_is_no_copy(split):
-    """All of a buffer's batches are rows of the same memory; one across two buffers is its own."""
-    with store.Loader(split, frames=2, batch=10, buffer_steps=32, lend=("screen",)) as loader:
-        first, second, third, across = (next(loader)["screen"] for _ in range(4))
-    assert first.items is second.items is third.items
-    assert isinstance(across, np.ndarray)
 
 
 def test_blocks_are_of_whole_chunks_and_mix():

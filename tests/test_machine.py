@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Workspace, copied, copy_project, jobs
+from conftest import BIN, Workspace, copied, copy_project, jobs
 
 pytestmark = pytest.mark.machine
 
 RESULTS = ("figures", "results.csv", "laws/fits.json", "metrics.json", "headline.json")
-FITTED = {"table": 1, "fit": 1, "headline": 1, "figures": 1, "report": 1}
+FITTED = {
+    "collect_table": 1, "fit": 1, "plot_figures": 1, "write_report": 1, "publish": 1,
+}  # fmt: skip
 
 
 def commit(workspace: Workspace, text: str) -> str:
@@ -30,7 +32,7 @@ def same(one: Path, other: Path) -> bool:
     """Whether two folders hold the same results, byte for byte."""
     files = []
     for name in RESULTS:
-        path = one / "results" / name
+        path = one / "results/default" / name
         files += sorted(path.iterdir()) if path.is_dir() else [path]
     there = [other / path.relative_to(one) for path in files]
     return all(b.is_file() and filecmp.cmp(a, b, False) for a, b in zip(files, there, strict=True))
@@ -82,7 +84,7 @@ def clone(origin, tmp_path) -> Workspace:
 
 def test_repro_makes_everything_once(origin):
     assert jobs(origin.log) == {
-        "record": 1, "shard": 1, "train": 2, "evaluate": 2, "random": 1, **FITTED,
+        "record": 1, "build_store": 1, "train": 2, "evaluate": 2, "evaluate_random": 1, **FITTED,
     }  # fmt: skip
     idle(origin)
 
@@ -96,7 +98,7 @@ def test_a_reader_pulls_figures_only(origin, tmp_path):
     subprocess.run(["git", "clone", "-q", origin.path, tmp_path / "reader"], check=True)
     reader = Workspace(tmp_path / "reader")
     text = reader.run("make", "-o", "setup", "figures").stdout  # the tools are there
-    assert "results/report.html" in text
+    assert "results/default/report.html" in text
     assert same(origin.path, reader.path)
     assert not (reader.path / "data").exists()
 
@@ -122,7 +124,7 @@ def test_an_experiment_retrains_the_cells_that_it_touches(clone, how):
     assert jobs(text) == {"train": 1, "evaluate": 1, **FITTED}
     if how != "workspace":
         clone.run("dvc", "exp", "apply", "queued")
-    trained = {path.name[:7] for path in clone.path.glob("data/runs/breakout/*")}
+    trained = {path.name[:7] for path in clone.path.glob("study/runs/breakout/*")}
     assert trained == {"cnn-1-s", "cnn-2-s"}, "the old key was pruned"
     idle(clone)
 
@@ -146,7 +148,7 @@ def test_a_larger_grid_runs_new_cells_and_a_smaller_one_prunes(origin, clone):
     (clone.path / "params.yaml").write_text(base)
     text = clone.run("dvc", "repro").stdout
     assert "train" not in jobs(text) and "evaluate" not in jobs(text)
-    left = [path.relative_to(clone.path).as_posix() for path in clone.path.glob("data/*/*/*/*")]
+    left = [path.relative_to(clone.path).as_posix() for path in clone.path.glob("study/*/*/*/*")]
     assert not [path for path in left if "cnn-3-" in path or "2.4e+09" in path]
     assert same(origin.path, clone.path)
     smaller = commit(clone, "smaller")
@@ -168,10 +170,9 @@ def test_a_new_seed_and_a_new_game_run_only_their_cells(clone):
     tiny["demonstrations"]["jobs"] = 1
     clone.set(games__breakout__grid__seeds=[0, 1], games__nethack=tiny)
     planned = clone.planned()
-    assert {name: planned[name] for name in ("train", "evaluate", "random", "play", "ingest")} == {
-        "train": 4, "evaluate": 4, "random": 1, "play": 1, "ingest": 1,
-    }  # fmt: skip
-    assert "record" not in planned and "shard" not in planned
+    new = {"train": 4, "evaluate": 4, "evaluate_random": 1, "record_nethack": 1, "ingest": 1}
+    assert {name: planned[name] for name in new} == new
+    assert "record" not in planned and "build_store" not in planned
 
 
 def copy_params(name: str) -> dict:
@@ -199,7 +200,7 @@ def test_an_old_commit_comes_back(origin, copy):
 
 def test_going_back_never_leaves_another_study_behind(copy):
     """By Snakemake alone: what has a fixed name belongs to the parameters of the last run."""
-    fits = copy.path / "results/laws/fits.json"
+    fits = copy.path / "results/default/laws/fits.json"
     before = fits.read_bytes()
     for level in (0.8, 0.95):
         copy.set(laws__level=level)
@@ -213,7 +214,7 @@ def test_a_failed_experiment_keeps_its_cells(copy):
     change = ("-S", "games.breakout.train.ema=0.1")
     rules = copy.path / "workflow/rules/results.smk"
     text = rules.read_text()
-    rules.write_text(text.replace('"{ILSCALING} fit', '"false'))
+    rules.write_text(text.replace('"exec python -m ilscaling.pipeline.fit_laws', '"false'))
     failed = copy.run("dvc", "exp", "run", "--temp", *change, ok=False)
     assert failed.returncode != 0 and jobs(failed.stdout)["train"] == 2
     assert not list(copy.path.glob(".dvc/tmp/exps/standalone/tmp*"))
@@ -235,25 +236,73 @@ def test_an_experiment_in_the_workspace_keeps_what_snakemake_made(copy):
 
 
 def test_holes_are_mended(origin, copy):
-    """A checkout that was killed leaves folders that call themselves finished."""
-    for kept in (True, False):
-        if not kept:
-            shutil.rmtree(copy.path / ".ilscaling")
-        snapshot = next(copy.path.glob("data/runs/breakout/cnn-1-*/6e+08.safetensors"))
-        shard = max(
-            copy.path.glob("data/demonstrations/*/demos.zarr/train/screen/c/**/*"),
-            key=lambda path: path.stat().st_size,
-        )
-        figure = copy.path / "results/figures/laws.png"
-        for path in (snapshot, shard, figure, copy.path / "results/laws/fits.json"):
-            path.unlink()
-        cells = copy.path.glob("data/runs/breakout/cnn-2-*/*e+0?.safetensors")
-        inodes = {path: path.stat().st_ino for path in cells}
-        made = jobs(copy.snakemake("--cores", "2").stdout)
-        assert ("train" in made) == ("shard" in made) == (not kept), made
-        # Where the demonstrations are made anew their runs are looked at again, not trained again.
-        assert inodes == {path: path.stat().st_ino for path in inodes} and len(inodes) == 3
-        assert same(origin.path, copy.path)
+    """A checkout that was killed leaves folders that call themselves finished: what they lack is
+    taken from the store, or, in a clone that has none, made again."""
+    view = copy.path / "study"
+    torn = [
+        next(view.glob("runs/breakout/cnn-1-*/6e+08.safetensors")),
+        max(view.glob("demonstrations/*/demos.zarr/train/screen/c/**/*"), key=size),
+        copy.path / "results/default/figures/laws.png",
+        copy.path / "results/default/laws/fits.json",
+    ]
+    for path in torn:
+        path.unlink()
+    assert set(jobs(copy.snakemake("--cores", "2").stdout)) == {"publish"}
+    assert same(origin.path, copy.path)
+    shutil.rmtree(copy.path / "data")
+    for path in torn[2:]:
+        path.unlink()
+    made = jobs(copy.snakemake("--cores", "2").stdout)
+    assert {"record", "build_store", "train"} <= set(made)
+    assert same(origin.path, copy.path)
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def test_any_study_is_run_by_its_name(copy):
+    """A parameter names it, for DVC as for Snakemake; the other study's results stay."""
+    (copy.path / "studies/lower.yaml").write_text("study: lower\nlaws: { level: 0.9 }\n")
+    commit(copy, "another study")
+    before = (copy.path / "results/default/laws/fits.json").read_bytes()
+    text = copy.run("dvc", "exp", "run", "-S", "study=lower").stdout
+    assert "train" not in jobs(text) and jobs(text)["fit"] == 1
+    assert '"level": 0.9' in (copy.path / "results/lower/laws/fits.json").read_text()
+    assert (copy.path / "results/default/laws/fits.json").read_bytes() == before
+    idle(copy)
+
+
+def test_a_docstring_wakes_no_stage(copy):
+    """Both tools agree on what a change is: the keys."""
+    module = copy.path / "src/ilscaling/learning/loop.py"
+    module.write_text(module.read_text() + '\n"""Nothing new."""\n# nor here\n')
+    text = copy.run("dvc", "repro").stdout
+    assert "Running stage 'keys'" in text and text.count("Running stage") == 1
+    assert copy.planned() == {}
+
+
+def test_code_that_is_edited_while_a_pipeline_runs_runs_under_no_key_of_another(copy):
+    """The edit comes between two jobs; what they make is what the code before it would make."""
+    copy.set(games__breakout__train__ema=0.1)
+    once = copied(copy, copy.path.parent / "once")
+    once.snakemake("--cores", "2")
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PYTHONPATH", None)
+    process = subprocess.Popen(
+        ["snakemake", "--cores", "1"], cwd=copy.path, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        while not list((copy.path / ".snakemake/source").glob("[0-9a-f]*/src")):
+            assert process.poll() is None
+            time.sleep(0.1)
+        for module in ("measuring/loss.py", "tabulate.py", "laws/study.py"):
+            (copy.path / "src/ilscaling" / module).write_text("raise SystemExit('edited')\n")
+    finally:
+        text, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, text
+    assert same(once.path, copy.path)
 
 
 def test_hard_links_of_the_cache_are_safe(origin, copy):
@@ -265,7 +314,7 @@ def test_hard_links_of_the_cache_are_safe(origin, copy):
     copy.git("checkout", "-q", "-f", "HEAD")
     copy.run("dvc", "checkout")
     shutil.rmtree(copy.path / ".dvc/tmp")  # DVC's memory of hashes
-    shutil.rmtree(copy.path / ".ilscaling")
+    shutil.rmtree(copy.path / "data")
     assert "up to date" in copy.run("dvc", "status").stdout
     assert same(origin.path, copy.path)
 
@@ -283,7 +332,7 @@ def test_experiments_are_compared(copy):
     """By DVC's own commands, by the table that fits a terminal, and on one page with figures."""
     copy.run("dvc", "exp", "run", "-S", "laws.level=0.9", "--name", "lower")
     base = copy.git("rev-parse", "HEAD").stdout.strip()
-    shown = copy.run("python", "workflow/experiments.py").stdout
+    shown = copy.run("python", "tools/experiments_table.py").stdout
     assert "lower" in shown and "level=0.9" in shown and max(map(len, shown.splitlines())) <= 100
     assert "laws.level" in copy.run("dvc", "params", "diff", base, "lower").stdout
     text = copy.run("dvc", "metrics", "diff", "--all", base, "lower").stdout
@@ -299,4 +348,4 @@ def test_experiments_are_compared(copy):
     assert "laws.level" in page and "independent" in page
     assert 'src="http' not in page
     refused = copy.run("ilscaling", "compare", base, "nosuch", ok=False)
-    assert refused.returncode != 0 and "no such commit or experiment" in refused.stdout
+    assert refused.returncode != 0 and "no such study, commit or experiment" in refused.stdout

@@ -1,25 +1,26 @@
 """The line with the ETA: shares come from the jobs' own progress, times from what was seen."""
 
 import json
-import sys
+import os
 import time
 from pathlib import Path
 
 import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
-
-import monitor
-
+from ilscaling.pipeline import console, progress_display
 from ilscaling.progress import VARIABLE, tqdm
 
 
 def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".snakemake/progress").mkdir(parents=True)
-    jobs = [monitor.Job("done", "data/done", 30.0), monitor.Job("half", "data/half", 60.0)]
-    jobs.append(monitor.Job("other", "data/other", 1000.0))
-    watch = monitor.Monitor(jobs, every=3600)
+    jobs = [
+        progress_display.Job("done", "data/done", 30.0),
+        progress_display.Job("half", "data/half", 60.0),
+    ]
+    jobs.append(progress_display.Job("other", "data/other", 1000.0))
+    watch = progress_display.Monitor(jobs, every=3600)
     watch.start({"data/done", "data/half"})
     assert watch.line().startswith("[  0%]")
     (tmp_path / "data").mkdir()
@@ -40,4 +41,40 @@ def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
     ("seconds", "text"), [(59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
 )
 def test_spans(seconds, text):
-    assert monitor.span(seconds) == text
+    assert progress_display.span(seconds) == text
+
+
+def record(log: Path, **aux):
+    """What Snakemake's logger says of a failed job."""
+    import logging
+
+    made = logging.LogRecord("snakemake", logging.ERROR, "", 0, "Error in rule train", None, None)
+    vars(made).update(event=LogEvent.JOB_ERROR, rule_name="train", jobid=3, log=[str(log)], aux=aux)
+    return made
+
+
+def test_a_failure_is_told_from_the_jobs_own_event(tmp_path, monkeypatch):
+    """With the end of its log, and, where that names no cause, what ended it."""
+    log = tmp_path / "train.log"
+    log.write_text("a line\n" * 30 + "error: the store is missing\n  try:   dvc pull\n")
+    text = console.failure(record(log))
+    assert f"{log} ends with:" in text and "error: the store is missing" in text
+    assert text.count("a line") == console.LINES - 2 and "killed from outside" not in text
+    log.write_text("")
+    assert "killed from outside (no memory was left" in console.failure(record(log))
+    tool = tmp_path / "scontrol"
+    tool.write_text("#!/bin/sh\necho 'JobState=OUT_OF_MEMORY Reason=OutOfMemory Dependency='\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    text = console.failure(record(log, external_jobid=7))
+    assert "Slurm job 7: OUT_OF_MEMORY (OutOfMemory)" in text
+
+
+def test_the_log_file_and_other_plugins_get_every_record():
+    """Nothing is taken out of Snakemake's logger: our own handler alone leaves chatter out."""
+    from snakemake.logging import logger
+
+    assert not logger.filters
+    started = record(Path("none"))
+    started.event = LogEvent.JOB_STARTED
+    assert not console.is_shown(started)

@@ -12,7 +12,7 @@ from ilscaling.learning.algorithm import Learner
 from ilscaling.learning.loop import step
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train
-from ilscaling.policies.pixels import innermost
+from ilscaling.policies.cnn.pixels import innermost
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain

@@ -11,9 +11,10 @@ import yaml
 from safetensors import safe_open
 
 from ilscaling import calibration, grid, params, plan, tabulate
+from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
-from ilscaling.plan.cost import Cost, nature_flops
+from ilscaling.plan.cost import Cost
 from ilscaling.plan.speed import Play, Speed, Train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,16 +115,16 @@ def job(kind: str, seconds: float, *after: int, size: float = 1.0) -> schedule.J
     return schedule.Job(kind, "g", "j", Cost(seconds, 0, size), after)
 
 
-def test_the_course_of_jobs_side_by_side():
+def test_the_makespan_of_jobs_side_by_side():
     # Two cores: 10 | 6 4, then 5 behind the first.
     todo = [job("train", 10), job("train", 6), job("record", 4), job("evaluate", 5, 0)]
-    assert schedule.course(todo, 2).seconds == 15
-    assert schedule.course(todo, 1).seconds == 25
+    assert schedule.makespan(todo, 2).seconds == 15
+    assert schedule.makespan(todo, 1).seconds == 25
     # One device: the trainings and the evaluation take turns.
-    found = schedule.course(todo, 3, gpus=1)
+    found = schedule.makespan(todo, 3, gpus=1)
     assert found.seconds == 10 + 6 + 5 or found.seconds == 10 + 5 + 6
     assert found.memory == 2
-    assert schedule.course(todo, 3).memory == 3
+    assert schedule.makespan(todo, 3).memory == 3
 
 
 def test_sections_that_share_demonstrations_record_once():
@@ -143,7 +144,7 @@ def test_the_plan_of_the_default_study(tmp_path):
     assert total["cells"] + total["left_out"] == len(cells)
     assert total["total_h"] * 3600 == pytest.approx(plan.total_cost(study, cells).seconds)
     # Side by side two cores cannot halve it, nor take longer than one.
-    assert 0.5 <= found.course.seconds / (3600 * total["total_h"]) < 1
+    assert 0.5 <= found.makespan.seconds / (3600 * total["total_h"]) < 1
     (warning,) = [w for w in found.warnings if "more than once" in w]
     assert warning.startswith("nethack: 4 cells")
     shown = text.show(found)

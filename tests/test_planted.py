@@ -32,7 +32,7 @@ def planted(study, tmp_path_factory):
 
 
 def test_a_planted_law_comes_out_of_the_whole_workflow(planted):
-    found = json.loads((planted.path / "results/metrics.json").read_text())["breakout"]
+    found = json.loads((planted.path / "results/default/metrics.json").read_text())["breakout"]
     assert found["method"] == "vertex"
     assert found["N_opt"] == pytest.approx(planted_trainer.A, abs=1e-3)
     assert found["L_min"] == pytest.approx(-planted_trainer.G, abs=1e-4)
@@ -42,9 +42,9 @@ def test_a_planted_law_comes_out_of_the_whole_workflow(planted):
 
 
 def test_the_forecast_is_trained_measured_and_shown(planted):
-    assert {"propose", "realise", "report"} <= set(planted.planned("forecast"))
+    assert {"plan_extrapolation", "write_report", "publish"} <= set(planted.planned("forecast"))
     log = planted.snakemake("--cores", "2", "forecast").stdout
-    (stamp,) = (planted.path / "results/keys").glob("forecast-*.json")
+    stamp = planted.path / "results/default/keys/forecast.json"
     told = json.loads(stamp.read_text())
     (proposed,), (realised,) = told["proposals"], told["realised"]
     budget = 2 * BUDGETS[-1]
@@ -56,12 +56,12 @@ def test_the_forecast_is_trained_measured_and_shown(planted):
     assert realised["dev_loss"] == pytest.approx(loss, rel=1e-5)
     best = planted_trainer.loss(optimal, budget)
     assert proposed["L_min"]["estimate"] == pytest.approx(best, rel=1e-3)
-    page = (planted.path / "results/report.html").read_text()
-    assert "results/report.html" in log and "orecast" in page
-    assert (planted.path / "results/figures/forecast.png").exists()
+    page = (planted.path / "results/default/report.html").read_text()
+    assert "results/default/report.html" in log and "orecast" in page
+    assert (planted.path / "results/default/figures/forecast.png").exists()
     # What was made for the forecast belongs to the study from now on.
     assert planted.planned() == planted.planned("forecast") == {}
-    planted.run("python", "workflow/prune.py", "runs")
+    planted.run("python", "-m", "ilscaling", "publish", "runs")
     assert planted.planned("forecast") == {}
     planted.snakemake("--cores", "2")
-    assert (planted.path / "results/figures/forecast.png").exists()
+    assert (planted.path / "results/default/figures/forecast.png").exists()

@@ -104,7 +104,7 @@ def test_parts_of_batches_are_the_batches(nethack):
         lambda **o: store.Loader(split, frames=2, batch=24, buffer_steps=100, **o),
         lambda **o: store.SequenceLoader(split, context=8, batch=64, buffer_steps=200, **o),
         lambda **o: store.SequenceLoader(
-            split, context=8, batch=64, buffer_steps=200, order="lanes", **o
+            split, context=8, batch=64, buffer_steps=200, order="streams", **o
         ),
     ]
     for kind in kinds:
@@ -138,7 +138,7 @@ def test_a_stopped_torchrun_goes_on_with_one_device(nethack, tmp_path):
     ]  # fmt: skip
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     job = subprocess.Popen(
-        [sys.executable, str(ROOT / "workflow/device.py"), "--gpus", "2", *train],
+        [sys.executable, "-m", "ilscaling.pipeline.gpu_allocator", "--gpus", "2", *train],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120

@@ -30,7 +30,7 @@ def test_a_killed_pipeline_recovers_by_the_same_command(tmp_path):
     assert not list((study.path / "data").rglob(".*.tmp*"))
     once = digests(study)
     # The same study in a folder that was never disturbed, on the same demonstrations.
-    for name in ("data/runs", "data/evaluations", "results", ".ilscaling"):
+    for name in ("data/runs", "data/evaluations", "data/results", "results"):
         shutil.rmtree(study.path / name)
     study.snakemake("--cores", "2")
     assert digests(study) == once

@@ -21,8 +21,7 @@ from test_figures import foretold, played, settings_of_nethack, study
 
 from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
-from ilscaling.laws import markdown
-from ilscaling.show import figures, report
+from ilscaling.show import figures, markdown, report
 from ilscaling.show.figures import replays
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,13 +1,16 @@
-"""Stretches of play against a naive reference: contents, order, exact resume, lanes, refusals."""
+"""Stretches of play against a naive reference: contents, order, exact resume, streams, refusals."""
 
+import nethack_store
 import numpy as np
 import pytest
+import stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilscaling import store
 from ilscaling.errors import StoreError
-from ilscaling.rows import gathered
+from ilscaling.policies.frames import Reader
+from ilscaling.policies.reading import read
 
 # Chunks of 8 steps: games shorter than a stretch, at chunk borders, and across many chunks.
 LENGTHS = [1, 7, 2, 3, 19, 8, 8, 41, 1, 1, 14]
@@ -27,26 +30,23 @@ def path(tmp_path_factory):
     }
     starts = np.cumsum([0, *LENGTHS])
     count = len(LENGTHS)
+    table = {
+        "seed": np.arange(count),
+        "steps": np.array(LENGTHS),
+        "return": np.zeros(count),
+        "truncated": np.zeros(count, bool),
+    }
+    episodes = [
+        {
+            "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
+            "inventory": np.stack([-t, -t - 1], -1).astype(np.int16),
+            "action": (t * t % 3).astype(np.uint8),
+            "reward": np.zeros(len(t), np.float32),
+        }
+        for t in map(np.arange, starts[:-1], starts[1:])
+    ]
     with store.create(path, fields, {"actions": list("ABC")}, chunk_steps=8, shard_steps=32) as w:
-        for split in ("train", "dev"):
-            w.add(
-                split,
-                {
-                    "seed": np.arange(count),
-                    "steps": np.array(LENGTHS),
-                    "return": np.zeros(count),
-                    "truncated": np.zeros(count, bool),
-                },
-                (
-                    {
-                        "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
-                        "inventory": np.stack([-t, -t - 1], -1).astype(np.int16),
-                        "action": (t * t % 3).astype(np.uint8),
-                        "reward": np.zeros(len(t), np.float32),
-                    }
-                    for t in map(np.arange, starts[:-1], starts[1:])
-                ),
-            )
+        stores.fill(w, train=(table, episodes), dev=(table, episodes))
     return path
 
 
@@ -72,7 +72,7 @@ def take(split, stretches: int, **options) -> dict[str, np.ndarray]:
     """The first stretches, checked, batches joined."""
     context, start = options["context"], options.get("start", 0)
     with store.SequenceLoader(split, stop=start + stretches * context, **options) as loader:
-        batches = [{name: gathered(v) for name, v in batch.items()} for batch in loader]
+        batches = list(loader)
     for batch in batches:
         check(split, batch)
     joined = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
@@ -85,21 +85,19 @@ few = settings(max_examples=20, deadline=None)
 context = st.sampled_from([1, 2, 4, 8, 16, 32, 64, 5])
 rows = st.integers(1, 9)
 buffer_steps = st.integers(1, 130) | st.integers(1024, 1792)
-lend = st.sampled_from([(), ("screen", "inventory")])
 seed = st.integers(0, 2**31 - 1)
 
 
 @few
-@given(context, rows, buffer_steps, seed, lend)
-def test_shuffled_is_every_stretch_once_an_epoch(split, context, rows, buffer, seed, lend):
+@given(context, rows, buffer_steps, seed)
+def test_shuffled_is_every_stretch_once_an_epoch(split, context, rows, buffer, seed):
     count = STEPS // context
     options = {"context": context, "batch": rows * context, "buffer_steps": buffer, "seed": seed}
-    options["lend"] = lend
-    found = take(split, 3 * count, **options, inventory=True)
-    assert (found["index"] % context == np.arange(context)).all()
-    epochs = found["index"][:, 0].reshape(3, count) // context
+    batches = take(split, 3 * count, **options, inventory=True)
+    assert (batches["index"] % context == np.arange(context)).all()
+    epochs = batches["index"][:, 0].reshape(3, count) // context
     assert (np.sort(epochs) == np.arange(count)).all()
-    assert (found["first"] == np.isin(found["index"], split.starts)).all()
+    assert (batches["first"] == np.isin(batches["index"], split.starts)).all()
 
 
 def test_shuffling_mixes_and_differs_by_epoch_and_seed(split):
@@ -125,32 +123,32 @@ def test_shuffled_knows_neither_batch_size_nor_history(
 
 @few
 @given(st.sampled_from([1, 2, 4, 8]), st.integers(1, 9), buffer_steps, seed, st.integers(0, 40))
-def test_lanes_go_on_where_they_were_and_begin_anew_each_epoch(
-    split, context, lanes, buffer, seed, start
+def test_streams_go_on_where_they_were_and_begin_anew_each_epoch(
+    split, context, streams, buffer, seed, start
 ):
-    batch, share = lanes * context, STEPS // (lanes * context)
-    options = {"context": context, "batch": batch, "seed": seed, "order": "lanes"}
+    batch, share = streams * context, STEPS // (streams * context)
+    options = {"context": context, "batch": batch, "seed": seed, "order": "streams"}
     updates = max(2 * share, start + 3)
-    found = take(split, updates * lanes, buffer_steps=buffer, **options)
-    by_lane = {k: v.reshape(updates, lanes, *v.shape[1:]) for k, v in found.items()}
-    index, first = by_lane["index"], by_lane["first"]
+    whole = take(split, updates * streams, buffer_steps=buffer, **options)
+    by_stream = {k: v.reshape(updates, streams, *v.shape[1:]) for k, v in whole.items()}
+    index, first = by_stream["index"], by_stream["first"]
     for epoch in range(2):
         mine = slice(epoch * share, (epoch + 1) * share)
         assert first[mine][0, :, 0].all()
-        steps = index[mine].transpose(1, 0, 2).reshape(lanes, -1)
+        steps = index[mine].transpose(1, 0, 2).reshape(streams, -1)
         assert len(np.unique(steps)) == share * batch
-        # A lane leaves the order of steps only from a game's last to another's first.
+        # A stream leaves the order of steps only from a game's last to another's first.
         last, after = steps[:, :-1], steps[:, 1:]
         jump = after != last + 1
         assert np.isin(last[jump] + 1, split.starts).all()
         assert np.isin(after[jump], split.starts).all()
-        resets = first[mine].transpose(1, 0, 2).reshape(lanes, -1)[:, 1:]
+        resets = first[mine].transpose(1, 0, 2).reshape(streams, -1)[:, 1:]
         assert (resets == np.isin(after, split.starts)).all()
     if share * batch > 60:
         assert (index[:share] != index[share : 2 * share]).any()
-    resumed = take(split, 3 * lanes, buffer_steps=40, start=start * batch, **options)
+    resumed = take(split, 3 * streams, buffer_steps=40, start=start * batch, **options)
     for name, values in resumed.items():
-        assert (values == found[name][start * lanes : (start + 3) * lanes]).all()
+        assert (values == whole[name][start * streams : (start + 3) * streams]).all()
 
 
 @few
@@ -174,9 +172,41 @@ def test_games_are_served_whole_each_in_one_lane(split, context, lanes, buffer):
 def test_what_cannot_be_served_is_refused(split, tmp_path):
     with pytest.raises(StoreError, match="holds 105 steps, fewer than one stretch of 128"):
         store.SequenceLoader(split, context=128, batch=128)
-    with pytest.raises(StoreError, match="fewer than one batch of 8 lanes of 16"):
-        store.SequenceLoader(split, context=16, batch=128, order="lanes")
+    with pytest.raises(StoreError, match="fewer than one batch of 8 streams of 16"):
+        store.SequenceLoader(split, context=16, batch=128, order="streams")
     with pytest.raises(StoreError, match="does not hold whole stretches"):
         store.SequenceLoader(split, context=16, batch=8)
     # Longer than any game is allowed: `first` tells games apart.
     assert take(split, 1, context=64, batch=64)["first"].sum() > 1
+
+
+@pytest.fixture(scope="module")
+def nethack(tmp_path_factory):
+    path = tmp_path_factory.mktemp("nethack") / "demos.zarr"
+    return store.open_split(
+        nethack_store.write(path, inventory=True, train=[50, 37, 5, 90]), "train"
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    context=st.sampled_from([1, 4, 16]),
+    rows=st.integers(1, 5),
+    buffer=st.integers(1, 200),
+    order=st.sampled_from(["shuffled", "streams"]),
+    inventory=st.booleans(),
+)
+def test_a_reader_reads_each_batch_as_if_it_were_alone(
+    nethack, context, rows, buffer, order, inventory
+):
+    """In the loader's thread, a buffer at a time, and across two buffers."""
+    reader = Reader(121, inventory)
+    options = {"context": context, "batch": rows * context, "buffer_steps": buffer, "order": order}
+    plain = store.SequenceLoader(nethack, inventory=inventory, **options)
+    with plain, store.SequenceLoader(nethack, reader=reader, **options) as loader:
+        for _ in range(12):
+            wanted, batch = read(reader, next(plain)), next(loader)
+            assert wanted.keys() == batch.keys()
+            for one, other in zip(wanted.pop("frames"), batch.pop("frames"), strict=True):
+                assert one.dtype == other.dtype and np.array_equal(one, other)
+            assert all(np.array_equal(values, batch[name]) for name, values in wanted.items())

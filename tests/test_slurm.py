@@ -1,5 +1,6 @@
 """The tiny study through a real Slurm: limits, failures, cancelled and pre-empted jobs, kills."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,15 +10,11 @@ import time
 
 import pytest
 import slurm
-from conftest import BIN, ROOT, copy_project
+from conftest import BIN, copy_project
 from test_machine import same
 
 from ilscaling import params
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import kept
-from keys import Keys
+from ilscaling.pipeline.keys import Keys
 
 pytestmark = pytest.mark.slurm
 PROFILE = (
@@ -63,6 +60,16 @@ def test_results_are_those_of_one_machine(study, cluster, tmp_path):
     assert max(map(len, cells)) == 2
 
 
+def update_of(state) -> int:
+    """The update at which a run's state was saved; -1 if it cannot be read just now."""
+    try:
+        with open(state, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return int(header["__metadata__"]["update"])
+    except (OSError, ValueError, LookupError):
+        return -1
+
+
 class Course:
     """How far the states of a study's runs have come, looked at all the time."""
 
@@ -74,7 +81,7 @@ class Course:
     def _watch(self):
         while not self._stop.wait(0.3):
             for state in self.folder.glob("data/runs/*/*/state.safetensors"):
-                self.updates.setdefault(state.parent.name, []).append(kept.update_of(state))
+                self.updates.setdefault(state.parent.name, []).append(update_of(state))
 
     def stop(self) -> list[list[int]]:
         self._stop.set()
@@ -122,8 +129,8 @@ def test_no_end_of_a_job_or_of_snakemake_costs_more_than_seconds(cluster, tmp_pa
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    time.sleep(8)  # longer than the leash gives to what it ends
-    assert cluster.running("train"), "Slurm's jobs are not the leash's"
+    time.sleep(8)  # longer than the watchdog gives to what it ends
+    assert cluster.running("train"), "Slurm's jobs are not the watchdog's"
     workspace.snakemake(*PROFILE, **path(cluster))
     for moment in cluster.at_once(began):
         made = [seen.what for seen in moment]
@@ -135,11 +142,19 @@ def test_no_end_of_a_job_or_of_snakemake_costs_more_than_seconds(cluster, tmp_pa
     assert not list((workspace.path / "data").rglob(".*.tmp*"))
 
 
+HOLD = """
+import os
+from pathlib import Path
+from ilscaling.pipeline import job_lock
+job_lock.acquire(Path("data/runs/one/.lock"), "data/runs/one")
+os.execvp("sh", ["sh", "-c", "mkdir held && sleep 3 && rmdir held"])
+"""
+
+
 def test_two_jobs_for_one_key_follow_each_other(cluster, tmp_path):
     """Submitted by hand at once: the second waits, and says for whom."""
-    (tmp_path / "workflow").symlink_to(ROOT / "workflow")
-    held = "mkdir held && sleep 3 && rmdir held"
-    script = f"srun -n1 {sys.executable} workflow/claim.py data/runs/one sh -c '{held}'"
+    (tmp_path / "job.py").write_text(HOLD)
+    script = f"srun -n1 {sys.executable} job.py"
     for number in (1, 2):
         cluster.ask(
             "sbatch", "--chdir", str(tmp_path), "--comment", "claim", "--wrap", script,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import stores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def episodes(split: str) -> list[dict[str, np.ndarray]]:
 def write(path: Path) -> None:
     attributes = {"game": "toy", "actions": ["A", "B", "C"]}
     with store.create(path, FIELDS, attributes, chunk_steps=4, shard_steps=8) as writer:
+        splits = {}
         for split in store.SPLITS:
             played = episodes(split)
             table = {
@@ -44,7 +46,8 @@ def write(path: Path) -> None:
                 "return": np.array([e["reward"].sum() for e in played]),
                 "truncated": np.zeros(len(played), bool),
             }
-            writer.add(split, table, iter(played))
+            splits[split] = table, played
+        stores.fill(writer, **splits)
 
 
 def tree(path: Path) -> dict[str, str]:
@@ -91,16 +94,20 @@ def test_a_second_write_is_the_same_to_the_bit(demos, tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    def broken():
-        yield episodes("train")[0]
-        raise KeyboardInterrupt
+    def broken(episode, start, stop):
+        if episode:
+            raise KeyboardInterrupt
+        return {name: values[start:stop] for name, values in episodes("train")[0].items()}
 
-    table = {"seed": [0, 1], "steps": np.array([13, 1]), "return": [0, 0], "truncated": [0, 0]}
+    table = {
+        "seed": np.arange(2), "steps": np.array([13, 1]),
+        "return": np.zeros(2), "truncated": np.zeros(2, bool),
+    }  # fmt: skip
     with (
         pytest.raises(KeyboardInterrupt),
         store.create(tmp_path / "d", FIELDS, {}, chunk_steps=4, shard_steps=8) as w,
     ):
-        w.add("train", table, broken())
+        w.fill({"train": np.arange(2)}, table, broken)
     assert os.listdir(tmp_path) == []
 
 

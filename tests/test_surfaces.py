@@ -60,11 +60,12 @@ def grid(loss=additive, sizes=9, budgets=8, seeds=1, run_noise=0.0, noise=0.0, s
 def made(run, budget, N, D, C, L, entropy=np.nan):
     nothing = np.full(len(N), np.nan)
     runs = {"game": "pong", "flops": "realised", "budget": budget, "N": N, "D": D, "C": C, "L": L}
+    runs["budgets"], runs["position"] = np.unique(runs.pop("budget"), return_inverse=True)
     return Runs(**runs, R=nothing, run=run, size=nothing, entropy=nothing + entropy)
 
 
 def fit(runs, resamples=0, returns=None, **laws):
-    found = surfaces.fit(runs, draw(runs, resamples, 0), Laws(**laws), returns)
+    found = surfaces.fit(runs, resamples, Laws(**laws), returns)
     return {surface.method: surface for surface in found}
 
 

@@ -10,8 +10,8 @@ from scipy import stats
 
 from ilscaling.errors import FitError
 from ilscaling.laws import forms, interval, validation
-from ilscaling.laws.forecast import goals_of, nearest, predictions, proposal
 from ilscaling.laws.frontier import Points
+from ilscaling.laws.prediction import goals_of, nearest, predictions, proposal
 from ilscaling.laws.records import LAWS
 
 BUDGETS = np.geomspace(1e13, 1e17, 9)
@@ -37,8 +37,8 @@ class Runs:
     def C(self):
         return self.budget
 
-    def upto(self, budget):
-        keep = self.budget <= budget
+    def upto(self, position):
+        keep = np.arange(len(self.budget)) <= position
         return replace(self, budget=self.budget[keep], y={k: v[:, keep] for k, v in self.y.items()})
 
 
@@ -47,7 +47,7 @@ def frontier(runs, form, method="grid"):
     curves = {}
     for law, y in runs.y.items():
         x = 1 / runs.y["L_min"] if law == "R_on_1/L" else runs.budget
-        curves[law] = forms.fit(form, x, y)
+        curves[law] = forms.fit(forms.FORMS[form], x, y)
     flags = {law: [*filter(None, [curve.reason])] for law, curve in curves.items()}
     return Points(method, form, curves, flags)
 
@@ -66,7 +66,12 @@ def runs(noise=0.0, seed=0, draws=1, budgets=BUDGETS, truth=TRUTH, **changes):
 def optima(told):
     columns = {"R_opt": told.y["R_on_1/L"][0]}
     columns |= {law: told.y[law][0] for law in LAWS if law != "R_on_1/L"}
-    at = {"budget": told.budget, "flops": told.budget, "flops_return": told.budget}
+    at = {
+        "position": np.arange(len(told.budget)),
+        "budget": told.budget,
+        "flops": told.budget,
+        "flops_return": told.budget,
+    }
     used = {"used": True, "used_return": told.y["R_max"][0] > 0, "edge": "", "edge_return": ""}
     tables = [pd.DataFrame({"method": m, **at, **columns, **used}) for m in ("grid", "vertex")]
     return pd.concat(tables, ignore_index=True)

@@ -4,7 +4,7 @@ import json
 import os
 import random
 import shutil
-import sys
+import subprocess
 import time
 from pathlib import Path
 
@@ -13,10 +13,9 @@ import pytest
 from conftest import copied
 from readme_commands import RUNNABLE
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow"))
+from ilscaling.pipeline import pipeline_lock
 
-import guard  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 RESULTS = ("results.csv", "laws/fits.json", "laws/optima.csv", "metrics.json", "headline.json")
 
@@ -30,15 +29,15 @@ def study(study, tmp_path_factory):
 
 
 def digests(study) -> dict[str, bytes]:
-    figures = sorted((study.path / "results/figures").iterdir())
+    figures = sorted((study.path / "results/default/figures").iterdir())
     return {
         str(p): p.read_bytes()
-        for p in [*figures, *(study.path / "results" / name for name in RESULTS)]
+        for p in [*figures, *(study.path / "results/default" / name for name in RESULTS)]
     }
 
 
 def test_one_command_makes_everything(study):
-    table = pd.read_csv(study.path / "results/results.csv")
+    table = pd.read_csv(study.path / "results/default/results.csv")
     assert len(table) == 2 * 3 * 4
     assert (table["status"] == "done").all()
     assert table[["dev_loss", "return_mean", "expert_return"]].notna().all().all()
@@ -46,11 +45,11 @@ def test_one_command_makes_everything(study):
     runs = table.groupby(["game", "size"])["samples"]
     assert runs.apply(lambda samples: samples.is_monotonic_increasing).all()
     assert table.loc[table["game"] == "nethack", "depth_mean"].ge(1).all()
-    metrics = json.loads((study.path / "results/metrics.json").read_text())
+    metrics = json.loads((study.path / "results/default/metrics.json").read_text())
     assert metrics["breakout"]["cells_done"] == metrics["nethack"]["cells_done"] == 12
     for name in ("profiles.png", "profiles.svg", "expert-breakout.gif", "expert-nethack.png"):
-        assert (study.path / "results/figures" / name).stat().st_size > 0
-    assert "results/report.html" in study.log and "compute-optimal" in study.log
+        assert (study.path / "results/default/figures" / name).stat().st_size > 0
+    assert "results/default/report.html" in study.log and "compute-optimal" in study.log
     leftovers = [*study.path.glob("data/parts/*/*"), *study.path.glob("data/recordings/*/*")]
     assert not leftovers, "parts and recordings are temporary"
 
@@ -59,7 +58,7 @@ def test_a_second_run_does_nothing_whatever_the_times(study):
     started = time.monotonic()
     assert "[" not in study.snakemake("--cores", "2").stdout.split("Report:")[0]
     assert time.monotonic() - started < 60
-    for path in sorted((study.path / "data").rglob("*")) + sorted(study.path.glob("results/*")):
+    for path in sorted((study.path / "data").rglob("*")) + sorted(study.path.glob("results/**/*")):
         moment = random.Random(str(path)).uniform(1e9, 1.7e9)
         os.utime(path, (moment, moment))
     metadata = study.path / ".snakemake"
@@ -74,15 +73,18 @@ def test_a_second_run_does_nothing_whatever_the_times(study):
 @pytest.mark.parametrize(
     ("change", "jobs"),
     [
-        ({"laws__level": 0.9}, {"fit", "figures", "report"}),
+        ({"laws__level": 0.9}, {"fit", "plot_figures", "write_report"}),
         ({"games__breakout__evaluation__episodes": 3}, {"evaluate"}),
         ({"games__breakout__grid__budgets": [3.0e8, 6.0e8, 1.2e9]}, {"train", "evaluate"}),
         ({"games__breakout__train__ema": 0.1}, {"train", "evaluate"}),
-        ({"games__breakout__demonstrations__seed": 7}, {"record", "shard", "train", "evaluate"}),
+        (
+            {"games__breakout__demonstrations__seed": 7},
+            {"record", "build_store", "train", "evaluate"},
+        ),
         ({"games__nethack__train__context": 16}, {"train", "evaluate"}),
         (
             {"games__nethack__emulator__role": "val-hum-neu-fem"},
-            {"play", "ingest", "random", "train", "evaluate"},
+            {"record_nethack", "ingest", "evaluate_random", "train", "evaluate"},
         ),
         ({"games__nethack_twice": {"like": "nethack"}}, {"train", "evaluate"}),
     ],
@@ -94,16 +96,126 @@ def test_a_change_runs_what_depends_on_it_and_nothing_else(study, change, jobs):
         planned = set(study.planned()) - {"all"}
     finally:
         (study.path / "params.yaml").write_text(before)
-    assert planned == jobs | {"table", "fit", "headline", "figures", "report"} - (
-        {"table"} if "laws__level" in change else set()
-    )
+    results = {"collect_table", "fit", "plot_figures", "write_report", "publish"}
+    assert planned == jobs | results - ({"collect_table"} if "laws__level" in change else set())
 
 
 def test_a_deleted_figure_set_comes_back_byte_identical(study):
     before = digests(study)
-    shutil.rmtree(study.path / "results")
+    for name in ("results", "data/results"):
+        shutil.rmtree(study.path / name)
     study.snakemake("--cores", "2")
     assert digests(study) == before
+
+
+def test_what_only_reads_the_snakefile_takes_no_lock_and_changes_nothing(study):
+    """Also while a pipeline runs: a picture of the rules, a summary, the linter, a dry run."""
+    lock = pipeline_lock.acquire(study.path / ".snakemake")
+    bystander = subprocess.Popen(
+        ["sleep", "300"], env={**os.environ, "ILSCALING_PIPELINE": f"0 {study.path}"}
+    )
+    half = study.path / "data/runs/.half.0123abcd.tmp"
+    half.write_text("")
+
+    def state() -> dict[str, int]:
+        every = [p for name in ("data", "results") for p in (study.path / name).rglob("*")]
+        return {str(path): path.stat().st_mtime_ns for path in every}
+
+    before = state()
+    try:
+        for options in (("-n",), ("--summary",), ("--rulegraph",), ("--list-rules",), ("--lint",)):
+            text = study.snakemake(*options, ok=options != ("--lint",)).stdout
+            assert "another pipeline" not in text, options
+        assert "plot_figures" in study.snakemake("--rulegraph").stdout
+        assert state() == before and bystander.poll() is None
+    finally:
+        lock.release()
+        half.unlink()
+        bystander.kill()
+        bystander.wait()
+
+
+def test_the_linter_finds_nothing_but_environments(study):
+    text = study.snakemake("--lint", ok=False).stdout
+    complaints = {line for line in text.splitlines() if line.startswith("    * ")}
+    assert complaints == {"    * Specify a conda environment or container for each rule.:"}
+
+
+# A pipeline's environment; its sources and parameters are edited; then a job as a cluster runs it.
+SUBMIT = """
+import subprocess, sys
+from pathlib import Path
+import yaml
+sys.path.insert(0, "src")
+from ilscaling.pipeline import preflight, session
+mine = session.of_pipeline(yaml.safe_load(open("params.yaml")), [], Path("."), dry=True)
+mine.snapshot.write()
+preflight.write_params(mine.keys.params, mine.snapshot)
+preflight.write(Path(mine.study_file), mine.contents)
+Path(mine.keys.random("breakout")).unlink()
+Path("src/ilscaling/measuring/reference.py").write_text("raise SystemExit('edited')")
+params = Path("params.yaml")
+params.write_text(params.read_text().replace("sticky: 0.25", "sticky: 0.0"))
+job = f"evaluate_random:dataset=breakout,key={mine.keys.random_key('breakout')}"
+command = ["snakemake", "--target-jobs", job, "--allowed-rules", "evaluate_random"]
+command += ["--mode", "remote", "--cores", "1", "--no-hooks", "--notemp", "--force-use-threads"]
+sys.exit(subprocess.run(command).returncode)
+"""
+
+
+def test_a_clusters_job_is_of_the_pipeline_that_submitted_it(study):
+    (before,) = study.path.glob("data/evaluations/breakout/random-*.json")
+    text = before.read_text()
+    try:
+        study.run("python", "-c", SUBMIT)
+        assert "sticky: 0.0" in (study.path / "params.yaml").read_text()
+    finally:
+        study.git("checkout", "-q", "--", "params.yaml", "src")
+    assert before.read_text() == text and study.planned() == {}
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "laws/optima.csv"])
+def test_a_published_file_that_is_gone_comes_back(study, name):
+    before = (study.path / "results/default" / name).read_bytes()
+    (study.path / "results/default" / name).unlink()
+    assert study.planned() == {"publish": 1, "all": 1}
+    study.snakemake("--cores", "1")
+    assert (study.path / "results/default" / name).read_bytes() == before
+
+
+def test_a_table_that_was_edited_is_made_again_where_it_is_published_and_refused_in_the_store(
+    study,
+):
+    before = digests(study)
+    published = study.path / "results/default/results.csv"
+    published.write_text(published.read_text().replace("0", "1"))
+    study.snakemake("--cores", "1")
+    assert digests(study) == before
+    (table,) = study.path.glob("data/results/table-*/results.csv")
+    text = table.read_text()
+    table.write_text(text.replace("0", "1"))
+    try:
+        study.set(laws__level=0.9)
+        refused = study.snakemake("--cores", "1", ok=False)
+    finally:
+        study.git("checkout", "-q", "--", "params.yaml")
+        table.write_text(text)
+    assert refused.returncode != 0 and "not as it was made: results.csv" in refused.stdout
+    study.snakemake("--cores", "1")
+
+
+def test_two_studies_stand_side_by_side_and_are_compared(study):
+    """Another study leaves the first one's results as they are; one command shows both."""
+    before = digests(study)
+    (study.path / "studies/lower.yaml").write_text("study: lower\nlaws: { level: 0.9 }\n")
+    study.snakemake("--cores", "1", "--configfile", "studies/lower.yaml")
+    assert digests(study) == before and study.planned() == {}
+    fits = json.loads((study.path / "results/lower/laws/fits.json").read_text())
+    assert {fit["level"] for fit in fits} == {0.9}
+    assert study.planned("--config", "study=lower") == {}
+    study.run("ilscaling", "compare", "default", "lower", "--out", "compare.html")
+    page = (study.path / "compare.html").read_text()
+    assert page.count("data:image/png;base64") == 6 and "laws.level" in page
 
 
 def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
@@ -137,7 +249,7 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
     finally:
         study.git("checkout", "-q", "--", "params.yaml")
     mine = pd.read_csv(at["table.csv"]).drop(columns="key")
-    whole = pd.read_csv(study.path / "results/results.csv").drop(columns="key")
+    whole = pd.read_csv(study.path / "results/default/results.csv").drop(columns="key")
     whole = whole[(whole["game"] == "breakout") & (whole["size"] == 2)].reset_index(drop=True)
     # A column of whole numbers reads as integers in one table and not in the other.
     pd.testing.assert_frame_equal(mine, whole, check_dtype=False)
@@ -168,21 +280,21 @@ def test_an_experiment_retrains_what_its_parameter_touches(study):
     study.git("commit", "--allow-empty", "-qm", "results")
     text = study.run("dvc", "exp", "run", "-S", "laws.level=0.9").stdout
     assert "training" not in text and "evaluating" not in text and "Ran experiment" in text
-    fits = json.loads((study.path / "results/laws/fits.json").read_text())
+    fits = json.loads((study.path / "results/default/laws/fits.json").read_text())
     assert {fit["level"] for fit in fits} == {0.9}
     study.git("checkout", "-q", "--", ".")
     study.snakemake("--cores", "2")
 
 
 def test_a_second_pipeline_is_refused(study):
-    lock = guard.hold(study.path / ".snakemake")
+    lock = pipeline_lock.acquire(study.path / ".snakemake")
     try:
         refused = study.snakemake("--cores", "1", ok=False)
         assert refused.returncode != 0
         assert "another pipeline is running in this folder" in refused.stdout
         assert study.planned() == {}, "a dry run looks on"
     finally:
-        os.close(lock)
+        lock.release()
 
 
 @pytest.mark.parametrize(
@@ -193,6 +305,7 @@ def test_a_second_pipeline_is_refused(study):
         ({"games__breakout__grid__budgets": [1.0e3, 1.0e9]}, "no cell is possible at budget"),
         ({"games__breakout__expert__file": "experts/none.safetensors"}, "expert file is missing"),
         ({"games__breakout__demonstrations__train_steps": 10**12}, "GB are free"),
+        ({"study": "no name"}, "study"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(study, change, says):

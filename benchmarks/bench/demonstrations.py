@@ -64,27 +64,29 @@ def atari(folder: Path, steps: int = 40_000) -> Path:
     attributes = {"game": "breakout", "domain": "atari", "actions": list("abcd")}
     still = (rng.integers(0, 256, (84, 84)) * (rng.random((84, 84)) < 0.3)).astype(np.uint8)
 
-    def episode() -> dict[str, np.ndarray]:
+    def episode(number: int, start: int, stop: int) -> dict[str, np.ndarray]:
+        drawn = np.random.default_rng([number, 1])
         screen = np.repeat(still[None], length, 0)
         at = np.arange(length)
-        screen[at, at % 84, rng.integers(0, 84, length)] = 200
-        return {
+        screen[at, at % 84, drawn.integers(0, 84, length)] = 200
+        fields = {
             "screen": screen,
-            "action": rng.integers(0, 4, length).astype(np.uint8),
+            "action": drawn.integers(0, 4, length).astype(np.uint8),
             "reward": np.zeros(length, np.float32),
         }
+        return {name: values[start:stop] for name, values in fields.items()}
 
-    path, seed = folder / "demos.zarr", 0
+    path, train = folder / "demos.zarr", max(1, steps // length)
+    count = train + 8
+    table = {
+        "seed": np.arange(count),
+        "steps": np.full(count, length),
+        "return": np.zeros(count),
+        "truncated": np.zeros(count, bool),
+    }
+    splits = np.split(np.arange(count), [train, train + 4])
     with create(path, fields, attributes, chunk_steps=64, shard_steps=32_768) as writer:
-        for split, count in (("train", max(1, steps // length)), ("dev", 4), ("test", 4)):
-            table = {
-                "seed": np.arange(seed, seed + count),
-                "steps": np.full(count, length),
-                "return": np.zeros(count),
-                "truncated": np.zeros(count, bool),
-            }
-            writer.add(split, table, (episode() for _ in range(count)))
-            seed += count
+        writer.fill(dict(zip(("train", "dev", "test"), splits, strict=True)), table, episode)
     return path
 
 

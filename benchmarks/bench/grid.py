@@ -45,7 +45,7 @@ def stage(study: Study, game: str) -> tuple[float, float, float]:
     fed, best, process = 0.0, 0.0, []
     for size, cell in longest.items():
         run = step.Run(study, game, size)
-        still = run.still(run.kept())
+        still = run.still(run.next())
         times = np.median(rounds(run.fed, still, least=3, budget=2), 0) / run.many
         run.batches.close()
         ledger = flops.ledger(run.family, size, **run.shape, convention=section.grid.flops)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import step
 import yaml
-from demonstrations import ROOT, Study, atari
+from demonstrations import Study, atari
 from measure import Line, line, seconds
 from pipeline import planning, spent
 
@@ -78,7 +78,7 @@ def many_games(study: Study, scale: int) -> float:
     names = [name for name in roms.names() if name != "breakout"][:scale]
     file = study.work / f"games-{scale}.yaml"
     file.write_text(yaml.safe_dump({"games": dict.fromkeys(names, section)}))
-    return spent("snakemake", "-n", "--configfile", str(ROOT / "params.yaml"), str(file))
+    return spent("snakemake", "-n", "--configfile", str(file))
 
 
 def picture(found: dict[str, list[float]], out: Path) -> None:

@@ -20,10 +20,9 @@ import workflow
 
 JOBS = (2, 32)
 CALLS = 5
-# Jobs in the form of ours that do nothing: prefix, log, resources and the list of times. A claimed
-# one starts as a training does, behind its claim and its device.
+# Jobs in the form of ours that do nothing: log, resources and the list of times. A verb begins by
+# taking its lock and its device.
 RULES = """
-shell.prefix("set -euo pipefail; exec env ")
 rule all:
     input: expand("{n}.txt", n=range(%(jobs)d))
 rule one:
@@ -32,12 +31,13 @@ rule one:
     benchmark: "logs/times/{n}.tsv"
     threads: 1
     resources: gpu=1, mem_mb=100, runtime=1
-    shell: "ILSCALING_PROGRESS={output}.progress %(before)s touch {output} > {log} 2>&1"
+    shell: "exec %(before)s touch {output} > {log} 2>&1"
 """
-CLAIMED = (
-    f"{sys.executable} {ROOT}/workflow/claim.py {{output}} "
-    f"{sys.executable} {ROOT}/workflow/device.py --gpus 1"
+VERB = (
+    f"{sys.executable} -c 'import os, sys; from pathlib import Path; from ilscaling.cli import job;"
+    " %s os.execvp(sys.argv[1], sys.argv[1:])'"
 )
+BEGIN = "job.begin(Path(sys.argv[2]), gpus=1.0);"
 
 
 def environment() -> dict[str, str]:
@@ -66,7 +66,7 @@ def planning(cells: int, folder: Path) -> float:
     """CPU seconds of a dry run of the default study with so many more cells."""
     file = folder / f"{cells}.yaml"
     file.write_text(yaml.safe_dump(workflow.overlay(cells)))
-    return spent("snakemake", "-n", "--configfile", "params.yaml", str(file))
+    return spent("snakemake", "-n", "--configfile", str(file))
 
 
 def lines(study) -> Iterator[Line]:
@@ -84,8 +84,9 @@ def lines(study) -> Iterator[Line]:
             "workflow", "imports of a training job", start / torch,
             "importing torch, zarr and pydantic alone", note=f"{start:.1f} s of CPU",
         )  # fmt: skip
-        for what, before in (("alone", ""), ("with claim and device", CLAIMED)):
-            cpu, wall = price(folder / what.split()[0], before).T
+        kinds = {"alone": "", "a verb's": VERB % "", "a verb's with lock and device": VERB % BEGIN}
+        for number, (what, before) in enumerate(kinds.items()):
+            cpu, wall = price(folder / str(number), before).T
             yield line(
                 "workflow", f"a job of the workflow, {what}: CPU seconds", cpu / start,
                 "imports of a training job",

@@ -1,15 +1,16 @@
 """The same policies as one would write them first: float32, contiguous, no operation fused."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ilscaling import policies
-from ilscaling.policies import shapes
+from ilscaling.policies.config import KINDS, PATCH, PATCHES
 from ilscaling.policies.encoder import Encoder
-from ilscaling.policies.widths import KINDS, PATCH
+from ilscaling.policies.frames import FrameFeatures
 
 
 class Stacks(nn.Module):
@@ -17,7 +18,7 @@ class Stacks(nn.Module):
 
     def __init__(self, size: int, **shape):
         super().__init__()
-        *convolutions, linear = shapes.cnn(size, **shape)
+        *convolutions, linear = policies.architecture("cnn", size, **shape)
         parts = []
         for layer in convolutions:
             parts += [nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride), nn.ReLU()]
@@ -28,36 +29,42 @@ class Stacks(nn.Module):
 
 
 class Dense(Encoder):
-    """The encoder of sequences, which looks up every cell of every frame's map."""
+    """The encoder of sequences, which looks up every cell of every frame's map: `map`, as _whole
+    gives it. What frames say is read before, as for our own."""
 
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        chars, colours = batch["tty_chars"], batch["tty_colors"]
-        lanes, steps = chars.shape[:2]
-        n = lanes * steps
-        kinds = self.screen._kinds(chars, colours).long()[:, :, 1:22]
-        kinds = kinds.reshape(n, 7, PATCH[0], 10, PATCH[1]).transpose(2, 3).flatten(3)
-        places = torch.arange(PATCH[0] * PATCH[1]) * KINDS
-        patches = (F.embedding(places + kinds, self.patches)).sum(-2)
-        chars, colours = chars.flatten(0, 1), colours.flatten(0, 1)
-        cursor = batch["tty_cursor"].flatten(0, 1).long()
-        cells = F.embedding(self.screen.crop(chars, colours, cursor), self.cells)
-        seen = F.linear(torch.cat((cells.flatten(1), patches.flatten(1)), 1), self.matrix)
-        numbers = self.screen.numbers(chars).long()
-        facts = torch.cat((batch["previous"].reshape(n, 1), cursor, numbers), 1) + self.starts
-        told = F.embedding(facts, self.facts).sum(1)
-        index, starts = self.screen.words(chars, len(self.words))
-        told = told + F.embedding_bag(index, self.words, starts, mode="sum")
-        return (seen + told).view(lanes, steps, -1)
+    def forward(self, features: FrameFeatures, lanes: int) -> torch.Tensor:
+        n = len(features.cells)
+        patches = F.embedding(self.map, self.patches).sum(-2)
+        cells = F.embedding(features.cells.long(), self.cells)
+        both = F.linear(torch.cat((cells.flatten(1), patches.flatten(1)), 1), self.matrix)
+        sums = F.embedding(features.facts.long(), self.facts).sum(1)
+        index = features.words.long() & (len(self.words) - 1)
+        sums = sums + F.embedding_bag(index, self.words, features.word_starts[:-1], mode="sum")
+        return (both + sums).view(lanes, n // lanes, -1)
+
+
+def _whole(features: FrameFeatures, steps: int) -> torch.Tensor:
+    """Rows of the table of patches for every cell of every map: int64 (n, 70, 24)."""
+    starts = features.change_starts.tolist()
+    blank = torch.arange(PATCH[0] * PATCH[1]) * KINDS
+    maps = []
+    for k, (begin, end) in enumerate(pairwise(starts)):
+        now = maps[-1].clone() if k % steps else blank.repeat(PATCHES, 1)
+        new = features.new[begin:end].long()
+        now[features.patch[begin:end].long(), new // KINDS] = new
+        maps.append(now)
+    return torch.stack(maps)
 
 
 def stepper(run, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
     """One plain step of a `step.Run` on a batch."""
-    if run.family == "cnn":
+    if policies.get(run.family).order is None:
         policy = Stacks(run.size, **run.shape)
         adam = torch.optim.Adam(policy.parameters(), 1e-4, foreach=False)
     else:
         policy = policies.build(run.family, run.size, **run.shape)
         policy.encoder.__class__ = Dense
+        policy.encoder.map = _whole(batch["frames"], run.settings.context)
         adam = torch.optim.AdamW(policy.parameters(), 1e-4, foreach=False)
     average = [w.detach().clone() for w in policy.parameters()] if run.settings.ema else []
 

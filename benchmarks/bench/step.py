@@ -14,7 +14,6 @@ from ilscaling.learning.algorithm import Given
 from ilscaling.learning.cloning import Cloning
 from ilscaling.learning.ranks import ALONE
 from ilscaling.learning.state import State
-from ilscaling.rows import gathered
 
 # A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
 # blocks are shorter then, and reading a sample costs more.
@@ -50,12 +49,8 @@ class Run:
         self.batches = self.learner.batches(split, batch=self.batch, seed=0, start=0)
 
     def next(self) -> feed.Batch:
+        """The next batch."""
         return feed.tensors(next(self.batches), "cpu")
-
-    def kept(self) -> dict[str, torch.Tensor]:
-        """The next batch as one that stays in memory."""
-        batch = {name: gathered(values) for name, values in next(self.batches).items()}
-        return feed.tensors(batch, "cpu")
 
     @property
     def many(self) -> int:
@@ -81,7 +76,7 @@ class Run:
 def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     """One step on a batch that stays in memory."""
     run = Run(study, game, size)
-    batch = run.kept()
+    batch = run.next()
     run.batches.close()
     return lambda: loop.step(run.state, run.learner, batch)
 
@@ -93,7 +88,7 @@ def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
         sizes = study.params.games[game].grid.sizes
         for size in (*sizes, *LARGE[game]):
             run, note = Run(study, game, size), study.notes[game]
-            batch, many = run.kept(), run.many
+            batch, many = run.next(), run.many
             other = plain.stepper(run, batch)
 
             def simple(other=other, many=many) -> None:

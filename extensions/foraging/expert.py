@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling.domains.gymnasium.entries import Act, Expert
+from ilscaling.domains.expert import Act, Expert
 
 
 def player(file: Path | None) -> Act:

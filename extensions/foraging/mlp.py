@@ -3,7 +3,7 @@
 import math
 
 from ilscaling.policies.family import Family
-from ilscaling.policies.shapes import Layer
+from ilscaling.policies.layers import Layer
 
 
 def layers(size: int, *, frames: int, observation: tuple[int, ...], actions: int):

@@ -10,6 +10,6 @@ __version__ = "0.1.0"
 # constants come from others: another folder for any change of them. numba takes a folder of the
 # user's if this one cannot be written to.
 _here = Path(__file__).parent
-_sources = b"".join(path.read_bytes() for path in sorted(_here.glob("models/*.py")))
+_sources = b"".join(path.read_bytes() for path in sorted(_here.glob("policies/**/*.py")))
 _compiled = _here / "__pycache__" / f"compiled-{sha256(_sources).hexdigest()[:12]}"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, grid, policies, progress, store
+from ilscaling import flops, games, grid, policies, progress, registry, store
 from ilscaling.errors import WorkflowError
 from ilscaling.learning import precision
 from ilscaling.learning import run as learning
@@ -29,7 +29,6 @@ from ilscaling.seeds import Purpose, seeds
 
 EPISODE = 256  # steps at most
 LANES = 8
-BOT_STEPS = 8_000
 SIZES = {"cnn": (4, 32), "transformer": (16, 96), "lstm": (16, 96)}
 # Larger batches only take longer to measure on a CPU.
 BATCH = {"cnn": 64, "transformer": 1024, "lstm": 1024}
@@ -67,41 +66,42 @@ def here(params: Params, *, calibrate: bool = False, folder: Path = speed.FOLDER
     path = speed.path_of(this, folder)
     if calibrate:
         try:
-            found = speed.read(path, this)
+            measured = speed.read(path, this)
         except WorkflowError:
             path.unlink(missing_ok=True)
         else:
-            if covers(found, params):
-                return found
+            if covers(measured, params):
+                return measured
         measure(params, folder=folder)
     return speed.read(path, this) if path.is_file() else speed.REFERENCE
 
 
-def covers(found: Speed, params: Params) -> bool:
+def covers(measured: Speed, params: Params) -> bool:
     """Whether all domains and families of a study that can be measured were."""
     wanted = {(game.domain, game.grid.family) for game in params.games.values()}
     return all(
-        domain in found.play and family in found.train
+        domain in measured.play and family in measured.train
         for domain, family in wanted
-        if domain in RECORDERS and family in SIZES
+        if registry.get("DOMAIN", domain).calibrated and family in SIZES
     )
 
 
 def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER) -> Path:
-    """Measure the study's domains and families; returns the file that holds what was found."""
+    """Measure the study's domains and families; returns the file that holds the speeds."""
     where = precision.device(device)
     plays, trains, runs = {}, {}, []
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as work, _quiet():
         for name, game in params.games.items():
             family = game.grid.family
-            if game.domain not in RECORDERS or family not in SIZES:
+            domain = registry.get("DOMAIN", game.domain)
+            if not domain.calibrated or family not in SIZES:
                 continue  # its costs are those of the reference
             if game.domain in plays and family in trains:
                 continue
             folder_of = Path(work) / name
             restart = _restart(name, game)
-            made = RECORDERS[game.domain](name, game, folder_of, restart)
+            made = domain.calibrate(name, game, folder_of, restart)
             measured = [_train(name, game, family, size, made.demos, folder_of, where)
                         for size in SIZES[family]]  # fmt: skip
             trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
@@ -133,7 +133,8 @@ def _quiet() -> Iterator[None]:
             os.environ[progress.VARIABLE] = asked
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """What a piece of work takes of this process."""
     began = CLOCK()
     work()
     return CLOCK() - began
@@ -146,7 +147,7 @@ def _restart(name: str, game: Section) -> float:
         first, second = np.array(seeds(Purpose.CALIBRATION, count=2 * LANES)).reshape(2, LANES)
         lanes.reset(first)
         mask = np.ones(LANES, bool)
-        return _seconds(lambda: lanes.restart(mask, second)) / LANES
+        return seconds(lambda: lanes.restart(mask, second)) / LANES
     finally:
         lanes.close()
 
@@ -155,59 +156,11 @@ def _short(game: Section):
     return game.emulator.model_copy(update={"max_steps": EPISODE})
 
 
-def _wanted(game: Section, steps: int):
+def wanted(game: Section, steps: int):
     """Demonstrations out of so many steps, whole episodes of which go to dev and test."""
     share = {"train_steps": steps // 2, "dev_steps": 1, "test_steps": 1}
     sizes = {"chunk_steps": 256, "shard_steps": 2_048}
     return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})
-
-
-def _atari(name: str, game: Section, folder: Path, restart: float) -> Recorded:
-    from ilscaling.domains.atari import policy, record
-    from ilscaling.store import shard
-
-    actions, played = list(games.of(name, game).actions), games.name(name, game)
-    width = game.expert.ppo.width
-    expert, part = folder / "expert.safetensors", folder / "part.zip"
-    made = {"game": played, "width": width, "actions": actions}
-    policy.save(expert, policy.ExpertPolicy(width, len(actions)), made)
-
-    def play(longest: int) -> tuple[float, int]:
-        """Seconds and steps of one round of episodes, their starts apart."""
-        began = CLOCK()
-        emulator = game.emulator.model_copy(update={"max_steps": longest})
-        steps = record.record(
-            expert, played, emulator, temperature=1.0, seeds=seeds(Purpose.CALIBRATION),
-            lanes=LANES, steps=LANES * longest, out=part,
-        )["steps"]  # fmt: skip
-        return CLOCK() - began - restart * len(steps), sum(steps)
-
-    # Loading ROMs and weights is in both, and so not in their difference.
-    (few, short), (many, long) = play(EPISODE // 8), play(EPISODE)
-    demos = folder / "demos.zarr"
-    writing = _seconds(lambda: shard.shard([part], demos, settings=_wanted(game, long)))
-    return Recorded(demos, max(many - few, 0.0) / (long - short), writing / long)
-
-
-def _nethack(name: str, game: Section, folder: Path, restart: float) -> Recorded:
-    from ilscaling.domains.nethack import ingest, recording
-
-    began = CLOCK()
-    # The bot's games are long; the emulator's limit keeps whole ones for dev and test.
-    emulator = game.emulator.model_copy(update={"max_steps": 4 * EPISODE})
-    recordings = folder / "recordings"
-    recordings.mkdir(parents=True)
-    played = recording.record_games(
-        emulator, seeds=seeds(Purpose.CALIBRATION), steps=BOT_STEPS, out=recordings / "job-0"
-    )
-    steps = sum(one["steps"] for one in played)
-    playing = CLOCK() - began - restart * len(played)
-    demos = folder / "demos.zarr"
-    writing = _seconds(lambda: ingest.ingest(recordings, demos, settings=_wanted(game, steps)))
-    return Recorded(demos, max(playing, 0.0) / steps, writing / steps)
-
-
-RECORDERS = {"atari": _atari, "nethack": _nethack}
 
 
 def _train(

@@ -87,9 +87,12 @@ def _row(layer, convention: str) -> Row:
     return Row(layer.name, layer.params, forward, training)
 
 
-def refuse_miscounted(found: Ledger, model: torch.nn.Module, batch: torch.Tensor) -> None:
+def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs) -> None:
     """Raise TrainingError unless an extension's `layers` say what its model is: parameters, and
-    FLOPs of forward and training as PyTorch counts them on `batch` (batch, frames, ...).
+    FLOPs of forward and training as PyTorch counts them.
+
+    inputs: what it is called with, first of all stacks (batch, frames, ...) or a batch of
+    stretches, with `first` (B, T).
 
     Conventions other than `exact` count what no machine does, and are not checked. Buffers that a
     snapshot would have to hold, such as those of batch normalisation, are refused as well.
@@ -104,7 +107,9 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, batch: torch.Tensor
         )
     params = sum(weight.numel() for weight in model.parameters())
     wanted = (found.forward, found.training) if found.convention == "exact" else (0, 0)
-    seen = tuple(n // len(batch) for n in counted(model, batch)) if any(wanted) else (0, 0)
+    batch = inputs[0]
+    samples = batch["first"].numel() if isinstance(batch, dict) else len(batch)
+    seen = tuple(n // samples for n in counted(model, *inputs)) if any(wanted) else (0, 0)
     if (params, *seen) != (found.params, *wanted):
         rows = ", ".join(f"{row.layer} {row.params:,}" for row in found.layers)
         raise TrainingError(

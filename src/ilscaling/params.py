@@ -7,7 +7,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 
 import difflib
 import math
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
 
@@ -32,6 +32,7 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
 Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -335,7 +336,12 @@ class Machine(Model):
 class Params(Model):
     """A whole study."""
 
-    extensions: list[str] = Field([], description="Python files that add entries of any kind")
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        "default",
+        description="its name: results stand in results/NAME, and studies/NAME.yaml, if there is"
+        " one, is laid over these parameters",
+    )
+    extensions: list[str] = Field([], description="Python files, or folders, that add entries")
     games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1)] = Field(
         description="the games: Atari by ROM name, others by any name"
     )
@@ -404,13 +410,20 @@ def overlay(base: dict, change: dict) -> dict:
     return merged
 
 
+def study_file(values: dict, folder: str | Path) -> Path | None:
+    """studies/NAME.yaml of a project's folder, if parameters name a study that has one."""
+    file = Path(folder, "studies", f"{values.get('study', 'default')}.yaml")
+    return file if file.is_file() else None
+
+
 def read(path: str | Path, *studies: str | Path) -> Params:
-    """Read and check a parameter file and the studies laid over it."""
-    values: dict = {}
-    for file in (path, *studies):
-        part = read_mapping(file)
-        values = overlay(values, part)
-    return check(values, where=" + ".join(str(f) for f in (path, *studies)))
+    """Read and check a parameter file, the studies laid over it, and the one that they name."""
+    parts = [read_mapping(file) for file in (path, *studies)]
+    whole = reduce(overlay, parts, {})
+    named = study_file(whole, Path(path).parent)
+    if named is not None and named.resolve() not in [Path(file).resolve() for file in studies]:
+        whole = reduce(overlay, [parts[0], read_mapping(named), *parts[1:]], {})
+    return check(whole, where=" + ".join(str(f) for f in (path, *studies)))
 
 
 def check(values: dict, *, where: str = "params.yaml") -> Params:

@@ -11,6 +11,11 @@ from tqdm import tqdm as _tqdm
 VARIABLE = "ILSCALING_PROGRESS"
 
 
+def file_of(folder: str | Path, output: str | Path) -> Path:
+    """Where the job that makes `output` reports its progress."""
+    return Path(folder) / (str(output).replace("/", "_") + ".json")
+
+
 class tqdm(_tqdm):
     """tqdm that also writes its state to the file named by ILSCALING_PROGRESS, every 2 s.
 

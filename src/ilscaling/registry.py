@@ -1,9 +1,10 @@
 """What varies in a study: entries by kind and name, built in or brought along by a study.
 
 An entry is a module constant, such as `FAMILY = Family(...)`, in a module of ours or in a Python
-file that the parameters list under `extensions`. Both are read and checked in the same way. A
-built-in module is imported when its entry is first asked for, so a study of one domain needs
-neither the packages nor the keys of another. docs/extending.md shows a file of each kind.
+file, or a folder with an `__init__.py`, that the parameters list under `extensions`. All are read
+and checked in the same way. A built-in module is imported when its entry is first asked for, so a
+study of one domain needs neither the packages nor the keys of another. docs/extending.md shows a
+file of each kind.
 """
 
 import difflib
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ilscaling.errors import ExtensionError
-from ilscaling.files import sha256
+from ilscaling.files import digest, sha256
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 REMEDY = "docs/extending.md shows a file that works"
@@ -28,7 +29,7 @@ REMEDY = "docs/extending.md shows a file that works"
 KINDS = {
     "DOMAIN": ("ilscaling.domains.domain", "Domain"),
     "GAME": ("ilscaling.domains.gymnasium.entries", "Game"),
-    "EXPERT": ("ilscaling.domains.gymnasium.entries", "Expert"),
+    "EXPERT": ("ilscaling.domains.expert", "Expert"),
     "FAMILY": ("ilscaling.policies.family", "Family"),
     "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
     "SCHEDULE": ("ilscaling.schedules.schedule", "Schedule"),
@@ -36,16 +37,16 @@ KINDS = {
 # kind -> name -> the module whose constant it is.
 BUILT_IN = {
     "DOMAIN": {
-        "atari": "ilscaling.domains.atari",
-        "nethack": "ilscaling.domains.nethack",
-        "gymnasium": "ilscaling.domains.gymnasium",
+        "atari": "ilscaling.domains.atari.entry",
+        "nethack": "ilscaling.domains.nethack.entry",
+        "gymnasium": "ilscaling.domains.gymnasium.entry",
     },
     "GAME": {},
     "EXPERT": {},
     "FAMILY": {
-        "cnn": "ilscaling.policies.families.cnn",
-        "transformer": "ilscaling.policies.families.transformer",
-        "lstm": "ilscaling.policies.families.lstm",
+        "cnn": "ilscaling.policies.cnn",
+        "transformer": "ilscaling.policies.transformer",
+        "lstm": "ilscaling.policies.lstm",
     },
     "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
     "SCHEDULE": {
@@ -58,7 +59,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True)
 class _Brought:
-    """An entry of an extension, and the file that defines it, as the parameters name it."""
+    """An entry of an extension, and its file or folder as the parameters name it."""
 
     entry: Any
     file: str
@@ -66,7 +67,7 @@ class _Brought:
 
 # (kind, name) -> entry of the study that was read last.
 _brought: dict[tuple[str, str], _Brought] = {}
-# (resolved path, digest) -> entries of that content by kind: a file is run once.
+# (resolved path, digest) -> entries of that content by kind: a file or folder is run once.
 _files: dict[tuple[str, str], dict[str, Any]] = {}
 
 
@@ -76,7 +77,8 @@ def load(files: Sequence[str]) -> None:
     Parameters
     ----------
     files
-        Paths of Python files, each with at least one constant of a kind.
+        Paths of Python files, or of folders with an `__init__.py`, each with at least one constant
+        of a kind.
 
     Raises
     ------
@@ -141,11 +143,19 @@ def is_built_in(kind: str, name: str) -> bool:
 
 
 def source(kind: str, name: str) -> str:
-    """Where the code of an entry begins: a module of ours, or an extension's file as the
+    """Where the code of an entry begins: a module of ours, or an extension's file or folder as the
     parameters name it. Raises ExtensionError for an unknown name."""
     get(kind, name)
     brought = _brought.get((kind, name))
     return brought.file if brought else BUILT_IN[kind][name]
+
+
+def files(kind: str, name: str) -> tuple[str, ...]:
+    """All code of an entry that an extension brings: its file, or every .py file of its folder."""
+    at = source(kind, name)
+    if not Path(at).is_dir():
+        return (at,)
+    return tuple(str(path) for path in sorted(Path(at).rglob("*.py")))
 
 
 def entry_class(kind: str) -> type:
@@ -165,35 +175,44 @@ def _built_in(kind: str, name: str) -> Any:
 
 def _read(file: str) -> dict[str, Any]:
     path = Path(file)
-    if not path.is_file():
+    whole = path / "__init__.py" if path.is_dir() else path
+    if not whole.is_file():
         raise ExtensionError(
             "the file of an extension is missing",
-            where=f"{path.absolute()} (params: extensions)",
+            where=f"{whole.absolute()} (params: extensions)",
             fix="paths are relative to the project's folder; correct or remove it",
         )
-    at = (str(path.resolve()), sha256(path))
+    code = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    content = digest([[str(part.relative_to(path)), sha256(part)] for part in code])
+    at = (str(path.resolve()), content)
     if at not in _files:
-        module = _run(path, f"ilscaling_extension_{path.stem}_{at[1][:8]}")
+        module = _run(whole, f"ilscaling_extension_{path.stem}_{content[:8]}", path)
         _files[at] = _checked(module, str(path), tuple(KINDS))
     return _files[at]
 
 
-def _run(path: Path, name: str):
-    """The module of a file."""
-    spec = importlib.util.spec_from_file_location(name, path)
+def _run(code: Path, name: str, path: Path):
+    """The module of a file, or the package of a folder `path`, whose modules it may import by
+    `from . import`."""
+    folder = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, code, submodule_search_locations=folder)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        del sys.modules[name]
+        for imported in [one for one in sys.modules if one.split(".")[0] == name]:
+            del sys.modules[imported]
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
-        line = lines[-1] if lines else getattr(error, "lineno", None)
+        own = [f for f in frames if Path(f.filename).resolve().is_relative_to(path.resolve())]
+        at = own[-1] if own else None
+        line = at.lineno if at else getattr(error, "lineno", None)
+        where = at.filename if at and path.is_dir() else path
         raise ExtensionError(
             f"the extension cannot be loaded: {type(error).__name__}: {error}",
-            where=f"{path}, line {line}" if line else str(path),
-            fix="an extension is one file, which imports installed packages and ilscaling alone"
+            where=f"{where}, line {line}" if line else str(path),
+            fix="an extension imports installed packages, ilscaling and, in a folder, its own "
+            "modules by `from . import`"
             if isinstance(error, ImportError)
             else REMEDY,
         ) from error

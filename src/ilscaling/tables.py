@@ -42,9 +42,9 @@ COLUMNS = {
     "top1": ("float64", "share of dev steps whose action is the likeliest"),
     "return_mean": ("float64", "mean return over full episodes, game points"),
     "return_se": ("float64", "its standard error"),
-    "return_median": ("float64", "median return of those episodes"),
     "return_first": ("float64", "mean return over the first half of those episodes"),
     "return_second": ("float64", "mean return over the second half"),
+    "return_median": ("float64", "median return of those episodes"),
     "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
     "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),
@@ -79,6 +79,63 @@ def spent(rows: pd.DataFrame) -> tuple[float, float]:
     size = "size" if "size" in rows else "params"
     run = [rows[column] for column in ("family", size, "seed", "run") if column in rows]
     return float(each.groupby(run, dropna=False).max().sum()), float(each.sum())
+
+
+# Budgets that differ by less than this share are one, written with other digits.
+SAME = 1e-6
+
+
+def positions(budgets: np.ndarray | pd.Series) -> np.ndarray:
+    """Which budget each row has: its place among the distinct ones, from the smallest up.
+
+    A float is no identity: the mean of three equal budgets may differ from each of them.
+
+    Parameters
+    ----------
+    budgets : array (rows,)
+        FLOPs.
+
+    Returns
+    -------
+    array of int (rows,)
+        From 0; -1 where there is no positive budget.
+    """
+    budgets = np.asarray(budgets, np.float64)
+    rows = np.flatnonzero(np.isfinite(budgets) & (budgets > 0))
+    rows = rows[np.argsort(budgets[rows], kind="stable")]
+    found = np.full(len(budgets), -1)
+    found[rows] = np.cumsum(np.diff(np.log(budgets[rows]), prepend=-np.inf) > SAME) - 1
+    return found
+
+
+def game_positions(table: pd.DataFrame) -> np.ndarray:
+    """`positions` of the rows of a results table, each among the budgets of its game."""
+    budgets = pd.to_numeric(table["budget"], errors="coerce").to_numpy(np.float64)
+    games = table["game"].factorize()[0]
+    found = np.full(len(table), -1)
+    for game in np.unique(games):
+        found[games == game] = positions(budgets[games == game])
+    return found
+
+
+def halves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
+    """Returns by which to choose a policy and returns to report of it.
+
+    The best of noisy returns is too high; that of other episodes of the same policy is not.
+
+    Returns
+    -------
+    (first, second) or None
+        Mean returns over either half of the episodes (rows,), if every row that has a return has
+        both.
+    """
+    if not {"return_mean", "return_first", "return_second"} <= set(rows):
+        return None
+    parts = ("return_mean", "return_first", "return_second")
+    mean, *pair = (pd.to_numeric(rows[name], errors="coerce") for name in parts)
+    known = mean.notna()
+    both = pair[0].notna() & pair[1].notna()
+    return tuple(pair) if known.any() and both[known].all() else None
 
 
 # Without one of these nothing can be fitted; `game` and one of budget and flops can be made up for.

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from ilscaling import games
-from ilscaling.domains.gymnasium import player
+from ilscaling.domains import brought
 from ilscaling.learning.algorithm import Algorithm, Spent
 from ilscaling.learning.cloning import Cloning
 from ilscaling.params import Count, Fraction, Model
@@ -27,7 +27,7 @@ class Asking(Cloning):
             return
         states, labels = [], []
         game = games.make(section.domain, section.game, 1, section.emulator)
-        expert, fresh = player.make(section.expert, game.spec), np.ones(1, bool)
+        expert, fresh = brought.player(section.expert, game.spec), np.ones(1, bool)
         observation = game.reset(np.array([update]))
         for _ in range(options.steps):
             states.append(torch.from_numpy(observation["observation"].copy())[:, None])

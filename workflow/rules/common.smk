@@ -1,121 +1,382 @@
-# Parameters, keys, the one-at-a-time lock, and what every rule shares.
+# The study that is run, and what the rules ask about it: a helper `get_...` each.
+#
+# Inputs are `ancient`: what exists under its key is valid, whatever its age (docs/design.md). So
+# existence is the only trigger, in a fresh clone, too.
 import functools
 import os
 import sys
 import time
 from pathlib import Path
 
-WORKFLOW = Path(workflow.basedir) / "workflow"
-for folder in (WORKFLOW, Path(workflow.basedir) / "src"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+PROJECT = Path(workflow.basedir)
+# A job of a cluster runs the code of the pipeline that submitted it.
+inherited = "" if workflow.is_main_process else os.environ.get("ILSCALING_SOURCE", "")
+sys.path.insert(0, inherited or str(PROJECT / "src"))
 
-# Jobs import this workspace's code, not that of an editable install elsewhere (as in the
-# temporary folders of `dvc exp run --temp`).
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(workflow.basedir) / "src"), os.environ.get("PYTHONPATH", "")]
-).rstrip(os.pathsep)
+from snakemake.exceptions import WorkflowError
 
-from snakemake.exceptions import WorkflowError as SnakemakeError
-from snakemake.utils import validate
-
-import guard
-import kept
-import keys
-import leash
-import machine
-import monitor
-import resources as ask
-import squeue
-import stamps
-import study
-from ilscaling import params as parameters
 from ilscaling import plan
 from ilscaling.grid import budget_name
 from ilscaling.errors import IlscalingError
+from ilscaling.pipeline import (
+    cluster_requests,
+    preflight,
+    progress_display,
+    publication,
+    run_resources,
+    session as sessions,
+)
 
-try:
-    # Ours first: its messages name the nearest key and the remedy. Then the JSON schema, so that
-    # a drift between the two cannot go unnoticed.
-    P = parameters.check(parameters.overlay({}, dict(config)), where="params.yaml and --configfile")
-    validate(P.model_dump(mode="json"), str(WORKFLOW / "schemas" / "params.schema.json"), set_default=False)
-    K = keys.Keys(P)
-    K.key_of("report")
-    machine.refuse(K)
-    # The executor is not known while the Snakefile is read; a dry run already is.
-    if workflow.is_main_process and workflow.output_settings.dryrun:
-        guard.look_on(K)
-    elif workflow.is_main_process:
-        LOCK = guard.hold(".snakemake")
-        leash.fasten()
-        squeue.stop()
-        guard.sweep(Path("data"), Path("results"))
-        kept.restore(K)
-        stamps.mend()
-        guard.refuse_absent_recordings(P, K)
-        plan.refuse_without_space(".", guard.missing_bytes(P, K))
-        # Snakemake says nothing of its own when there is nothing to do.
-        guard.announce(K)
-except IlscalingError as error:
-    raise SnakemakeError(f"\n{error}")
 
-guard.hush()
+def refusing(action, *arguments, **options):
+    """Result of an action whose errors Snakemake is to print without a traceback."""
+    try:
+        return action(*arguments, **options)
+    except IlscalingError as error:
+        raise WorkflowError(f"\n{error}")
 
-# A job is its command, without a shell above it: a signal then reaches what can save its work, and
-# nothing that would end before it (Slurm ends a job's step with its first process). So every
-# command below is a single one.
-shell.prefix("set -euo pipefail; exec env ")
 
-PARAMS = guard.write_params(P)
-STUDY = study.write(K)
-PYTHON = sys.executable
-ILSCALING = f"{PYTHON} -m ilscaling"
-# No two jobs make the same: one that a killed pipeline has left on a cluster comes first.
-CLAIM = f"{PYTHON} {WORKFLOW / 'claim.py'}"
-# A job that computes with torch takes GPUs, if there are any, for as long as it runs.
-ON_DEVICE = f"{PYTHON} {WORKFLOW / 'device.py'}"
+def open_session():
+    """What this Snakefile is read for: a pipeline, or a job of one."""
+    if not workflow.is_main_process and (mine := refusing(sessions.of_job)):
+        return mine
+    return refusing(
+        sessions.of_pipeline,
+        dict(config),
+        [str(path) for path in workflow.overwrite_configfiles or ()],
+        PROJECT,
+        dry=workflow.output_settings.dryrun or not workflow.is_main_process,
+    )
+
+
+session = open_session()
+keys = session.keys
+# Sets the publications of this start apart from those of earlier ones.
+started = f"{time.time_ns():x}"
 # Of this machine; None on a cluster, where each job is given what it asks for.
-CORES = workflow.resource_settings.cores if workflow.is_main_process else None
-STARTED = time.time()
-WATCH = monitor.Monitor(guard.jobs(P, K))
-KEEP = kept.Keeper()
+cores = workflow.resource_settings.cores if workflow.is_main_process else None
 
 
 wildcard_constraints:
+    dataset="[a-z][a-z0-9_]*",
     game="[a-z][a-z0-9_]*",
     key="[0-9a-f]{12}",
+    budgets="[0-9a-f]{12}",
     job=r"\d+",
 
 
-def memory(request):
-    """Resource of a job by its request (see resources.py), a function of the wildcards."""
-    return lambda w, attempt: request(w).mem_mb(attempt)
-
-
-def minutes(request):
-    return lambda w, attempt: request(w).runtime(attempt)
-
-
-def reports(path):
-    """Environment of a job that reports its progress under the name of its output."""
-    return f"ILSCALING_PROGRESS={monitor.progress_file(path)}"
-
-
 onstart:
-    Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
-    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
-    stamps.clear(made)
-    WATCH.start(made)
-    KEEP.start()
+    due = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    refusing(session.begin, due)
 
 
 onsuccess:
-    WATCH.stop()
-    KEEP.stop()
-    guard.announce(K)
+    session.end(failed=False)
 
 
 onerror:
-    WATCH.stop()
-    KEEP.stop()
-    guard.explain_failure(STARTED)
+    session.end(failed=True)
+
+
+def get_all_demonstrations(wildcards=None):
+    """What says that each game's store is complete."""
+    return [ancient(keys.demos_stamp(game)) for game in keys.params.games]
+
+
+def get_all_runs(wildcards=None):
+    """Lists of the cells of all runs."""
+    return [ancient(path) for run in keys.runs for path in keys.run_manifests(run)]
+
+
+def get_all_evaluations(wildcards=None):
+    """Lists of the measured cells of all runs, and each game's random play."""
+    measured = [keys.evaluation_manifest(run) for run in keys.runs]
+    return [ancient(path) for path in (*measured, *map(keys.random, keys.params.games))]
+
+
+# A dataset: what {dataset}-{key} names.
+
+
+def get_game(wildcards):
+    """The first game of the study with that expert, recording, store or random play."""
+    return keys.section_with_key(wildcards.dataset, wildcards.key)
+
+
+def get_expert(wildcards):
+    """File of the expert that plays the game; none where nothing has to be read."""
+    file = keys.expert(get_game(wildcards))
+    return ancient(file) if file else []
+
+
+def get_expert_option(wildcards, input):
+    """The same, as an option of the verb."""
+    return f"--expert {input.expert}" if input.expert else ""
+
+
+def get_expert_work(wildcards):
+    """Folder of the checkpoints of an expert's training."""
+    return keys.expert_work(get_game(wildcards))
+
+
+def get_parts(wildcards):
+    """What the recording jobs of a dataset make."""
+    return [ancient(path) for path in keys.parts(get_game(wildcards))]
+
+
+def get_datasets(store_by):
+    """Pattern of the datasets whose store that verb makes; of none, a name that no dataset has."""
+    return "|".join(keys.datasets(store_by)) or "-"
+
+
+def get_recordings(wildcards):
+    """Folder of the recorded games that are ingested."""
+    return keys.recordings(get_game(wildcards))
+
+
+def get_store(wildcards):
+    """The Zarr store: a directory beside `done.json`, so that later rules may read inside it."""
+    return keys.demos(get_game(wildcards))
+
+
+# A run: what {game}/{run} names, of this study or of its extrapolation.
+
+
+@functools.cache
+def runs_by_path(study):
+    """Run, and its job of training if it is one, by every list that is made of a run."""
+    trained = {job.output: (run, job) for run in study.runs for job in study.trainings(run)}
+    measured = {study.evaluation_manifest(run): (run, None) for run in study.runs}
+    return trained | measured
+
+
+def look_up(wildcards):
+    """Keys, run and job of training (None of an evaluation) that the wildcards name."""
+    place = f"{wildcards.game}/{wildcards.run}"
+    trained = [f"data/runs/{place}/{kind}-" for kind in ("cells", "states", "branches")]
+    for study in filter(None, (keys, keys.forecast())):
+        for start in (*trained, f"data/evaluations/{place}/cells-"):
+            known = runs_by_path(study).get(f"{start}{wildcards.budgets}.json")
+            if known:
+                return study, *known
+    raise WorkflowError(f"no run of the study: {place}, budgets {wildcards.budgets}")
+
+
+def get_run(wildcards):
+    """Game, family, size and seed."""
+    return look_up(wildcards)[1]
+
+
+def get_settings(wildcards):
+    """File with the parameters of the run's study."""
+    study = look_up(wildcards)[0]
+    return preflight.write_params(study.params, session.snapshot)
+
+
+def get_demonstrations(wildcards):
+    """What says that the store that the run is trained on is complete."""
+    return ancient(keys.demos_stamp(wildcards.game))
+
+
+def get_demonstrations_store(wildcards):
+    """That store."""
+    return keys.demos(wildcards.game)
+
+
+def get_trunk(wildcards):
+    """List of the states at which the run's budgets branch off."""
+    study, run, _ = look_up(wildcards)
+    return [ancient(job.output) for job in study.trainings(run) if job.part.kind == "trunk"]
+
+
+def get_branch_options(wildcards):
+    """What the verb `train` is told of a branch: its budgets, and the trunk that they leave."""
+    study, run, job = look_up(wildcards)
+    budgets = "".join(f" --budget {budget_name(cell.budget)}" for cell in job.part.cells)
+    return f"--trunk {study.trunk_dir(run)}{budgets}"
+
+
+def get_run_lists(wildcards):
+    """Lists of the run's cells."""
+    study, run, _ = look_up(wildcards)
+    return [ancient(path) for path in study.run_manifests(run)]
+
+
+def get_run_options(wildcards, input):
+    """The same, as options of the verb."""
+    return " ".join(f"--run {path}" for path in input.cells)
+
+
+# What a job takes of the machine, or asks of a cluster.
+
+
+def get_gpus(wildcards, resources):
+    """GPUs of the run, or the share of one; with `--resources gpu=N` no more than N."""
+    study, run, _ = look_up(wildcards)
+    return min(run_resources.gpus(study.params, study.runs[run]), resources.gpu)
+
+
+def get_gpu_count(wildcards):
+    """The same in whole ones, for the scheduler."""
+    study, run, _ = look_up(wildcards)
+    return max(1, int(run_resources.gpus(study.params, study.runs[run])))
+
+
+@functools.cache
+def untrained(study):
+    """Runs of a study that were still to be trained when the pipeline started."""
+    lists = {run: study.run_manifests(run) for run in study.runs}
+    return [run for run, paths in lists.items() if not all(Path(p).exists() for p in paths)]
+
+
+def get_train_threads(wildcards):
+    """CPU threads of the run."""
+    study, run, _ = look_up(wildcards)
+    return run_resources.threads(study, run, untrained(study), cores)
+
+
+def get_expected_seconds(wildcards):
+    """How long training takes: the longest job goes first, for the last one to end decides when
+    the stage does. A trunk goes before what branches off it."""
+    study, run, job = look_up(wildcards)
+    seconds = job.part.cost.seconds
+    if job.part.kind == "trunk":
+        seconds += max(one.part.cost.seconds for one in study.trainings(run) if one != job)
+    return round(seconds)
+
+
+def get_cost(kind, wildcards):
+    """Expected cost of a job: of `plan.Cost`."""
+    if kind in ("train", "evaluate"):
+        study, run, job = look_up(wildcards)
+        section = study.section(run.game)
+        return job.part.cost if job else plan.evaluate_cost(section, study.runs[run])
+    game = get_game(wildcards)
+    if kind == "expert":
+        return plan.expert_cost(keys.section(game))
+    costs = {"record": plan.record_cost, "store": plan.shard_cost, "random": plan.random_cost}
+    return costs[kind](keys.section(game), game)
+
+
+def get_memory(kind, processes=1):
+    """Megabytes that a job asks of a cluster, as a function of the attempt."""
+
+    def memory(wildcards, attempt):
+        return cluster_requests.job(get_cost(kind, wildcards), processes).mem_mb(attempt)
+
+    return memory
+
+
+def get_runtime(kind, processes=1):
+    """Minutes that a job asks of a cluster, as a function of the attempt."""
+
+    def runtime(wildcards, attempt):
+        return cluster_requests.job(get_cost(kind, wildcards), processes).runtime(attempt)
+
+    return runtime
+
+
+# Results: a keyed folder a step. Figures and report that show the forecast have keys of their own.
+
+
+def shows_forecast(step, wildcards):
+    """Whether the figures or the report that the wildcards name show the forecast."""
+    return wildcards.key == keys.result_key(step, forecast=True)
+
+
+def get_step(step):
+    """What says that a step of the results is complete."""
+    return ancient(keys.result_done(step))
+
+
+def get_proposed_evaluations(wildcards):
+    """Lists of the measured cells of the proposed runs; their jobs join the line with the ETA."""
+    checkpoints.plan_extrapolation.get(key=keys.result_key("proposal"))
+    proposed = keys.forecast()
+    if session.console:
+        session.console.monitor.add(progress_display.run_jobs(proposed))
+    return [ancient(proposed.evaluation_manifest(run)) for run in proposed.runs]
+
+
+def get_forecast(wildcards):
+    """What says that the forecast was measured, where the figures or the report show it."""
+    shown = any(shows_forecast(step, wildcards) for step in ("figures", "report"))
+    return get_step("forecast") if shown else []
+
+
+def get_figures(wildcards):
+    """What says that the figures that the report shows are drawn."""
+    return ancient(keys.result_done("figures", forecast=shows_forecast("report", wildcards)))
+
+
+def get_table_folder(wildcards):
+    """Folder of the table."""
+    return keys.result_dir("table")
+
+
+def get_fit_folder(wildcards):
+    """Folder of the fits."""
+    return keys.result_dir("fit")
+
+
+def get_proposal_folder(wildcards):
+    """Folder of what the laws propose and predict."""
+    return keys.result_dir("proposal")
+
+
+def get_figures_folder(wildcards, input):
+    """Folder of the figures that the report shows."""
+    return os.path.dirname(input.figures)
+
+
+def get_folder(wildcards, output):
+    """Folder of a step that is to be made."""
+    return os.path.dirname(output.done)
+
+
+def get_folders(wildcards, input):
+    """Folders of the steps that are published."""
+    return [os.path.dirname(path) for path in input.steps]
+
+
+def get_forecast_folder(wildcards, input):
+    """Folder of the forecast, if it is shown."""
+    return os.path.dirname(input.forecast) if input.forecast else ""
+
+
+def list_results(forecast):
+    """What says that each step of the results is complete."""
+    return [ancient(f"{path}/done.json") for path in keys.published_steps(forecast=forecast).values()]
+
+
+def list_publication(forecast):
+    """Nothing if results/STUDY shows all steps, every file as it was made; else what stands for
+    publishing them."""
+    if publication.is_published(Path(keys.published_dir), keys.published_steps(forecast=forecast)):
+        return []
+    key = keys.result_key("report", forecast=forecast)
+    return f".snakemake/published/{started}/{keys.params.study}-{key}"
+
+
+def get_results(wildcards):
+    """The results; with the forecast, once it was trained."""
+    return list_results(keys.has_forecast)
+
+
+def get_publication(wildcards):
+    """Their publication."""
+    return list_publication(keys.has_forecast)
+
+
+def get_results_with_forecast(wildcards):
+    """The results with the forecast."""
+    return list_results(True)
+
+
+def get_publication_with_forecast(wildcards):
+    """Their publication."""
+    return list_publication(True)
+
+
+def get_published_steps(wildcards):
+    """What says that each step that is to be published is complete."""
+    return list_results(shows_forecast("report", wildcards))

@@ -1,139 +1,121 @@
-# Expert, recording, sharding; for NetHack recording and ingest.
+# Expert, recording, and the store of demonstrations.
 
 
-def request_of(cost, processes=1):
-    """What a job for the game that the wildcards name asks of a cluster; cost: of (game, name)."""
-
-    def request(wildcards):
-        name = K.owner(wildcards.game, wildcards.key)
-        return ask.job(cost(P.games[name], name), processes)
-
-    return request
-
-
-INGEST_THREADS = ask.ingest_threads(CORES)
-EXPERT = request_of(lambda game, name: plan.expert_cost(game))
-RECORD = request_of(plan.record_cost)
-SHARD = request_of(plan.shard_cost)
-INGEST = request_of(plan.shard_cost, INGEST_THREADS)
-RANDOM = request_of(plan.random_cost)
+ingest_threads = cluster_requests.ingest_threads(cores)
 
 
 rule train_expert:
     output:
-        "data/experts/{game}-{key}.safetensors",
-        "data/experts/{game}-{key}.json",
+        policy="data/experts/{dataset}-{key}.safetensors",
+        record="data/experts/{dataset}-{key}.json",
     params:
-        game=lambda w: K.owner(w.game, w.key),
-        work=lambda w: K.expert_work(K.owner(w.game, w.key)),
-        reports=lambda w: reports(f"data/experts/{w.game}-{w.key}.safetensors"),
+        settings=session.params_file,
+        game=get_game,
+        work=get_expert_work,
     log:
-        "logs/train_expert/{game}-{key}.log",
+        "logs/train_expert/{dataset}-{key}.log",
     benchmark:
-        "logs/times/train_expert/{game}-{key}.tsv"
+        "logs/times/train_expert/{dataset}-{key}.tsv"
     threads: 2
     resources:
         gpu=1,
-        mem_mb=memory(EXPERT),
-        runtime=minutes(EXPERT),
+        mem_mb=get_memory("expert"),
+        runtime=get_runtime("expert"),
     shell:
-        "{params.reports} {CLAIM} {params.work} {ON_DEVICE} {ILSCALING} train-expert"
-        " --params {PARAMS} --game {params.game}"
-        " --out {output[0]} --work {params.work} --threads {threads} > {log} 2>&1"
+        "exec python -m ilscaling train-expert --params {params.settings} --game {params.game}"
+        " --out {output.policy} --work {params.work} --threads {threads} > {log} 2>&1"
 
 
 # One of several recording jobs, each with episode seeds of its own.
 rule record:
     input:
-        lambda w: ancient(K.expert(K.owner(w.game, w.key)) or []),
+        expert=get_expert,
     output:
-        temp("data/parts/{game}-{key}/part-{job}.zip"),
+        part=temp("data/parts/{dataset}-{key}/part-{job}.zip"),
     params:
-        game=lambda w: K.owner(w.game, w.key),
-        expert=lambda w, input: f"--expert {input[0]}" if input else "",
-        reports=lambda w: reports(f"data/parts/{w.game}-{w.key}/part-{w.job}.zip"),
+        settings=session.params_file,
+        game=get_game,
+        expert=get_expert_option,
     log:
-        "logs/record/{game}-{key}-{job}.log",
+        "logs/record/{dataset}-{key}-{job}.log",
     benchmark:
-        "logs/times/record/{game}-{key}-{job}.tsv"
+        "logs/times/record/{dataset}-{key}-{job}.tsv"
     threads: 1
     resources:
-        mem_mb=memory(RECORD),
-        runtime=minutes(RECORD),
+        mem_mb=get_memory("record"),
+        runtime=get_runtime("record"),
     shell:
-        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
-        " --game {params.game} {params.expert} --job {wildcards.job} --out {output} > {log} 2>&1"
+        "exec python -m ilscaling record --params {params.settings} --game {params.game}"
+        " {params.expert} --job {wildcards.job} --out {output.part} > {log} 2>&1"
 
 
 # The built-in bot plays NetHack, and NetHack records it: a folder in the layout of NLD.
-rule play:
+rule record_nethack:
     output:
-        temp(directory("data/recordings/{game}-{key}/job-{job}")),
+        folder=temp(directory("data/recordings/{dataset}-{key}/job-{job}")),
     params:
-        game=lambda w: K.owner(w.game, w.key),
-        reports=lambda w: reports(f"data/recordings/{w.game}-{w.key}/job-{w.job}"),
+        settings=session.params_file,
+        game=get_game,
     log:
-        "logs/play/{game}-{key}-{job}.log",
+        "logs/record_nethack/{dataset}-{key}-{job}.log",
     benchmark:
-        "logs/times/play/{game}-{key}-{job}.tsv"
+        "logs/times/record_nethack/{dataset}-{key}-{job}.tsv"
     threads: 1
     resources:
-        mem_mb=memory(RECORD),
-        runtime=minutes(RECORD),
+        mem_mb=get_memory("record"),
+        runtime=get_runtime("record"),
     shell:
-        "{params.reports} {CLAIM} {output} {ILSCALING} record --params {PARAMS}"
-        " --game {params.game}"
-        " --job {wildcards.job} --out {output} > {log} 2>&1"
+        "exec python -m ilscaling record --params {params.settings} --game {params.game}"
+        " --job {wildcards.job} --out {output.folder} > {log} 2>&1"
 
 
 # Recordings, the bot's or anybody's, into a store; resumes by parts of a few games.
 rule ingest:
     input:
-        lambda w: [ancient(part) for part in K.parts(K.owner(w.game, w.key))],
+        recordings=get_parts,
     output:
-        "data/demonstrations/{game}-{key}/done.json",
+        done="data/demonstrations/{dataset}-{key}/done.json",
     wildcard_constraints:
-        game="nethack",
+        dataset=get_datasets("ingest"),
     params:
-        game=lambda w: K.owner(w.game, w.key),
-        store=lambda w: K.demos(K.owner(w.game, w.key)),
-        folders=lambda w: K.recordings(K.owner(w.game, w.key)),
-        reports=lambda w: reports(f"data/demonstrations/{w.game}-{w.key}/done.json"),
+        settings=session.params_file,
+        game=get_game,
+        store=get_store,
+        folder=get_recordings,
     log:
-        "logs/ingest/{game}-{key}.log",
+        "logs/ingest/{dataset}-{key}.log",
     benchmark:
-        "logs/times/ingest/{game}-{key}.tsv"
-    threads: INGEST_THREADS
+        "logs/times/ingest/{dataset}-{key}.tsv"
+    threads: ingest_threads
     resources:
-        mem_mb=memory(INGEST),
-        runtime=minutes(INGEST),
+        mem_mb=get_memory("store", ingest_threads),
+        runtime=get_runtime("store", ingest_threads),
     shell:
-        "{params.reports} {CLAIM} {params.store} {ILSCALING} ingest --params {PARAMS}"
-        " --game {params.game} --nld {params.folders:q} --out {params.store} --stamp {output}"
+        "exec python -m ilscaling ingest --params {params.settings} --game {params.game}"
+        " --nld {params.folder:q} --out {params.store} --stamp {output.done}"
         " --processes {threads} > {log} 2>&1"
 
 
-# The store itself is a directory beside the stamp: later rules may then read inside it.
-rule shard:
+# Recorded parts into a store.
+rule build_store:
     input:
-        parts=lambda w: [ancient(part) for part in K.parts(K.owner(w.game, w.key))],
+        parts=get_parts,
     output:
-        "data/demonstrations/{game}-{key}/done.json",
+        done="data/demonstrations/{dataset}-{key}/done.json",
     wildcard_constraints:
-        game="(?!nethack-)[a-z][a-z0-9_]*",
+        dataset=get_datasets("shard"),
     params:
-        game=lambda w: K.owner(w.game, w.key),
-        store=lambda w: K.demos(K.owner(w.game, w.key)),
-        reports=lambda w: reports(f"data/demonstrations/{w.game}-{w.key}/done.json"),
+        settings=session.params_file,
+        game=get_game,
+        store=get_store,
     log:
-        "logs/shard/{game}-{key}.log",
+        "logs/build_store/{dataset}-{key}.log",
     benchmark:
-        "logs/times/shard/{game}-{key}.tsv"
+        "logs/times/build_store/{dataset}-{key}.tsv"
     threads: 1
     resources:
-        mem_mb=memory(SHARD),
-        runtime=minutes(SHARD),
+        mem_mb=get_memory("store"),
+        runtime=get_runtime("store"),
     shell:
-        "{params.reports} {CLAIM} {params.store} {ILSCALING} shard --params {PARAMS}"
-        " --game {params.game}"
-        " --out {params.store} --stamp {output} {input.parts} > {log} 2>&1"
+        "exec python -m ilscaling shard --params {params.settings} --game {params.game}"
+        " --out {params.store} --stamp {output.done} {input.parts} > {log} 2>&1"

@@ -1,89 +1,128 @@
-# Table, fits, figures, report: files with fixed names for people, and one keyed stamp a step.
-
-# What the figures and the report read beside the table: asked for only where they must be made.
-MEASURED = [
-    *(ancient(K.demos_stamp(game)) for game in P.games),
-    *(ancient(K.run_manifest(run)) for run in K.runs),
-    *(ancient(K.evaluation_manifest(run)) for run in K.runs),
-]
+# Table, fits, figures, report: a keyed folder each, whose `done.json` holds the SHA-256 of its
+# files; and results/STUDY, where people find them.
 
 
-rule table:
+rule collect_table:
     input:
-        [ancient(K.evaluation_manifest(run)) for run in K.runs],
-        [ancient(K.random(game)) for game in P.games],
-        [ancient(K.demos_stamp(game)) for game in P.games],
+        demonstrations=get_all_demonstrations(),
+        evaluations=get_all_evaluations(),
     output:
-        stamp=K.stamp("table"),
-        table="results/results.csv",
+        table="data/results/table-{key}/results.csv",
+        done="data/results/table-{key}/done.json",
+    params:
+        study=session.study_file,
+        folder=get_folder,
     log:
-        f"logs/table-{K.table_key}.log",
+        "logs/collect_table/{key}.log",
     benchmark:
-        f"logs/times/table-{K.table_key}.tsv"
+        "logs/times/collect_table/{key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/gather.py --study {STUDY} --out {output.table}"
-        " --stamp {output.stamp} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.collect_table --study {params.study}"
+        " --out {params.folder} > {log} 2>&1"
 
 
 rule fit:
     input:
-        ancient(K.stamp("table")),
-        table=ancient("results/results.csv"),
+        table=get_step("table"),
     output:
-        stamp=K.stamp("fit"),
-        fits="results/laws/fits.json",
-        metrics="results/metrics.json",
+        fits="data/results/fit-{key}/laws/fits.json",
+        optima="data/results/fit-{key}/laws/optima.csv",
+        metrics="data/results/fit-{key}/metrics.json",
+        headline="data/results/fit-{key}/headline.json",
+        done="data/results/fit-{key}/done.json",
+    params:
+        study=session.study_file,
+        table=get_table_folder,
+        folder=get_folder,
     log:
-        f"logs/fit-{K.fit_key}.log",
+        "logs/fit/{key}.log",
     benchmark:
-        f"logs/times/fit-{K.fit_key}.tsv"
-    threads: len(P.games)
+        "logs/times/fit/{key}.tsv"
+    threads: len(keys.params.games)
     shell:
-        "{ILSCALING} fit {input.table} --params {PARAMS} --out results/laws --no-figures"
-        " --processes {threads} --metrics {output.metrics} --stamp {output.stamp} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.fit_laws --study {params.study}"
+        " --table {params.table} --out {params.folder} > {log} 2>&1"
 
 
-# Figures and report show the forecast once it was trained: under a key of their own.
-def shows_forecast(step, wildcards):
-    return wildcards.key == K.key_of(step, forecast=True)
-
-
-def forecast_of(step):
-    """Stamp of the forecast, where a step's key says that it shows it."""
-    return lambda w: ancient(K.stamp("forecast")) if shows_forecast(step, w) else []
-
-
-rule figures:
+rule plot_figures:
     input:
-        MEASURED,
-        ancient(K.stamp("fit")),
-        table=ancient("results/results.csv"),
-        forecast=forecast_of("figures"),
+        demonstrations=get_all_demonstrations(),
+        runs=get_all_runs(),
+        evaluations=get_all_evaluations(),
+        fit=get_step("fit"),
+        forecast=get_forecast,
     output:
-        stamp="results/keys/figures-{key}.json",
+        profiles=report(
+            "data/results/figures-{key}/profiles.png",
+            caption="../report/profiles.rst",
+            category="Figures",
+        ),
+        laws=report(
+            "data/results/figures-{key}/laws.png",
+            caption="../report/laws.rst",
+            category="Figures",
+        ),
+        return_on_loss=report(
+            "data/results/figures-{key}/return_on_loss.png",
+            caption="../report/return_on_loss.rst",
+            category="Figures",
+        ),
+        done="data/results/figures-{key}/done.json",
+    params:
+        study=session.study_file,
+        table=get_table_folder,
+        fit=get_fit_folder,
+        forecast=get_forecast_folder,
+        folder=get_folder,
     log:
-        "logs/figures-{key}.log",
+        "logs/plot_figures/{key}.log",
     benchmark:
-        "logs/times/figures-{key}.tsv"
+        "logs/times/plot_figures/{key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/picture.py --study {STUDY} --table {input.table} --laws results/laws"
-        " --forecast {input.forecast} --out results/figures --stamp {output.stamp} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.plot_figures --study {params.study}"
+        " --table {params.table} --fit {params.fit} --forecast {params.forecast}"
+        " --out {params.folder} > {log} 2>&1"
 
 
-# The page has a fixed name and stands in its stamp: a stamp whose files are gone does not count.
-rule report:
+rule write_report:
     input:
-        MEASURED,
-        lambda w: ancient(K.stamp("figures", forecast=shows_forecast("report", w))),
-        table=ancient("results/results.csv"),
-        forecast=forecast_of("report"),
+        figures=get_figures,
+        forecast=get_forecast,
     output:
-        stamp="results/keys/report-{key}.json",
+        page=report(
+            "data/results/report-{key}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+        done="data/results/report-{key}/done.json",
+    params:
+        study=session.study_file,
+        table=get_table_folder,
+        fit=get_fit_folder,
+        figures=get_figures_folder,
+        forecast=get_forecast_folder,
+        folder=get_folder,
     log:
-        "logs/report-{key}.log",
+        "logs/write_report/{key}.log",
     benchmark:
-        "logs/times/report-{key}.tsv"
+        "logs/times/write_report/{key}.tsv"
     shell:
-        "{PYTHON} {WORKFLOW}/publish.py --study {STUDY} --table {input.table} --laws results/laws"
-        " --figures results/figures --forecast {input.forecast}"
-        " --out results/report.html --stamp {output.stamp} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.write_report --study {params.study}"
+        " --table {params.table} --fit {params.fit} --figures {params.figures}"
+        " --forecast {params.forecast} --out {params.folder} > {log} 2>&1"
+
+
+# Asked for only where results/STUDY is not what the steps made, whatever is there; so its output
+# is of no lasting use.
+rule publish:
+    input:
+        steps=get_published_steps,
+    output:
+        temp(touch(f".snakemake/published/{started}/{{study}}-{{key}}")),
+    params:
+        folders=get_folders,
+    log:
+        "logs/publish/{study}-{key}.log",
+    shell:
+        "exec python -m ilscaling.pipeline.publication {params.folders}"
+        " --out results/{wildcards.study} > {log} 2>&1"

@@ -5,14 +5,18 @@ import sys
 import typer
 
 from ilscaling.cli import (
-    demonstrations,
-    evaluation,
+    evaluate,
     experts,
+    ingest,
     parameters,
     pipeline,
     planning,
+    random_play,
+    record,
     results,
-    training,
+    shard,
+    train,
+    train_expert,
 )
 from ilscaling.errors import IlscalingError
 
@@ -21,24 +25,24 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich takes longer than all else
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = {
     "params": parameters.show_params,
     "plan": planning.plan,
     "calibrate": planning.calibrate,
-    "train-expert": experts.train_expert,
+    "train-expert": train_expert.train_expert,
     "import-expert": experts.import_expert,
     "measure-expert": experts.measure_expert,
-    "measure-bot": experts.measure_bot,
-    "record": demonstrations.record,
-    "ingest": demonstrations.ingest,
-    "shard": demonstrations.shard,
-    "verify": demonstrations.verify,
-    "train": training.train,
-    "trunk": training.trunk,
-    "evaluate": evaluation.evaluate,
-    "random": evaluation.random_play,
+    "record": record.record,
+    "ingest": ingest.ingest,
+    "shard": shard.shard,
+    "verify": shard.verify,
+    "train": train.train,
+    "trunk": train.trunk,
+    "evaluate": evaluate.evaluate,
+    "random": random_play.random_play,
     "tabulate": results.tabulate,
     "fit": results.fit,
     "forecast": results.forecast,
@@ -46,6 +50,9 @@ VERBS = {
     "report": results.report,
     "why": pipeline.why,
     "compare": pipeline.compare,
+    "keys": pipeline.keys,
+    "publish": pipeline.publish,
+    "gc": pipeline.gc,
 }
 for name, verb in VERBS.items():
     app.command(name)(verb)

@@ -4,14 +4,8 @@ import json
 from typing import Annotated
 
 import typer
-import yaml
 
-from ilscaling import params
-from ilscaling.cli.options import (
-    PARAMS,
-    ParamsFile,
-    Study,
-)
+from ilscaling.cli.options import PARAMS, ParamsFile, Study
 
 
 def show_params(
@@ -21,6 +15,10 @@ def show_params(
     schema: Annotated[bool, typer.Option(help="Print the JSON schema.")] = False,
 ) -> None:
     """Check the parameters and print them as they are, studies laid over."""
+    import yaml
+
+    from ilscaling import params
+
     if schema:
         print(json.dumps(params.schema(), indent=2))
     elif explain:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 
 
@@ -28,10 +28,9 @@ def plan(
     cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
 ) -> None:
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
-
     import pandas as pd
 
-    from ilscaling import calibration, grid
+    from ilscaling import calibration, grid, params
     from ilscaling.plan import devices, speed, text
 
     study_params = params.read(path, *(study or []))
@@ -56,6 +55,6 @@ def calibrate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure how fast this machine plays, records and trains (half a minute), for the plan."""
-    from ilscaling import calibration
+    from ilscaling import calibration, params
 
     print(calibration.measure(params.read(path, *(study or [])), device=device))

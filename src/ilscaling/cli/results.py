@@ -1,13 +1,13 @@
 """Verbs from a results table to laws, figures and report."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ilscaling import files, params
-from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, section
+from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
+from ilscaling.cli.sections import section
 
 Compute = Literal["realised", "nominal"]
 Columns = Annotated[
@@ -91,28 +91,20 @@ def fit(
     processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
     pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
     metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
-    stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
     """Fit the scaling laws of a table of runs, ours or anyone's.
 
     Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
     """
-    from ilscaling import laws
+    from ilscaling.pipeline import fit_laws
 
     read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
-    found = laws.fit_table(read, settings, processes=processes)
-    laws.write(found, out)
+    fit = fit_laws.fit(read, settings, out, metrics=metrics, processes=processes)
     if pictures:
         from ilscaling.show import figures as drawing
 
-        drawing.draw_all(read, found, out / "figures")
-    if metrics:
-        files.write_json(metrics, laws.metrics(read, found))
-    for note in found.notes:
-        print(note, file=sys.stderr)
+        drawing.draw_all(read, fit, out / "figures")
     print(out / "fits.md")
-    if stamp:
-        files.write_json(stamp, {"notes": found.notes})
 
 
 def forecast(

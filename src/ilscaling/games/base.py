@@ -11,7 +11,14 @@ import numpy as np
 class GameSpec:
     """What a policy sees and may do.
 
-    observation: field -> (shape of one step, dtype); actions: meaning of each action index.
+    Parameters
+    ----------
+    observation
+        Field -> (shape of one step, dtype).
+    actions
+        Meaning of each action index.
+    human_return
+        A published score of a human player, in points of the game.
     """
 
     name: str
@@ -20,12 +27,31 @@ class GameSpec:
     actions: tuple[str, ...]
     human_return: float | None = None
 
+    def attributes(self, emulator) -> dict:
+        """What a recording says of the game it is of, run in that way; ready for JSON."""
+        return {
+            "game": self.name,
+            "domain": self.domain,
+            "actions": list(self.actions),
+            "emulator": emulator.model_dump(),
+        }
+
 
 @dataclass
 class Step:
-    """Result of one step: observation fields (lanes, ...), reward float32 (lanes,) in points of
-    the game, done bool (lanes,), truncated bool (lanes,): done by a limit of ours alone, extras:
-    name -> (lanes,), what else the game counts, such as the depth reached so far."""
+    """Result of one step of all lanes.
+
+    Parameters
+    ----------
+    observation
+        Field -> (lanes, ...).
+    reward
+        Points of the game, float32 (lanes,).
+    done, truncated
+        bool (lanes,). `truncated`: done by a limit of ours alone.
+    extras
+        Name -> (lanes,): what else the game counts, such as the depth reached so far.
+    """
 
     observation: dict[str, np.ndarray]
     reward: np.ndarray

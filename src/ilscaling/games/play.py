@@ -49,7 +49,8 @@ class Moment:
     """One step of all lanes; the arrays (lanes, ...) are valid until the next moment.
 
     `episode` is the position of the lane's episode among the seeds, -1 where a lane is idle: its
-    other entries then mean nothing. `observation` is what `action` was chosen on.
+    other entries then mean nothing. `observation` is what `action` was chosen on, and drawn from
+    `probabilities`.
     """
 
     episode: np.ndarray  # int64
@@ -60,29 +61,49 @@ class Moment:
     done: np.ndarray  # bool
     truncated: np.ndarray  # bool
     extras: dict[str, np.ndarray]  # after `action`
+    probabilities: np.ndarray  # (lanes, actions): what the player said
 
 
-class Stacks:
-    """A player that sees the last `frames` observations of each lane, the newest last.
+class LastFrames:
+    """The last `frames` observations of each lane of a game with one field."""
 
-    `act`: (stacks (lanes, frames, ...) of the game's only field, such as uint8 (lanes, 4, 84, 84),
-    episode int64 (lanes,)) -> probabilities. At an episode's start its first one is repeated.
-    """
-
-    def __init__(self, frames: int, act: Callable[[np.ndarray, np.ndarray], np.ndarray]):
-        self.frames, self.act = frames, act
+    def __init__(self, frames: int):
+        self.frames = frames
         self._stacks: np.ndarray | None = None
 
-    def __call__(
-        self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
-    ) -> np.ndarray:
+    def __call__(self, observation: dict[str, np.ndarray], fresh: np.ndarray) -> np.ndarray:
+        """Stacks (lanes, frames, ...), the newest last, valid until the next call. At an episode's
+        start (fresh bool (lanes,)) its first observation is repeated."""
         (screen,) = observation.values()
         if self._stacks is None:
             self._stacks = np.repeat(screen[:, None], self.frames, axis=1)
         self._stacks[:, :-1] = self._stacks[:, 1:]
         self._stacks[:, -1] = screen
         self._stacks[fresh] = screen[fresh, None]
-        return self.act(self._stacks, episode)
+        return self._stacks
+
+
+class Stacks:
+    """A player that sees the last `frames` observations of each lane; see `LastFrames`.
+
+    `act`: (stacks (lanes, frames, ...), such as uint8 (lanes, 4, 84, 84), episode int64 (lanes,))
+    -> probabilities.
+    """
+
+    def __init__(self, frames: int, act: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+        self.act, self._last = act, LastFrames(frames)
+
+    def __call__(
+        self, observation: dict[str, np.ndarray], episode: np.ndarray, fresh: np.ndarray
+    ) -> np.ndarray:
+        return self.act(self._last(observation, fresh), episode)
+
+
+def mixed(probabilities: np.ndarray, noise: float) -> np.ndarray:
+    """Probabilities (lanes, actions) of who plays at random at a share `noise` of the steps."""
+    if noise == 0:
+        return probabilities
+    return (1 - noise) * probabilities + noise / probabilities.shape[1]
 
 
 def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
@@ -116,9 +137,9 @@ class Uniforms:
         for lane in np.flatnonzero(self._next == self.AHEAD):
             self._generators[lane].random(out=self._drawn[lane])
             self._next[lane] = 0
-        found = self._drawn[self._lanes, self._next]
+        following = self._drawn[self._lanes, self._next]
         self._next += 1
-        return found
+        return following
 
 
 def uniform(actions: int) -> Act:
@@ -155,13 +176,17 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Mom
     observation = game.reset(seed)
     while (episode >= 0).any():
         # An idle lane draws on from a stream that no episode will use again.
-        action = draw(act(observation, episode, fresh), uniforms())
+        probabilities = act(observation, episode, fresh)
+        action = draw(probabilities, uniforms())
         if tell is not None:
             tell(action)
         step = game.step(action)
         done = step.done & (episode >= 0)
         truncated = step.truncated & done
-        yield Moment(episode, seed, observation, action, step.reward, done, truncated, step.extras)
+        yield Moment(
+            episode, seed, observation, action, step.reward, done, truncated, step.extras,
+            probabilities,
+        )  # fmt: skip
         observation = step.observation
         fresh = np.zeros(lanes, bool)
         for lane in np.flatnonzero(done):

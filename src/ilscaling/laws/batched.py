@@ -90,8 +90,8 @@ class Cells:
         needs = {"sizes": sizes, "amounts of data": sizes, "cells": cells}
         for name, needed in needs.items():
             if self.counts[name][:1].sum() < needed:
-                found = self.counts[name][:1].sum()
-                return f"{name.split()[0]}: {found} {name}, the surface needs {needed}"
+                there = self.counts[name][:1].sum()
+                return f"{name.split()[0]}: {there} {name}, the surface needs {needed}"
         here = self.weight[0] > 0
         if np.ptp(self.z[0, here]) < 1e-12:
             return "constant: the loss is the same in every cell"

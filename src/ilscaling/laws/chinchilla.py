@@ -45,12 +45,12 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     if cells.draws == 1:
         return Additive.centred(best.x, cells.centre), best.converged
     start = np.tile(best.x, (cells.draws, 1))
-    found = _descend(cells, all_draws, start, tolerance=ROUGH)
+    descent = _descend(cells, all_draws, start, tolerance=ROUGH)
     sample = np.unique(np.linspace(1, cells.draws - 1, CHECKED).astype(int))
     rivals = _afresh(cells, sample, RIVALS, len(RIVALS))
-    if (rivals.value < found.value[sample] * (1 - WORSE)).any():
-        found = found.lower(_afresh(cells, all_draws, RIVALS, len(RIVALS)))
-    return Additive.centred(found.x, cells.centre), found.converged
+    if (rivals.value < descent.value[sample] * (1 - WORSE)).any():
+        descent = descent.lower(_afresh(cells, all_draws, RIVALS, len(RIVALS)))
+    return Additive.centred(descent.x, cells.centre), descent.converged
 
 
 def _descend(cells: Cells, draws: np.ndarray, start: np.ndarray, delta=DELTA, **how) -> Descent:
@@ -76,9 +76,9 @@ def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: 
     at = np.arange(len(draws))
     first = smooth.x.reshape(grid.shape)[at[:, None], order].reshape(-1, 5)
     which = draws.repeat(order.shape[1])
-    found = _descend(cells, which, first, tolerance=ROUGH, steps=100)
-    best = found.value.reshape(order.shape).argmin(axis=1) + at * order.shape[1]
-    return Descent(*(part[best] for part in found))
+    descent = _descend(cells, which, first, tolerance=ROUGH, steps=100)
+    best = descent.value.reshape(order.shape).argmin(axis=1) + at * order.shape[1]
+    return Descent(*(part[best] for part in descent))
 
 
 class Huber:

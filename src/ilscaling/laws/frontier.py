@@ -7,8 +7,6 @@ import numpy as np
 
 from ilscaling.laws import forms, profiles
 from ilscaling.laws.draws import Draws
-from ilscaling.laws.optima import METHODS
-from ilscaling.laws.records import LAWS
 from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws
 
@@ -75,10 +73,10 @@ class Points:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Budgets whose losses, and whose returns, do not enter the fits."""
+    """Positions of the budgets whose losses, and whose returns, do not enter the fits."""
 
-    loss: frozenset[float] = frozenset()
-    returns: frozenset[float] = frozenset()
+    loss: frozenset[int] = frozenset()
+    returns: frozenset[int] = frozenset()
 
 
 def points(
@@ -87,14 +85,15 @@ def points(
     """The frontiers by grid and vertex, in every form (or those of `only`)."""
     if not len(runs.L):
         return []
-    found = profiles.profiles(runs, draws)
+    cells = profiles.profiles(runs, draws)
     loss_in, return_in = (
-        ~np.isin(found.budget, sorted(budgets)) for budgets in (left_out.loss, left_out.returns)
+        ~np.isin(cells.position, sorted(positions))
+        for positions in (left_out.loss, left_out.returns)
     )
     frontiers = []
-    for method in METHODS:
-        low = profiles.lowest(found, method, settings.vertex_within)
-        high = profiles.highest(found, method, settings.vertex_within)
+    for method in profiles.METHODS:
+        low = profiles.lowest(cells, method, settings.vertex_within)
+        high = profiles.highest(cells, method, settings.vertex_within)
         with np.errstate(divide="ignore", invalid="ignore"):
             at = {
                 "L_min": (low.C, low.y, loss_in),
@@ -103,13 +102,13 @@ def points(
                 "R_max": (high.C, high.y, return_in),
                 "R_on_1/L": (1 / low.y, low.R, loss_in),
             }
-        for form in only or forms.FORMS:
+        for name in only or forms.FORMS:
             curves = {
-                law: forms.fit(form, at[law][0], np.where(at[law][2], at[law][1], np.nan))
-                for law in LAWS
+                law: forms.fit(forms.FORMS[name], x, np.where(inside, y, np.nan))
+                for law, (x, y, inside) in at.items()
             }
             flags = {
                 law: [*filter(None, [curve.reason]), *curve.flags] for law, curve in curves.items()
             }
-            frontiers.append(Points(method, form, curves, flags))
+            frontiers.append(Points(method, name, curves, flags))
     return frontiers

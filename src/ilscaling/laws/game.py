@@ -5,19 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ilscaling.grid import budget_name
+from ilscaling.laws import cells, forms, optima, regime, surfaces, validation, verdicts
 from ilscaling.laws import draws as resampling
-from ilscaling.laws import optima, regime, surfaces, validation, verdicts
 from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import Frontier, LeftOut, points
-from ilscaling.laws.optima import METHODS
-from ilscaling.laws.power import power_law
+from ilscaling.laws.lines import power_law
+from ilscaling.laws.profiles import METHODS, profiles
 from ilscaling.laws.records import LAWS, Fit, blank
 from ilscaling.laws.runs import Runs, runs_of, together
 from ilscaling.params import Laws
 
-# Parameters of a form that become records.
-TOLD = ("exponent", "offset", "exponent_above", "break")
+# Parameters of a surface's frontier that become records.
+SURFACE = ("exponent",)
+# What to say of a law whose optima were chosen and judged by one measurement.
+JUDGED = {
+    "tested": "chosen_on: sizes are chosen by the dev losses that are reported, the lowest of which"
+    " is too low; not every cell has a test_loss",
+    "halved": "chosen_on: sizes are chosen by the returns that are reported, the highest of which"
+    " is too high; not every cell has a return_first and a return_second",
+}
 
 
 @dataclass(frozen=True)
@@ -45,35 +51,37 @@ class Admitted:
 
 def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
     """Apply the rules of `regime` to the rows of one game."""
-    kept, flops, why = regime.admit(rows, game, settings)
-    cells, averaged = regime.average(kept, game)
-    notes = why + averaged
-    if len(cells) and cells["action_entropy"].isna().all():
-        notes.append(f"{game} has no action_entropy: budgets not checked for the plateau")
-    found = list(regime.profiles(cells, settings))
+    left, budgets, flops, notes = regime.admit(rows, game, settings)
+    runs = runs_of(left, game, flops, budgets)
+    means = profiles(runs, resampling.measurement(runs)) if len(runs.L) else None
+    averaged = cells.table(runs, means)
+    notes = notes + cells.notes(averaged, game)
+    judged = cells.budgets(averaged, settings) if means is not None else []
     best = [
-        optima.optimum(p, game, method, settings.vertex_within) for method in METHODS for p in found
+        row
+        for method in METHODS
+        if means is not None
+        for row in optima.rows(runs, means, judged, method, settings.vertex_within)
     ]
     left_out = LeftOut(
-        frozenset(p.budget for p in found if p.excluded),
-        frozenset(p.budget for p in found if p.excluded_return),
+        frozenset(budget.position for budget in judged if budget.excluded),
+        frozenset(budget.position for budget in judged if budget.excluded_return),
     )
-    runs = runs_of(kept, game, flops)
     grouped = together(runs)
     if grouped is not runs:
         notes.append(
             f"{game} is large: intervals and surfaces rest on {grouped.count} groups of its"
             f" {runs.count} runs"
         )
-    return Admitted(grouped, cells, best, left_out, notes)
+    return Admitted(grouped, averaged, best, left_out, notes)
 
 
 def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
     """Every method's frontier through `runs`, which are the admitted ones or some of them."""
-    found = points(runs, draws, settings, admitted.left_out)
-    if not found:
+    lines = points(runs, draws, settings, admitted.left_out)
+    if not lines:
         return []
-    grid = next(f for f in found if (f.method, f.form) == ("grid", "power"))
+    grid = next(f for f in lines if (f.method, f.form) == ("grid", forms.POWER))
     returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
     if np.isfinite(exponent[0]):
         returns = surfaces.Returns(
@@ -82,11 +90,8 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
             spread=grid.spread("R_on_1/L"),
         )
     # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
-    inside = ~np.isin(runs.budget, sorted(admitted.left_out.loss))
-    few = Draws(
-        draws.L[:, inside], draws.R[:, inside], draws.weight[:, inside], draws.dof, draws.reason
-    )
-    return [*found, *surfaces.fit(runs.where(inside), few, settings, returns)]
+    inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
+    return [*lines, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
@@ -94,12 +99,12 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     admitted = admit(rows, game, settings)
     runs = admitted.runs
     drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
-    found = frontiers(admitted, runs, drawn, settings)
+    fitted = frontiers(admitted, runs, drawn, settings)
     fits = least_squares(admitted, game, settings)
     names = {"game": game, "flops": runs.flops, "level": settings.level}
-    if not found:
+    if not fitted:
         fits += [{**fit, "interval": "bootstrap"} for fit in fits]
-    for frontier in found:
+    for frontier in fitted:
         fits += _records(frontier, fits, drawn, names)
     notes = list(admitted.notes)
     if 0 < drawn.count < settings.bootstrap:
@@ -142,7 +147,7 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
         elif not reason and row[form.y] <= 0:
             reason = "not_positive"
         if reason:
-            out.setdefault(reason.split(":")[0], []).append(budget_name(row["budget"]))
+            out.setdefault(reason.split(":")[0], []).append(f"{row['budget']:.6g}")
             continue
         x.append(at)
         y.append(row[form.y])
@@ -157,6 +162,8 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
     uneven = sum("seeds:" in row["flags"] for row in rows)
     if uneven:
         flags.append(f"seeds: {uneven} of {len(rows)} budgets have sizes with missing runs")
+    if x and form.judge and not rows[0][form.judge]:
+        flags.append(JUDGED[form.judge])
     names = {"game": game, "law": law, "method": method, "flops": flops}
     return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
 
@@ -164,17 +171,18 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
 def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:
     """What a frontier estimates, with intervals from the draws and by the delta method."""
     names = {**names, "method": frontier.method, "form": frontier.form}
-    found = []
+    records = []
     for (law, parameter), values in frontier.parameters.items():
         surface = frontier.form == "surface"
-        if parameter not in TOLD and not (surface and law == "loss"):
+        wanted = SURFACE if surface else forms.FORMS[frontier.form].records
+        if parameter not in wanted and not (surface and law == "loss"):
             continue
         if surface and law == "R_on_1/L":
             continue  # that of the grid, which has a record
         flags = list(frontier.flags.get(law, ()))
         record = blank(**names, law=law, parameter=parameter, interval="bootstrap", flags=flags)
         record["n"] = frontier.n if surface else int(frontier.curves[law].n[0])
-        if frontier.form == "power":
+        if frontier.form == forms.POWER:
             of = next(f for f in fits if (f["law"], f["method"]) == (law, frontier.method))
             # The same line as by least squares: its flags, too, but for those of the t-interval.
             flags[:] = [f for f in of["flags"] if not f.startswith(("correlated", "two_points"))]
@@ -184,28 +192,28 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
             if parameter == "exponent" and intercept is not None and np.isfinite(intercept[0]):
                 record["intercept"] = float(intercept[0])
             # What is bounded, or heavy-tailed, has no standard deviation worth the name.
-            bounded = law == "loss" or frontier.form in ("saturating", "broken")
+            bounded = law == "loss" or not (surface or frontier.form == forms.POWER)
             _interval(record, values, drawn, quantiles=bounded)
-        found.append(record)
+        records.append(record)
         delta = getattr(frontier, "intervals", {}).get((law, parameter))
         if delta and record["estimate"] is not None:
             low, high = (float(end) for end in delta)
-            found.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
-    return found
+            records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return records
 
 
 def _interval(record: Fit, values: np.ndarray, drawn: Draws, *, quantiles: bool) -> None:
     """Fill in the bootstrap interval of a record, or the reason why it has none."""
-    level, told = record["level"], values[1:][np.isfinite(values[1:])]
-    if quantiles and 2 * len(told) >= drawn.count > 1:
-        ends = np.quantile(told, [0.5 - level / 2, 0.5 + level / 2])
+    level, known = record["level"], values[1:][np.isfinite(values[1:])]
+    if quantiles and 2 * len(known) >= drawn.count > 1:
+        ends = np.quantile(known, [0.5 - level / 2, 0.5 + level / 2])
     else:
         ends = resampling.interval(values, drawn.dof, level)
     if ends is None:
-        why = drawn.reason or f"{len(told)} of {drawn.count} resamples have a value"
+        why = drawn.reason or f"{len(known)} of {drawn.count} resamples have a value"
         record["flags"] = [*record["flags"], f"no_bootstrap: {why}"]
         return
     record["ci_low"], record["ci_high"] = (float(end) for end in ends)
-    if len(told) < 0.95 * drawn.count and not any("draws:" in f for f in record["flags"]):
-        share = f"{drawn.count - len(told)} of {drawn.count} resamples have no value"
+    if len(known) < 0.95 * drawn.count and not any("draws:" in f for f in record["flags"]):
+        share = f"{drawn.count - len(known)} of {drawn.count} resamples have no value"
         record["flags"] = [*record["flags"], f"draws: {share}"]

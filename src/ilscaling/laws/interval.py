@@ -1,7 +1,7 @@
 """Prediction intervals: where a new measurement will lie, by a method's law at a larger budget."""
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 # Quantiles of the residuals that are combined with every draw.
 LEVELS = (np.arange(40) + 0.5) / 40
@@ -32,7 +32,7 @@ def prediction(
     leverage = getattr(frontier, "leverage", None)
     if frontier.form == "power" and leverage is not None:
         wider = [v * leverage(name, C) for v, (_, name) in zip(variances, parts, strict=True)]
-        half = stats.t.ppf(0.5 + level / 2, dof) * np.sqrt(sigma**2 + sum(wider))
+        half = stdtrit(dof, 0.5 + level / 2) * np.sqrt(sigma**2 + sum(wider))
         return predicted, predicted * np.exp(-half), predicted * np.exp(half)
     return predicted, *combined(draws, sigma, dof, level)
 
@@ -55,19 +55,19 @@ def combined(
     which it scatters in ln by sigma (points,).
 
     The draws' deviations, in ln and from their median, are those of the prediction at draw 0: the
-    best of noisier cells is too good in every draw. NaN where under half of the draws tell.
+    best of noisier cells is too good in every draw. NaN where under half of the draws have one.
     """
-    noise = stats.t.ppf(LEVELS, dof)
+    noise = stdtrit(dof, LEVELS)
     tails = [0.5 - level / 2, 0.5 + level / 2]
     with np.errstate(all="ignore"):
         logs = np.log(draws)
     first, others = logs[0], logs[1:] if len(logs) > 1 else logs
-    told = np.isfinite(others)
+    known = np.isfinite(others)
     bounds = np.full((2, len(first)), np.nan)
-    enough = np.isfinite(first) & (2 * told.sum(axis=0) >= len(others))
-    # Points for which the same draws tell are done at once; mostly these are all.
-    for pattern in np.unique(told[:, enough], axis=1).T:
-        same = enough & (told == pattern[:, None]).all(axis=0)
+    enough = np.isfinite(first) & (2 * known.sum(axis=0) >= len(others))
+    # Points for which the same draws have a value are done at once; mostly these are all.
+    for pattern in np.unique(known[:, enough], axis=1).T:
+        same = enough & (known == pattern[:, None]).all(axis=0)
         here = others[pattern][:, same]
         away = (here - np.median(here, axis=0)) + noise[:, None, None] * sigma[same]
         away = away.reshape(-1, here.shape[1])

@@ -6,7 +6,7 @@ import pandas as pd
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.study import StudyFit
 from ilscaling.laws.validation import summary
-from ilscaling.tables import spent
+from ilscaling.tables import halves, positions, spent
 
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
@@ -14,7 +14,8 @@ def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
     how well they foretold larger budgets, the verdict on the power law of the loss, and what was
     reached.
 
-    `best_return` is the highest return of a cell (mean over its seeds), `best_return_of_expert`
+    `best_return` is the highest return of a cell (mean over its seeds; chosen on one half of the
+    episodes and judged on the other, where both are known), `best_return_of_expert`
     its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
     `separate_flops` what its cells would as separate runs. None stands for what is not known.
     """
@@ -25,9 +26,9 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     method = fit.method(game)
     values: dict = {"method": method}
     for law in LAWS:
-        found = fit.power(game, law, method)
-        values |= {law: found["estimate"], f"{law}_r2": found["r2"], f"{law}_n": found["n"]}
-        values |= {f"{law}_low": found["ci_low"], f"{law}_high": found["ci_high"]}
+        record = fit.power(game, law, method)
+        values |= {law: record["estimate"], f"{law}_r2": record["r2"], f"{law}_n": record["n"]}
+        values |= {f"{law}_low": record["ci_low"], f"{law}_high": record["ci_high"]}
         drawn = fit.power(game, law, method, "bootstrap")
         values |= {f"{law}_boot_low": drawn["ci_low"], f"{law}_boot_high": drawn["ci_high"]}
     values |= _prediction(fit, game, method)
@@ -53,7 +54,7 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
     rolling = summary(of).set_index("law")["one_step"]
     values: dict = {}
     for law in LAWS:
-        held = of[of["held_out"] & (of["law"] == law)].sort_values("budget")
+        held = of[of["held_out"] & (of["law"] == law)].sort_values("position")
         last = held.iloc[-1] if len(held) else None
         # |ln(predicted / measured)|: 0.1 is about 10 % off.
         values[f"held_out_error_{law}"] = None if last is None else abs(float(last["error"]))
@@ -69,9 +70,14 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
 
 
 def _best_return(done: pd.DataFrame) -> float | None:
-    if "return_mean" not in done:
+    """The highest return of a cell, of episodes that did not choose it where there are such."""
+    if "return_mean" not in done or done.empty:
         return None
-    return _number(done.groupby(["budget", "params"])["return_mean"].mean().max())
+    chosen, judged = halves(done) or (done["return_mean"], done["return_mean"])
+    cells = done.assign(chosen=chosen, judged=judged, position=positions(done["budget"]))
+    means = cells.groupby(["position", "params"])[["chosen", "judged"]].mean()
+    known = means["chosen"].notna()
+    return _number(means.loc[means["chosen"].idxmax(), "judged"]) if known.any() else None
 
 
 def _largest(column: pd.Series | None) -> float | None:

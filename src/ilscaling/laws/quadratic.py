@@ -7,7 +7,7 @@ all cells (Tuyls et al. 2024, arXiv 2307.09423). Along C = k N^rho D it is a par
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ilscaling.laws.batched import Cells, least_squares
 from ilscaling.laws.constraint import Constraint
@@ -125,7 +125,7 @@ def delta_intervals(
     # Derivatives by an imaginary step, which are exact.
     nudged = Quadratic(beta + 1e-30j * np.eye(len(beta)), cells.centre)
     at = Constraint(constraint.rho[:1].repeat(6), constraint.ln_k[:1].repeat(6), 0.0)
-    quantile = stats.t.ppf(0.5 + level / 2, len(runs) - 1)
+    quantile = stdtrit(len(runs) - 1, 0.5 + level / 2)
     intervals = {}
     for law, value in zip(("N_opt", "D_opt", "L_min"), nudged.exponents(at, C), strict=True):
         slope = value.imag / 1e-30

@@ -10,21 +10,32 @@ from ilscaling.files import read_json
 
 @dataclass(frozen=True)
 class Law:
-    """A power law y = exp(intercept) * x ** estimate between columns of the optima table."""
+    """A power law y = exp(intercept) * x ** estimate between columns of the optima table.
+
+    Parameters
+    ----------
+    x, y : str
+        Columns; inverse_loss is 1 / L_min.
+    optimum : str
+        Suffix of the columns that judge it: used, reason, edge (+ _return).
+    judge : str
+        Column that says whether the measurement that chose an optimum is another than y's.
+    meaning : str
+    """
 
     x: str
     y: str
-    optimum: str  # suffix of the columns that judge it: used, reason, edge (+ _return)
+    optimum: str
+    judge: str
     meaning: str
 
 
-# inverse_loss is 1 / L_min
 LAWS = {
-    "L_min": Law("flops", "L_min", "", "lowest dev loss on compute"),
-    "N_opt": Law("flops", "N_opt", "", "loss-optimal parameters on compute"),
-    "D_opt": Law("flops", "D_opt", "", "loss-optimal samples on compute"),
-    "R_max": Law("flops_return", "R_max", "_return", "highest return on compute"),
-    "R_on_1/L": Law("inverse_loss", "R_opt", "", "return on 1/loss at the loss optima"),
+    "L_min": Law("flops", "L_min", "", "tested", "lowest loss on compute"),
+    "N_opt": Law("flops", "N_opt", "", "", "loss-optimal parameters on compute"),
+    "D_opt": Law("flops", "D_opt", "", "", "loss-optimal samples on compute"),
+    "R_max": Law("flops_return", "R_max", "_return", "halved", "highest return on compute"),
+    "R_on_1/L": Law("inverse_loss", "R_opt", "", "tested", "return on 1/loss at the loss optima"),
 }
 
 
@@ -49,7 +60,7 @@ class Fit(TypedDict):
     game: str
     law: str  # a key of LAWS, or loss: the surface L(N, D)
     method: str  # grid, vertex, quadratic, chinchilla or varpro
-    form: str  # power, saturating, broken or surface
+    form: str  # power, saturating, broken, surface, or one of a study's own
     parameter: str  # what is estimated: exponent, offset, E, alpha, ...
     flops: str  # compute fitted on: realised or nominal
     estimate: float | None

@@ -1,33 +1,58 @@
 """The admitted cells of one game as arrays: a row a (run, budget)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
-
-from ilscaling.grid import budget_name
 
 # A game with more rows than this, times its resamples, is slow and fills the memory: its runs are
 # taken together down to about so many rows.
 MANY, FEW = 10_000, 5_000
 # What makes a run, as far as the table tells.
 RUN = ("family", "size", "params", "seed", "run")
+# Measured columns, and what they are called in a results table.
+MEASURED = {
+    "L": "dev_loss",
+    "R": "return_mean",
+    "L_test": "test_loss",
+    "R_first": "return_first",
+    "R_second": "return_second",
+}
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Rows of one game; arrays of shape (rows,) in the order of budget, N, run.
+    """Rows of one game in the order of budget, N, run.
 
-    budget: declared FLOPs, which groups rows into profiles; N parameters, D samples, C the FLOPs
-    fitted on (`flops` says which: realised or nominal); L dev loss and R return, NaN where not
-    measured; run: index of the run that the row is a snapshot of; size: the family's dial, NaN if
-    unknown; entropy: of the training actions, nats, NaN if unknown; weight: how many runs the row
-    is the mean of (see `together`), by default one.
+    Parameters
+    ----------
+    game, flops : str
+        The game; which FLOPs are fitted on, realised or nominal.
+    budgets : array (budgets,)
+        Declared FLOPs of each budget of the game, whether or not it has rows here.
+    position : array of int (rows,)
+        The row's budget, as an index of `budgets`: what groups rows into profiles.
+    N, D, C : arrays (rows,)
+        Parameters, samples, and the FLOPs fitted on.
+    L, R : arrays (rows,)
+        Dev loss and return, NaN where not measured.
+    run : array of int (rows,)
+        The run that the row is a snapshot of.
+    size : array (rows,)
+        The family's dial, NaN if unknown.
+    entropy : array (rows,)
+        Of the training actions, nats, NaN if unknown.
+    L_test, R_first, R_second : arrays (rows,), optional
+        Test loss, and returns over either half of the episodes; all NaN where not known of every
+        row that has a dev loss (a return): then sizes are chosen and judged by one measurement.
+    losses, returns : arrays (rows,), optional
+        How many runs' losses (returns) the row is the mean of (see `together`); by default one.
     """
 
     game: str
     flops: str
-    budget: np.ndarray
+    budgets: np.ndarray
+    position: np.ndarray
     N: np.ndarray
     D: np.ndarray
     C: np.ndarray
@@ -36,57 +61,86 @@ class Runs:
     run: np.ndarray
     size: np.ndarray
     entropy: np.ndarray
-    weight: np.ndarray | None = None
+    L_test: np.ndarray | None = None
+    R_first: np.ndarray | None = None
+    R_second: np.ndarray | None = None
+    losses: np.ndarray | None = None
+    returns: np.ndarray | None = None
 
     def __post_init__(self):
-        if self.weight is None:
-            object.__setattr__(self, "weight", np.ones(len(self.L)))
+        nothing = dict.fromkeys(("L_test", "R_first", "R_second"), np.nan)
+        for name, value in {**nothing, "losses": 1.0, "returns": 1.0}.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.L), value))
 
     @property
     def count(self) -> int:
         """Number of runs."""
         return int(self.run.max(initial=-1)) + 1
 
+    @property
+    def budget(self) -> np.ndarray:
+        """Declared FLOPs of each row (rows,)."""
+        return self.budgets[self.position]
+
+    @property
+    def tested(self) -> bool:
+        """Whether losses are judged on the test split."""
+        return bool(np.isfinite(self.L_test).any())
+
+    @property
+    def halved(self) -> bool:
+        """Whether returns are judged on episodes that did not choose them."""
+        return bool(np.isfinite(self.R_second).any())
+
     def where(self, rows: np.ndarray) -> "Runs":
-        """The rows that a mask (rows,) selects."""
-        kept = {
-            f.name: getattr(self, f.name)[rows]
-            for f in fields(self)
-            if isinstance(getattr(self, f.name), np.ndarray)
+        """The rows that a mask (rows,) selects; positions of budgets stay."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        part = {
+            name: values[rows]
+            for name, values in columns.items()
+            if isinstance(values, np.ndarray) and name != "budgets"
         }
-        kept["run"] = np.unique(kept["run"], return_inverse=True)[1]
-        return Runs(self.game, self.flops, **kept)
+        part["run"] = np.unique(part["run"], return_inverse=True)[1]
+        return replace(self, **part)
 
-    def upto(self, budget: float) -> "Runs":
-        """The rows of budgets up to `budget`."""
-        return self.where(self.budget <= budget * (1 + 1e-9))
+    def upto(self, position: int) -> "Runs":
+        """The rows of budgets up to and including that at `position`."""
+        return self.where(self.position <= position)
 
 
-def runs_of(rows: pd.DataFrame, game: str, flops: str) -> Runs:
+def runs_of(rows: pd.DataFrame, game: str, flops: str, budgets: np.ndarray) -> Runs:
     """Runs of the admitted rows of a game (see regime.admit)."""
-    # Budgets that agree in the digits of their names are one.
-    label = rows["budget"].map(budget_name)
-    rows = rows.assign(budget=rows["budget"].groupby(label).transform("min"))
     named = [column for column in RUN if column in rows and rows[column].notna().any()]
-    run = rows.groupby(named, dropna=False, sort=True).ngroup() if len(rows) else rows["budget"]
-    order = np.lexsort((run, rows["params"], rows["budget"]))
+    run = rows.groupby(named, dropna=False, sort=True).ngroup() if len(rows) else rows["position"]
 
     def column(name: str) -> np.ndarray:
         values = rows[name] if name in rows else pd.Series(np.nan, index=rows.index)
-        return values.to_numpy(np.float64)[order]
+        return values.to_numpy(np.float64)
 
+    measured = {name: column(of) for name, of in MEASURED.items()}
+    # Losses and returns last: a mean must not depend on the order of rows in its last digits.
+    keys = (measured["R"], measured["L"], run, rows["params"], rows["position"])
+    order = np.lexsort(keys)
+    there = np.isfinite(measured["L"])
+    if not (measured["L_test"][there] > 0).all():
+        measured["L_test"] = np.full(len(rows), np.nan)
+    there = np.isfinite(measured["R"])
+    halves = [measured[name] for name in ("R_first", "R_second")]
+    if not all(np.isfinite(half[there]).all() for half in halves):
+        measured |= dict.fromkeys(("R_first", "R_second"), np.full(len(rows), np.nan))
     return Runs(
         game=game,
         flops=flops,
-        budget=column("budget"),
-        N=column("params"),
-        D=column("samples"),
-        C=column("compute"),
-        L=column("dev_loss"),
-        R=column("return_mean"),
+        budgets=budgets,
+        position=rows["position"].to_numpy(np.int64)[order],
+        N=column("params")[order],
+        D=column("samples")[order],
+        C=column("compute")[order],
         run=np.asarray(run, np.int64)[order],
-        size=column("size"),
-        entropy=column("action_entropy"),
+        size=column("size")[order],
+        entropy=column("action_entropy")[order],
+        **{name: values[order] for name, values in measured.items()},
     )
 
 
@@ -98,7 +152,7 @@ def together(runs: Runs) -> Runs:
     """
     if len(runs.L) <= MANY:
         return runs
-    budget, N = (np.unique(v, return_inverse=True)[1] for v in (runs.budget, runs.N))
+    budget, N = (np.unique(v, return_inverse=True)[1] for v in (runs.position, runs.N))
     cells = len(np.unique(budget * (N.max() + 1) + N))
     if cells == len(runs.L):  # nothing to average
         return runs
@@ -116,11 +170,11 @@ def together(runs: Runs) -> Runs:
 
     def mean(values: np.ndarray) -> np.ndarray:
         known = np.isfinite(values)
-        total = np.bincount(to, np.where(known, values, 0.0) * runs.weight, len(row))
+        total = np.bincount(to, np.where(known, values, 0.0), len(row))
         with np.errstate(invalid="ignore"):
-            return total / np.bincount(to, known * runs.weight, len(row))
+            return total / np.bincount(to, known, len(row))
 
-    means = {name: mean(getattr(runs, name)) for name in ("D", "C", "L", "R", "entropy")}
-    same = {name: getattr(runs, name)[one] for name in ("budget", "N", "size")}
-    weight = np.bincount(to, np.isfinite(runs.L) * runs.weight, len(row))
-    return Runs(runs.game, runs.flops, run=group[one], weight=weight, **means, **same)
+    means = {name: mean(getattr(runs, name)) for name in ("D", "C", "entropy", *MEASURED)}
+    same = {name: getattr(runs, name)[one] for name in ("position", "N", "size")}
+    losses, returns = (np.bincount(to, np.isfinite(v), len(row)) for v in (runs.L, runs.R))
+    return replace(runs, run=group[one], losses=losses, returns=returns, **means, **same)

@@ -6,13 +6,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
-from ilscaling.laws import across, optima, regime, validation, verdicts
+from ilscaling.laws import across, forms, optima, regime, validation, verdicts
 from ilscaling.laws.game import GameFit, fit_game
-from ilscaling.laws.markdown import table as markdown
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.params import Laws
 
@@ -47,6 +47,27 @@ class StudyFit:
                 return fit
         known = f"games {', '.join(self.games)}; laws {', '.join(LAWS)}"
         raise FitError(f"no fit of {', '.join(wanted[1:])} for {game}", fix=f"there are: {known}")
+
+    def regression(self, game: str, law: str, method: str | None = None):
+        """The power law of a game as the results object of statsmodels, to hold and to print.
+
+        Returns
+        -------
+        statsmodels.regression.linear_model.RegressionResults
+            Of ln y on ln x over the optima that entered; `.summary()` prints it.
+        """
+        from statsmodels.regression.linear_model import OLS  # takes a second to import
+
+        points = validation.measured(
+            self.optima[self.optima["game"] == game], law, method or self.method(game)
+        )
+        x = pd.DataFrame({"intercept": 1.0, "exponent": np.log(points["x"])})
+        return OLS(np.log(points["y"]).rename(f"ln {law}"), x).fit()
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        """How much choosing costs: see optima.selection."""
+        return optima.selection(self.optima)
 
     def method(self, game: str) -> str:
         """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
@@ -85,41 +106,44 @@ def fit_table(
     work = [(table[table["game"] == name], name, settings, validate) for name in names]
     if processes > 1 and len(work) > 1:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(processes, len(work)), mp_context=context) as pool:
-            found: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
+        with ProcessPoolExecutor(
+            min(processes, len(work)),
+            mp_context=context,
+            initializer=forms.load_all,
+            initargs=(list(forms.FILES),),
+        ) as pool:
+            fitted: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
     else:
-        found = [fit_game(*one) for one in work]
-    best = optima.table([row for of in found for row in of.optima])
+        fitted = [fit_game(*one) for one in work]
+    best = optima.table([row for of in fitted for row in of.optima])
     notes = list(table.attrs.get("notes", ()))
-    for name, of in zip(names, found, strict=True):
+    for name, of in zip(names, fitted, strict=True):
         notes += [f"{name} has no rows"] * bool(table[table["game"] == name].empty) + of.notes
     return StudyFit(
-        fits=[fit for of in found for fit in of.fits],
+        fits=[fit for of in fitted for fit in of.fits],
         optima=best,
-        cells=pd.concat([of.cells for of in found], ignore_index=True),
+        cells=pd.concat([of.cells for of in fitted], ignore_index=True),
         notes=notes,
-        validation=pd.concat([of.validation for of in found], ignore_index=True),
-        verdicts=pd.concat([of.verdicts for of in found], ignore_index=True),
+        validation=pd.concat([of.validation for of in fitted], ignore_index=True),
+        verdicts=pd.concat([of.verdicts for of in fitted], ignore_index=True),
         across=across.across(table, settings, games=names),
     )
 
 
 def write(fit: StudyFit, directory: str | Path) -> list[Path]:
-    """Write fits.json, and as tables fits.md, fits.csv, optima.csv, cells.csv, validation.csv,
-    verdicts.csv, across.csv and notes.txt."""
+    """Write fits.json, and as tables fits.csv, optima.csv, cells.csv, validation.csv, verdicts.csv,
+    across.csv, selection.csv and notes.txt; `ilscaling.show.markdown` writes them for people."""
     directory = Path(directory)
     write_json(directory / "fits.json", fit.fits)
     flat = pd.DataFrame(fit.fits).drop(columns="line")
     flat["flags"] = flat["flags"].map("; ".join)
-    tables = {"fits": flat, **{name: getattr(fit, name) for name in TABLES}}
+    tables = {"fits": flat, **{name: getattr(fit, name) for name in (*TABLES, "selection")}}
     for name, table in tables.items():
         with atomic(directory / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.10g")
-    texts = {"fits.md": markdown(fit), "notes.txt": "".join(f"{note}\n" for note in fit.notes)}
-    for name, text in texts.items():
-        with atomic(directory / name) as temporary:
-            temporary.write_text(text)
-    return [directory / name for name in ("fits.json", *(f"{t}.csv" for t in tables), *texts)]
+    with atomic(directory / "notes.txt") as temporary:
+        temporary.write_text("".join(f"{note}\n" for note in fit.notes))
+    return [directory / n for n in ("fits.json", *(f"{t}.csv" for t in tables), "notes.txt")]
 
 
 TABLES = ("optima", "cells", "validation", "verdicts", "across")
@@ -130,14 +154,14 @@ def read(directory: str | Path) -> StudyFit:
     directory = Path(directory)
     fits = read_fits(directory / "fits.json")
     try:
-        found = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
+        tables = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
         notes = (directory / "notes.txt").read_text().splitlines()
     except (OSError, ValueError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
-    found["optima"] = optima.table(found["optima"])
+    tables["optima"] = optima.table(tables["optima"])
     for name, module in (("validation", validation), ("verdicts", verdicts), ("across", across)):
-        found[name] = _as(found[name], module.COLUMNS)
-    return StudyFit(fits=fits, notes=notes, **found)
+        tables[name] = _as(tables[name], module.COLUMNS)
+    return StudyFit(fits=fits, notes=notes, **tables)
 
 
 def _as(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from ilscaling.laws.additive import Additive
 from ilscaling.laws.batched import Cells
 from ilscaling.laws.chinchilla import chinchilla
 from ilscaling.laws.constraint import Constraint, constraint
-from ilscaling.laws.draws import Draws, generator, measurement
+from ilscaling.laws.draws import generator, measurement
 from ilscaling.laws.profiles import lowest, profiles
 from ilscaling.laws.quadratic import Quadratic
 from ilscaling.laws.runs import Runs
@@ -111,7 +111,7 @@ class Surface:
 
 def fit(
     runs: Runs,
-    draws: Draws,
+    resamples: int,
     settings: Laws,
     returns: Returns | None = None,
     *,
@@ -119,12 +119,12 @@ def fit(
 ) -> list[Surface]:
     """The frontier of one game by every surface of METHODS (or those of `only`).
 
-    There are as many resamples as in `draws`, but whole runs are drawn here (see `whole_runs`). A
-    surface that cannot be fitted has NaN parameters and a flag that says why. Cells whose loss
-    exceeds settings.plateau times the action entropy, where that is known, do not enter.
+    Whole runs are drawn with replacement (see `whole_runs`). A surface that cannot be fitted has
+    NaN parameters and a flag that says why. Cells whose loss exceeds settings.plateau times the
+    action entropy, where that is known, do not enter.
     """
     flags = []
-    weight = whole_runs(runs, draws.count, settings.seed)
+    weight = whole_runs(runs, resamples, settings.seed)
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
     weight[:, guessing] = 0.0
@@ -144,16 +144,17 @@ def fit(
 def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
     """How often each row is in the measurement and in `count` resamples: (1 + count, rows).
 
-    A resample draws as many runs as there are, with replacement. Unlike a grid, a surface does
-    without a size that was not drawn; and a resample of residuals would have to be made about
-    each surface of its own, or test one surface by the misfit of another.
+    A row that is the mean of several runs' losses counts as often. A resample draws as many runs as
+    there are, with replacement. Unlike a grid, a surface does without a size that was not drawn;
+    and a resample of residuals would have to be made about each surface of its own, or test one
+    surface by the misfit of another.
     """
     weight = np.ones((1 + count, len(runs.L)))
     if count and runs.count:
         shares = np.full(runs.count, 1 / runs.count)
         drawn = generator(runs.game, seed, "runs").multinomial(runs.count, shares, size=count)
         weight[1:] = drawn[:, runs.run]
-    return weight
+    return weight * runs.losses
 
 
 def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
@@ -161,9 +162,9 @@ def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
     law of FRONTIER (budgets,)."""
     if not len(runs.L):
         return {law: np.empty(0) for law in ("C", *FRONTIER)}
-    found = profiles(runs, measurement(runs))
-    best = lowest(found, "grid", settings.vertex_within)
-    many = np.isfinite(found.L[0]).sum(axis=1) >= settings.min_sizes
+    cells = profiles(runs, measurement(runs))
+    best = lowest(cells, "grid", settings.vertex_within)
+    many = np.isfinite(cells.L[0]).sum(axis=1) >= settings.min_sizes
     values = (best.C, best.N, best.D, best.y)
     return {law: v[0, many] for law, v in zip(("C", *FRONTIER), values, strict=True)}
 
@@ -205,12 +206,12 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     if isinstance(model, Quadratic):
         flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")
         run = runs.run[cells.rows]
-        found = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
-        if isinstance(found, str):
+        intervals = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
+        if isinstance(intervals, str):
             for law in FRONTIER:
-                flags[law].append(found)
+                flags[law].append(intervals)
         else:
-            surface.intervals.update({(law, "exponent"): ends for law, ends in found.items()})
+            surface.intervals.update({(law, "exponent"): ends for law, ends in intervals.items()})
     else:
         flags["L_min"].append("reducible: exponent of L_min - E")
         unknown = _unidentified(model.E[usable], np.exp(cells.centre[2]), settings.level)
@@ -231,10 +232,10 @@ def _missing(known: np.ndarray, what: str) -> list[str]:
     return [f"draws: {count} of {len(known) - 1} resamples {what}"] if count else []
 
 
-def _outside(surface: Surface, runs, here: np.ndarray) -> list[str]:
+def _outside(surface: Surface, runs: Runs, here: np.ndarray) -> list[str]:
     """A flag of the budgets whose N_opt lies beyond their sizes, if any."""
-    budgets = np.unique(runs.budget[here])
-    groups = [here[runs.budget[here] == budget] for budget in budgets]
+    budgets = np.unique(runs.position[here])
+    groups = [here[runs.position[here] == position] for position in budgets]
     C = np.exp([np.log(runs.C[rows]).mean() for rows in groups])
     N = surface.predict("N_opt", C)[0]
     beyond = sum(

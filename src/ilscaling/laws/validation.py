@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from ilscaling.laws import forms
+from ilscaling.laws.forms import Curve
 from ilscaling.laws.interval import prediction
 from ilscaling.laws.records import LAWS
 
@@ -15,6 +17,7 @@ COLUMNS = {
     "form": "str",
     "trained_on": "int64",
     "origin": "float64",
+    "position": "int64",
     "budget": "float64",
     "ahead": "int64",
     "flops": "float64",
@@ -31,10 +34,11 @@ COLUMNS = {
 FEWEST = 4
 # The measurement and the resamples of an origin; their quantiles need no more.
 DRAWS = 100
+POINT = ["position", "budget", "flops", "y"]
 
 
 def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
-    """The points of one game's law: budget, flops, x, y, edge (bool), by rising budget.
+    """The points of one game's law: position, budget, flops, x, y, edge (bool), by rising budget.
 
     `optima` are the game's rows of optima.COLUMNS. Only optima that enter the law's fit are here,
     those with a logarithm among them.
@@ -44,9 +48,16 @@ def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
     flops = rows["flops" + form.optimum]
     x = 1 / rows["L_min"] if form.x == "inverse_loss" else rows[form.x]
     edge = rows["edge" + form.optimum].fillna("") != ""
-    values = {"budget": rows["budget"], "flops": flops, "x": x, "y": rows[form.y], "edge": edge}
-    points = pd.DataFrame(values).sort_values("budget", ignore_index=True)
+    values = {"position": rows["position"], "budget": rows["budget"], "flops": flops}
+    values |= {"x": x, "y": rows[form.y], "edge": edge}
+    points = pd.DataFrame(values).sort_values("position", ignore_index=True)
     return points[(points["y"] > 0) & np.isfinite(points["x"])].reset_index(drop=True)
+
+
+def curves(optima: pd.DataFrame, law: str, method: str) -> tuple[pd.DataFrame, dict[str, Curve]]:
+    """The points of one game's law (see `measured`), and every form fitted to them."""
+    points = measured(optima, law, method)
+    return points, forms.curves(points["x"].to_numpy(), points["y"].to_numpy())
 
 
 def validate(
@@ -68,30 +79,32 @@ def validate(
     origin that leaves out the `hold_out` largest budgets.
     """
     game = runs.game
-    methods = ("grid", "vertex")
     # As arrays: the loop below reads them thousands of times.
     truth = {
-        (law, method): measured(optima, law, method)[["budget", "flops", "y"]].to_numpy().T
+        (law, method): measured(optima, law, method)
         for law in LAWS
-        for method in methods
+        for method in ("grid", "vertex")
     }
-    budgets = np.unique(truth["L_min", "grid"][0])
-    last = len(budgets) - hold_out  # budgets below the held-out ones
+    positions = truth["L_min", "grid"]["position"].to_numpy()
+    budgets = truth["L_min", "grid"]["budget"].to_numpy()
+    truth = {key: points[POINT].to_numpy().T for key, points in truth.items()}
+    last = len(positions) - hold_out  # budgets below the held-out ones
     if last < 2:
-        return table([]), [_too_few(game, len(budgets), hold_out + 2)]
-    origins = sorted({*range(fewest, len(budgets)), last})
+        return table([]), [_too_few(game, len(positions), hold_out + 2)]
+    origins = sorted({*range(fewest, len(positions)), last})
     rows, tried = [], {}
     for count in origins:
-        for frontier in frontiers(runs.upto(budgets[count - 1]), draws):
+        for frontier in frontiers(runs.upto(positions[count - 1]), draws):
             judge = "vertex" if frontier.method == "vertex" else "grid"
             for law in LAWS:
-                told = any(name == law for name, _ in frontier.parameters)
-                if not told and not frontier.flags.get(law):
+                known = any(name == law for name, _ in frontier.parameters)
+                if not known and not frontier.flags.get(law):
                     continue  # a surface has no law of the highest return
-                found = _rows(frontier, law, truth[law, judge], budgets, count, level)
+                predicted = _rows(frontier, law, truth[law, judge], positions, count, level)
                 key = (law, frontier.method, frontier.form)
-                tried[key] = tried.get(key, 0) + len(found)
-                rows += [{**row, "held_out": count == last} for row in found]
+                tried[key] = tried.get(key, 0) + len(predicted)
+                more = {"origin": budgets[count - 1], "held_out": count == last}
+                rows += [{**row, **more} for row in predicted]
     silent: dict[str, list[str]] = {}
     for (law, method, form), n in tried.items():
         if not n:
@@ -100,25 +113,25 @@ def validate(
         f"{game}: no larger budget to test {', '.join(laws)} by {way} on"
         for way, laws in silent.items()
     ]
-    found = table([{"game": game, "level": level, **row} for row in rows])
-    return found, notes
+    return table([{"game": game, "level": level, **row} for row in rows]), notes
 
 
-def _rows(frontier, law, truth, budgets, count, level) -> list[dict]:
-    """The predictions of one law of a frontier fitted on `count` budgets; truth (3, points) holds
-    budget, FLOPs and measurement."""
-    budget, flops, y = truth[:, truth[0] > budgets[count - 1]]
+def _rows(frontier, law, truth, positions, count, level) -> list[dict]:
+    """The predictions of one law of a frontier fitted on the first `count` of the `positions`;
+    truth (4, points) holds POINT."""
+    position, budget, flops, y = truth[:, truth[0] > positions[count - 1]]
     if not len(budget):
         return []
     predicted, low, high = prediction(frontier, law, flops, level)
     known = np.isfinite(low) & np.isfinite(high)
     covered = (low <= y) & (y <= high)
-    ahead = np.searchsorted(budgets, budget) - count + 1
     names = {"law": law, "method": frontier.method, "form": frontier.form}
-    names |= {"trained_on": count, "origin": budgets[count - 1]}
+    names |= {"trained_on": count}
+    ahead = np.searchsorted(positions, position) - count + 1
     return [
         {
             **names,
+            "position": position[i],
             "budget": budget[i],
             "ahead": ahead[i],
             "flops": flops[i],
@@ -137,24 +150,26 @@ def summary(validation: pd.DataFrame) -> pd.DataFrame:
     """How each law predicted, a row a (game, law, method, form).
 
     `one_step` and `all_steps` are root mean squares of the error (in ln) one budget ahead and over
-    all; `covered` is the share of the intervals that held the measurement, of `intervals`; `n` the
-    predictions, `n_one_step` those one ahead.
+    all; `covered` is the share, and `held` the number, of the `intervals` that held the
+    measurement; `n` the predictions, `n_one_step` those one ahead.
     """
     keys = ["game", "law", "method", "form"]
     rows = []
     for key, group in validation.groupby(keys, sort=False):
         one = group.loc[group["ahead"] == 1, "error"]
-        judged = group["covered"].dropna().astype(bool)
+        judged = group["covered"].dropna().astype(str) == "True"
         numbers = {
             "one_step": _rms(one),
             "all_steps": _rms(group["error"]),
             "covered": float(judged.mean()) if len(judged) else np.nan,
+            "held": int(judged.sum()),
             "intervals": len(judged),
             "n_one_step": len(one),
             "n": len(group),
         }
         rows.append({**dict(zip(keys, key, strict=True)), **numbers})
-    columns = [*keys, "one_step", "all_steps", "covered", "intervals", "n_one_step", "n"]
+    columns = [*keys, "one_step", "all_steps", "covered", "held", "intervals"]
+    columns += ["n_one_step", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -24,11 +24,11 @@ def varpro(cells: Cells) -> tuple[Additive, np.ndarray]:
     start = np.concatenate([_search(cells, slice(at, at + CHUNK)) for at in parts])
     projection = Projection(cells)
     bounds = np.full(2, FLAT), np.full(2, STEEP)
-    found: Descent = minimise(projection, start, *bounds, together=cells.together)
-    E, A, B = projection.coefficients(found.x, np.arange(cells.draws)).T
+    descent: Descent = minimise(projection, start, *bounds, together=cells.together)
+    E, A, B = projection.coefficients(descent.x, np.arange(cells.draws)).T
     with np.errstate(divide="ignore"):
-        point = np.column_stack([np.log(A), np.log(B), E, found.x])
-    return Additive.centred(point, cells.centre), found.converged
+        point = np.column_stack([np.log(A), np.log(B), E, descent.x])
+    return Additive.centred(point, cells.centre), descent.converged
 
 
 def _search(cells: Cells, draws: slice) -> np.ndarray:

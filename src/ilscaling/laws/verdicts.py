@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ilscaling.grid import budget_name
-from ilscaling.laws import forms
-from ilscaling.laws.validation import measured
+from ilscaling.laws.forms import FORMS, POWER, Curve
+from ilscaling.laws.validation import curves
 
 COLUMNS = {
     "game": "str",
@@ -43,7 +42,7 @@ def verdicts(game: str, optima: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     """The forms of every law of one game, by grid and by vertex: a table of COLUMNS.
 
     `optima` are the game's measured optima, `validation` the rows of `validation.validate`.
-    delta_aic is the power law's AIC (of small samples: see forms.Curve.aic) minus the form's;
+    delta_aic is the power law's AIC (of small samples: see forms.form.Curve.aic) minus the form's;
     rolling_error the root mean square of ln(predicted/measured) one budget ahead, over the origins
     from which every form predicts (empty for under PREDICTIONS of them). The verdict of the form
     with the lowest AIC: the power law holds if that is not lower by more than BETTER; it is
@@ -54,16 +53,16 @@ def verdicts(game: str, optima: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     rows = []
     for method in ("grid", "vertex"):
         for law in COMPARED:
-            points = measured(optima, law, method)
+            points, fitted = curves(optima, law, method)
             mine = validation[(validation["law"] == law) & (validation["method"] == method)]
             names = {"game": game, "law": law, "method": method}
-            rows += [{**names, **row} for row in _compare(points, mine)]
+            rows += [{**names, **row} for row in _compare(points, fitted, mine)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _compare(points: pd.DataFrame, validation: pd.DataFrame) -> list[dict]:
-    x, y = points["x"].to_numpy(), points["y"].to_numpy()
-    curves = {form: forms.fit(form, x, y[None]) for form in forms.FORMS}
+def _compare(
+    points: pd.DataFrame, curves: dict[str, Curve], validation: pd.DataFrame
+) -> list[dict]:
     aic = {form: float(curve.aic[0]) for form, curve in curves.items()}
     rolling = _rolling(validation, [form for form in aic if np.isfinite(aic[form])])
     verdict, preferred = _verdict(curves, aic, rolling, int(points["edge"].sum()))
@@ -71,17 +70,17 @@ def _compare(points: pd.DataFrame, validation: pd.DataFrame) -> list[dict]:
     for form, curve in curves.items():
         reason = curve.reason
         if not reason and np.isnan(aic[form]):
-            reason = f"too_few: {len(x)} budgets leave no AIC to {forms.NAMES[form]}"
+            reason = f"too_few: {len(points)} budgets leave no AIC to {FORMS[form].phrase}"
         values = {name: float(p[0]) for name, p in curve.parameters.items() if name in COLUMNS}
         rows.append(
             {
                 "form": form,
-                "n": len(x),
-                "k": curve.k,
+                "n": len(points),
+                "k": curve.form.coefficients,
                 "rss": float(curve.rss[0]),
                 "aic": aic[form],
                 "bic": float(curve.bic[0]),
-                "delta_aic": aic["power"] - aic[form],
+                "delta_aic": aic[POWER] - aic[form],
                 "rolling_error": rolling.get(form, np.nan),
                 **values,
                 "preferred": form == preferred,
@@ -95,7 +94,7 @@ def _compare(points: pd.DataFrame, validation: pd.DataFrame) -> list[dict]:
 def _rolling(validation: pd.DataFrame, among: list[str]) -> dict[str, float]:
     """One-step error of each form over the origins that all of them predict from."""
     one = validation[(validation["ahead"] == 1) & validation["form"].isin(among)]
-    errors = one.pivot_table(index="origin", columns="form", values="error")
+    errors = one.pivot_table(index="trained_on", columns="form", values="error")
     errors = errors.reindex(columns=among).dropna()
     if len(errors) < PREDICTIONS:
         return {}
@@ -103,18 +102,18 @@ def _rolling(validation: pd.DataFrame, among: list[str]) -> dict[str, float]:
 
 
 def _verdict(
-    curves: dict[str, forms.Curve], aic: dict[str, float], rolling: dict[str, float], edges: int
+    curves: dict[str, Curve], aic: dict[str, float], rolling: dict[str, float], edges: int
 ) -> tuple[str, str]:
     """The sentence, and the preferred form ('' where none could be fitted)."""
-    n = int(curves["power"].n[0])
+    n = int(curves[POWER].n[0])
     compared = [form for form in aic if np.isfinite(aic[form])]
-    if "power" not in compared or len(compared) < 2:
-        return f"too few budgets ({n}) to compare", "" if curves["power"].reason else "power"
+    if POWER not in compared or len(compared) < 2:
+        return f"too few budgets ({n}) to compare", "" if curves[POWER].reason else POWER
     best = min(compared, key=aic.get)
-    delta = aic["power"] - aic[best]
-    toward = _toward(curves[best])
+    delta = aic[POWER] - aic[best]
+    toward, mimicked = curves[best].toward
     change = f"delta AIC {_short(delta)}"
-    preferred = "power"
+    preferred = POWER
     if delta <= BETTER:
         text = f"the power law holds: no form is better by more than {BETTER:g} AIC"
         if n < ENOUGH:
@@ -122,27 +121,18 @@ def _verdict(
     elif not rolling:
         text = f"undecided: AIC prefers {toward} ({change}), too few budgets to test extrapolation"
     else:
-        ours, theirs = (_decimals(rolling[form]) for form in (best, "power"))
+        ours, theirs = (_decimals(rolling[form]) for form in (best, POWER))
         errors = f"extrapolation error {ours} against {theirs}"
-        if rolling[best] < rolling["power"]:
+        if rolling[best] < rolling[POWER]:
             rejected = "the pure power law is rejected"
             if delta <= DECISIVE:
                 rejected = "the evidence leans against the pure power law,"
             text, preferred = f"{rejected} toward {toward}: {change}, {errors}", best
         else:
             text = f"undecided: AIC prefers {toward} ({change}), extrapolation does not ({errors})"
-    if edges and toward.startswith("saturation") and delta > BETTER:
+    if edges and mimicked and delta > BETTER:
         text += f"; {edges} of {n} optima are at the grid's edge, which mimics saturation"
     return text, preferred
-
-
-def _toward(curve: forms.Curve) -> str:
-    """Which way the form departs from a straight line in logs."""
-    if curve.form != "broken":
-        return "saturation"
-    below, above, at = (curve.parameters[name][0] for name in forms.BROKEN[1:])
-    way = "saturation" if abs(above) < abs(below) else "steepening"
-    return f"{way} beyond {budget_name(float(f'{at:.2g}'))} FLOPs"
 
 
 def _short(value: float) -> str:

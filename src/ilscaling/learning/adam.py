@@ -1,70 +1,58 @@
-"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) by PyTorch's fused kernels.
+"""AdamW (Loshchilov & Hutter 2019) as a run trains with it, and its part of the run's state."""
 
-PyTorch's classes of these names import its compiler, a second of every job.
-"""
+from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.optim.adam import adam
 
-from ilscaling.params import Train, TrainSequences
-
-EPSILON = 1e-8
+from ilscaling.params import Training
 
 
-class Adam:
-    """Moments of the weights of a policy, and the update from their gradients.
+class Adam(torch.optim.AdamW):
+    """PyTorch's AdamW, fused; without weight decay it is Adam (Kingma & Ba 2015).
 
-    Adam for stacks, AdamW for sequences, whose weight decay is for matrices: weights of two or
-    more axes but `tables`, of which a batch looks up few rows while decay would shrink all.
+    Weight decay is for matrices: weights of two or more axes but those looked up row by row, of
+    which a batch takes few rows while decay would shrink all.
     """
 
-    def __init__(self, policy: nn.Module, settings: Train | TrainSequences, tables: frozenset[str]):
-        """tables: names of weights."""
-        sequences = isinstance(settings, TrainSequences)
-        self.beta2 = settings.beta2 if sequences else 0.999
-        self.decays: dict[str, float] = {}
-        self.moments: dict[str, dict[str, torch.Tensor]] = {}
-        self.weights = dict(policy.named_parameters())
-        for name, weight in self.weights.items():
-            decayed = sequences and weight.ndim > 1 and name not in tables
-            self.decays[name] = settings.weight_decay if decayed else 0.0
-            # In the memory format of the weight, which the fused kernel takes for granted.
-            self.moments[name] = {
-                "exp_avg": torch.zeros_like(weight),
-                "exp_avg_sq": torch.zeros_like(weight),
-                "step": torch.zeros((), device=weight.device),
-            }
+    # PyTorch's methods as they are written. Their decorators, for its compiler, import that: a
+    # third to a half of the CPU time in which a job starts (docs/performance.md).
+    add_param_group = torch.optim.Optimizer.add_param_group.__wrapped__
+    zero_grad = torch.optim.Optimizer.zero_grad.__wrapped__
+    step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)
 
-    def forget(self) -> None:
-        """Drop the gradients."""
-        for weight in self.weights.values():
-            weight.grad = None
+    def __init__(self, policy: nn.Module, settings: Training, tables: frozenset[str] = frozenset()):
+        """tables: names of weights that are looked up row by row."""
+        self.named = dict(policy.named_parameters())
+        decayed = {n for n, weight in self.named.items() if weight.ndim > 1 and n not in tables}
+        groups = [
+            {"params": [w for n, w in self.named.items() if n in decayed]},
+            {"params": [w for n, w in self.named.items() if n not in decayed], "weight_decay": 0.0},
+        ]
+        super().__init__(
+            [group for group in groups if group["params"]],
+            betas=(0.9, getattr(settings, "beta2", 0.999)),
+            weight_decay=getattr(settings, "weight_decay", 0.0),
+            fused=True,
+        )
 
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def move(self, rate: float) -> None:
         """Move the weights that have gradients, by a rate."""
-        for decay in sorted(set(self.decays.values())):
-            names = [
-                name
-                for name, weight in self.weights.items()
-                if self.decays[name] == decay and weight.grad is not None
-            ]
-            moments = [self.moments[name] for name in names]
-            adam(
-                [self.weights[name] for name in names],
-                [self.weights[name].grad for name in names],
-                [values["exp_avg"] for values in moments],
-                [values["exp_avg_sq"] for values in moments],
-                [],
-                [values["step"] for values in moments],
-                fused=True,
-                amsgrad=False,
-                beta1=0.9,
-                beta2=self.beta2,
-                lr=rate,
-                weight_decay=decay,
-                decoupled_weight_decay=True,
-                eps=EPSILON,
-                maximize=False,
-            )
+        for group in self.param_groups:
+            group["lr"] = rate
+        self.step()
+
+    def moments(self) -> Iterator[tuple[str, str, torch.Tensor]]:
+        """Name of a weight, name of a moment, and the moment, of all weights that ever moved."""
+        for name, weight in self.named.items():
+            for moment, value in self.state.get(weight, {}).items():
+                yield name, moment, value
+
+    def restore(self, name: str, moment: str, value: torch.Tensor) -> None:
+        """Take over a moment of a weight."""
+        weight = self.named[name]
+        # In the memory format of the weight, which the fused kernel takes for granted.
+        place = (
+            torch.empty_like(weight) if value.ndim else value.new_empty((), device=weight.device)
+        )
+        self.state[weight][moment] = place.copy_(value)

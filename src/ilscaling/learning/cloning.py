@@ -16,9 +16,7 @@ class Cloning(Learner):
     def __init__(self, given: Given):
         from ilscaling.learning import feed  # torch
 
-        self.feed: Feed = feed.make(
-            given.split, given.train, given.run.family, given.device, given.team
-        )
+        self.feed: Feed = feed.make(given.split, given.train, given.run.family, given.team)
         super().__init__(given)
 
     @property

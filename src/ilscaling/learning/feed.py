@@ -6,30 +6,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from ilscaling import registry
+from ilscaling import policies
 from ilscaling.errors import TrainingError
 from ilscaling.learning.ranks import ALONE, Ranks
 from ilscaling.params import Train, TrainSequences
-from ilscaling.rows import Rows
+from ilscaling.policies.reading import Batch, read, tensors
 from ilscaling.store import Loader, SequenceLoader, Split
 from ilscaling.store.prefetch import Prefetched
 
-# Family of sequence policies -> order of its stretches (see store.sequences).
-ORDERS = {"transformer": "shuffled", "lstm": "lanes"}
-
-
-Batch = dict[str, torch.Tensor | Rows]
+__all__ = ["Batch", "Feed", "Stacks", "Stretches", "make", "tensors"]
 
 
 class Feed(Protocol):
-    """`carried`: name -> tensor, the state after the last batch; without it a run cannot go on.
-
-    `lend`: whether batches hold screens as `Rows`, which our own families read on a CPU where they
-    lie; then a batch holds until the next.
-    """
+    """`carried`: name -> tensor, the state after the last batch; without it a run cannot go on."""
 
     carried: dict[str, torch.Tensor]
-    lend: bool
 
     def items(self, batch: int) -> tuple[int, str]:
         """How many items, and which, a batch of so many samples can be shared by."""
@@ -43,12 +34,17 @@ class Feed(Protocol):
         """Of every sample of a batch, (samples, actions)."""
         ...
 
+    def example(self, split: Split, policy: nn.Module) -> tuple:
+        """What the policy is called with for two samples, or stretches, of a split's kind, all
+        zeros."""
+        ...
+
 
 class Stacks:
     """Stacks of a game's only field in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train, field: str, team: Ranks = ALONE, lend: bool = False):
-        self.settings, self.field, self.team, self.lend = settings, field, team, lend
+    def __init__(self, settings: Train, field: str, team: Ranks = ALONE):
+        self.settings, self.field, self.team = settings, field, team
         self.carried: dict[str, torch.Tensor] = {}
 
     def items(self, batch: int) -> tuple[int, str]:
@@ -63,23 +59,27 @@ class Stacks:
             start=start,
             buffer_steps=self.settings.buffer_steps,
             part=(self.team.rank, self.team.count),
-            lend=(self.field,) if self.lend else (),
         )
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         return policy(batch[self.field])
 
+    def example(self, split: Split, policy: nn.Module) -> tuple:
+        shape, dtype = split.fields[self.field]
+        return (torch.from_numpy(np.zeros((2, self.settings.frames, *shape), dtype)),)
+
 
 class Stretches:
-    """Stretches of play, shuffled or in lanes; a sample is a frame.
+    """Stretches of play, shuffled or as streams; a sample is a frame.
 
-    Lanes carry the policy's state along, but no gradient: backpropagation ends with the stretch.
+    Streams carry the policy's state along, but no gradient: backpropagation ends with the stretch.
+    Shuffled stretches are trained on without a state: what a policy would remember of the frames
+    before, when it is measured or plays, it has not learned to use (see docs/nethack.md).
     """
 
-    def __init__(
-        self, settings: TrainSequences, order: str, team: Ranks = ALONE, lend: bool = False
-    ):
-        self.settings, self.order, self.team, self.lend = settings, order, team, lend
+    def __init__(self, settings: TrainSequences, order: str, reader=None, team: Ranks = ALONE):
+        """order, reader: the family's (see `policies.family.Family`)."""
+        self.settings, self.order, self.reader, self.team = settings, order, reader, team
         self.carried: dict[str, torch.Tensor] = {}
 
     def items(self, batch: int) -> tuple[int, str]:
@@ -96,33 +96,50 @@ class Stretches:
             order=self.order,
             inventory=self.settings.inventory,
             part=(self.team.rank, self.team.count),
-            lend=("tty_chars", "tty_colors") if self.lend else (),
+            reader=self.reader,
         )
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         logits, state = policy(batch, self.carried or None)
-        if self.order == "lanes":
+        if self.order == "streams":
             self.carried = {name: value.detach() for name, value in state.items()}
         return logits.flatten(0, 1)
+
+    def example(self, split: Split, policy: nn.Module) -> tuple:
+        steps = (2, self.settings.context)
+        stretches = {
+            name: np.zeros((*steps, *shape), dtype)
+            for name, (shape, dtype) in split.fields.items()
+            if name in split.observation
+        }
+        stretches |= {"previous": np.zeros(steps, np.int64), "first": np.zeros(steps, bool)}
+        batch = tensors(read(self.reader, stretches))
+        if self.order != "streams":
+            return (batch,)
+        # The ledger counts the gradient of every frame's state, so that of the first one too.
+        state = {name: value.requires_grad_() for name, value in policy.initial(2).items()}
+        return batch, state
 
 
 def make(
     split: Split,
     settings: Train | TrainSequences,
     family: str,
-    device: str = "cpu",
     team: Ranks = ALONE,
 ) -> Feed:
-    """The feed of a family on a device, for a member of a team; raises TrainingError for
-    demonstrations that lack what the family sees."""
-    lend = device == "cpu" and registry.is_built_in("FAMILY", family)
-    if isinstance(settings, Train):
-        fields = ("observation" if "observation" in split.fields else "screen",)
-        feed = Stacks(settings, *fields, team, lend)
+    """The feed of a family, for a member of a team; raises TrainingError for demonstrations that
+    lack what the family sees."""
+    entry = policies.get(family)
+    arrays = [name for name in policies.ARRAYS if name in split.fields]
+    if entry.order is None:
+        fields = tuple(arrays[:1] or policies.ARRAYS[:1])
+        feed: Feed = Stacks(settings, *fields, team)
     else:
-        fields = ("tty_chars", "tty_colors", "tty_cursor")
-        fields += ("inventory",) if settings.inventory else ()
-        feed = Stretches(settings, ORDERS.get(family, "shuffled"), team, lend)
+        observation = {name: split.fields[name] for name in split.observation}
+        shape = policies.shape(settings, len(split.actions), observation)
+        reader = policies.reader(family, **shape)
+        fields = reader.fields if reader else tuple(arrays)
+        feed = Stretches(settings, entry.order, reader, team)
     for field in fields:
         if field not in split.fields:
             raise TrainingError(
@@ -133,24 +150,3 @@ def make(
                 else "choose a policy family for this game: grid.family",
             )
     return feed
-
-
-def tensors(batch: dict[str, np.ndarray | Rows], device: str) -> Batch:
-    """A batch of a loader on a device."""
-    return {name: _onto(device, values) for name, values in batch.items()}
-
-
-def _onto(device: str, values: np.ndarray | Rows) -> torch.Tensor | Rows:
-    if isinstance(values, Rows):
-        return values
-    tensor = torch.from_numpy(values)
-    if device == "cpu":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
-
-
-def example(split: Split, settings: Train) -> torch.Tensor:
-    """Two stacks of a split's kind, all zeros: (2, frames, ...)."""
-    (field,) = split.observation
-    shape, dtype = split.fields[field]
-    return torch.from_numpy(np.zeros((2, settings.frames, *shape), dtype))

@@ -19,13 +19,13 @@ CHECK = 50  # updates between two looks at the loss: a look waits for the device
 def step(state: State, learner: Learner, batch: feed.Batch) -> None:
     """One update on a batch."""
     state.update += 1
-    state.adam.forget()
+    state.adam.zero_grad()
     with precision.autocast(state.device, state.type):
         loss = learner.loss(state.shared, batch)
     loss.backward()
     if state.clip is not None:
         nn.utils.clip_grad_norm_(state.weights, state.clip, foreach=True)
-    state.adam.step(state.rate(state.update))
+    state.adam.move(state.rate(state.update))
     state.average()
     state.curve.add(state.update, state.team.mean(loss))
 

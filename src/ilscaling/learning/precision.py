@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ilscaling import policies
 from ilscaling.errors import TrainingError
 
 
@@ -34,15 +35,11 @@ def fast(device: str) -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
-# On a CPU, sizes of a family below which bfloat16 is the slower type.
-NARROW = {"transformer": 96, "lstm": 96}
-
-
 def resolve(setting: str, device: str, family: str, size: int) -> str:
     """'float32' or 'bfloat16' for a setting of params.Train.precision."""
     if setting != "auto":
         return setting
-    narrow = device == "cpu" and size < NARROW.get(family, 0)
+    narrow = device == "cpu" and size < policies.get(family).narrow
     return "bfloat16" if fast(device) and not narrow else "float32"
 
 

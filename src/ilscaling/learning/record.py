@@ -90,7 +90,7 @@ class RunRecord:
     def from_json(cls, values: dict[str, Any]) -> "RunRecord":
         """Raises KeyError for a missing value."""
         actions = tuple(values["actions"])
-        shape = PolicyShape.of_record(values, len(actions))
+        shape = PolicyShape.of(values, len(actions))
         plain = {field.name for field in fields(cls)} - {"shape", "actions"}
         return cls(**{name: values[name] for name in plain}, shape=shape, actions=actions)
 
@@ -158,7 +158,8 @@ def run_record(
 
 
 def _digest(record: RunRecord, settings: Training, without: frozenset[str], inputs: list) -> str:
-    passing = {"digest", "trunk_digest", "devices", "threads"}
+    # A run may go on on another device; the version of torch is in the key of the workflow's runs.
+    passing = {"digest", "trunk_digest", "device", "devices", "threads", "versions"}
     known = {name: value for name, value in record.to_json().items() if name not in passing}
     return digest([known, settings.model_dump(exclude=set(APART | without)), inputs])
 

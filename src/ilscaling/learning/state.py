@@ -93,10 +93,10 @@ class State:
         tensors |= {f"algorithm/{name}": value for name, value in own.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
-            for moment, value in self.adam.moments[name].items():
-                tensors[f"adam/{name}/{moment}"] = value
             if self.averages:
                 tensors[f"average/{name}"] = self.averages[number]
+        for name, moment, value in self.adam.moments():
+            tensors[f"adam/{name}/{moment}"] = value
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def save(self, path: Path, digest: str, learner: Learner) -> None:
@@ -132,8 +132,9 @@ class State:
                 weight.copy_(tensors[f"weight/{name}"])
                 if self.averages:
                     self.averages[number].copy_(tensors[f"average/{name}"])
-                for moment, value in self.adam.moments[name].items():
-                    value.copy_(tensors[f"adam/{name}/{moment}"])
+            for name, value in tensors.items():
+                if name.startswith("adam/"):
+                    self.adam.restore(*name.removeprefix("adam/").rsplit("/", 1), value)
 
 
 def _under(prefix: str, tensors: Tensors, device: str) -> Tensors:

@@ -86,8 +86,8 @@ class TrainingRun:
             torch.manual_seed(self.run.seed)
             policy = policies.build(family, size, **self.record.shape)
         if not registry.is_built_in("FAMILY", family):
-            example = feed.example(self.split, self.settings)
-            flops.refuse_miscounted(self.ledger, policy, example)
+            source = feed.make(self.split, self.settings, family, self.team)
+            flops.refuse_miscounted(self.ledger, policy, *source.example(self.split, policy))
         layers = policies.architecture(family, size, **self.record.shape)
         return State(
             policy,

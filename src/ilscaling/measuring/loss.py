@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
@@ -71,6 +72,7 @@ def held_out(
     batch: int = 256,
     lanes: int = LANES,
     device: str = "cpu",
+    cut: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> HeldOut:
     """Measure `policy` on every step of `split`, in float32.
@@ -85,6 +87,8 @@ def held_out(
     batch : stacks that are served at once, in order
     lanes : games of a sequence policy side by side; no effect but rounding
     device : 'cpu' or 'cuda'
+    cut : frames after which a sequence policy's memory is emptied, as between the stretches that it
+        may have been trained on (`train.context`); None: its memory is carried through a game
     progress : called with the steps of each batch
 
     Returns
@@ -93,7 +97,7 @@ def held_out(
     """
     sums: dict[str, np.ndarray] = {}
     if frames is None:
-        passes = _games(policy, split, inventory, lanes, device)
+        passes = _games(policy, split, inventory, lanes, device, cut)
     else:
         passes = _stacks(policy, split, frames, batch, device)
     with torch.inference_mode(), float32(device):
@@ -139,18 +143,19 @@ def _stacks(
 
 
 def _games(
-    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str
+    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str, cut: int | None
 ) -> Iterator[Pass]:
     state, lanes = None, min(lanes, split.episodes)
-    context = max(1, PASS // lanes)
-    with GameLoader(split, context=context, lanes=lanes, inventory=inventory) as loader:
+    context, reader = cut or max(1, PASS // lanes), getattr(policy, "reader", None)
+    kinds = {"inventory": inventory, "reader": reader}
+    with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
             # What a lane ends with is padding, which is not scored.
             real = samples["index"] >= 0
             if state is not None:
                 state = {name: values[: len(real)] for name, values in state.items()}
-            batch = {name: torch.from_numpy(a).to(device) for name, a in samples.items()}
-            logits, state = policy(batch, state)
+            batch = tensors(samples, device)
+            logits, state = policy(batch, None if cut else state)
             yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
 
 

@@ -117,8 +117,9 @@ class _Sequences:
         self.pool = pool
         self.fields = [f for f in game.spec.observation if inventory or f != "inventory"]
         first = pool.policies[0]
-        self.lanes = first.beside(pool.policies, game.lanes)
-        self.state = first.initial(game.lanes) if self.lanes is None else None
+        compiled = getattr(first, "players", None)
+        self.players = compiled(pool.policies, game.lanes) if compiled else None
+        self.state = first.initial(game.lanes) if self.players is None else None
         self.previous = np.full(game.lanes, pool.actions)
 
     def __call__(
@@ -128,10 +129,10 @@ class _Sequences:
         self.previous[fresh] = pool.actions
         batch = {name: observation[name] for name in self.fields}
         batch |= {"previous": self.previous, "first": fresh}
-        if self.lanes is not None:
+        if self.players is not None:
             for lane in np.flatnonzero(fresh):
-                self.lanes.give(lane, pool.owner[episode[lane]])
-            return self.lanes.step(batch, pool.temperature)
+                self.players.give(lane, pool.owner[episode[lane]])
+            return self.players.step(batch, pool.temperature)
         chances = pool.chances(episode)
         for policy, mine in pool.owners(episode):
             chances[mine] = acting.step(policy, batch, self.state, mine, pool.temperature)

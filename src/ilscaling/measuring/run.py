@@ -6,15 +6,13 @@ import torch
 from torch import nn
 
 from ilscaling import games
-from ilscaling.domains.atari.section import Emulator
-from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.files import digest
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring.cell import SPLITS, CellMeasurement
 from ilscaling.measuring.loss import held_out
 from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import PolicyEpisode, play
-from ilscaling.params import Evaluation
+from ilscaling.params import Evaluation, Model
 from ilscaling.progress import tqdm
 from ilscaling.seeds import Purpose, seeds
 from ilscaling.store import Split, open_split
@@ -24,7 +22,7 @@ def evaluate_run(
     snapshots: list[str | Path],
     demos: str | Path,
     settings: Evaluation,
-    emulator: Emulator | NetHackEmulator,
+    emulator: Model,
     out: str | Path,
     *,
     device: str = "cpu",
@@ -117,7 +115,7 @@ def _measure_returns(
     policies: Policies,
     demos: Split,
     settings: Evaluation,
-    emulator: Emulator | NetHackEmulator,
+    emulator: Model,
     threads: int,
 ) -> None:
     """Play the episodes that the cells lack, all policies in one pool of lanes."""

@@ -8,7 +8,6 @@ import math
 from functools import lru_cache
 
 from ilscaling import games, policies
-from ilscaling.domains.nethack.section import NetHack
 from ilscaling.grid import Cell
 from ilscaling.params import Section
 
@@ -17,7 +16,7 @@ TORCH = 450 * MB  # PyTorch, compiled code, the library, an optimiser's workspac
 LIBRARY = 200 * MB  # without PyTorch
 EXPERT = 700 * MB  # PPO with its rollouts
 RANDOM = 400 * MB
-BOT = 100 * MB
+RECORDED_GAMES = 100 * MB  # a job whose games are recorded elsewhere, as by NLE
 LANE = 5 * MB  # an emulator with what it shows
 FLOAT = 4
 READ_STEPS = 16_384  # what evaluation's loaders hold in each of two buffers
@@ -80,14 +79,6 @@ def evaluate(game: Section, cells: list[Cell]) -> float:
     weights = FLOAT * largest.params * len(cells)
     lanes = min(wanted.lanes, wanted.episodes * len(cells)) * LANE
     return TORCH + 2 * steps * step_bytes(largest.run.game, game) + weights + lanes
-
-
-def record(game: Section, name: str) -> float:
-    """One job. An Atari job holds the episodes that it plays, half done on average."""
-    if isinstance(game, NetHack):
-        return BOT
-    lanes = getattr(game.demonstrations, "lanes", 1)
-    return TORCH + lanes * game.emulator.max_steps * step_bytes(name, game) / 2
 
 
 def shard(game: Section, name: str) -> float:

@@ -1,11 +1,10 @@
-"""All jobs of a study, and how long they take side by side on so many cores and devices."""
+"""All jobs of a study, and their makespan: how long they take side by side on a machine."""
 
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ilscaling import games
-from ilscaling.domains.nethack.section import NetHack
+from ilscaling import registry
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params, Section
 from ilscaling.plan import cost
@@ -30,58 +29,66 @@ class Job:
 
 def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[Job]:
     """The whole study from nothing; every job stands behind those that it waits for."""
-    found: list[Job] = []
+    todo: list[Job] = []
     stores: dict[tuple, int] = {}
     for name, game in params.games.items():
         store = _source(name, game)
         if store not in stores:
-            stores[store] = _data(found, name, game, speed)
+            stores[store] = _data(todo, name, game, speed)
         for run, cells in by_run(planned).items():
             if run.game == name:
                 behind, trained = (stores[store],), []
                 for part in parts(game, cells, speed):
-                    trained.append(len(found))
-                    found.append(Job("train", name, run.name, part.cost, behind))
+                    trained.append(len(todo))
+                    todo.append(Job("train", name, run.name, part.cost, behind))
                     if part.kind == "trunk":
                         behind = (trained[-1],)
                 evaluate = cost.evaluate_cost(game, cells, speed)
-                found.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
-    return found
+                todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
+    return todo
 
 
 def _source(name: str, game: Section) -> tuple:
     """What tells demonstrations apart: sections of a game may share theirs."""
-    same = "nethack" if isinstance(game, NetHack) else games.name(name, game)
-    return same, *(part.model_dump_json() for part in
+    kept = registry.get("DOMAIN", game.domain).source(name, game)
+    return kept, *(part.model_dump_json() for part in
                    (game.emulator, game.expert, game.demonstrations))  # fmt: skip
 
 
-def _data(found: list[Job], name: str, game: Section, speed: Speed) -> int:
+def _data(todo: list[Job], name: str, game: Section, speed: Speed) -> int:
     """Add the jobs that make a game's demonstrations; returns the position of the last."""
     before: tuple[int, ...] = ()
     expert = cost.expert_cost(game, speed)
     if expert.seconds:
-        found.append(Job("expert", name, "ppo", expert))
-        before = (len(found) - 1,)
-    part, first = cost.record_cost(game, name, speed), len(found)
+        todo.append(Job("expert", name, "ppo", expert))
+        before = (len(todo) - 1,)
+    part, first = cost.record_cost(game, name, speed), len(todo)
     if part.seconds:
         count = game.demonstrations.jobs
-        found += [Job("record", name, f"part-{n}", part, before) for n in range(count)]
-    parts = tuple(range(first, len(found))) or before
-    found.append(Job("random", name, "random", cost.random_cost(game, name, speed)))
-    found.append(Job("shard", name, "store", cost.shard_cost(game, name, speed), parts))
-    return len(found) - 1
+        todo += [Job("record", name, f"part-{n}", part, before) for n in range(count)]
+    parts = tuple(range(first, len(todo))) or before
+    todo.append(Job("random", name, "random", cost.random_cost(game, name, speed)))
+    todo.append(Job("shard", name, "store", cost.shard_cost(game, name, speed), parts))
+    return len(todo) - 1
 
 
 @dataclass
-class Course:
-    """Jobs side by side: seconds until the last has ended, and most memory at once in bytes."""
+class Makespan:
+    """Jobs side by side.
+
+    Parameters
+    ----------
+    seconds
+        Until the last job has ended.
+    memory
+        Most bytes at once.
+    """
 
     seconds: float = 0.0
     memory: float = 0.0
 
 
-def course(todo: list[Job], cores: int, gpus: int = 0) -> Course:
+def makespan(todo: list[Job], cores: int, gpus: int = 0) -> Makespan:
     """Run the jobs whenever a core (and a device, for those that compute on one, if `gpus`) is
     free, the longest that may start first. One core a job."""
     children: list[list[int]] = [[] for _ in todo]
@@ -92,7 +99,7 @@ def course(todo: list[Job], cores: int, gpus: int = 0) -> Course:
     ready = [number for number, count in enumerate(waits) if not count]
     running: list[tuple[float, int]] = []
     free = {"core": cores, "gpu": gpus}
-    found, now, memory = Course(), 0.0, 0.0
+    span, now, memory = Makespan(), 0.0, 0.0
     while ready or running:
         for number in sorted(ready, key=lambda n: -todo[n].cost.seconds):
             needs = ["core"] + (["gpu"] if gpus and todo[number].kind in ON_DEVICE else [])
@@ -104,7 +111,7 @@ def course(todo: list[Job], cores: int, gpus: int = 0) -> Course:
                 heapq.heappush(running, (now + todo[number].cost.seconds, number))
             if not free["core"]:
                 break
-        found.memory = max(found.memory, memory)
+        span.memory = max(span.memory, memory)
         now, number = heapq.heappop(running)
         job = todo[number]
         memory -= job.cost.memory
@@ -114,8 +121,8 @@ def course(todo: list[Job], cores: int, gpus: int = 0) -> Course:
             waits[child] -= 1
             if not waits[child]:
                 ready.append(child)
-    found.seconds = now
-    return found
+    span.seconds = now
+    return span
 
 
 def total(costs: Iterable[Cost]) -> Cost:

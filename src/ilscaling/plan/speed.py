@@ -6,7 +6,8 @@ Times are in seconds. A sample is a step of demonstrations (a stack of screens, 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ilscaling import files
+from ilscaling import files, registry
+from ilscaling.domains.costs import Play
 from ilscaling.errors import WorkflowError
 from ilscaling.plan.devices import Device
 
@@ -16,19 +17,16 @@ REMEDY = "measure this machine: ilscaling calibrate"
 
 
 @dataclass(frozen=True)
-class Play:
-    """A domain's games, on one thread: seconds a step, or a start."""
-
-    record: float  # a step of the expert in its game
-    restart: float  # starting an episode
-    shard: float  # a step from recording to store
-    play: float  # a step of a policy in the game, many episodes side by side
-
-
-@dataclass(frozen=True)
 class Train:
-    """A family's training: seconds a sample, a training FLOP (counted exactly) and an update; a
-    sample takes at least `reading`, which the loader's thread needs meanwhile."""
+    """How fast a family trains, in seconds.
+
+    Parameters
+    ----------
+    sample, flop, update
+        A sample, a training FLOP (counted exactly) and an update take so long, all together.
+    reading
+        The loader's thread needs so long for a sample meanwhile: the least that one takes.
+    """
 
     sample: float
     flop: float
@@ -36,7 +34,7 @@ class Train:
     reading: float = 0.0
 
     def seconds(self, samples: float, per_sample: float, batch: int) -> float:
-        """Training on `samples` of `per_sample` FLOPs each, in batches."""
+        """Seconds of training on `samples` of `per_sample` FLOPs each, in batches of `batch`."""
         return samples * max(
             self.reading, self.sample + per_sample * self.flop + self.update / batch
         )
@@ -57,19 +55,15 @@ class Speed:
         return self.train.get(family, REFERENCE.train.get(family, REFERENCE.train["transformer"]))
 
     def game(self, domain: str) -> Play:
-        return self.play.get(domain, REFERENCE.play.get(domain, REFERENCE.play["atari"]))
+        """Of a domain that was not measured, what its entry says."""
+        return self.play.get(domain) or registry.get("DOMAIN", domain).speed
 
 
 # One thread of a shared server with AVX512-BF16 (docs/measurements.md).
 REFERENCE = Speed(
     "orientation: measured on another machine (ilscaling calibrate measures this one)",
     True,
-    {
-        "atari": Play(8.0e-4, 0.1, 1 / 30_000, 8.0e-4),
-        "nethack": Play(1.6e-4, 0.005, 1 / 15_000, 7.0e-5),
-        # Of an extension: nobody knows; about what a small game written in Python takes.
-        "gymnasium": Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5),
-    },
+    {},  # the domains' entries say it
     {
         "cnn": Train(1 / 6_500, 1 / 1.5e11),
         "transformer": Train(1 / 42_000, 1 / 1.0e11),
@@ -88,7 +82,17 @@ READING = {"cnn": 1 / 250_000, "transformer": 1 / 800_000, "lstm": 1 / 800_000}
 
 
 def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
-    """Speed with a GPU of that kind beside CPUs as `base`'s; games are played by CPUs."""
+    """Speed with a GPU beside CPUs, which play the games.
+
+    Parameters
+    ----------
+    device
+        Kind of GPU, by its published peak.
+    base
+        Speed of the CPUs.
+    mfu
+        Share of the peak that training reaches, an assumption.
+    """
     train = {
         family: Train(0.0, 1 / (mfu * device.peak), UPDATE_SECONDS, reading)
         for family, reading in READING.items()

@@ -10,7 +10,7 @@ from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
 from ilscaling.plan import schedule
 from ilscaling.plan.cost import exact_flops, steps_of
-from ilscaling.plan.schedule import Course, Job, course
+from ilscaling.plan.schedule import Job, Makespan, makespan
 from ilscaling.plan.speed import Speed
 
 COLUMNS = {
@@ -46,7 +46,7 @@ class Plan:
     table: pd.DataFrame
     left_out: dict[str, Counter]
     warnings: list[str]
-    course: Course
+    makespan: Makespan
     machine: Machine
     forecast_hours: float
     separate: float
@@ -67,7 +67,7 @@ def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
         table,
         left_out,
         [*_warnings(params, planned), *_too_large(todo, machine)],
-        course(todo, machine.cores, machine.gpus),
+        makespan(todo, machine.cores, machine.gpus),
         machine,
         more.seconds / 3600,
         sum(
@@ -107,8 +107,8 @@ def _row(name: str, params: Params, planned: list[Cell], todo: list[Job]) -> dic
 def _all(table: pd.DataFrame) -> dict:
     largest = {"epochs", "memory_gb"}
     # FLOPs of several conventions have no sum; counted exactly they have one.
-    found = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
-    return {**found, "flops": float("nan")}
+    totals = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
+    return {**totals, "flops": float("nan")}
 
 
 def _kind(reason: str) -> str:
@@ -162,13 +162,13 @@ def show(plan: Plan) -> str:
     lines += [f"{name}: left out {_list(why)}" for name, why in plan.left_out.items() if why]
     lines += [f"warning: {warning}" for warning in plan.warnings]
     lines += ["", "time of the jobs one after the other", spans.map(_span).to_string(), ""]
-    machine, found = plan.machine, plan.course
+    machine, span = plan.machine, plan.makespan
     where = f"{machine.cores} CPU jobs at once"
     if machine.gpus:
         where += f", of which {machine.gpus} with a device"
     lines.append(
-        f"side by side ({where}): about {_span(found.seconds / 3600)}, at most"
-        f" {found.memory / 1e9:.1f} GB of memory"
+        f"side by side ({where}): about {_span(span.seconds / 3600)}, at most"
+        f" {span.memory / 1e9:.1f} GB of memory"
     )
     lines.append(f"times: {machine.speed.origin}")
     lines.append(f"snakemake forecast, once the laws are fitted: {_span(plan.forecast_hours)} more")

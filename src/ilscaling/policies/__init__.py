@@ -1,7 +1,6 @@
-"""Policy families, each with one dial for its size.
+"""Policy families, each with one dial for its size: an entry a folder, with layers, network and,
+where it has one, its compiled step.
 
-A family is a description of its layers without torch (`shapes`, `widths`), for the FLOP ledger, and
-a module of its name, whose `build` makes the network that is described; or both in an extension.
 Importing this package does not import torch.
 """
 
@@ -11,87 +10,85 @@ from typing import TYPE_CHECKING
 
 from ilscaling import registry
 from ilscaling.errors import ExtensionError, ParamsError
-from ilscaling.params import Train, TrainSequences
-from ilscaling.policies import shapes, widths
-from ilscaling.policies.shape import PolicyShape
+from ilscaling.policies.shape import ARRAYS, SETTINGS, PolicyShape
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["PolicyShape", "architecture", "build", "shape", "smallest"]
+    from ilscaling.params import Training
+    from ilscaling.policies.family import Family
+
+__all__ = ["ARRAYS", "PolicyShape", "architecture", "build", "get", "reader", "shape", "smallest"]
 
 
-def shape(
-    train: Train | TrainSequences, actions: int, observation: dict | None = None
-) -> PolicyShape:
+def get(family: str) -> Family:
+    """The entry of a family; raises ParamsError for an unknown one."""
+    try:
+        return registry.get("FAMILY", family, "params: grid.family")
+    except ExtensionError as error:
+        raise ParamsError(error.what, where=error.where, fix=error.fix) from None
+
+
+def shape(train: Training, actions: int, observation: dict | None = None) -> PolicyShape:
     """What `architecture`, `build` and `flops.ledger` need besides family and size.
 
-    observation: field -> (shape of one step, dtype), as a game's specification has it; None:
-    Atari's screens, or NetHack.
+    Parameters
+    ----------
+    train
+        The section `train`.
+    actions
+        How many actions the game has.
+    observation
+        Field -> (shape of one step, dtype), as a game's specification has it; None: Atari's
+        screens, or NetHack.
+
+    Returns
+    -------
+    PolicyShape
+        `actions`, those of frames, context, depth and inventory that `train` has, and the shape
+        of the game's array, screen or observation, if it shows one.
     """
-    if isinstance(train, TrainSequences):
-        return PolicyShape(
-            actions, context=train.context, depth=train.depth, inventory=train.inventory
-        )
-    fields = {"screen", "observation"} & set(observation or {})
-    seen = {field: tuple(observation[field][0]) for field in fields}
-    return PolicyShape(actions, frames=train.frames, **seen)
+    settings = {name: getattr(train, name) for name in SETTINGS if hasattr(train, name)}
+    fields = observation or {}
+    arrays = {name: tuple(fields[name][0]) for name in ARRAYS if name in fields}
+    return PolicyShape.of({**settings, **arrays}, actions)
 
 
-def architecture(family: str, size: int, **shape) -> tuple[shapes.Layer | widths.Part, ...]:
-    """Layers of a policy, each with `name`, `params` and `flops(convention)`.
-
-    shape: frames, actions and optionally screen (height, width) of the family `cnn`; frames,
-    actions and screen or observation (...) of an extension's; context, actions, and optionally
-    depth and inventory of `transformer` and `lstm`.
-    Raises ParamsError for an unknown family, a size too small or a screen too small.
-    """
-    entry = _entry(family)
-    return tuple(entry.layers(size, **_shape_for(family, shape)))
+def architecture(family: str, size: int, **shape) -> tuple:
+    """Layers of a policy, each with `name`, `params` and `flops(convention)`; shape as `shape`
+    gives it. Raises ParamsError for an unknown family, a size too small, or a game that the family
+    does not see."""
+    return tuple(get(family).layers(size, **_observed(shape)))
 
 
 def build(family: str, size: int, **shape) -> nn.Module:
     """A policy with weights drawn from torch's global generator; arguments as `architecture`.
 
-    `cnn`: screens uint8 (batch, frames, height, width) -> logits float32 (batch, actions); an
-    extension's likewise, from what its game shows. `transformer`, `lstm`: see `sequences.Policy`.
-    Raises ParamsError as `architecture`.
+    It is called as `Family` says; its `reader` reads what it sees (None: it takes fields as they
+    are), and `players` is its family's. Raises ParamsError as `architecture`.
     """
-    return _entry(family).build(size, **_shape_for(family, shape))
+    entry = get(family)
+    network = entry.build(size, **_observed(shape))
+    network.reader = reader(family, **shape)
+    network.players = entry.players
+    return network
+
+
+def reader(family: str, **shape):
+    """What reads a game's fields for the policies of a family, None: they take them as they are."""
+    entry = get(family)
+    return entry.reader(**_observed(shape)) if entry.reader else None
 
 
 def smallest(family: str) -> int:
     """The smallest size of a family that can be built."""
-    return _entry(family).smallest
+    return get(family).smallest
 
 
-def _shape_for(family: str, shape: dict) -> dict:
-    return _screens(family, shape) if registry.is_built_in("FAMILY", family) else _seen(shape)
-
-
-def _seen(shape: dict) -> dict:
-    """Shape as an extension's family takes it: whatever the game calls it, an observation."""
-    rest = {name: value for name, value in shape.items() if name not in ("screen", "observation")}
-    return {**rest, "observation": shape.get("observation") or shape.get("screen", (84, 84))}
-
-
-def _screens(family: str, shape: dict) -> dict:
-    """Shape as our own families take it."""
-    if "observation" not in shape:
-        return shape
-    rest = {name: value for name, value in shape.items() if name != "observation"}
-    if len(shape["observation"]) != 2:
-        raise ParamsError(
-            f"the family {family!r} sees screens (height, width), the game shows an array of shape"
-            f" {shape['observation']}",
-            where="params: grid.family",
-            fix="bring a family of your own: docs/extending.md",
-        )
-    return {**rest, "screen": shape["observation"]}
-
-
-def _entry(family: str):
-    try:
-        return registry.get("FAMILY", family, "params: grid.family")
-    except ExtensionError as error:
-        raise ParamsError(str(error)) from None
+def _observed(shape: dict) -> dict:
+    """Shape as families take it: whatever the game calls it, an observation."""
+    rest = {name: value for name, value in shape.items() if name not in ARRAYS}
+    arrays = [shape[name] for name in ARRAYS if name in shape]
+    if not arrays and "frames" in shape:
+        arrays = [(84, 84)]
+    return {**rest, "observation": arrays[0]} if arrays else rest

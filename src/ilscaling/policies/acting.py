@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilscaling.policies.reading import read, tensors
+
 # The last bits of a row of logits depend on the shape of the batch it is computed in: of stacks
 # with one to three rows against four and more, of sequences where tensors do not end with a vector.
 # In blocks of so many rows, filled up to a multiple of FEW or whole, an episode is the same
@@ -36,19 +38,20 @@ def step(
     batch: one frame a lane, {field: (all lanes, ...)} with `previous` and `first`; state: that of
     all lanes, whose rows `lanes` move on by the frame, in place. Otherwise as `probabilities`.
     """
-    device = _device(policy)
+    device, reader = _device(policy), getattr(policy, "reader", None)
     padded = _padded(lanes, ROWS)
-    frames = {name: torch.from_numpy(values[padded])[:, None] for name, values in batch.items()}
+    stretches = {name: values[padded][:, None] for name, values in batch.items()}
     rows = torch.from_numpy(padded).to(device)
 
     def logits(block: slice) -> torch.Tensor:
         mine = rows[block]
         before = {name: values[mine] for name, values in state.items()}
-        found, after = policy({k: v[block].to(device) for k, v in frames.items()}, before)
+        frames = read(reader, {name: values[block] for name, values in stretches.items()})
+        answer, after = policy(tensors(frames, device), before)
         # Padding repeats a lane of the last block: the same row is written twice.
         for name, values in state.items():
             values[mine] = after[name].to(values.dtype)
-        return found[:, 0]
+        return answer[:, 0]
 
     return _chances(logits, len(lanes), temperature)
 
@@ -71,9 +74,9 @@ def _chances(logits: Callable[[slice], torch.Tensor], count: int, temperature: f
 
 def sampling(logits: torch.Tensor, temperature: float) -> np.ndarray:
     """Probabilities float64 (n, actions) that logits (n, actions) mean at a temperature."""
-    found = logits.double().cpu()
+    logits = logits.double().cpu()
     if temperature > 0:
-        return (found / temperature).softmax(1).numpy()
-    best = np.zeros(found.shape)
-    best[np.arange(len(best)), found.numpy().argmax(1)] = 1
+        return (logits / temperature).softmax(1).numpy()
+    best = np.zeros(logits.shape)
+    best[np.arange(len(best)), logits.numpy().argmax(1)] = 1
     return best

@@ -1,94 +1,78 @@
-"""The observation encoder of the sequence families: a frame becomes one vector of width d."""
+"""The encoder of the families that play NetHack: a frame becomes a vector of width d."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ilscaling.policies import frames
+from ilscaling.policies.config import KINDS, PATCH, PATCHES, Config
+from ilscaling.policies.frames import FrameFeatures
 from ilscaling.policies.lookups import Lookup
-from ilscaling.policies.screen import Screen
-from ilscaling.policies.widths import BUCKETS, COLUMNS, KINDS, NUMBERS, PATCH, PATCHES, ROWS, Widths
-from ilscaling.rows import Rows, rows
 
 
 class Encoder(nn.Module):
-    """Stretches of frames (B, T, ...) -> float32 (B, T, d).
+    """What a reader says of stretches of frames (B, T) -> float32 (B, T, d).
 
     One matrix reads the embedded cells around the cursor and the patches of the whole map. What is
-    told in words and numbers adds vectors of width d. On a CPU all but the matrix is compiled, see
-    `frames` and `lookups`; elsewhere it is done by PyTorch's operations.
+    said in words and numbers adds vectors of width d. On a CPU all but the matrix is compiled, see
+    `lookups`; elsewhere it is done by PyTorch's operations.
 
     Embeddings begin small: with deviations of 0.3 to 1, the dev loss of d = 16 was 13 % higher at
     1e10 FLOPs and 4 % at 3e10.
     """
 
-    def __init__(self, w: Widths):
+    def __init__(self, config: Config):
         super().__init__()
-        self.screen = Screen()
-        self.cells = _table(KINDS, w.cell, 0.3)
-        self.patches = _table(PATCH[0] * PATCH[1] * KINDS, w.patch, 0.05)
-        self.facts = _table(w.facts, w.size, 0.03)
-        self.words = _table(w.words, w.size, 0.03)
-        self.inventory = _table(w.words, w.size, 0.03) if w.inventory else None
-        self.matrix = nn.Parameter(torch.randn(w.size, w.features) * w.features**-0.5)
-        # In one table: previous key, row and column of the cursor, numbers.
-        sizes = [w.actions + 1, ROWS, COLUMNS, *[BUCKETS] * NUMBERS]
-        starts = torch.tensor([0, *sizes[:-1]]).cumsum(0)
-        self.register_buffer("starts", starts, persistent=False)
+        self.cells = _table(KINDS, config.cell, 0.3)
+        self.patches = _table(PATCH[0] * PATCH[1] * KINDS, config.patch, 0.05)
+        self.facts = _table(config.facts, config.size, 0.03)
+        self.words = _table(config.words, config.size, 0.03)
+        inventory = config.inventory
+        self.inventory = _table(config.words, config.size, 0.03) if inventory else None
+        self.matrix = nn.Parameter(
+            torch.randn(config.size, config.features) * config.features**-0.5
+        )
 
-    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """batch: tty_chars, tty_colors, tty_cursor, previous, inventory as in `sequences`."""
-        lanes, steps = batch["previous"].shape
-        look = self._compiled if batch["previous"].device.type == "cpu" else self.operations
-        seen, told = look(batch)
-        seen, told = seen.view(lanes, steps, -1), told.view(lanes, steps, -1)
-        return F.linear(seen, self.matrix) + told
-
-    def _compiled(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        cells = (_placed(batch[name]) for name in ("tty_chars", "tty_colors"))
-        told = (batch[name].numpy() for name in ("tty_cursor", "previous"))
-        things = None if self.inventory is None else batch["inventory"].numpy()
-        read = frames.read(*cells, *told, self.starts.numpy(), len(self.words), things)
-        return Lookup.apply(read, batch["previous"].shape[1], *self.tables())
+    def forward(self, features: FrameFeatures, lanes: int) -> torch.Tensor:
+        """features: of tensors, of `lanes` stretches of one length."""
+        steps = len(features.cells) // lanes
+        if features.cells.device.type == "cpu":
+            arrays = FrameFeatures(*(values.numpy() for values in features))
+            map_features, sums = Lookup.apply(arrays, steps, *self.tables())
+        else:
+            map_features, sums = self.operations(features, steps)
+        map_features, sums = (x.view(lanes, steps, -1) for x in (map_features, sums))
+        return F.linear(map_features, self.matrix) + sums
 
     def tables(self) -> list[torch.Tensor]:
         """All tables, in the order of `lookups.Lookup`."""
         tables = [self.cells, self.patches, self.facts, self.words]
         return tables if self.inventory is None else [*tables, self.inventory]
 
-    def operations(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `lookups.Lookup` gives, by PyTorch's operations, on any device."""
-        chars, colours = batch["tty_chars"], batch["tty_colors"]
-        lanes, steps = chars.shape[:2]
-        n = lanes * steps
-        patches = _Patches.apply(self.patches, *self.screen.changes(chars, colours), lanes, steps)
-        chars, colours = chars.flatten(0, 1), colours.flatten(0, 1)
-        cursor = batch["tty_cursor"].flatten(0, 1).long()
-        cells = self.cells.index_select(0, self.screen.crop(chars, colours, cursor).flatten())
-        seen = torch.cat((cells.view(n, -1), patches.view(n, -1)), 1)
-        numbers = self.screen.numbers(chars)
-        facts = torch.cat((batch["previous"].reshape(n, 1), cursor, numbers.long()), 1)
-        begins = torch.arange(0, facts.numel(), facts.shape[1], device=facts.device)
-        told = bag(self.facts, facts.add_(self.starts).flatten(), begins)
-        told = told + bag(self.words, *self.screen.words(chars, len(self.words)))
+    def operations(self, features: FrameFeatures, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `lookups.Lookup` gives, by PyTorch's operations, on any device; nothing of it waits
+        for the device."""
+        n = len(features.cells)
+        counts = features.change_starts.diff()
+        frame = torch.arange(n, device=counts.device).repeat_interleave(
+            counts, output_size=len(features.patch)
+        )
+        changes = (frame * PATCHES + features.patch, features.new.long(), features.old.long())
+        patches = _Patches.apply(self.patches, *changes, n // steps, steps)
+        cells = self.cells.index_select(0, features.cells.flatten().int())
+        starts = torch.arange(0, features.facts.numel(), features.facts.shape[1])
+        sums = bag(self.facts, features.facts.flatten().long(), starts.to(counts.device))
+        sums = sums + _hashed(self.words, features.words, features.word_starts)
         if self.inventory is not None:
-            glyphs = batch["inventory"].flatten(0, 1)
-            told = told + bag(self.inventory, *self.screen.inventory(glyphs, len(self.inventory)))
-        return seen, told
+            sums = sums + _hashed(self.inventory, features.carried, features.carried_starts)
+        return torch.cat((cells.view(n, -1), patches.view(n, -1)), 1), sums
 
 
-def _placed(values: torch.Tensor | Rows) -> Rows:
-    """Stretches (B, T, ...), where they lie."""
-    return values if isinstance(values, Rows) else rows(values.numpy(), 1)
+def _hashed(table: torch.Tensor, hashes: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+    return bag(table, hashes.long() & (len(table) - 1), starts[:-1])
 
 
 def _table(rows: int, width: int, deviation: float) -> nn.Parameter:
     return nn.Parameter(deviation * torch.randn(rows, width))
-
-
-def _counts(index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-    """How many entries of `index` each of the ranges has that begin at `starts`."""
-    return torch.diff(starts, append=starts.new_tensor([len(index)]))
 
 
 def bag(table: torch.Tensor, index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
@@ -108,7 +92,8 @@ class _Bag(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         index, starts = ctx.saved_tensors
-        rows = gradient.repeat_interleave(_counts(index, starts), 0, output_size=len(index))
+        counts = F.pad(starts, (0, 1), value=len(index)).diff()
+        rows = gradient.repeat_interleave(counts, 0, output_size=len(index))
         return gradient.new_zeros(ctx.shape).index_add_(0, index, rows), None, None
 
 

@@ -7,13 +7,13 @@ import numba
 import numpy as np
 import torch
 
-from ilscaling.policies.frames import CELLS, FACTS, Read
-from ilscaling.policies.widths import PATCHES
+from ilscaling.policies.config import PATCHES
+from ilscaling.policies.frames import CELLS, FACTS, FrameFeatures
 
 
 class Lookup(torch.autograd.Function):
-    """What `read` found in n frames, stretches of `steps`, as vectors: float32 (n, 81 c + 70 m) of
-    the cells around the cursor and the patches of the map, and (n, d), the sum of all else.
+    """What n frames say, stretches of `steps`, as vectors: float32 (n, 81 c + 70 m) of the cells
+    around the cursor and the patches of the map, and (n, d), the sum of all else.
 
     Tables: cells (192, c), patches (4608, m), facts, words and, of policies that see it, inventory
     (..., d). A patch is the sum over its cells that are not blank of what the table holds for their
@@ -22,38 +22,28 @@ class Lookup(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, read: Read, steps: int, *tables: torch.Tensor) -> tuple:
-        ctx.read, ctx.steps = read, steps
+    def forward(ctx, features: FrameFeatures, steps: int, *tables: torch.Tensor) -> tuple:
+        ctx.features, ctx.steps = features, steps
         ctx.save_for_backward(*tables)
-        owner = np.zeros(len(read.crop), np.int64)
+        owner = np.zeros(len(features.cells), np.int64)
         arrays = with_inventory([_array(table)[None] for table in tables])
-        seen, told = look_up(read, steps, owner, arrays)
-        return torch.from_numpy(seen), torch.from_numpy(told)
+        width = CELLS * arrays[0].shape[2] + PATCHES * arrays[1].shape[2]
+        map_features = np.empty((len(owner), width), arrays[0].dtype)
+        sums = np.empty((len(owner), arrays[2].shape[2]), arrays[2].dtype)
+        gather(features, steps, owner, *arrays, map_features, sums)
+        return torch.from_numpy(map_features), torch.from_numpy(sums)
 
     @staticmethod
-    def backward(ctx, seen: torch.Tensor, told: torch.Tensor) -> tuple:
+    def backward(ctx, map_features: torch.Tensor, sums: torch.Tensor) -> tuple:
         gradients = [torch.zeros_like(table) for table in ctx.saved_tensors]
         arrays = with_inventory([_array(table) for table in gradients])
-        _spread(ctx.read, ctx.steps, _array(seen), _array(told), *arrays)
+        _spread(ctx.features, ctx.steps, _array(map_features), _array(sums), *arrays)
         return None, None, *gradients
-
-
-def look_up(
-    read: Read, steps: int, owner: np.ndarray, tables: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """What `Lookup` gives, without gradients; frame k has the tables owner[k] of those (owners,
-    ...), five in all (see `with_inventory`)."""
-    cells, patches, facts = tables[:3]
-    features = CELLS * cells.shape[2] + PATCHES * patches.shape[2]
-    seen = np.empty((len(owner), features), cells.dtype)
-    told = np.empty((len(owner), facts.shape[2]), facts.dtype)
-    gather(read, steps, owner, *tables, seen, told)
-    return seen, told
 
 
 def with_inventory(tables: list[np.ndarray]) -> list[np.ndarray]:
     """Tables, with the one of the inventory empty where a policy has none."""
-    return tables if len(tables) == 5 else [*tables, tables[-1][:0]]
+    return tables if len(tables) == 5 else [*tables, tables[-1][..., :0, :]]
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -61,72 +51,74 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def gather(read, steps, owner, cells, patches, facts, words, inventory, seen, told):
-    """What `look_up` does, compiled."""
+def gather(
+    features, steps, owner, cells, patches, facts, words, inventory, map_features, sums
+):  # fmt: skip
+    """What `Lookup` gives, compiled; frame k has the tables owner[k] of those (owners, ...)."""
     c, m, d = cells.shape[2], patches.shape[2], facts.shape[2]
-    begin = CELLS * c
-    for k in range(len(seen)):
+    begin, mask = CELLS * c, words.shape[1] - 1
+    for k in range(len(owner)):
         who = owner[k]
         for cell in range(CELLS):
-            kind = read.crop[k, cell]
+            kind = features.cells[k, cell]
             for i in range(c):
-                seen[k, cell * c + i] = cells[who, kind, i]
+                map_features[k, cell * c + i] = cells[who, kind, i]
         if k % steps == 0:
-            seen[k, begin:] = 0
+            map_features[k, begin:] = 0
         else:
-            seen[k, begin:] = seen[k - 1, begin:]
-        for change in range(read.starts[k], read.starts[k + 1]):
-            at = begin + read.patch[change] * m
-            new, old = read.new[change], read.old[change]
+            map_features[k, begin:] = map_features[k - 1, begin:]
+        for change in range(features.change_starts[k], features.change_starts[k + 1]):
+            at = begin + features.patch[change] * m
+            new, old = features.new[change], features.old[change]
             for i in range(m):
-                seen[k, at + i] += patches[who, new, i] - patches[who, old, i]
-        told[k] = 0
+                map_features[k, at + i] += patches[who, new, i] - patches[who, old, i]
+        sums[k] = 0
         for fact in range(FACTS):
-            row = read.facts[k, fact]
+            row = features.facts[k, fact]
             for i in range(d):
-                told[k, i] += facts[who, row, i]
-        for word in range(read.told[k]):
-            row = read.words[k, word]
+                sums[k, i] += facts[who, row, i]
+        for word in range(features.word_starts[k], features.word_starts[k + 1]):
+            row = features.words[word] & mask
             for i in range(d):
-                told[k, i] += words[who, row, i]
-        if len(read.carried):
-            for thing in range(read.things[k]):
-                row = read.carried[k, thing]
+                sums[k, i] += words[who, row, i]
+        if inventory.shape[1]:
+            for thing in range(features.carried_starts[k], features.carried_starts[k + 1]):
+                row = features.carried[thing] & mask
                 for i in range(d):
-                    told[k, i] += inventory[who, row, i]
+                    sums[k, i] += inventory[who, row, i]
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread(read, steps, seen, told, cells, patches, facts, words, inventory):
+def _spread(features, steps, map_features, sums, cells, patches, facts, words, inventory):
     c, m, d = cells.shape[1], patches.shape[1], facts.shape[1]
-    begin = CELLS * c
+    begin, mask = CELLS * c, len(words) - 1
     # A change of the map is seen by its own frame and all later ones of the stretch.
-    later = np.zeros(PATCHES * m, seen.dtype)
-    for k in range(len(seen) - 1, -1, -1):
+    later = np.zeros(PATCHES * m, map_features.dtype)
+    for k in range(len(map_features) - 1, -1, -1):
         if (k + 1) % steps == 0:
             later[:] = 0
         for i in range(PATCHES * m):
-            later[i] += seen[k, begin + i]
-        for change in range(read.starts[k], read.starts[k + 1]):
-            at = read.patch[change] * m
-            new, old = read.new[change], read.old[change]
+            later[i] += map_features[k, begin + i]
+        for change in range(features.change_starts[k], features.change_starts[k + 1]):
+            at = features.patch[change] * m
+            new, old = features.new[change], features.old[change]
             for i in range(m):
                 patches[new, i] += later[at + i]
                 patches[old, i] -= later[at + i]
         for cell in range(CELLS):
-            kind = read.crop[k, cell]
+            kind = features.cells[k, cell]
             for i in range(c):
-                cells[kind, i] += seen[k, cell * c + i]
+                cells[kind, i] += map_features[k, cell * c + i]
         for fact in range(FACTS):
-            row = read.facts[k, fact]
+            row = features.facts[k, fact]
             for i in range(d):
-                facts[row, i] += told[k, i]
-        for word in range(read.told[k]):
-            row = read.words[k, word]
+                facts[row, i] += sums[k, i]
+        for word in range(features.word_starts[k], features.word_starts[k + 1]):
+            row = features.words[word] & mask
             for i in range(d):
-                words[row, i] += told[k, i]
-        if len(read.carried):
-            for thing in range(read.things[k]):
-                row = read.carried[k, thing]
+                words[row, i] += sums[k, i]
+        if len(inventory):
+            for thing in range(features.carried_starts[k], features.carried_starts[k + 1]):
+                row = features.carried[thing] & mask
                 for i in range(d):
-                    inventory[row, i] += told[k, i]
+                    inventory[row, i] += sums[k, i]

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 
+from ilscaling import registry
+
 
 def title(game: str) -> str:
     """A game's name as people write it: 'space_invaders' -> 'Space Invaders', and a section's with
     its setting: 'nethack_context_8' -> 'NetHack: context 8', 'breakout__wsd' -> 'Breakout: wsd'."""
     if any(c.isupper() for c in game):
         return game
+    written = _written()
     first, _, setting = game.partition("__" if "__" in game else "_")
-    if first != "nethack" and "__" not in game:
+    if first not in written and "__" not in game:
         return game.replace("_", " ").title()
     setting = setting.replace("lstm", "LSTM").strip("_").replace("_", " ")
-    name = "NetHack" if first == "nethack" else title(first)
+    name = written.get(first) or title(first)
     return f"{name}: {setting}" if setting else name
+
+
+def _written() -> dict[str, str]:
+    """Names that the domains write in their own way, by what sections' names begin with."""
+    domains = [registry.get("DOMAIN", name) for name in registry.names("DOMAIN")]
+    return {first: name for domain in domains for first, name in domain.titles.items()}
 
 
 def together(games: Sequence[str]) -> str:

@@ -7,12 +7,11 @@ permuted. A thread fills the next buffer while this one is served.
 
 import itertools
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 
-from ilscaling.rows import Rows
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
 from ilscaling.store.split import Split
 
@@ -128,11 +127,10 @@ class _Stacks(Buffer):
         first = starts[np.searchsorted(starts, steps, side="right") - 1]
         return np.minimum(steps - first, self.frames - 1)
 
-    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
+    def rows(self, served: slice) -> dict[str, np.ndarray]:
         stacks = self.stacks[served]
-        found = {name: Rows(storage, stacks) for name, storage in self.storage.items()}
-        found["action"], found["index"] = self.action[served], self.step[served]
-        return found
+        batch = {name: np.take(steps, stacks, axis=0) for name, steps in self.storage.items()}
+        return batch | {"action": self.action[served], "index": self.step[served]}
 
 
 class Loader(Prefetched):
@@ -145,8 +143,8 @@ class Loader(Prefetched):
 
     Every epoch has each sample once, in an order of its own; batches run on across epochs.
     `shuffle=False` serves the steps in order. `stop`: sample number at which to end; the last
-    batch may be short. `part`, `lend`: as of `Prefetched`. Holds two buffers of `buffer_steps` in
-    memory (rounded to whole chunks).
+    batch may be short. `part`: as of `Prefetched`. Holds two buffers of `buffer_steps` in memory
+    (rounded to whole chunks).
 
     Raises StoreError, at the batch that would need it, if a shard cannot be read.
     """
@@ -163,7 +161,6 @@ class Loader(Prefetched):
         shuffle: bool = True,
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
-        lend: Collection[str] = (),
     ):
         block = block_steps(split.chunk_steps, buffer_steps)
         # A pass shorter than the buffer does not allocate more than it reads.
@@ -177,5 +174,4 @@ class Loader(Prefetched):
             [_Stacks(split, frames, block, blocks) for _ in range(2)],
             batch_sizes(batch, start, stop),
             part,
-            lend,
         )

@@ -4,11 +4,9 @@ import queue
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import numpy as np
-
-from ilscaling.rows import Rows, gathered
 
 
 class Buffer(ABC):
@@ -23,9 +21,12 @@ class Buffer(ABC):
         """Read `content`, an entry of a plan; may return early when `stopped`."""
 
     @abstractmethod
-    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
-        """The items `served`: rows where they lie until the buffer is filled again, or arrays that
-        nothing is written to."""
+    def rows(self, served: slice) -> dict[str, np.ndarray | tuple]:
+        """The items `served`, in memory that nothing is written to."""
+
+    def joined(self, pieces: list[dict]) -> dict[str, np.ndarray | tuple]:
+        """Items of several buffers, one after the other."""
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 def _produce(plan, free: queue.SimpleQueue, ready: queue.SimpleQueue, stopped) -> None:
@@ -51,8 +52,7 @@ class Prefetched:
 
     plan: what each buffer is to hold, in order. buffers: so many are in memory. sizes: items of
     each batch; the end of either ends the iterator. part: (number, parts), which of the equal
-    parts of each batch is served; the others are passed over without a copy. lend: names that may
-    be served as `Rows` of a buffer instead of arrays, which hold until the next batch is asked for.
+    parts of each batch is served; the others are passed over without a copy.
     Raises whatever reading raises, at the batch that would need it.
     """
 
@@ -62,9 +62,8 @@ class Prefetched:
         buffers: list[Buffer],
         sizes: Iterator[int],
         part: tuple[int, int] = (0, 1),
-        lend: Collection[str] = (),
     ):
-        self._sizes, self._part, self._lend = sizes, part, frozenset(lend)
+        self._sizes, self._part = sizes, part
         self._buffer: Buffer | None = None
         self._next = 0
         self._free: queue.SimpleQueue = queue.SimpleQueue()
@@ -84,7 +83,7 @@ class Prefetched:
     def __iter__(self) -> "Prefetched":
         return self
 
-    def __next__(self) -> dict[str, np.ndarray | Rows]:
+    def __next__(self) -> dict[str, np.ndarray | tuple]:
         size = next(self._sizes, 0) if self.close.alive else 0
         if size <= 0:
             self.close()
@@ -94,11 +93,11 @@ class Prefetched:
         buffer = self._current()
         begin, self._next = self._next, self._next + size
         if self._next <= len(buffer):
-            return self._served(buffer.rows(slice(begin + first, begin + last)))
+            return buffer.rows(slice(begin + first, begin + last))
         self._next = begin
         return self._joined(size, first, last)
 
-    def _joined(self, size: int, first: int, last: int) -> dict[str, np.ndarray]:
+    def _joined(self, size: int, first: int, last: int) -> dict[str, np.ndarray | tuple]:
         """The items [first, last) of a batch that lies in several buffers."""
         pieces, passed = [], 0
         while passed < size:
@@ -106,18 +105,10 @@ class Prefetched:
             held = min(size - passed, len(buffer) - self._next)
             begin, end = max(first, passed), min(last, passed + held)
             at = self._next - passed
-            found = buffer.rows(slice(at + begin, at + max(begin, end)))
-            # The buffer may be filled again before the batch is whole.
-            pieces.append({name: gathered(values) for name, values in found.items()})
+            pieces.append(buffer.rows(slice(at + begin, at + max(begin, end))))
             self._next += held
             passed += held
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-    def _served(self, found: dict[str, np.ndarray | Rows]) -> dict[str, np.ndarray | Rows]:
-        for name, values in found.items():
-            if isinstance(values, Rows) and name not in self._lend:
-                found[name] = gathered(values)
-        return found
+        return buffer.joined(pieces)
 
     def _current(self) -> Buffer:
         """The buffer that holds the next item."""

@@ -1,25 +1,43 @@
 """Serves stretches of contiguous play, with what came before each frame, in bounded memory.
 
 Stretch c of a split is its steps [c * context, (c + 1) * context): it may hold the end of one
-game and the start of the next, which `first` tells. Policies without memory of their own take the
-stretches shuffled; recurrent ones take lanes of play in order and carry their state along.
+game and the start of the next, which `first` tells. A policy takes the stretches shuffled, each
+without what came before it, or as streams of play in order and carries its state along.
 """
 
 import heapq
 import itertools
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ilscaling.errors import StoreError
-from ilscaling.rows import Rows
 from ilscaling.store.loader import Column, block_steps, plan
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
-from ilscaling.store.split import Split, few
+from ilscaling.store.split import Split
 
 FEWER = "lower train.context or train.batch, or record more games"
+
+
+class Reader(Protocol):
+    """Turns what a game shows into what a policy takes, once, in the loader's thread.
+
+    fields: those of the split that it reads, beside `previous`.
+    """
+
+    fields: tuple[str, ...]
+
+    def read(self, stretches: dict[str, np.ndarray], order: np.ndarray):
+        """Stretches {field: (S, T, ...)} in an order int64 (B,), as a named tuple of arrays of its
+        own with part(begin, end) -> that of the frames [begin, end), whole stretches."""
+        ...
+
+    def joined(self, pieces: list):
+        """Such tuples one after the other."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,10 +72,10 @@ def shuffled(
         yield Content(pieces, [], order)
 
 
-def lanes(
+def streams(
     split: Split, context: int, count: int, buffer: int, *, seed: int, start: int, mine: range
 ) -> Iterator[Content]:
-    """The lanes `mine` of `count` of equal shares, from the update `start` on, endless.
+    """The streams `mine` of `count` of equal shares, from the update `start` on, endless.
 
     In each epoch the games are put one after the other in a new order and cut into the shares;
     the rest at the end, shorter than one update, is left out. A share may begin within a game, as
@@ -71,8 +89,8 @@ def lanes(
         while done < share:
             each = min(together, share - done) * context
             pieces = []
-            for place, lane in enumerate(mine):
-                begin = (lane * share + done) * context
+            for place, stream in enumerate(mine):
+                begin = (stream * share + done) * context
                 pieces += _pieces(split, games, begin, begin + each, place * each)
             resets = [] if done else list(range(0, len(mine) * each, each))
             order = np.arange(len(mine) * each // context).reshape(len(mine), -1).T.ravel()
@@ -135,107 +153,111 @@ def _pieces(
 
 
 class _Stretches(Buffer):
-    """Frames in memory, served by stretches."""
+    """Frames in memory, served by stretches. steps: field -> memory of `capacity` steps that they
+    are read to."""
 
-    def __init__(self, split: Split, fields: dict, context: int, capacity: int):
-        self.split, self.context = split, context
+    def __init__(self, split: Split, steps: dict, context: int, reader: Reader | None):
+        self.split, self.steps, self.context, self.reader = split, steps, context, reader
         self.none = len(split.actions)
-        self.storage = {
-            name: np.zeros((capacity, *shape), dtype) for name, (shape, dtype) in fields.items()
-        }
-        # Screens are served from where they are read to, all else from copies in order.
-        self._stretches = {
-            name: rows.reshape(-1, context, *rows.shape[1:]) for name, rows in self.storage.items()
-        }
-        self._large = {n for n, (shape, dtype) in fields.items() if not few(shape, dtype)}
         self.order = np.empty(0, np.int64)
+        # What is served in this order: small fields, and what the reader has made of the others.
         self.arranged: dict[str, np.ndarray] = {}
-        self._seen = [name for name in split.observation if name in fields]
+        self.frames = None
+        self._observation = [name for name in split.observation if name in steps]
         self._columns = {name: Column(split, name) for name in split.columns}
 
     def __len__(self) -> int:
         return len(self.order)
 
     def fill(self, content: Content, stopped: threading.Event) -> None:
-        split, storage = self.split, self.storage
-        storage["index"][:] = -1
-        storage["action"][:] = 0
-        storage["previous"][:] = self.none
-        storage["first"][:] = False
+        split, steps = self.split, self.steps
+        steps["index"][:] = -1
+        steps["action"][:] = 0
+        steps["previous"][:] = self.none
+        steps["first"][:] = False
         begins = np.searchsorted(split.starts, np.array(content.pieces)[:, 1:]).tolist()
         for (row, start, stop), games in zip(content.pieces, begins, strict=True):
             if stopped.is_set():
                 return
             rows = slice(row, row + stop - start)
-            for name in self._seen:
+            for name in self._observation:
                 if name in self._columns:
-                    storage[name][rows] = self._columns[name](start, stop)
+                    steps[name][rows] = self._columns[name](start, stop)
                 else:
-                    split.read_into(name, start, storage[name][rows])
+                    split.read_into(name, start, steps[name][rows])
             before = max(start - 1, 0)
             actions = self._columns["action"](before, stop)
-            storage["index"][rows] = np.arange(start, stop)
-            storage["action"][rows] = actions[start - before :]
-            storage["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
+            steps["index"][rows] = np.arange(start, stop)
+            steps["action"][rows] = actions[start - before :]
+            steps["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
             for game in range(*games):
                 first = row + split.starts[game] - start
-                storage["first"][first] = True
-                storage["previous"][first] = self.none
-        storage["first"][content.resets] = True
-        self.order = content.order
-        self.arranged = {
-            name: stretches[content.order]
-            for name, stretches in self._stretches.items()
-            if name not in self._large
-        }
+                steps["first"][first] = True
+                steps["previous"][first] = self.none
+        steps["first"][content.resets] = True
+        stretches = {k: v.reshape(-1, self.context, *v.shape[1:]) for k, v in steps.items()}
+        self.order, read = content.order, ()
+        if self.reader is not None:
+            self.frames = self.reader.read(stretches, content.order)
+            read = (*self.reader.fields, "previous")
+        self.arranged = {n: v[content.order] for n, v in stretches.items() if n not in read}
 
-    def rows(self, served: slice) -> dict[str, np.ndarray | Rows]:
-        chosen = self.order[served]
-        large = {name: Rows(self._stretches[name], chosen) for name in self._large}
-        return large | {name: values[served] for name, values in self.arranged.items()}
+    def rows(self, served: slice) -> dict[str, np.ndarray | tuple]:
+        batch = {name: values[served] for name, values in self.arranged.items()}
+        if self.reader is None:
+            return batch
+        part = self.frames.part(served.start * self.context, served.stop * self.context)
+        return batch | {"frames": part}
+
+    def joined(self, pieces: list[dict]) -> dict[str, np.ndarray | tuple]:
+        if self.reader is None:
+            return super().joined(pieces)
+        frames = self.reader.joined([piece.pop("frames") for piece in pieces])
+        return super().joined(pieces) | {"frames": frames}
 
 
 class _Sequences(Prefetched):
     def __init__(
-        self, split: Split, contents, context: int, capacity: int, inventory: bool, sizes,
-        part: tuple[int, int] = (0, 1), lend: Collection[str] = (),
+        self, split: Split, contents, context: int, capacity: int, inventory: bool,
+        reader: Reader | None, sizes, part: tuple[int, int] = (0, 1),
     ):  # fmt: skip
-        if inventory and "inventory" not in split.fields:
+        names = [name for name in split.observation if inventory or name != "inventory"]
+        if reader is not None:
+            names = reader.fields
+        if (inventory or "inventory" in names) and "inventory" not in split.fields:
             raise StoreError(
                 "the demonstrations hold no inventory",
                 where=str(split.path),
                 fix="set train.inventory to false, or record with it",
             )
         fields = {
-            **{k: split.fields[k] for k in split.observation if inventory or k != "inventory"},
+            **{name: split.fields[name] for name in names},
             "action": ((), np.dtype(np.int64)),
             "previous": ((), np.dtype(np.int64)),
             "first": ((), np.dtype(bool)),
             "index": ((), np.dtype(np.int64)),
         }
-        super().__init__(
-            contents,
-            [_Stretches(split, fields, context, capacity) for _ in range(2)],
-            sizes,
-            part,
-            lend,
-        )
+        # What is served is a copy in order, so that both buffers are read to the same memory.
+        steps = {n: np.zeros((capacity, *shape), dtype) for n, (shape, dtype) in fields.items()}
+        buffers = [_Stretches(split, steps, context, reader) for _ in range(2)]
+        super().__init__(contents, buffers, sizes, part)
 
 
 class SequenceLoader(_Sequences):
-    """Endless iterator of batches {field: (B, context, ...), action, previous, index int64 and
-    first bool (B, context)}, B = batch // context.
+    """Endless iterator of batches of B = batch // context stretches: action, previous, index int64
+    and first bool (B, context), and the game's fields (B, context, ...).
 
     previous: the action before the frame's own in the same game, at a game's first frame the
-    number of actions. first: before this frame nothing may be seen; a game begins or, in lanes, an
-    epoch. index: the step's position in the split. batch, start, stop: in frames, `batch` a
-    multiple of `context`; `start` resumes a run exactly. order 'shuffled' or 'lanes': see there;
-    row b of all batches is lane b. Both are functions of (split, seed, position), shuffled ones of
-    `buffer_steps` too, lanes of B. part, lend: as of `Prefetched`; the other parts' lanes are not
-    read.
-    Holds two buffers of `buffer_steps` in memory, of lanes its part of them.
+    number of actions. first: before this frame nothing may be seen; a game begins or, in streams,
+    an epoch. index: the step's position in the split. With a `reader` there are `frames`, what it
+    makes of the fields and of `previous`, in place of these; without one, the inventory only if
+    `inventory`. batch, start, stop: in frames, `batch` a multiple of `context`; `start` resumes a
+    run exactly. order 'shuffled' or 'streams': see there; row b of all batches is stream b. Both
+    are functions of (split, seed, position), shuffled ones of `buffer_steps` too, streams of B.
+    part: as of `Prefetched`; the other parts' streams are not read. Holds `buffer_steps` in memory
+    (of streams its part of them), and twice what is served of so many.
 
-    Raises StoreError for a split of fewer steps than one stretch ('lanes': one batch), and at the
+    Raises StoreError for a split of fewer steps than one stretch ('streams': one batch), and at the
     batch that would need it if a shard cannot be read. Stretches longer than a game are allowed.
     """
 
@@ -252,7 +274,7 @@ class SequenceLoader(_Sequences):
         inventory: bool = False,
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
-        lend: Collection[str] = (),
+        reader: Reader | None = None,
     ):
         count, rest = divmod(batch, context)
         if rest or not count:
@@ -260,9 +282,9 @@ class SequenceLoader(_Sequences):
                 f"a batch of {batch} frames does not hold whole stretches of {context}",
                 fix="make train.batch a multiple of train.context",
             )
-        least = batch if order == "lanes" else context
+        least = batch if order == "streams" else context
         if split.steps < least:
-            what = f"one batch of {count} lanes" if order == "lanes" else "one stretch"
+            what = f"one batch of {count} streams" if order == "streams" else "one stretch"
             raise StoreError(
                 f"split {split.name!r} holds {split.steps} steps, fewer than {what} of {context}",
                 where=str(split.path),
@@ -270,14 +292,14 @@ class SequenceLoader(_Sequences):
             )
         buffer = max(buffer_steps // least, 1) * least
         end = None if stop is None else stop // context
-        if order == "lanes":
+        if order == "streams":
             buffer = min(buffer, split.steps // batch * batch)
             number, parts = part
             mine = range(number * count // parts, (number + 1) * count // parts)
-            contents = lanes(
+            contents = streams(
                 split, context, count, buffer, seed=seed, start=start // batch, mine=mine
             )
-            # Its own lanes are all that it holds, and every row of them is its own.
+            # Its own streams are all that it holds, and every row of them is its own.
             buffer, count, part = buffer // count * len(mine), len(mine), (0, 1)
         else:
             block = max(1, block_steps(split.chunk_steps, buffer_steps) // context)
@@ -286,7 +308,7 @@ class SequenceLoader(_Sequences):
             buffer, first = blocks * block * context, start // context
             contents = shuffled(split, context, block, buffer, seed=seed, start=first, stop=end)
         stretches = batch_sizes(count, start // context, end)
-        super().__init__(split, contents, context, buffer, inventory, stretches, part, lend)
+        super().__init__(split, contents, context, buffer, inventory, reader, stretches, part)
 
 
 class GameLoader(_Sequences):
@@ -304,9 +326,10 @@ class GameLoader(_Sequences):
         lanes: int,
         buffer_steps: int = 16_384,
         inventory: bool = False,
+        reader: Reader | None = None,
     ):
         lanes = min(lanes, split.episodes)
         contents, passes = whole(split, context, lanes, buffer_steps)
         together = min(max(1, buffer_steps // (lanes * context)), len(passes))
         capacity = together * lanes * context
-        super().__init__(split, contents, context, capacity, inventory, iter(passes))
+        super().__init__(split, contents, context, capacity, inventory, reader, iter(passes))

@@ -1,4 +1,4 @@
-"""The parts of the recording jobs become one store: train, dev and test of whole episodes."""
+"""The recordings of all jobs become one store: train, dev and test of whole episodes."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,7 +12,7 @@ from ilscaling import store
 from ilscaling.errors import StoreError
 from ilscaling.params import Recorded
 from ilscaling.progress import tqdm
-from ilscaling.store.part import Part
+from ilscaling.store.recording import Recording
 
 
 def assign(
@@ -24,14 +24,33 @@ def assign(
     test_steps: int,
     fix: str = "record more: raise the steps of the recording jobs",
 ) -> dict[str, np.ndarray]:
-    """Positions of each split's episodes, in rising order; `steps`: length of each episode.
+    """Draw whole episodes for dev and test; the rest is for training.
 
     The episodes are permuted by `seed`; from the first on they go to dev until it has
     `dev_steps`, then to test, the rest to train. The permutation knows no length, and where dev
     and test end depends on nothing after it, so that by Wald's identity their expected steps are
     their expected episodes times the mean length: long episodes are not favoured.
 
-    Raises StoreError if less than `train_steps` are left to train on.
+    Parameters
+    ----------
+    steps
+        Length of each episode, int (episodes,).
+    seed
+        Of the permutation.
+    train_steps, dev_steps, test_steps
+        Steps that each split has at least.
+    fix
+        What the error tells to do.
+
+    Returns
+    -------
+    dict
+        Split -> positions of its episodes, int (episodes of the split,), rising.
+
+    Raises
+    ------
+    StoreError
+        If less than `train_steps` are left to train on.
     """
     order = np.random.default_rng([seed, 2]).permutation(len(steps))
     reached = np.cumsum(steps[order])
@@ -51,7 +70,10 @@ def assign(
 
 
 class Source:
-    """Steps of episodes in parts: `store.writer.Source` over `places`, (part, position) each."""
+    """Steps of episodes in recordings, for `store.Writer.fill`.
+
+    places: file and position in it of each episode.
+    """
 
     def __init__(self, places: Sequence[tuple[str | Path, int]]):
         self.places = [(str(path), position) for path, position in places]
@@ -62,36 +84,55 @@ class Source:
 
 
 @lru_cache(maxsize=16)
-def _opened(path: str) -> Part:
-    return Part(path)
+def _opened(path: str) -> Recording:
+    return Recording(path)
 
 
 def shard(
-    parts: Sequence[str | Path],
+    recordings: Sequence[str | Path],
     out: str | Path,
     *,
     settings: Recorded,
     processes: int = 1,
 ) -> dict:
-    """Assemble the store `out` from `parts`; returns its splits' steps, episodes and returns.
+    """Assemble a store from the recordings of all jobs.
 
-    The store is a function of the parts' content and `settings`, not of the order of `parts` or
-    the number of `processes`. Every process holds one shard in memory. Raises StoreError for
-    parts that are damaged, differ in game, expert or emulator, or share an episode, and if they
-    hold too few steps.
+    The store is a function of their content and `settings`.
+
+    Parameters
+    ----------
+    recordings
+        Files by `games.episodes.write`, in any order.
+    out
+        The store to write.
+    settings
+        Sizes of splits, chunks and shards; seed of the splits.
+    processes
+        How many write at once; each holds one shard in memory.
+
+    Returns
+    -------
+    dict
+        Split -> its steps, episodes, and mean return with standard error.
+
+    Raises
+    ------
+    StoreError
+        If recordings are damaged, differ in game, expert or emulator, or share an episode, or if
+        they hold too few steps.
     """
-    opened = [Part(path) for path in parts]
+    opened = [Recording(path) for path in recordings]
     try:
         same = _common(opened)
         rows = sorted(
             (seed, number, position)
-            for number, part in enumerate(opened)
-            for position, seed in enumerate(part.attrs["episodes"]["seed"])
+            for number, recording in enumerate(opened)
+            for position, seed in enumerate(recording.attrs["episodes"]["seed"])
         )
         for (seed, first, _), (other, second, _) in pairwise(rows):
             if seed == other:
                 raise StoreError(
-                    f"episode {seed} is in two parts",
+                    f"episode {seed} is in two recordings",
                     where=f"{opened[first].path}, {opened[second].path}",
                     fix="give every recording job seeds of its own",
                 )
@@ -100,9 +141,9 @@ def shard(
             for name in ("seed", "steps", "return", "truncated")
         }
     finally:
-        for part in opened:
-            part.close()
-    places = [(parts[number], position) for _, number, position in rows]
+        for recording in opened:
+            recording.close()
+    places = [(recordings[number], position) for _, number, position in rows]
     return assemble(places, table, same, out, settings=settings, processes=processes)[0]
 
 
@@ -116,10 +157,25 @@ def assemble(
     processes: int = 1,
     **remedy: str,
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """Write a store of episodes in parts; returns its splits' summary and their episodes.
+    """Write a store of episodes that lie in recordings.
 
-    `places`: part and position of each episode; `table`: columns seed, steps, return, truncated
-    (episodes,); `attributes`: the root's, versions among them; `remedy`: `fix` of `assign`.
+    Parameters
+    ----------
+    places
+        File and position in it of each episode.
+    table
+        Columns seed, steps, return and truncated, each (episodes,).
+    attributes
+        Of the store's root, versions among them.
+    out, settings, processes
+        As for `shard`.
+    remedy
+        `fix` of `assign`.
+
+    Returns
+    -------
+    tuple
+        What `shard` returns, and the episodes of each split, rows of the table.
     """
     splits = assign(
         table["steps"],
@@ -153,15 +209,15 @@ def assemble(
     return writer.splits, splits
 
 
-def _common(parts: list[Part]) -> dict:
-    """What the parts have in common, which must be all but the episodes."""
-    first, *others = [{k: v for k, v in p.attrs.items() if k != "episodes"} for p in parts]
-    for part, other in zip(parts[1:], others, strict=True):
+def _common(recordings: list[Recording]) -> dict:
+    """What the recordings have in common, which must be all but the episodes."""
+    first, *others = [{k: v for k, v in p.attrs.items() if k != "episodes"} for p in recordings]
+    for recording, other in zip(recordings[1:], others, strict=True):
         different = sorted(k for k in {*first, *other} if first.get(k) != other.get(k))
         if different:
             raise StoreError(
-                f"parts of different recordings: {', '.join(different)} differ",
-                where=f"{parts[0].path}, {part.path}",
-                fix="record all parts with the same expert and parameters",
+                f"recordings that do not belong together: {', '.join(different)} differ",
+                where=f"{recordings[0].path}, {recording.path}",
+                fix="record them all with the same expert and parameters",
             )
     return {k: v for k, v in first.items() if k != "format"}

@@ -8,7 +8,7 @@ import zarr
 
 from ilscaling.errors import StoreError
 from ilscaling.store import checksums
-from ilscaling.store.shards import Shards
+from ilscaling.store.reader import ArrayReader
 
 SPLITS = ("train", "dev", "test")
 # The columns of the episode table; `split` is a position in SPLITS.
@@ -50,8 +50,8 @@ class Split:
             checksums.verify(self.path, [f for f in self._files if f.endswith("zarr.json")])
             checksums.verify(self.path, [f for f in self._files if f.startswith("episodes/")])
             raise self._error(error, str(self.path / name)) from error
-        self._shards = {
-            key: Shards(self.path / name / key, array) for key, array in self._arrays.items()
+        self._readers = {
+            key: ArrayReader(self.path / name / key, array) for key, array in self._arrays.items()
         }
         self.starts = np.concatenate([[0], np.cumsum(self.table["steps"])]).astype(np.int64)
         self.steps, self.episodes = int(self.starts[-1]), len(self.starts) - 1
@@ -98,12 +98,12 @@ class Split:
 
     def read_into(self, field: str, start: int, out: np.ndarray) -> None:
         """Fill `out` (n, ...), contiguous, with the steps [start, start + n) of a field."""
-        array = self._shards[field]
+        reader = self._readers[field]
         try:
-            array.read(start, out)
+            reader.read(start, out)
         # A failed checksum is a ValueError, an unreadable disk an OSError.
         except Exception as error:
-            names = [f"{self.name}/{field}/{n}" for n in array.names(start, start + len(out))]
+            names = [f"{self.name}/{field}/{n}" for n in reader.names(start, start + len(out))]
             checksums.verify(self.path, names)
             raise self._error(error, ", ".join(str(self.path / n) for n in names)) from error
 

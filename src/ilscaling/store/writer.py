@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,29 +65,6 @@ class Writer:
         self._root = zarr.open_group(path, mode="w", zarr_format=3)
         self._rows: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
 
-    def add(self, split: str, table: dict[str, np.ndarray], episodes: Iterable[dict]) -> None:
-        """Write a whole split.
-
-        `table`: columns seed, steps, return, truncated, each (episodes,). `episodes`: for each
-        row the arrays {field: (steps, ...)}. Holds one shard of steps in memory.
-        """
-        arrays = self._declare(split, table)
-        steps = int(table["steps"].sum())
-        buffer = _buffer(self.fields, min(self.shard_steps, steps))
-        start = filled = 0
-        for number, (length, episode) in enumerate(zip(table["steps"], episodes, strict=True)):
-            episode = {**episode, "episode": np.full(length, number, np.int32)}
-            done = 0
-            while done < length:
-                part = min(length - done, self.shard_steps - filled)
-                for name in self.fields:
-                    buffer[name][filled : filled + part] = episode[name][done : done + part]
-                filled, done = filled + part, done + part
-                if filled == self.shard_steps or start + filled == steps:
-                    for name, array in arrays.items():
-                        array[start : start + filled] = buffer[name][:filled]
-                    start, filled = start + filled, 0
-
     def fill(
         self,
         splits: dict[str, np.ndarray],
@@ -97,11 +74,20 @@ class Writer:
         processes: int = 1,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        """Write all splits, shard by shard in parallel; the bytes are those that `add` writes.
+        """Write all splits, shard by shard; the bytes do not depend on the number of processes.
 
-        `splits`: for each, its rows of `table` (columns as for `add`). `source` gives their
-        steps and must survive pickling for more than one process. `progress` is called with
-        the number of steps that were written. Every process holds one shard of steps.
+        Parameters
+        ----------
+        splits
+            Split -> its rows of `table`, in the order in which they are stored.
+        table
+            Columns seed, steps, return and truncated, each (episodes,).
+        source
+            Gives steps of the episode in a row; for several processes it must survive pickling.
+        processes
+            How many write at once; each holds one shard of steps in memory.
+        progress
+            Is called with the number of steps that were just written.
         """
         tasks = []
         starts = {}
@@ -115,21 +101,14 @@ class Writer:
             if progress is not None:
                 progress(steps)
 
-    def _declare(self, split: str, table: dict[str, np.ndarray]) -> dict[str, zarr.Array]:
+    def _declare(self, split: str, table: dict[str, np.ndarray]) -> None:
         """Create a split's arrays; note its rows of the episode table and its summary."""
         steps, count = int(table["steps"].sum()), len(table["steps"])
         group = self._root.create_group(split)
-        arrays = {
-            name: create_array(
-                group,
-                name,
-                (steps, *shape),
-                dtype,
-                chunk=self.shard_steps if few(shape, dtype) else self.chunk_steps,
-                shard=self.shard_steps,
-            )
-            for name, (shape, dtype) in self.fields.items()
-        }
+        for name, (shape, dtype) in self.fields.items():
+            chunk = self.shard_steps if few(shape, dtype) else self.chunk_steps
+            whole = (steps, *shape)
+            create_array(group, name, whole, dtype, chunk=chunk, shard=self.shard_steps)
         for name, dtype in COLUMNS.items():
             column = table[name] if name != "split" else np.full(count, SPLITS.index(split))
             self._rows[name].append(np.asarray(column, dtype))
@@ -140,7 +119,6 @@ class Writer:
             "return_mean": float(returns.mean()),
             "return_se": float(returns.std(ddof=1) / np.sqrt(count)) if count > 1 else None,
         }
-        return arrays
 
     def finish(self, attributes: dict) -> None:
         """Write the episode table and the root attributes, digests of all files among them."""

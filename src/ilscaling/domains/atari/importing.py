@@ -124,8 +124,8 @@ def fit(
         source = name.replace("features.", "features_extractor.", 1)
         value = tensors.get(source)
         if value is None or value.shape != wanted.shape:
-            found = "missing" if value is None else f"of shape {tuple(value.shape)}"
-            raise refuse(f"{source} is {found}, wanted {tuple(wanted.shape)} (84x84, stack of 4)")
+            shape = "missing" if value is None else f"of shape {tuple(value.shape)}"
+            raise refuse(f"{source} is {shape}, wanted {tuple(wanted.shape)} (84x84, stack of 4)")
         if not value.is_floating_point() or not value.isfinite().all():
             raise refuse(f"{source} holds numbers that are not finite")
         chosen[name] = value.float()

@@ -1,18 +1,35 @@
-"""One recording job: an expert plays episodes until enough steps are in complete ones."""
+"""One recording job: a trained expert plays until enough steps are in complete episodes."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from ilscaling import games
-from ilscaling.domains.atari import policy
-from ilscaling.domains.atari.section import Emulator
+from ilscaling.domains.atari.player import playing
+from ilscaling.domains.atari.section import Atari, Emulator
 from ilscaling.errors import ExpertError
-from ilscaling.games import episodes, play
-from ilscaling.policies.acting import probabilities
+from ilscaling.games import episodes
+from ilscaling.games.jobs import job as share
+
+
+def record_job(
+    section: Atari, game: str, job: int, expert: str | Path, out: str | Path, *, threads: int = 1
+) -> dict:
+    """Job number `job` of a section that plays `game`; see `record`."""
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
+    return record(
+        expert,
+        game,
+        section.emulator,
+        temperature=section.expert.temperature,
+        noise=section.expert.noise,
+        min_return=section.expert.min_return,
+        seeds=seeds,
+        lanes=section.demonstrations.lanes,
+        steps=steps,
+        out=out,
+        threads=threads,
+    )
 
 
 def record(
@@ -21,6 +38,7 @@ def record(
     emulator: Emulator,
     *,
     temperature: float,
+    noise: float = 0.0,
     min_return: float | None = None,
     seeds: Iterable[int],
     lanes: int,
@@ -28,46 +46,27 @@ def record(
     out: str | Path,
     threads: int = 1,
 ) -> dict:
-    """Play the expert and write the part `out` (see `episodes.write`); returns its episode table.
+    """Play the expert and write the recording `out` (see `episodes.write`).
+
+    Returns its table of episodes.
 
     What it holds depends on `lanes` only as far as the expert's float arithmetic does.
 
-    Raises ExpertError for an expert that is damaged, plays another game or is not known to return
-    `min_return`, GameError for an unknown game or when the seeds run out.
+    Raises
+    ------
+    ExpertError
+        For an expert that is damaged, plays another game or is not known to return `min_return`.
+    GameError
+        For an unknown game or when the seeds run out.
     """
-    spec = games.spec("atari", game)
-    network, made = policy.load(expert, game)
-    if tuple(made["actions"]) != spec.actions:
-        raise ExpertError(
-            f"its actions {made['actions']} are not the game's {list(spec.actions)}",
-            where=str(expert),
-            fix="train it with the same version of ale-py",
-        )
-    if min_return is not None:
-        refuse_poor(expert, made, min_return)
     torch.set_num_threads(threads)
-    emulators = games.make("atari", game, lanes, emulator, threads=threads)
-    attributes = {
-        "game": game,
-        "domain": spec.domain,
-        "actions": list(spec.actions),
-        "emulator": emulator.model_dump(),
-        "temperature": float(temperature),
-        "expert": {
-            "digest": made["sha256"],
-            **{k: made[k] for k in ("algorithm", "steps", "width") if k in made},
-        },
-        "versions": {name: version(name) for name in ("ale-py", "numpy", "torch")},
-    }
-
-    def act(stacks: np.ndarray, episode: np.ndarray) -> np.ndarray:
-        return probabilities(network, stacks, temperature)
-
-    player = play.Stacks(policy.STACK, act)
-    try:
-        return episodes.write(out, emulators, player, attributes, seeds=seeds, steps=steps)
-    finally:
-        emulators.close()
+    with playing(
+        expert, emulator, lanes=lanes, temperature=temperature, noise=noise, game=game,
+        threads=threads,
+    ) as its:  # fmt: skip
+        if min_return is not None:
+            refuse_poor(expert, its.record, min_return)
+        return episodes.write(out, its.game, its.act, its.attributes, seeds=seeds, steps=steps)
 
 
 def refuse_poor(expert: str | Path, made: dict, least: float) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ilscaling.domains.expert import Asked
 from ilscaling.params import (
     Cells,
     Count,
@@ -46,10 +47,12 @@ class PPO(Model):
     entropy: Annotated[float, Field(ge=0)] = Field(0.01, description="weight of the entropy bonus")
 
 
-class Expert(Model):
+class Expert(Asked):
     """Who plays the demonstrations."""
 
-    file: str | None = Field(None, description="a trained expert; null: train one by PPO")
+    file: str | None = Field(
+        None, description="a trained expert, or what `name` reads; null: train one by PPO"
+    )
     temperature: Annotated[float, Field(ge=0)] = Field(
         1.0, description="1 samples the policy as trained, 0 plays its best action"
     )

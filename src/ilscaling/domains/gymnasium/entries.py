@@ -1,8 +1,7 @@
-"""Games and experts that a study brings along: the entries GAME and EXPERT."""
+"""Games that a study brings along: the entry GAME."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,27 +34,3 @@ class Game:
     actions: tuple[str, ...] = ()
     human_return: float | None = None
     picture: Callable[[np.ndarray], np.ndarray] | None = None
-
-
-# (observations (lanes, ...), fresh bool (lanes,): an episode begins) -> weights (lanes, actions),
-# not negative, proportional to the probabilities of the actions.
-Act = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Expert:
-    """Who plays the demonstrations of a game in this file or another.
-
-    Parameters
-    ----------
-    name
-        How the parameters call it.
-    player
-        player(file) -> Act, with the path of `expert.file` or None. What it answers for a lane
-        must depend on that lane's episode alone.
-    """
-
-    CALLED: ClassVar = ("player",)
-
-    name: str
-    player: Callable[[Path | None], Act]

@@ -7,6 +7,7 @@ the environment's rewards over a whole episode.
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from ilscaling import registry
 from ilscaling.domains.gymnasium.entries import Game
@@ -23,9 +24,9 @@ AXES = (1, 2, 3)
 def spec(game: str, options: Options | None = None) -> GameSpec:
     """Observation and actions of a game; raises GameError for one that no policy could play."""
     made, env = _make(game, options or Options())
-    found = _spec(made, env)
+    playable = _spec(made, env)
     env.close()
-    return found
+    return playable
 
 
 def _make(game: str, options: Options) -> tuple[Game, gymnasium.Env]:
@@ -71,15 +72,13 @@ def _spec(made: Game, env: gymnasium.Env) -> GameSpec:
 class Vector:
     """`lanes` environments, stepped one after the other; see `games.base.VectorGame`."""
 
-    def __init__(self, game: str, lanes: int, options: Options, *, threads: int = 1):
-        """`threads` is for other games: these are Python's."""
+    def __init__(self, game: str, lanes: int, options: Options):
         made, env = _make(game, options)
         self.spec = _spec(made, env)
         self.lanes = lanes
         self._max_steps = options.max_steps
-        self._envs = [env, *(made.make(**options.options) for _ in range(lanes - 1))]
-        shape, dtype = self.spec.observation[FIELD]
-        self._seen = np.zeros((lanes, *shape), dtype)
+        others = [lambda: made.make(**options.options)] * (lanes - 1)
+        self._envs = SyncVectorEnv([lambda: env, *others], autoreset_mode=AutoresetMode.DISABLED)
         self._steps = np.zeros(lanes, np.int64)
         self._over = np.ones(lanes, bool)
 
@@ -89,36 +88,42 @@ class Vector:
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
         """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
-        for lane, seed in zip(np.flatnonzero(lanes), np.asarray(seeds), strict=True):
-            self._see(lane, self._envs[lane].reset(seed=int(seed))[0])
-            self._steps[lane], self._over[lane] = 0, False
-        return {FIELD: self._seen.copy()}
+        every = np.zeros(self.lanes, np.int64)
+        every[lanes] = seeds
+        # Gymnasium takes the mask out of these options, and asks for a mask of its own type.
+        masked = {"reset_mask": np.array(lanes, bool)}
+        observation, _ = self._promised(self._envs.reset, seed=every.tolist(), options=masked)
+        self._steps[lanes], self._over[lanes] = 0, False
+        return self._fields(observation)
 
     def step(self, actions: np.ndarray) -> Step:
-        """Play one action a lane; a lane whose episode is over stands still."""
-        reward = np.zeros(self.lanes, np.float32)
-        done, truncated = np.zeros((2, self.lanes), bool)
-        for lane in np.flatnonzero(~self._over):
-            seen, reward[lane], terminated, cut, _ = self._envs[lane].step(int(actions[lane]))
-            self._see(lane, seen)
-            self._steps[lane] += 1
-            cut = not terminated and (cut or self._steps[lane] >= self._max_steps)
-            done[lane], truncated[lane] = terminated or cut, cut
-        self._over |= done
-        return Step({FIELD: self._seen.copy()}, reward, done, truncated)
+        """Play one action a lane; a lane that has not been restarted plays an episode that nobody
+        asked for."""
+        if self._over.any():
+            self.restart(self._over.copy(), np.zeros(int(self._over.sum()), np.int64))
+        observation, reward, terminated, cut, _ = self._promised(self._envs.step, actions)
+        self._steps += 1
+        truncated = ~terminated & (cut | (self._steps >= self._max_steps))
+        self._over = terminated | truncated
+        done = self._over.copy()
+        return Step(self._fields(observation), reward.astype(np.float32), done, truncated)
 
-    def _see(self, lane: int, seen: np.ndarray) -> None:
-        if np.shape(seen) != self._seen.shape[1:]:
+    def _fields(self, observation: np.ndarray) -> dict[str, np.ndarray]:
+        return {FIELD: observation.astype(self.spec.observation[FIELD][1], copy=False)}
+
+    def _promised(self, play, *arguments, **options):
+        """What Gymnasium returns; GameError for an observation of another shape than its space."""
+        try:
+            return play(*arguments, **options)
+        except ValueError as error:
             raise GameError(
-                f"an observation has shape {np.shape(seen)}, its space {self._seen.shape[1:]}",
+                f"an observation is not of its space: {error}",
                 where=f"{registry.source('GAME', self.spec.name)}: game {self.spec.name!r}",
-                fix="return what observation_space promises",
-            )
-        self._seen[lane] = seen
+                fix=f"return what observation_space is: {self._envs.single_observation_space}",
+            ) from error
 
     def close(self) -> None:
-        for env in self._envs:
-            env.close()
+        self._envs.close()
 
 
 def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200) -> None:
@@ -130,15 +135,15 @@ def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200)
         pair.reset(np.array([seed, seed + 1]))
         for actions in drawn[: steps // 4]:
             pair.step(actions)
-        found = [pair.restart(np.ones(2, bool), np.array([seed, seed]))[FIELD]]
+        observations = [pair.restart(np.ones(2, bool), np.array([seed, seed]))[FIELD]]
         rewards = []
         for action in drawn[:, 0]:
             step = pair.step(np.array([action, action]))
-            found.append(step.observation[FIELD])
+            observations.append(step.observation[FIELD])
             rewards.append(np.stack([step.reward, step.done]))
     finally:
         pair.close()
-    same = all(np.array_equal(first, second, equal_nan=True) for first, second in found)
+    same = all(np.array_equal(first, second, equal_nan=True) for first, second in observations)
     if not same or not all(np.array_equal(r[:, 0], r[:, 1]) for r in rewards):
         raise GameError(
             f"two episodes of {game!r} with the same seed and actions differ",

@@ -1,49 +1,32 @@
 """One recording job of an extension's game, played by an extension's expert."""
 
-from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 
-from ilscaling import files, games, registry
-from ilscaling.domains.gymnasium import player
+from ilscaling.domains import brought
 from ilscaling.domains.gymnasium.game import refuse_unseeded
-from ilscaling.domains.gymnasium.section import Options, Player
-from ilscaling.games import episodes
+from ilscaling.domains.gymnasium.section import Gymnasium
+from ilscaling.games.jobs import job as share
 
 
-def record(
-    expert: Player,
-    game: str,
-    emulator: Options,
-    *,
-    seeds: Iterable[int],
-    lanes: int,
-    steps: int,
-    out: str | Path,
-) -> dict:
-    """Play the expert and write the part `out` (see `episodes.write`); returns its episode table.
+def record(section: Gymnasium, job: int, out: str | Path) -> None:
+    """Play the expert and write the recording `out` of job number `job`.
 
-    Raises ExpertError for an expert that lacks its file or answers no weights of actions, GameError
-    for a game that cannot be played, or whose episodes are no function of their seeds.
+    Raises
+    ------
+    ExpertError
+        For an expert that lacks its file or answers no weights of actions.
+    GameError
+        For a game that cannot be played, or whose episodes are no function of their seeds.
     """
-    refuse_unseeded(game, emulator, seed=0)
-    vector = games.make("gymnasium", game, lanes, emulator)
-    try:
-        act = player.make(expert, vector.spec)
-        played = {
-            "digest": files.sha256(registry.source("EXPERT", expert.name)),
-            **expert.model_dump(),
-        }
-        if expert.file is not None:
-            played["file_digest"] = files.sha256(expert.file)
-        attributes = {
-            "game": game,
-            "domain": vector.spec.domain,
-            "actions": list(vector.spec.actions),
-            "emulator": emulator.model_dump(),
-            "expert": played,
-            "versions": {name: version(name) for name in ("gymnasium", "numpy")},
-        }
-        return episodes.write(out, vector, act, attributes, seeds=seeds, steps=steps)
-    finally:
-        vector.close()
+    refuse_unseeded(section.game, section.emulator, seed=0)
+    seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
+    brought.record(
+        section.expert,
+        section.domain,
+        section.game,
+        section.emulator,
+        seeds=seeds,
+        lanes=section.demonstrations.lanes,
+        steps=steps,
+        out=out,
+    )

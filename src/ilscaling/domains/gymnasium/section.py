@@ -1,10 +1,11 @@
 """The section of a game of an extension."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ilscaling.params import Cells, Count, Demonstrations, Fraction, Model, Name, Section
+from ilscaling.domains.expert import Asked
+from ilscaling.params import Cells, Count, Demonstrations, Model, Name, Section
 
 
 class Options(Model):
@@ -16,15 +17,10 @@ class Options(Model):
     max_steps: Count = Field(1000, description="steps after which an episode is cut")
 
 
-class Player(Model):
+class GymnasiumExpert(Asked):
     """Who plays the demonstrations."""
 
     name: Name = Field(description="an extension's expert")
-    file: str | None = Field(None, description="what it reads, such as weights; null: nothing")
-    temperature: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="1 samples its probabilities, 0 plays its best action"
-    )
-    noise: Fraction = Field(0.0, description="share of steps at which it plays at random")
 
 
 class FamilyGrid(Cells):
@@ -39,7 +35,7 @@ class Gymnasium(Section):
     domain: Literal["gymnasium"] = Field(description="which interface plays it")
     game: Name = Field(description="an extension's game")
     emulator: Options = Field(default_factory=Options, description="how the game is run")
-    expert: Player = Field(description="who plays the demonstrations")
+    expert: GymnasiumExpert = Field(description="who plays the demonstrations")
     demonstrations: Demonstrations = Field(
         default_factory=Demonstrations, description="what is recorded"
     )

@@ -21,20 +21,18 @@ from safetensors.numpy import load_file
 from ilscaling import files
 from ilscaling.domains.nethack import ttyrec
 from ilscaling.domains.nethack.game import ACTIONS, KEYS
-from ilscaling.domains.nethack.nld import Listing, Recording, left, listing
+from ilscaling.domains.nethack.nld import Listing, RecordedGame, left, listing
 from ilscaling.domains.nethack.section import Games, Recordings
 from ilscaling.domains.nethack.ttyrec import Unusable
 from ilscaling.errors import StoreError
 from ilscaling.progress import tqdm
-from ilscaling.store import part
-from ilscaling.store.part import Part
+from ilscaling.store import recording
 from ilscaling.store.processes import spread
 from ilscaling.store.shard import assemble
 
 REPORT = "ingest.json"
-BLOCK = 4096  # frames that are converted and compressed together, a chunk of the parts
-GROUP = 4  # games a part: what a kill costs, at most, for each process
-LEVEL = 1  # of zstd, in parts that live until they are sharded
+BLOCK = 4096  # frames that are converted and compressed together, a chunk of the recordings
+GROUP = 4  # games a recording: what a kill costs, at most, for each process
 
 # Key code -> index of the first action with it, -1 for none.
 ACTION = np.full(256, -1, np.int16)
@@ -53,8 +51,8 @@ def ingest(
     """Make the store `out` of the games below `directories` (see `nld`); returns the summary.
 
     `recordings` filters them. Every game, kept or left out and why, stands in `ingest.json`
-    beside `out`. A run that was killed goes on from the parts in a work folder beside `out`. The
-    store is a function of the recordings and the arguments, whatever `processes`.
+    beside `out`. A run that was killed goes on from what it has read, which is in a work folder
+    beside `out`. The store is a function of the recordings and the arguments, whatever `processes`.
 
     Raises StoreError for directories that are no recordings or of other versions, if no game is
     left, or too few steps.
@@ -70,16 +68,16 @@ def ingest(
     work = out.with_name(f".{out.name}.work")
     work.mkdir(parents=True, exist_ok=True)
     groups = [found.games[k : k + GROUP] for k in range(0, len(found.games), GROUP)]
-    parts: list[Path] = [work] * len(groups)
+    files_read: list[Path] = [work] * len(groups)
     bar = tqdm(total=len(found.games), unit="game", desc="recordings")
     tasks = [(number, group) for number, group in enumerate(groups)]
     with bar:
         for number, path in spread(read, tasks, given=(work, inventory), processes=processes):
-            parts[number] = path
+            files_read[number] = path
             bar.update(len(groups[number]))
     kept, places, columns = [], [], []
-    for path in parts:
-        opened = Part(path)
+    for path in files_read:
+        opened = recording.Recording(path)
         found.left_out += opened.attrs["left_out"]
         kept += opened.attrs["games"]
         for position in range(len(opened.attrs["games"])):
@@ -158,13 +156,13 @@ def _origin(found: Listing, directories: list, kept: list[dict]) -> dict:
     }
 
 
-def read(work: Path, inventory: bool, number: int, group: list[Recording]) -> tuple[int, Path]:
-    """Read a few games into a part in `work`, if it is not there; returns `number` and its path.
+def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) -> tuple[int, Path]:
+    """Read a few games into a file in `work`, if it is not there; returns `number` and its path.
 
-    The part's name is a digest of all that it is made of. Its attributes say of every game what
+    The file's name is a digest of all that it is made of. Its attributes say of every game what
     was kept and what was not.
     """
-    content = hashlib.sha256(f"{part.FORMAT} {inventory} {version('nle')}".encode())
+    content = hashlib.sha256(f"{recording.FORMAT} {inventory} {version('nle')}".encode())
     for game in group:
         content.update(repr((game.name, sorted(game.log.items()), game.record)).encode())
         for path in (game.path, game.inventory if inventory else None):
@@ -174,7 +172,7 @@ def read(work: Path, inventory: bool, number: int, group: list[Recording]) -> tu
     if target.exists():
         return number, target
     attributes = {"games": [], "left_out": []}
-    with part.create(target, attributes, chunk=BLOCK, level=LEVEL) as writer:
+    with recording.create(target, attributes, chunk=BLOCK) as writer:
         for game in group:
             record = game.record or {}
             try:
@@ -201,7 +199,7 @@ def read(work: Path, inventory: bool, number: int, group: list[Recording]) -> tu
     return number, target
 
 
-def frames(game: Recording, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
+def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
     """The store's fields of the player's steps of a game, BLOCK steps at a time; the arrays hold
     until the next block.
 
@@ -275,7 +273,7 @@ def _fields(
     return fields
 
 
-def _carried(game: Recording) -> dict[str, np.ndarray]:
+def _carried(game: RecordedGame) -> dict[str, np.ndarray]:
     try:
         return load_file(game.inventory)
     except Exception as error:

@@ -23,7 +23,7 @@ LAYOUT = "DIR/<any name>/*.xlogfile beside the *.ttyrec3.bz2 that it names"
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedGame:
     """One game: its file, its line of the xlogfile and, if it is ours, its record."""
 
     path: Path
@@ -49,7 +49,7 @@ class Recording:
 class Listing:
     """Games to read, in the order of their names, and those left out: {"game", "reason"}."""
 
-    games: list[Recording] = field(default_factory=list)
+    games: list[RecordedGame] = field(default_factory=list)
     left_out: list[dict] = field(default_factory=list)
     recorders: list[dict] = field(default_factory=list)  # `games.json` without its games
     found: Counter = field(default_factory=Counter)  # roles, of all lines of the xlogfiles
@@ -125,7 +125,7 @@ def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
         files[path.name] = path
     records = _records(folder, found)
     named: set[str] = set()
-    games: dict[str, Recording] = {}
+    games: dict[str, RecordedGame] = {}
     for log in sorted(folder.glob("*xlogfile")):
         for number, line in enumerate(log.read_text(encoding="latin-1").splitlines(), 1):
             entry = dict(part.split("=", 1) for part in line.split("\t") if "=" in part)
@@ -143,7 +143,7 @@ def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
                 games.pop(name, None)
                 continue
             named.add(name)
-            game = Recording(folder / name, shown, entry, records.get(name))
+            game = RecordedGame(folder / name, shown, entry, records.get(name))
             reason, detail = _unwanted(game, taken)
             if name not in files:
                 reason, detail = "missing file", ""
@@ -158,7 +158,7 @@ def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
             found.leave(f"{folder.name}/{name}", "no line in the xlogfile")
 
 
-def _unwanted(game: Recording, taken: Recordings | None) -> tuple[str, str]:
+def _unwanted(game: RecordedGame, taken: Recordings | None) -> tuple[str, str]:
     """Why a game is left out by its line of the xlogfile: (reason, detail), empty if it is not."""
     log = game.log
     if taken is not None:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ilscaling.params import Cells, Count, Model, Name, Recorded, Section
+from ilscaling.domains.expert import Asked
+from ilscaling.params import Cells, Count, Fraction, Model, Name, Recorded, Section
 
 
 class NetHackEmulator(Model):
@@ -29,10 +30,26 @@ class Recordings(Model):
     max_games: Count | None = Field(None, description="games to take, at most; null: all")
 
 
-class NetHackExpert(Model):
+class NetHackExpert(Asked):
     """Who plays the demonstrations."""
 
-    recordings: Recordings | None = Field(None, description="null: the built-in bot plays")
+    name: Name | None = Field(None, description="an extension's expert; null: the built-in bot")
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="of an extension's expert: 1 samples its probabilities, 0 plays its best"
+    )
+    noise: Fraction = Field(0.0, description="of it: share of keys that it presses at random")
+    recordings: Recordings | None = Field(None, description="null: the expert plays")
+
+    @model_validator(mode="after")
+    def _one_plays(self):
+        if self.name is not None and self.recordings is not None:
+            raise ValueError("name and recordings: give one of them, null for the other")
+        own = {"file": self.file is not None, "temperature": self.temperature != 1.0,
+               "noise": self.noise != 0.0}  # fmt: skip
+        if self.name is None and any(own.values()):
+            given = ", ".join(key for key, set_ in own.items() if set_)
+            raise ValueError(f"{given}: for an extension's expert, which `name` names")
+        return self
 
 
 class Games(Recorded):

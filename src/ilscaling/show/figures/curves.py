@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ilscaling.show import looks
 from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 
@@ -32,15 +33,17 @@ def data(curves: pd.DataFrame) -> pd.DataFrame:
             loss = (weight * run["loss"]).groupby(step).sum() / total
             points += [
                 {"game": game, "kind": "run", "size": size, "seed": seed}
-                | {"flops": 10 ** ((s + 0.5) / BINS), "loss": loss[s]}
+                | {"step": s, "loss": loss[s]}
                 for s in loss.index[total > 0]
             ]
         rows += points
-        best = pd.DataFrame(points).groupby("flops", sort=True)["loss"].min().cummin()
+        best = pd.DataFrame(points).groupby("step", sort=True)["loss"].min().cummin()
         rows += [
-            {"game": game, "kind": "frontier", "flops": c, "loss": low} for c, low in best.items()
+            {"game": game, "kind": "frontier", "step": s, "loss": low} for s, low in best.items()
         ]
-    return pd.DataFrame(rows, columns=["game", "kind", "size", "seed", "flops", "loss"])
+    points = pd.DataFrame(rows, columns=["game", "kind", "size", "seed", "step", "loss"])
+    flops = 10 ** ((points["step"].astype(float) + 0.5) / BINS)
+    return points.assign(flops=flops).drop(columns="step")
 
 
 def draw(data: pd.DataFrame) -> Figure:
@@ -58,19 +61,19 @@ def draw(data: pd.DataFrame) -> Figure:
             colours = style.shades(runs["size"], "plasma")
             for (size, _), run in runs.groupby(["size", "seed"], sort=True):
                 ax.plot(run["flops"], run["loss"], color=colours[size], lw=1.1, alpha=0.9)
-            ax.plot(frontier["flops"], frontier["loss"], color=style.INK, lw=2.4, alpha=0.85)
+            ax.plot(frontier["flops"], frontier["loss"], color=looks.INK, lw=2.4, alpha=0.85)
             style.log_axis(ax.xaxis, part["flops"].min(), part["flops"].max(), room=0.02, most=5)
             # The first batches of an untrained policy would squeeze all that follows.
             top = min(
                 runs["loss"].max(), 1.6 * runs.groupby(["size", "seed"])["loss"].median().max()
             )
             style.log_axis(ax.yaxis, part["loss"].min(), top, plain=True)
-            ax.set_xlabel(style.FLOPS)
+            ax.set_xlabel(looks.FLOPS)
             ax.set_ylabel("training loss (nats a step)")
             ax.grid(True, which="major")
             ax.set_title(title(game), loc="left")
             entries = [style.handle(f"{size:g}", color=colours[size]) for size in sorted(colours)]
-            entries.append(style.handle("frontier", color=style.INK, lw=2.4))
+            entries.append(style.handle("frontier", color=looks.INK, lw=2.4))
             ax.legend(
                 handles=entries,
                 title="size",

@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
+from ilscaling.show import looks, words
 from ilscaling.show.figures import style
 from ilscaling.show.titles import together
 
@@ -75,7 +76,7 @@ def draw(data: pd.DataFrame) -> Figure:
             entries = []
             for split in present:
                 values = episodes.loc[episodes["split"] == split, "return"]
-                mean = style.measured(values.mean(), values.std(ddof=1) / len(values) ** 0.5)
+                mean = words.with_error(values.mean(), values.std(ddof=1) / len(values) ** 0.5)
                 text = f"{split}: {len(values):,} episodes,\nmean {mean}"
                 entries.append(style.handle(text, color=SPLITS[split], ls=DASHES[split]))
             right.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.0, 1.02))
@@ -83,9 +84,9 @@ def draw(data: pd.DataFrame) -> Figure:
                 low = min(episodes["return"].min(), *levels.values(), 0.0)
                 high = max(episodes["return"].max(), *levels.values())
                 ax.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
-                ax.set_xlabel(style.RETURN)
+                ax.set_xlabel(looks.RETURN)
                 ax.xaxis.set_major_locator(ticker.MaxNLocator(6))
-                ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: style.points(v, 6)))
+                ax.xaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: words.number(v, 6)))
                 ax.grid(True, axis="y")
                 above = style.level_lines(ax, levels, vertical=True)
             left.set_title(part["title"].iloc[0], loc="left", pad=8 + 9 * above)

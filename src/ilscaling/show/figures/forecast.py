@@ -3,27 +3,21 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy import stats
 
 from ilscaling import laws, tables
-from ilscaling.show.figures import forest, style
+from ilscaling.show import looks, words
 from ilscaling.show.figures import laws as law_figure
+from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]
 COLUMNS += ["level", "used", "edge"]
 TYPES = dict.fromkeys(("x", "y", "low", "high", "level"), "float64") | {"used": bool, "edge": bool}
-# panel -> its law, axis label, quantities that foretell it, measured column and its error
+# panel -> its law, quantities that foretell it, measured column and its error
 PANELS = {
-    "loss": ("L_min", "lowest " + style.DEV_LOSS, ("L_min",), "dev_loss", "dev_loss_se"),
-    "return": (
-        "R_max",
-        "best " + style.RETURN,
-        ("R_max", "R_on_1/L"),
-        "return_mean",
-        "return_se",
-    ),
+    "loss": ("L_min", ("L_min",), "dev_loss", "dev_loss_se"),
+    "return": ("R_max", ("R_max", "R_on_1/L"), "return_mean", "return_se"),
 }
 
 
@@ -38,22 +32,23 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
     rows = []
     predictions, realised = forecast["predictions"], tables.measured(forecast["realised"])
     for game in fit.games:
-        told = predictions[predictions["game"] == game] if len(predictions) else predictions
-        if told.empty:
+        mine = predictions[predictions["game"] == game] if len(predictions) else predictions
+        if mine.empty:
             continue
-        budget = float(told["budget"].iloc[0])
-        for panel, (law, _, quantities, value, error) in PANELS.items():
-            found = [
+        budget = float(mine["budget"].iloc[0])
+        for panel, (law, quantities, value, error) in PANELS.items():
+            points = [
                 row
                 for row in law_figure.points(fit, game, law)
                 if row["method"] == fit.method(game) and row["kind"] == "optimum"
             ]
-            found += _line(fit, game, law, budget)
-            found += [
+            points += _line(fit, game, law, budget)
+            points += [
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
-                for p in told[told["quantity"].isin(quantities)].itertuples()
-                if pd.notna(p.estimate) and (p.quantity == law or p.form in ("power", "surface"))
+                for p in mine[mine["quantity"].isin(quantities)].itertuples()
+                if pd.notna(p.estimate)
+                and (p.quantity == law or p.form in (laws.POWER, looks.SURFACE))
             ]
             for cell in realised[realised["game"] == game].to_dict("records"):
                 if pd.notna(cell.get(value)):
@@ -61,28 +56,23 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                     se = se if pd.notna(se) else 0.0
                     at = {"x": cell["flops"], "y": cell[value]}
                     ends = {"low": cell[value] - se, "high": cell[value] + se}
-                    found.append({"kind": "realised", **at, **ends})
+                    points.append({"kind": "realised", **at, **ends})
             marks = {"game": game, "panel": panel, "used": True, "edge": False}
-            rows += [{**marks, **row} for row in found]
+            rows += [{**marks, **row} for row in points]
     return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
 
 
 def _line(fit: laws.StudyFit, game: str, law: str, budget: float) -> list[dict]:
     """The quoted power law up to the forecast's budget, with the band of a new measurement."""
-    found = fit.power(game, law)
-    line = found["line"]
+    record = fit.power(game, law)
+    line = record["line"]
     if line is None:
         return []
     x = np.geomspace(line["x_low"], max(budget, line["x_high"]), 81)
-    y, low, high = (np.full_like(x, np.nan) for _ in range(3))
-    y, *_ = laws.predict(found, x)
-    if line["sigma"] is not None:
-        away = (np.log(x) - line["centre"]) ** 2 / line["sxx"]
-        quantile = stats.t.ppf(0.5 + found["level"] / 2, line["dof"])
-        half = quantile * line["sigma"] * np.sqrt(1 + 1 / found["n"] + away)
-        low, high = y * np.exp(-half), y * np.exp(half)
-    names = {"kind": "line", "method": found["method"], "form": "power", "level": found["level"]}
-    points = zip(x, y, low, high, strict=True)
+    band = laws.predict(record, x, new=True)
+    names = {"kind": "line", "method": record["method"], "form": laws.POWER}
+    names["level"] = record["level"]
+    points = zip(x, *band, strict=True)
     return [{**names, "x": a, "y": b, "low": c, "high": d} for a, b, c, d in points]
 
 
@@ -92,10 +82,10 @@ def draw(data: pd.DataFrame):
     with style.look():
         figure, axes = style.panels(max(len(games), 1), 4, width=12.0, height=3.3)
         for row, game in zip(axes, games, strict=False):
-            for i, (panel, (_, label, *_)) in enumerate(PANELS.items()):
+            for i, (panel, (law, *_)) in enumerate(PANELS.items()):
                 part = data[(data["game"] == game) & (data["panel"] == panel)]
                 curve, methods = row[2 * i : 2 * i + 2]
-                _extrapolated(curve, part, label)
+                _extrapolated(curve, part, looks.LAWS[law].axis)
                 _methods(methods, part, curve)
             row[0].set_title(title(game), loc="left")
         if games:
@@ -104,7 +94,7 @@ def draw(data: pd.DataFrame):
 
 
 def _extrapolated(ax: Axes, part: pd.DataFrame, label: str) -> None:
-    ax.set_xlabel(style.FLOPS)
+    ax.set_xlabel(looks.FLOPS)
     ax.set_ylabel(label)
     law_figure.marks(ax, part)
     line, real = part[part["kind"] == "line"], part[part["kind"] == "realised"]
@@ -126,54 +116,54 @@ def _extrapolated(ax: Axes, part: pd.DataFrame, label: str) -> None:
 
 def _realised(ax: Axes, real: pd.DataFrame) -> None:
     for cell in real.itertuples():
-        ax.plot([cell.x] * 2, [cell.low, cell.high], color=style.INK, lw=1.2, zorder=7)
-        ax.plot([cell.x], [cell.y], "*", ms=12, mfc="#FFD400", mec=style.INK, mew=0.9, zorder=8)
+        ax.plot([cell.x] * 2, [cell.low, cell.high], color=looks.INK, lw=1.2, zorder=7)
+        ax.plot([cell.x], [cell.y], "*", ms=12, mfc="#FFD400", mec=looks.INK, mew=0.9, zorder=8)
 
 
 def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     """Every method's value with its interval, on the axis of the panel beside it."""
-    told = part[part["kind"] == "predicted"]
-    if told.empty:
+    shown = part[part["kind"] == "predicted"]
+    if shown.empty:
         style.empty(ax, "nothing foretold")
         return
     ax.set_yscale("log")
-    ends = told[["low", "y", "high"]].to_numpy(dtype=np.float64)
+    ends = shown[["low", "y", "high"]].to_numpy(dtype=np.float64)
     own = beside.get_yscale() != "log"
     ax.set_ylim((np.nanmin(ends), np.nanmax(ends)) if own else beside.get_ylim())
     ax.tick_params(axis="y", which="both", labelleft=False, left=False)
     ax.spines["left"].set_visible(False)
     low, high = ax.get_ylim()
-    ways = [(w, q) for q in dict.fromkeys(told["quantity"]) for w in forest.ways(told)]
-    ways = [(way, q) for way, q in ways if len(_of(told, way, q))]
+    ways = [(w, q) for q in dict.fromkeys(shown["quantity"]) for w in looks.ways_of(shown)]
+    ways = [(way, q) for way, q in ways if len(_of(shown, way, q))]
     for real in part[part["kind"] == "realised"].itertuples():
         ax.axhspan(real.low, real.high, color="#FFD400", alpha=0.25, lw=0)
-        ax.axhline(real.y, color=style.INK, lw=0.9)
+        ax.axhline(real.y, color=looks.INK, lw=0.9)
     for x, (way, quantity) in enumerate(ways):
-        row = _of(told, way, quantity).iloc[0]
-        look = forest.WAYS[way]
+        row = _of(shown, way, quantity).iloc[0]
+        look = looks.way(*way)
         ends = np.clip([row["low"], row["high"]], low, high)
         ax.plot([x, x], ends, color=look.colour, lw=2.6, alpha=0.4, solid_capstyle="butt")
         inside = low <= row["y"] <= high
         marker = look.marker if inside else "^" if row["y"] > high else "v"
         ax.plot([x], np.clip([row["y"]], low, high), marker, ms=5, color=look.colour, clip_on=False)
     on_loss = {"R_on_1/L": " on loss"}
-    names = [forest.WAYS[way].label + on_loss.get(quantity, "") for way, quantity in ways]
+    names = [looks.way(*way).label + on_loss.get(quantity, "") for way, quantity in ways]
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6.3)
-    ax.set_title(f"by each method at {style.power(told['x'].iloc[0])} FLOPs", fontsize=8)
+    ax.set_title(f"by each method at {words.power(shown['x'].iloc[0])} FLOPs", fontsize=8)
     ax.set_xlim(-0.7, len(names) - 0.3)
 
 
-def _of(told: pd.DataFrame, way: tuple[str, str], quantity: str) -> pd.DataFrame:
-    mine = (told["method"] == way[0]) & (told["form"] == way[1])
-    return told[mine & (told["quantity"] == quantity)]
+def _of(shown: pd.DataFrame, way: tuple[str, str], quantity: str) -> pd.DataFrame:
+    mine = (shown["method"] == way[0]) & (shown["form"] == way[1])
+    return shown[mine & (shown["quantity"] == quantity)]
 
 
 def _handles(data: pd.DataFrame) -> list:
     entries = law_figure.handles(data)
     level = data["level"].dropna()
     share = f"{100 * level.iloc[0]:.3g} % " if len(level) else ""
-    entries.append(style.handle(f"{share}prediction interval", color=style.INK, lw=2.6, alpha=0.4))
-    star = {"ls": "none", "marker": "*", "ms": 11, "mfc": "#FFD400", "mec": style.INK}
+    entries.append(style.handle(f"{share}prediction interval", color=looks.INK, lw=2.6, alpha=0.4))
+    star = {"ls": "none", "marker": "*", "ms": 11, "mfc": "#FFD400", "mec": looks.INK}
     entries.append(style.handle("realised (± standard error)", **star))
     return entries
 

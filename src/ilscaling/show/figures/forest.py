@@ -1,7 +1,6 @@
 """Rows of estimates with their intervals, one row a way of fitting: what forest plots share."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,50 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ilscaling.show import looks
 from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 
 
-class Way(NamedTuple):
-    """A method with the form that it fits, how it is called and drawn."""
-
-    label: str
-    colour: str
-    marker: str
-
-
-_GRID, _VERTEX = (style.GRID, "o"), (style.VERTEX, "D")
-# (method, form) -> its look, in the order of the rows from the top down
-WAYS = {
-    ("grid", "power"): Way("grid", *_GRID),
-    ("vertex", "power"): Way("vertex", *_VERTEX),
-    ("quadratic", "surface"): Way("quadratic", "#009E73", "s"),
-    ("chinchilla", "surface"): Way("chinchilla", "#AA4499", "^"),
-    ("varpro", "surface"): Way("varpro", "#666633", "v"),
-    ("grid", "saturating"): Way("grid, saturating", *_GRID),
-    ("vertex", "saturating"): Way("vertex, saturating", *_VERTEX),
-    ("grid", "broken"): Way("grid, broken", *_GRID),
-    ("vertex", "broken"): Way("vertex, broken", *_VERTEX),
-}
-# law -> (what it is of, the law)
-LAWS = {
-    "L_min": ("lowest dev loss", r"$L_{\min}\propto C^{\,a}$"),
-    "N_opt": ("optimal parameters", r"$N_{\mathrm{opt}}\propto C^{\,a}$"),
-    "D_opt": ("optimal samples", r"$D_{\mathrm{opt}}\propto C^{\,a}$"),
-    "R_max": ("best return", r"$R_{\max}\propto C^{\,a}$"),
-    "R_on_1/L": ("return at the lowest loss", r"$R\propto (1/L)^{a}$"),
-}
-
-
-def ways(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (method, form) pairs in `rows`, in the order of WAYS."""
-    there = set(zip(rows["method"], rows["form"], strict=True))
-    return [way for way in WAYS if way in there]
-
-
 def known(rows: pd.DataFrame) -> pd.DataFrame:
     """Those of `rows` that have a look."""
-    there = [way in WAYS for way in zip(rows["method"], rows["form"], strict=True)]
+    there = [looks.has_way(*way) for way in zip(rows["method"], rows["form"], strict=True)]
     return rows.loc[np.array(there, dtype=bool)]
 
 
@@ -67,7 +30,7 @@ def blocks(
     # Laid out at the resolution of the file: hinting makes long names wider there.
     figure = Figure(figsize=(width, sum(heights)), dpi=200, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05)
-    axes = figure.subplots(len(heights), len(LAWS), squeeze=False, height_ratios=heights)
+    axes = figure.subplots(len(heights), len(looks.LAWS), squeeze=False, height_ratios=heights)
     for row, game in zip(axes, games, strict=False):
         for ax in row:
             _lanes(ax, lanes[game], named=ax is row[0])
@@ -91,11 +54,11 @@ def by_law(
     data: rows with game, law, method and form.
     """
     games = list(dict.fromkeys(data["game"]))
-    lanes = {game: ways(data[data["game"] == game]) for game in games}
+    lanes = {game: looks.ways_of(data[data["game"] == game]) for game in games}
     with style.look():
         figure, axes = blocks(games, lanes, lane=lane)
         for row, game in zip(axes, games, strict=False):
-            for ax, law in zip(row, LAWS, strict=True):
+            for ax, law in zip(row, looks.LAWS, strict=True):
                 panel(ax, data[(data["game"] == game) & (data["law"] == law)], law, lanes[game])
         for ax in axes[-1] if x else ():
             ax.set_xlabel(x, fontsize=8)
@@ -106,7 +69,7 @@ def by_law(
 
 def _lanes(ax: Axes, lanes: list, *, named: bool) -> None:
     ax.set_ylim(len(lanes) - 0.4, -0.6)
-    ax.set_yticks(range(len(lanes)), [WAYS[way].label for way in lanes] if named else [])
+    ax.set_yticks(range(len(lanes)), [looks.way(*way).label for way in lanes] if named else [])
     ax.tick_params(axis="y", length=0, labelsize=7.5)
     ax.tick_params(axis="x", labelsize=7)
     ax.spines["left"].set_visible(False)
@@ -149,7 +112,9 @@ def interval(ax: Axes, y: float, low: float, high: float, colour: str, **look) -
             ax.plot([end], [y], marker=head, ms=3.5, color=colour, mew=0)
 
 
-def estimate(ax: Axes, y: float, at: float, way: Way, *, filled: bool, size: float = 4.5) -> None:
+def estimate(
+    ax: Axes, y: float, at: float, way: looks.Way, *, filled: bool, size: float = 4.5
+) -> None:
     """The marker of a row's estimate; an arrow head at the panel's edge if it lies beyond."""
     left, right = _inside(ax)
     marker = way.marker if left <= at <= right else "<" if at < left else ">"

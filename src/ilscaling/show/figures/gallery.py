@@ -1,11 +1,9 @@
-"""The expert at play: what is shown of its recorded episodes, by domain.
+"""The expert at play: pictures of its recorded episodes. Which ones are drawn, a domain says.
 
-Atari: a contact sheet of a few episodes and a short animation of the best one, of the recorded
-screens as the policy gets them (84x84, grey), enlarged without smoothing. NetHack: screens of a
-median game, as a terminal shows them. A game of an extension: a contact sheet of its own pictures.
+A contact sheet shows a few episodes. An animation shows the best one: screens as the policy gets
+them (square and grey), enlarged without smoothing.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ilscaling import registry
 from ilscaling.files import atomic
-from ilscaling.show.figures import style, terminal
+from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 from ilscaling.store import Split, open_split
 
@@ -27,14 +25,17 @@ def pictures(demos: str | Path, folder: str | Path, name: str) -> dict[str, Path
     caption -> file. Raises StoreError for bad data."""
     domain = open_split(demos, "dev").attrs["domain"]
     files = paths(domain, folder, name)
-    for (_, _, make), path in zip(SHOWN[domain], files.values(), strict=True):
-        make(demos, path)
+    for picture, path in zip(
+        registry.get("DOMAIN", domain).pictures(), files.values(), strict=True
+    ):
+        picture.draw(demos, path)
     return files
 
 
 def paths(domain: str, folder: str | Path, name: str) -> dict[str, Path]:
     """Where `pictures` puts what it draws of a game: caption -> file."""
-    return {caption: Path(folder) / f"expert-{name}{end}" for caption, end, _ in SHOWN[domain]}
+    shown = registry.get("DOMAIN", domain).pictures()
+    return {picture.caption: Path(folder) / f"expert-{name}{picture.ending}" for picture in shown}
 
 
 def contact_sheet(
@@ -51,7 +52,7 @@ def contact_sheet(
     to the last, each with its step and the score before it. Raises StoreError for bad data.
     """
     data = open_split(demos, split)
-    (field,) = data.observation
+    domain = registry.get("DOMAIN", data.attrs["domain"])
     ranked = np.argsort(data.returns(), kind="stable")
     ranks = np.unique(np.linspace(0, len(ranked) - 1, min(episodes, len(ranked))).round())
     rows = [int(ranked[int(rank)]) for rank in ranks]
@@ -63,10 +64,9 @@ def contact_sheet(
             line[0].set_ylabel(f"{name} of {len(ranked)}\nreturn {scores[-1]:,.6g}", labelpad=6)
             steps = np.linspace(0, stop - start - 1, frames).round().astype(int)
             for ax, step in zip(line, steps, strict=True):
-                seen = data.read(field, start + step, start + step + 1)[0]
-                ax.imshow(
-                    _picture(data, seen), cmap="gray", vmin=0, vmax=255, interpolation="nearest"
-                )
+                seen = data.read(domain.shows, start + step, start + step + 1)[0]
+                image = domain.picture(data.attrs["game"], seen)
+                ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
                 ax.set_title(f"step {step:,}, score {scores[step]:,.6g}", fontsize=6.5, pad=2.5)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
@@ -120,18 +120,6 @@ def animation(
             temporary.touch()
 
 
-def _picture(data: Split, seen: np.ndarray) -> np.ndarray:
-    """An observation as an image, uint8 (height, width) or (height, width, 3): screens as they are,
-    an extension's by its game's `picture`, or without one as rows of grey, dark for the least."""
-    game = data.attrs["game"]
-    if data.attrs["domain"] != "gymnasium":
-        return seen
-    if (picture := registry.get("GAME", game).picture) is not None:
-        return picture(seen)
-    rows = seen.reshape(-1, seen.shape[-1]).astype(np.float64)
-    return np.uint8(255 * (rows - rows.min()) / max(np.ptp(rows), 1e-9))
-
-
 def _episode(data: Split, episode: int) -> tuple[int, int, np.ndarray]:
     """First step, end and score before each step and after the last, float64 (steps + 1,)."""
     start, stop = int(data.starts[episode]), int(data.starts[episode + 1])
@@ -162,14 +150,3 @@ def _frame(screen: np.ndarray, left: str, right: str, zoom: int) -> Image.Image:
     coloured = Image.fromarray(index.astype(np.uint8), mode="P")
     coloured.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
     return coloured
-
-
-# domain -> (caption, ending of the file, who draws it from a store)
-SHOWN: dict[str, tuple[tuple[str, str, Callable[[str | Path, str | Path], None]], ...]] = {
-    "atari": (
-        ("Screens of recorded episodes", ".png", contact_sheet),
-        ("The most rewarding stretch of a recorded episode", ".gif", animation),
-    ),
-    "gymnasium": (("Recorded episodes", ".png", contact_sheet),),
-    "nethack": (("Screens of a recorded game of median return", ".png", terminal.contact_sheet),),
-}

@@ -6,19 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
+from ilscaling.show import looks, words
 from ilscaling.show.figures import style
 from ilscaling.show.titles import title
 
 NAME, TITLE = "laws", "Scaling laws"
-# law on compute -> (axis label, symbol)
 FITTED = ("estimate", "ci_low", "ci_high", "level", "r2", "n")  # what a line carries along
 RESAMPLED = ("boot_low", "boot_high")  # its interval by bootstrap over runs
-PANELS = {
-    "L_min": ("lowest " + style.DEV_LOSS, r"L_{\min}"),
-    "N_opt": ("optimal " + style.PARAMETERS, r"N_{\mathrm{opt}}"),
-    "D_opt": ("optimal samples", r"D_{\mathrm{opt}}"),
-    "R_max": ("best " + style.RETURN, r"R_{\max}"),
-}
+PANELS = ("L_min", "N_opt", "D_opt", "R_max")  # the laws on compute
 
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:
@@ -42,13 +37,13 @@ def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
             | {"used": bool(row["used" + form.optimum]), "edge": bool(row["edge" + form.optimum])}
             for row in of.to_dict("records")
         ]
-        found = fit.power(game, law, method)
-        if found["line"] is None:
+        record = fit.power(game, law, method)
+        if record["line"] is None:
             continue
-        x = np.geomspace(found["line"]["x_low"], found["line"]["x_high"], 61)
-        values = zip(x, *laws.predict(found, x), strict=True)
+        x = np.geomspace(record["line"]["x_low"], record["line"]["x_high"], 61)
+        values = zip(x, *laws.predict(record, x), strict=True)
         resampled = fit.power(game, law, method, interval="bootstrap")
-        of_fit = {name: found[name] for name in FITTED}
+        of_fit = {name: record[name] for name in FITTED}
         of_fit |= dict(zip(RESAMPLED, (resampled["ci_low"], resampled["ci_high"]), strict=True))
         rows += [
             {**base, **of_fit, "kind": "line", "x": a, "y": mean, "low": low, "high": high}
@@ -85,26 +80,26 @@ def handles(data: pd.DataFrame) -> list:
     """Legend entries of the marks that occur in `data`."""
     entries = [
         style.handle(
-            look["name"],
-            color=look["color"],
-            marker=look["marker"],
+            look.legend,
+            color=look.colour,
+            marker=look.marker,
             ms=5.5,
             lw=1.4,
-            markerfacecolor=look["markerfacecolor"],
-            ls="-" if method == "vertex" else (0, (4, 2)),
+            markerfacecolor=look.colour if look.filled else "none",
+            ls=look.line,
         )
-        for method, look in style.METHODS.items()
+        for method, look in looks.METHODS.items()
         if method in set(data["method"])
     ]
     points = data[data["kind"] == "optimum"]
     if points["edge"].any():
         entries.append(
-            style.handle("optimum at the grid's edge", ls="none", marker="x", ms=6, mec=style.INK)
+            style.handle("optimum at the grid's edge", ls="none", marker="x", ms=6, mec=looks.INK)
         )
     if not points["used"].all():
         entries.append(
             style.handle(
-                "not in the fits", ls="none", marker="o", ms=5, mfc="none", mec=style.FAINT
+                "not in the fits", ls="none", marker="o", ms=5, mfc="none", mec=looks.FAINT
             )
         )
     return entries
@@ -112,55 +107,50 @@ def handles(data: pd.DataFrame) -> list:
 
 def marks(ax: Axes, part: pd.DataFrame) -> None:
     """Optima, lines and bands of both methods."""
-    for method, look in style.METHODS.items():
+    for method in laws.METHODS:
+        look = looks.METHODS[method]
         of = part[part["method"] == method]
         fitted = of[of["kind"] == "line"]
         if len(fitted):
-            ax.fill_between(
-                fitted["x"], fitted["low"], fitted["high"], color=look["color"], alpha=0.13, lw=0
-            )
-            ax.plot(
-                fitted["x"],
-                fitted["y"],
-                color=look["color"],
-                lw=1.4,
-                ls="-" if method == "vertex" else (0, (4, 2)),
-            )
+            band = {"color": look.colour, "alpha": 0.13, "lw": 0}
+            ax.fill_between(fitted["x"], fitted["low"], fitted["high"], **band)
+            ax.plot(fitted["x"], fitted["y"], color=look.colour, lw=1.4, ls=look.line)
         points = of[of["kind"] == "optimum"]
         for used, at in points.groupby("used", sort=True):
-            colour = look["color"] if used else style.FAINT
-            filled = method == "vertex"
+            colour = look.colour if used else looks.FAINT
             ax.plot(
                 at["x"],
                 at["y"],
                 ls="none",
-                marker=look["marker"],
-                ms=5.0 if filled else 6.5,
+                marker=look.marker,
+                ms=5.0 if look.filled else 6.5,
                 mec=colour,
-                mfc=colour if filled and used else "none",
+                mfc=colour if look.filled and used else "none",
                 mew=1.1,
                 zorder=4,
             )
         edge = points[points["edge"]]
-        ax.plot(edge["x"], edge["y"], "x", ms=6, color=style.INK, mew=0.9, zorder=6)
+        ax.plot(edge["x"], edge["y"], "x", ms=6, color=looks.INK, mew=0.9, zorder=6)
 
 
 # Points above a panel that the exponents of both methods take, as its title must stand clear.
 ABOVE = 27
 
 
-def exponents(ax: Axes, part: pd.DataFrame, symbol: str, of: str) -> None:
+def exponents(ax: Axes, part: pd.DataFrame, law: str) -> None:
     """The fitted exponents with their intervals, above the panel: by Student's t in square
     brackets, by bootstrap over runs in round ones."""
     lines = part[part["kind"] == "line"].drop_duplicates("method").set_index("method")
+    symbol, of = looks.LAWS[law].symbol, looks.LAWS[law].of
     narrow = ax.get_subplotspec().get_gridspec().ncols >= 4
     look = {"va": "bottom", "ha": "left", "fontsize": 7 if narrow else 8}
     where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    for row, method in enumerate(m for m in ("grid", "vertex") if m in lines.index):
+    for row, method in enumerate(m for m in laws.METHODS if m in lines.index):
         fitted = lines.loc[method]
-        formula = rf"${symbol}\propto {of}^{{\,{style.number(fitted['estimate'])}}}$"
+        value = words.exponent(fitted["estimate"])
+        formula = rf"${symbol}\propto {of}^{{\,{value}}}$"
         text = f"{formula} {_interval(fitted)}"
-        colour = style.METHODS[method]["color"]
+        colour = looks.METHODS[method].colour
         ax.annotate(text, (0, 1), (0, 2 + 12 * row), color=colour, **where, **look)
     if lines.empty:
         ax.annotate("not fitted", (0, 1), (0, 2), color="#777777", **where, **look)
@@ -170,16 +160,16 @@ def _interval(fitted: pd.Series) -> str:
     parts = []
     for names, (left, right) in ((("ci_low", "ci_high"), "[]"), (RESAMPLED, "()")):
         if fitted[list(names)].notna().all():
-            low, high = (style.number(fitted[name], fitted["estimate"]) for name in names)
+            low, high = (words.exponent(fitted[name], fitted["estimate"]) for name in names)
             parts.append(f"{left}{low}, {high}{right}")
     return " ".join(parts) or "no interval"
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
-    label, symbol = PANELS[law]
+    look = looks.LAWS[law]
     marks(ax, part)
-    ax.set_xlabel(style.FLOPS)
-    ax.set_ylabel(label)
+    ax.set_xlabel(looks.FLOPS)
+    ax.set_ylabel(look.axis)
     optima = part[part["kind"] == "optimum"]
     if optima.empty:
         style.empty(ax, "no optimum to fit")
@@ -190,8 +180,8 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
         style.empty(ax, "none positive")
         return
     low, high = positive.min(), positive.max()
-    style.log_axis(ax.yaxis, low, high, plain=law in ("L_min", "R_max"), most=6)
-    exponents(ax, part, symbol, "C")
+    style.log_axis(ax.yaxis, low, high, plain=look.plain, most=6)
+    exponents(ax, part, law)
     ax.grid(True, which="major")
 
 
@@ -200,7 +190,7 @@ def caption(data: pd.DataFrame) -> str:
     level = data["level"].dropna()
     band = f"{100 * level.iloc[0]:.3g} %" if len(level) else "confidence"
     return (
-        "Lowest dev loss, compute-optimal parameters and samples, and best return on training "
+        "Lowest loss, compute-optimal parameters and samples, and best return on training "
         "FLOPs C. Optima by the best cell of a budget (hollow, dashed) and by the vertex of its "
         "parabola (filled, solid); lines: ordinary least squares in logarithms. Bands and square "
         f"brackets: {band} t-intervals, which take budgets as independent; round brackets: "

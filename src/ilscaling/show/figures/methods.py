@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
+from ilscaling.show import looks
 from ilscaling.show.figures import forest, style
 
 NAME, TITLE = "methods", "Exponents by every method"
@@ -28,11 +29,10 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
     L_min - E), reason (why there is no estimate)."""
     rows = []
     for record in fit.fits:
-        way = (record["method"], record["form"])
-        surface = record["form"] == "surface"
-        if record["parameter"] != "exponent" or not (surface or record["form"] == "power"):
+        surface = record["form"] == looks.SURFACE
+        if record["parameter"] != "exponent" or not (surface or record["form"] == laws.POWER):
             continue
-        if record["law"] not in forest.LAWS or way not in forest.WAYS:
+        if record["law"] not in laws.LAWS:
             continue
         if surface and record["law"] == "R_on_1/L":
             continue  # the grid's own: a surface says nothing of returns
@@ -45,8 +45,8 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
             | {"reason": why(record["flags"]) if bare else ""}
         )
     columns = [*COLUMNS, "n", "quoted", "reducible", "reason"]
-    found = pd.DataFrame(rows, columns=columns).astype(TYPES)
-    return found if found["estimate"].notna().any() else found.iloc[:0]
+    records = pd.DataFrame(rows, columns=columns).astype(TYPES)
+    return records if records["estimate"].notna().any() else records.iloc[:0]
 
 
 def why(flags: list[str]) -> str:
@@ -58,15 +58,15 @@ def why(flags: list[str]) -> str:
 def draw(data: pd.DataFrame) -> Figure:
     """A row of panels a game, one a law, with a row a method; the laws' axes are shared."""
     games = list(dict.fromkeys(data["game"]))
-    lanes = {game: forest.ways(data[data["game"] == game]) for game in games}
+    lanes = {game: looks.ways_of(data[data["game"] == game]) for game in games}
     with style.look():
         figure, axes = forest.blocks(games, lanes, lane=0.25)
-        for column, (law, (_, formula)) in enumerate(forest.LAWS.items()):
+        for column, (law, look) in enumerate(looks.LAWS.items()):
             of = data[data["law"] == law]
             limits = forest.window(of["estimate"], of["low"], of["high"])
             for row, game in zip(axes, games, strict=False):
                 row[column].set_xlim(limits)
-                row[column].set_title(formula, fontsize=9)
+                row[column].set_title(look.formula, fontsize=9)
                 _panel(row[column], of[of["game"] == game], lanes[game])
         if games:
             figure.legend(handles=_handles(data), loc="outside lower center", ncols=5)
@@ -78,7 +78,7 @@ def _panel(ax: Axes, part: pd.DataFrame, lanes: list) -> None:
     if len(quoted):
         ax.axvline(quoted.iloc[0], color="#b0b0b0", lw=0.8, ls=(0, (2, 2)), zorder=1)
     for y, (method, form) in enumerate(lanes):
-        way = forest.WAYS[method, form]
+        way = looks.way(method, form)
         mine = part[(part["method"] == method) & (part["form"] == form)]
         known = mine[mine["estimate"].notna()]
         for record in known.itertuples():
@@ -97,14 +97,14 @@ def _panel(ax: Axes, part: pd.DataFrame, lanes: list) -> None:
 def _handles(data: pd.DataFrame) -> list:
     there = set(data["interval"].dropna())
     entries = [
-        style.handle(NAMES[kind], color=style.INK, **look)
+        style.handle(NAMES[kind], color=looks.INK, **look)
         for kind, (_, look) in KINDS.items()
         if kind in there
     ]
     line = {"color": "#b0b0b0", "lw": 0.8, "ls": (0, (2, 2))}
     entries.append(style.handle("the quoted exponent", **line))
     if data["reducible"].any():
-        hollow = {"ls": "none", "marker": "o", "ms": 4.5, "mfc": "white", "mec": style.INK}
+        hollow = {"ls": "none", "marker": "o", "ms": 4.5, "mfc": "white", "mec": looks.INK}
         entries.append(style.handle("of $L_{\\min}-E$", **hollow))
     return entries
 

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ilscaling.show import looks
 from ilscaling.show.figures import laws, style
 from ilscaling.show.titles import title
 
@@ -55,9 +56,9 @@ def draw(data: pd.DataFrame) -> Figure:
             style.return_axis(ax, seen["y"])
             levels = part[part["kind"] == "level"].set_index("label")["y"].to_dict()
             style.level_lines(ax, levels)
-            laws.exponents(ax, part, "R", r"(1/L)")
-            ax.set_xlabel(style.DEV_LOSS + ", falling")
-            ax.set_ylabel(style.RETURN)
+            laws.exponents(ax, part, "R_on_1/L")
+            ax.set_xlabel(looks.DEV_LOSS + ", falling")
+            ax.set_ylabel(looks.RETURN)
             ax.grid(True, which="major")
             ax.set_title(title(game), loc="left", pad=laws.ABOVE)
         entries = [style.handle("all cells", ls="none", marker="o", ms=4, color="#bdbdbd")]

@@ -14,19 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ilscaling.files import atomic
+from ilscaling.show import words
 
-FLOPS = "training FLOPs"
-PARAMETERS = "parameters"
-TIMES = "\N{MULTIPLICATION SIGN}"
-DEV_LOSS = "dev loss (nats a step)"
-RETURN = "return (game points)"
-
-# Okabe and Ito's colours, told apart with any colour vision; methods also differ in marker.
-GRID, VERTEX, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#9a9a9a"
-METHODS = {
-    "grid": {"color": GRID, "marker": "o", "markerfacecolor": "none", "name": "grid minimum"},
-    "vertex": {"color": VERTEX, "marker": "D", "markerfacecolor": VERTEX, "name": "vertex"},
-}
 LEVELS = {  # reference levels of return, from the top down
     "expert": {"color": "#222222", "linestyle": (0, (6, 2))},
     "human": {"color": "#555555", "linestyle": (0, (2, 1.5))},
@@ -112,47 +101,6 @@ def kinds(names: Iterable[str]) -> dict[str, tuple | str]:
 _KINDS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
 
 
-def power(value: float, digits: int = 2) -> str:
-    """A number as mathtext: 3e10 -> $3\\times10^{10}$; 1e12 -> $10^{12}$."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    tail = f"10^{{{int(exponent)}}}"
-    return f"${tail}$" if mantissa == "1" else f"${mantissa}\\times{tail}$"
-
-
-def number(value: float, like: float | None = None) -> str:
-    """An exponent: two decimals, three where it (or `like`, which it stands beside) is small."""
-    text = f"{value:.3f}" if abs(value if like is None else like) < 0.2 else f"{value:.2f}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def points(value: float, digits: int = 3) -> str:
-    """A return or a loss as text: '1.7', '30.5', '1,080'."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def measured(value: float, error: float) -> str:
-    """A measurement, both numbers to the error's second digit: '55.0 ± 1.9', '2,213 ± 113'."""
-    if not (np.isfinite(error) and error > 0):
-        return points(value)
-    decimals = max(0, 1 - int(np.floor(np.log10(error))))
-    text = f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def off(error: float, *, signed: bool = False) -> str:
-    """How far a prediction is off, of ln(predicted/measured): '4 %', '+12 %', '÷3.1'."""
-    if not np.isfinite(error):
-        return ""
-    if abs(error) > np.log(2):
-        times = f"{np.exp(abs(error)):.2g}" if abs(error) < np.log(100) else "100+"
-        return f"{'÷' if error < 0 and signed else TIMES}{times}"
-    share = 100 * np.expm1(error)
-    text = f"{share:.0f}" if abs(share) >= 9.95 else f"{share:.1f}"
-    return f"{'+' if signed and share > 0 else ''}{text} %".replace("-", "\N{MINUS SIGN}")
-
-
 def log_axis(
     axis, low: float, high: float, *, plain: bool = False, room: float = 0.06, most: int = 7
 ) -> None:
@@ -180,7 +128,7 @@ def log_axis(
     ticks = ticks[:: -(-len(ticks) // most)]
     axis.set_major_locator(ticker.FixedLocator(ticks))
     axis.set_minor_locator(ticker.LogLocator(subs=tuple(range(2, 10)), numticks=99))
-    write = points if plain else power
+    write = words.number if plain else words.power
     axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: write(v)))
     axis.set_minor_formatter(ticker.NullFormatter())
 
@@ -207,7 +155,7 @@ def return_axis(ax: Axes, values: Iterable[float]) -> None:
         ax.yaxis.set_major_locator(ticker.FixedLocator([m for m in marks if m <= high * 1.3]))
         minor = [f * 10.0**d for d in range(9) for f in range(1, 10)]
         ax.yaxis.set_minor_locator(ticker.FixedLocator(minor))
-        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: points(v)))
+        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: words.number(v)))
         ax.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
@@ -222,7 +170,7 @@ def level_lines(ax: Axes, levels: dict[str, float], *, vertical: bool = False) -
     free, ends, rows = -np.inf, [], 0
     for name, value in sorted(levels.items(), key=lambda item: item[1]):
         draw(value, lw=0.9, zorder=1, **LEVELS[name])
-        text = f"{name} {points(value)}"
+        text = f"{name} {words.number(value)}"
         at = to_axes.transform((value, value))[0 if vertical else 1]
         settings = {"fontsize": 7, "color": LEVELS[name]["color"], "textcoords": "offset points"}
         if vertical:

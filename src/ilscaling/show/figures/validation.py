@@ -6,11 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilscaling import laws
+from ilscaling.show import looks, words
 from ilscaling.show.figures import forest, style
 
 NAME, TITLE = "validation", "Rolling prediction"
-COLUMNS = ("game", "law", "method", "form", "trained_on", "origin", "budget", "flops")
-COLUMNS += ("predicted", "low", "high", "level", "measured", "error", "covered", "held_out")
+COLUMNS = ("game", "law", "method", "form", "trained_on", "origin", "position", "budget", "ahead")
+COLUMNS += ("flops", "predicted", "low", "high", "level", "measured", "error")
+COLUMNS += ("covered", "held_out")
 # Half a row stands for such a factor between prediction and measurement: the first that is enough.
 FACTORS = (1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 30, 100)
 HALF = 0.42
@@ -30,7 +32,7 @@ def draw(data: pd.DataFrame) -> Figure:
 def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:
     factor = _factor(part)
     ax.set_title(
-        f"{forest.LAWS[law][0]}\nrow: ÷{factor:g} to {style.TIMES}{factor:g}", fontsize=7.5
+        f"{looks.LAWS[law].name}\nrow: ÷{factor:g} to {words.TIMES}{factor:g}", fontsize=7.5
     )
     if part.empty:
         forest.remark(ax, (len(lanes) - 1) / 2, "nothing to predict")
@@ -43,7 +45,7 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:
         if mine.empty:
             continue
         ax.axhline(y, color="#c8c8c8", lw=0.7, zorder=1)
-        colour = forest.WAYS[way].colour
+        colour = looks.way(*way).colour
         at, measured = mine["budget"].to_numpy(), mine["measured"].to_numpy()
         errors = unit * mine["error"].to_numpy(dtype=np.float64)
         ends = unit * np.log(mine[["low", "high"]].to_numpy(dtype=np.float64) / measured[:, None])
@@ -75,32 +77,31 @@ def _factor(part: pd.DataFrame) -> float:
 
 def _summary(ax: Axes, y: float, mine: pd.DataFrame) -> None:
     """Root mean square error, and how many intervals held, beside the row."""
-    rms = float(np.sqrt((mine["error"].astype(float) ** 2).mean()))
-    judged = mine[mine["covered"].notna()]
-    held = (judged["covered"].astype(str) == "True").sum()
-    text = f"{style.off(rms)}" + (f"  {held}/{len(judged)}" if len(judged) else "")
+    line = laws.summary(mine).iloc[0]
+    held = f"  {line['held']}/{line['intervals']}" if line["intervals"] else ""
+    text = words.off(line["one_step"], signed=False) + held
     where = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "center"}
     ax.text(1.02, y, text, fontsize=6.2, color="#444444", **where)
 
 
 def _handles(data: pd.DataFrame) -> list:
-    point = {"ls": "none", "marker": "o", "ms": 4, "mec": style.INK}
+    point = {"ls": "none", "marker": "o", "ms": 4, "mec": looks.INK}
     level = data["level"].dropna()
     share = f"{100 * level.iloc[0]:.3g} % " if len(level) else ""
     return [
-        style.handle("predicted over measured", mfc=style.INK, **point),
+        style.handle("predicted over measured", mfc=looks.INK, **point),
         style.handle("measured outside the interval", mfc="white", **point),
-        style.handle(f"{share}prediction interval", color=style.INK, lw=2.2, alpha=0.35),
+        style.handle(f"{share}prediction interval", color=looks.INK, lw=2.2, alpha=0.35),
     ]
 
 
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     judged = data["covered"].dropna().astype(str)
-    told = f" {(judged == 'True').sum()} of {len(judged)} intervals held." if len(judged) else ""
+    tail = f" {(judged == 'True').sum()} of {len(judged)} intervals held." if len(judged) else ""
     return (
         "Each budget predicted from all smaller ones, four or more: above a row's grey line the "
         "prediction was too high, below it too low. A triangle: further off than the row shows. "
         "Beside each row the root mean square error, and how many intervals held the measurement."
-        f"{told} The best cells judge grid and surfaces, the vertices the vertex."
+        f"{tail} The best cells judge grid and surfaces, the vertices the vertex."
     )

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
 from ilscaling.laws import StudyFit
-from ilscaling.show import titles
+from ilscaling.show import looks, titles, words
 from ilscaling.show.report import statistics, terminal, text
 
 # section of the page -> the figures that it begins with
@@ -118,22 +118,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in (
-        "number",
-        "fixed",
-        "count",
-        "power",
-        "with_error",
-        "rule",
-        "training",
-        "ingest",
-        "seconds",
-        "formula",
-    ):
-        environment.filters[name] = getattr(text, name)
+    written = (words.number, words.fixed, words.count, words.with_error)
+    for write in (*written, text.rule, text.training, text.ingest, text.seconds, text.formula):
+        environment.filters[write.__name__] = write
+    environment.filters["power"] = words.power_html
     environment.filters["title_case"] = titles.title
-    for name in ("headline", "states", "known", "SYMBOLS"):
-        environment.globals[name] = getattr(text, name)
+    environment.globals |= {"headline": text.headline, "states": text.states}
+    environment.globals |= {"known": words.known, "LAWS": looks.LAWS}
     environment.globals["statistics"] = statistics
     return environment
 

@@ -20,17 +20,17 @@ def player(replays: dict[str, Path]) -> dict | None:
     of zlib of one file's JSON}, None without a file. Raises WorkflowError for one that cannot be
     read.
     """
-    found: dict[str, list[str]] = {}  # a game's content -> where it is shown
+    shown_in: dict[str, list[str]] = {}  # a game's content -> where it is shown
     screen = {}
     for section, path in replays.items():
         held = _read(Path(path))
         screen = {name: held[name] for name in PARTS - {"games"}}
         for game in held["games"]:
-            found.setdefault(json.dumps(game), []).append(section)
-    if not found:
+            shown_in.setdefault(json.dumps(game), []).append(section)
+    if not shown_in:
         return None
     games = []
-    for content, sections in found.items():
+    for content, sections in shown_in.items():
         game = json.loads(content)
         if len(sections) < len(replays):
             setting = title(sections[0]).partition(": ")[2] or title(sections[0])

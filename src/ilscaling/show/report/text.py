@@ -2,68 +2,16 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
 from ilscaling import registry
-from ilscaling.grid import budget_name
 from ilscaling.laws import LAWS, Fit, StudyFit
-from ilscaling.tables import spent
+from ilscaling.show import looks
+from ilscaling.show.words import MISSING, count, fixed, known, number, power_html, with_error
+from ilscaling.tables import game_positions, halves, spent
 
-# law -> (what is measured, its symbol, what it is a power of), as HTML
-SYMBOLS = {
-    "L_min": ("lowest dev loss", "L<sub>min</sub>", "C"),
-    "N_opt": ("optimal parameters", "N<sub>opt</sub>", "C"),
-    "D_opt": ("optimal samples", "D<sub>opt</sub>", "C"),
-    "R_max": ("best return", "R<sub>max</sub>", "C"),
-    "R_on_1/L": ("return at the lowest loss", "R", "(1/L)"),
-}
 INTERVALS = {"bootstrap": "bootstrap over runs", "t": "Student's t"}
-# Escapes where a look-alike of an ASCII character is meant.
-MISSING, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
-
-
-def known(value: object) -> bool:
-    return value is not None and not (isinstance(value, float) and not np.isfinite(value))
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Plain number: '0.0123', '35.7', '1,080'; a dash if unknown."""
-    if not known(value):
-        return MISSING
-    if value and abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}".replace("-", MINUS)
-
-
-def count(value: float | None) -> str:
-    return f"{value:,.0f}" if known(value) else MISSING
-
-
-def power(value: float | None, digits: int = 3) -> Markup:
-    """Number in scientific notation as HTML: 3.16 x 10^11."""
-    if not known(value):
-        return Markup(MISSING)
-    if value == 0:
-        return Markup("0")
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".")
-    factor = "" if mantissa == "1" else mantissa + TIMES
-    return Markup(f"{factor}10<sup>{int(exponent)}</sup>")
-
-
-def fixed(value: float | None, decimals: int) -> str:
-    """A number with so many decimals, for columns."""
-    return f"{value:,.{decimals}f}".replace("-", MINUS) if known(value) else MISSING
-
-
-def with_error(value: float | None, error: float | None) -> str:
-    """A measurement, both numbers to the error's second digit: '35.7 ± 3.9'."""
-    if not (known(value) and known(error) and error > 0):
-        return number(value)
-    decimals = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{fixed(value, decimals)} ± {fixed(error, decimals)}"
 
 
 def rule(of: dict) -> str:
@@ -138,11 +86,10 @@ def seconds(value: float | None) -> str:
 
 def formula(fit: Fit) -> Markup:
     """The law as HTML: N_opt ~ C^0.38."""
-    _, symbol, of = SYMBOLS[fit["law"]]
+    law = looks.LAWS[fit["law"]]
     if fit["estimate"] is None:
-        return Markup(f"<i>{symbol}</i>")
-    value = f"{fit['estimate']:.2f}".replace("-", MINUS)
-    return Markup(f"<i>{symbol}</i> ∝ <i>{of}</i><sup>{value}</sup>")
+        return Markup(f"<i>{law.html}</i>")
+    return Markup(f"<i>{law.html}</i> ∝ <i>{law.of}</i><sup>{fixed(fit['estimate'], 2)}</sup>")
 
 
 def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup:
@@ -154,20 +101,19 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
         kinds = [fits[law]["interval"] for law in fitted if known(fits[law]["ci_low"])]
         kind = "bootstrap" if "bootstrap" in kinds else "t"
         laws = [
-            Markup("{} {}").format(SYMBOLS[law][0], _with_interval(fits[law], kind))
+            Markup("{} {}").format(looks.LAWS[law].name, _with_interval(fits[law], kind))
             for law in fitted
         ]
-        method = {"grid": "the best cells", "vertex": "the vertices of the isoFLOP parabolas"}
         sentence = Markup("In {}, from {} to {} training FLOPs <i>C</i>: {} ({}optima by {}).")
         first = sentence.format(
             name,
-            power(used["budget"].min(), 2),
-            power(used["budget"].max(), 2),
+            power_html(used["budget"].min(), 2),
+            power_html(used["budget"].max(), 2),
             Markup("; ").join(laws),
             f"{100 * fits[fitted[0]]['level']:g} % intervals by {INTERVALS[kind]}; "
             if kinds
             else "",
-            method[fit.method(game)],
+            looks.METHODS[fit.method(game)].phrase,
         )
     else:
         why = "; ".join(fits["L_min"]["flags"]) or "too few budgets"
@@ -186,9 +132,7 @@ def _with_interval(fit: Fit, beside: str | None) -> Markup:
     """The law with its interval, if it has one; `beside`: the kind that the sentence names."""
     interval = Markup("")
     if fit["ci_low"] is not None:
-        interval = Markup(" [{}, {}]").format(
-            *(f"{fit[c]:.2f}".replace("-", MINUS) for c in ("ci_low", "ci_high"))
-        )
+        interval = Markup(" [{}, {}]").format(*(fixed(fit[c], 2) for c in ("ci_low", "ci_high")))
         if fit["interval"] != "bootstrap" and beside == "bootstrap":
             interval += Markup(" by t")
     return formula(fit) + interval
@@ -198,8 +142,16 @@ def _best(rows: pd.DataFrame) -> Markup:
     """The best policy beside the expert and random play."""
     if "return_mean" not in rows or rows["return_mean"].notna().sum() == 0:
         return Markup("")
-    best = rows.loc[rows["return_mean"].idxmax()]
-    text = f"The best policy returns {with_error(best['return_mean'], best.get('return_se'))}"
+    rows = rows.reset_index(drop=True)
+    both = halves(rows)
+    if both is None:
+        best = rows.loc[rows["return_mean"].idxmax()]
+        value = with_error(best["return_mean"], best.get("return_se"))
+    else:
+        # Chosen on one half of its episodes, judged by the other.
+        best = rows.loc[both[0].idxmax()]
+        value = number(both[1][best.name])
+    text = f"The best policy returns {value}"
     others = [
         f"{label} {number(best.get(column))}"
         for label, column in (("the expert", "expert_return"), ("random play", "random_return"))
@@ -214,7 +166,7 @@ def _spent(rows: pd.DataFrame) -> Markup:
     if not separate:
         return Markup("")
     return Markup("The grid spent {} training FLOPs, {} of the {} of separate runs.").format(
-        power(total), f"{total / separate:.0%}", power(separate)
+        power_html(total), f"{total / separate:.0%}", power_html(separate)
     )
 
 
@@ -227,19 +179,20 @@ def states(table: pd.DataFrame) -> str:
 
 def cells(table: pd.DataFrame, fit: StudyFit) -> list[dict]:
     """Every row of the results table with whether it entered the fits."""
-    entered = {(row.game, budget_name(row.budget), row.params) for row in fit.cells.itertuples()}
+    entered = set(zip(*(fit.cells[n] for n in ("game", "position", "params")), strict=True))
     return [
         {
             **row,
             "fitted": row.get("status") == "done"
-            and (row["game"], budget_name(row["budget"]), row["params"]) in entered,
+            and (row["game"], position, row["params"]) in entered,
         }
-        for row in table.to_dict("records")
+        for row, position in zip(table.to_dict("records"), game_positions(table), strict=True)
     ]
 
 
 # column of the results table -> heading and decimals, for columns that not every table has
 MORE = {
+    "test_loss": ("test loss", 4),
     "return_median": ("median", 1),
     "length_mean": ("steps", 0),
     "depth_mean": ("depth", 2),

@@ -1,0 +1,301 @@
+"""The store of finished artefacts, DVC's view of it, and what is published, without a pipeline."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from test_keys import study as keys_of
+
+from ilscaling.errors import WorkflowError
+from ilscaling.pipeline import (
+    artifact_store,
+    code_snapshot,
+    figure_metadata,
+    manifest,
+    publication,
+    result_folder,
+    watchdog,
+)
+
+
+def write(path: str | Path, text: str = "x") -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+    return Path(path)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ILSCALING_STORE", raising=False)
+    return tmp_path
+
+
+def made(keys, run) -> manifest.Expected:
+    """Write a finished run to disk."""
+    folder = keys.run_dir(run)
+    one = next(n for n in manifest.expected(keys, "runs") if str(n.path) == folder)
+    records = [name for name in one.names if name[0].isdigit() and name.endswith(".json")]
+    for name in records:
+        write(one.path / name, '{"status": "done"}')
+        write((one.path / name).with_suffix(".safetensors"))
+    for name in one.names - set(one.lists):
+        if name in manifest.COURSE:
+            write(one.path / name)
+    for name in one.lists:
+        write(one.path / name, json.dumps(dict.fromkeys(records, "")))
+    return one
+
+
+def first_run(keys):
+    return next(run for run in keys.runs if run.game == "breakout")
+
+
+def test_the_store_is_that_of_the_project_in_a_temporary_experiment(here, monkeypatch):
+    assert artifact_store.folder() == here / "data"
+    write("data/runs/known")
+    inside = here / ".dvc/tmp/exps/standalone/tmp1"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    artifact_store.open_store()
+    assert Path("data/runs/known").exists()
+    write("data/runs/new")
+    assert (here / "data/runs/new").exists(), "what an experiment makes outlives it"
+
+
+def test_another_store_does_not_hide_the_one_that_is_there(here, monkeypatch):
+    write("data/runs/known")
+    monkeypatch.setenv("ILSCALING_STORE", str(here / "elsewhere"))
+    with pytest.raises(WorkflowError, match="there is a store here already"):
+        artifact_store.open_store()
+
+
+def view_of(keys, runs, monkeypatch) -> None:
+    """Publish these runs of a study as the whole stage."""
+    mine = [one for one in manifest.expected(keys, "runs") if str(one.path) in runs]
+    monkeypatch.setattr(artifact_store, "expected", lambda *_: iter(mine))
+    artifact_store.publish(keys, "runs")
+    monkeypatch.undo()
+
+
+def test_what_a_pull_brought_is_adopted_as_the_same_files(here, monkeypatch):
+    keys = keys_of()
+    one = made(keys, first_run(keys))
+    write(one.path / ".half.0123abcd.tmp.safetensors")
+    view_of(keys, {str(one.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    shown = artifact_store.in_view(one.path)
+    inode = (shown / one.lists[0]).stat().st_ino
+    assert not list(shown.glob(".*")), "what is half-written is not shown"
+    for path in one.path.iterdir():
+        path.unlink()
+    artifact_store.adopt(keys)
+    assert {path.name for path in one.path.iterdir()} == set(one.names)
+    assert (one.path / one.lists[0]).stat().st_ino == inode
+
+
+def test_a_torn_checkout_is_not_adopted_as_whole(here, monkeypatch):
+    keys = keys_of()
+    one = made(keys, first_run(keys))
+    view_of(keys, {str(one.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    for path in one.path.iterdir():
+        path.unlink()
+    next(artifact_store.in_view(one.path).glob("[0-9]*.safetensors")).unlink()
+    artifact_store.adopt(keys)
+    assert not (one.path / one.lists[0]).exists()
+    assert len(list(one.path.glob("*.safetensors"))) == len(
+        one.names & {*manifest.COURSE}
+    ) - 3 + len(list(artifact_store.in_view(one.path).glob("*.safetensors")))
+
+
+def test_the_view_holds_what_the_study_names_and_nothing_else(here, monkeypatch):
+    wide = keys_of()
+    budgets = wide.params.games["breakout"].grid.budgets
+    narrow = keys_of(grid__budgets=list(budgets[:-1]))
+    run = next(run for run in wide.runs if len(wide.runs[run]) > len(narrow.runs.get(run, ())) > 0)
+    one = made(wide, run)
+    view_of(wide, {str(one.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    shown = artifact_store.in_view(one.path)
+    stranger = write("study/runs/breakout/cnn-9-s0-0123456789ab/1e+09.json")
+    less = made(narrow, run)
+    view_of(narrow, {str(less.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    assert not stranger.parent.exists()
+    assert {path.name for path in shown.iterdir()} == set(less.names)
+    assert {path.name for path in one.path.iterdir()} >= set(one.names), "the store keeps all"
+    # DVC replaces links by copies before it runs a stage; they become links again.
+    copy = shown / less.lists[0]
+    text = copy.read_text()
+    copy.unlink()
+    copy.write_text(text)
+    view_of(narrow, {str(less.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    assert copy.samefile(less.path / less.lists[0])
+
+
+def test_what_is_used_by_any_study_is_not_collected(here):
+    keys = keys_of()
+    one = made(keys, first_run(keys))
+    other = write("data/runs/breakout/cnn-9-s0-0123456789ab/cells-0123456789ab.json").parent
+    long_ago = time.time() - 40 * artifact_store.DAY
+    for path in (one.path, other):
+        os.utime(path, (long_ago, long_ago))
+    artifact_store.mark_used(keys)
+    assert artifact_store.unused(30) == [other]
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "wsd"])
+def test_a_branch_of_a_failed_experiment_goes_on_from_its_state(here, monkeypatch, schedule):
+    """An experiment works in the project's own store, so that nothing has to be brought back."""
+    inside = here / ".dvc/tmp/exps/standalone/tmp1"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    artifact_store.open_store()
+    keys = keys_of(train__schedule=schedule)
+    folder = Path(keys.run_dir(first_run(keys)))
+    write(folder / "state-1e+09.safetensors")
+    monkeypatch.chdir(here)
+    (inside / "data").unlink()
+    inside.rmdir()
+    assert (folder / "state-1e+09.safetensors").exists()
+
+
+STEPS = {
+    "table": {"results.csv": "a,b\n"},
+    "fit": {"laws/fits.json": "[]", "laws/optima.csv": "", "metrics.json": "{}"},
+    "figures": {"laws.png": "png"},
+}
+
+
+@pytest.fixture
+def steps(here) -> dict[str, str]:
+    """Folders of finished steps, published."""
+    folders = {step: f"data/results/{step}-0123456789ab" for step in STEPS}
+    for step, names in STEPS.items():
+        for name, text in names.items():
+            write(f"{folders[step]}/{name}", text)
+        result_folder.write(Path(folders[step]), {})
+    publication.publish(Path("results/default"), folders)
+    return folders
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.json", "laws/optima.csv", "results.csv", "figures/laws.png", "keys/fit.json"]
+)
+@pytest.mark.parametrize("how", ["removed", "edited"])
+def test_a_published_file_that_is_gone_or_edited_is_published_again(steps, name, how):
+    target = Path("results/default")
+    before = (target / name).read_bytes()
+    assert publication.is_published(target, steps)
+    (target / name).unlink() if how == "removed" else (target / name).write_text("{}x")
+    assert not publication.is_published(target, steps)
+    publication.publish(target, steps)
+    assert publication.is_published(target, steps)
+    assert (target / name).read_bytes() == before
+
+
+def test_an_edited_table_is_refused_under_the_key_of_the_one_that_was_made(steps):
+    write(f"{steps['table']}/results.csv", "a,b\n1,2\n")
+    with pytest.raises(WorkflowError, match=r"not as it was made: results.csv"):
+        result_folder.check(Path(steps["table"]))
+    with pytest.raises(WorkflowError, match=r"not as it was made: results.csv"):
+        publication.publish(Path("results/other"), steps)
+
+
+def test_publications_of_two_studies_stand_side_by_side_and_hold_no_old_figures(steps):
+    write("data/results/figures-ba9876543210/profiles.png")
+    result_folder.write(Path("data/results/figures-ba9876543210"), {})
+    other = {**steps, "figures": "data/results/figures-ba9876543210"}
+    publication.publish(Path("results/wsd"), other)
+    assert publication.is_published(Path("results/default"), steps)
+    publication.publish(Path("results/default"), other)
+    assert [p.name for p in Path("results/default/figures").iterdir()] == ["profiles.png"]
+    assert not publication.is_published(Path("results/default"), steps)
+
+
+def test_results_of_a_pull_are_adopted_if_they_are_whole(steps):
+    for folder in steps.values():
+        artifact_store.remove(Path(folder))
+    publication.adopt(Path("results/default"), steps)
+    assert all(result_folder.check(Path(folder)) for folder in steps.values())
+    for folder in steps.values():
+        artifact_store.remove(Path(folder))
+    write("results/default/results.csv", "edited")
+    publication.adopt(Path("results/default"), steps)
+    assert not Path(steps["table"]).exists()
+
+
+def test_jobs_run_the_code_that_was_there_when_the_keys_were_computed(here):
+    """An edit while a pipeline runs changes neither its jobs nor what it began with."""
+    code = write("src/ilscaling/__init__.py", "WHAT = 'before'\n").parent
+    brought = write("extensions/game.py", "one")
+    snapshot = code_snapshot.take(Path("src"), ("extensions/game.py",))
+    snapshot.write()
+    write(code / "__init__.py", "WHAT = 'after'\n")
+    brought.write_text("two")
+    print_it = [sys.executable, "-c", "import ilscaling; print(ilscaling.WHAT)"]
+    environment = {**os.environ, "PYTHONPATH": snapshot.python_path}
+    done = subprocess.run(print_it, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "before\n"
+    assert Path(snapshot.extension("extensions/game.py")).read_text() == "one"
+    again = code_snapshot.take(Path("src"), ("extensions/game.py",))
+    assert again.digest != snapshot.digest
+    write(code / "__init__.py", "WHAT = 'later'\n")
+    with pytest.raises(WorkflowError, match="changed while the pipeline started"):
+        again.write()
+    assert not again.folder.exists()
+
+
+def test_pictures_name_their_keys_and_stay_pictures(here, study):
+    from PIL import Image
+
+    results = study.path / "results/default"
+    for suffix in ("png", "gif", "svg"):
+        file = next((results / "figures").glob(f"*.{suffix}"))
+        step, key = figure_metadata.read(file)
+        assert json.loads((results / f"keys/{step}.json").read_text())["key"] == key
+        if suffix != "svg":
+            with Image.open(file) as image:
+                image.load()
+    once = file.read_bytes()
+    figure_metadata.write(file, "figures-ffffffffffff")
+    assert file.read_bytes() == once, "a label is written once"
+
+
+def test_why_leads_back_to_the_expert(study):
+    for name in ("figures/laws.png", "results.csv", "laws/fits.json", "report.html"):
+        text = study.run("ilscaling", "why", f"results/default/{name}").stdout
+        for word in ("table ", "evaluation ", "run ", "demonstrations ", "expert ", "torch 2"):
+            assert word in text, (name, word)
+        assert "experts/breakout.safetensors (SHA-256" in text and "the built-in bot" in text
+        assert "modules (train)" in text
+    cell = next((study.path / "data/evaluations/nethack").glob("*/*e+07.json"))
+    assert "the built-in bot" in study.run("ilscaling", "why", str(cell)).stdout
+    assert "names no key" in study.run("ilscaling", "why", "README.md", ok=False).stdout
+
+
+def test_jobs_of_a_dead_pipeline_are_stopped(tmp_path):
+    """One that saves its state when asked, one that does not listen."""
+    script = "import signal, time; signal.signal(15, {}); print(1, flush=True); time.sleep(60)"
+    tag = f"0123 {tmp_path}"
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", script.format(handler)],
+            env={**os.environ, watchdog.TAG: tag}, stdout=subprocess.PIPE,
+        )
+        for handler in ("signal.SIG_DFL", "signal.SIG_IGN")
+    ]  # fmt: skip
+    assert all(job.stdout.readline() for job in jobs)
+    began = time.monotonic()
+    watchdog.stop(f" {tmp_path}")
+    assert not any(psutil.pid_exists(job.pid) for job in jobs)
+    assert watchdog.GRACE <= time.monotonic() - began < watchdog.GRACE + 5
+    for job in jobs:
+        job.wait()

@@ -1,0 +1,133 @@
+"""Write the default study's numbers into README.md and docs, and its figures into docs/figures.
+
+    python tools/readme_numbers.py        after `snakemake --cores all`
+
+Every number between the markers comes from results/default/metrics.json, and in
+docs/schedules.md from benchmarks/schedules.json (of studies/wsd.yaml) beside it; a test compares
+them.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from ilscaling.show.titles import title
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+FIGURES = ("profiles.png", "laws.png", "return_on_loss.png")
+LAWS = {
+    "N_opt": "compute-optimal parameters, N ~ C^a",
+    "D_opt": "compute-optimal samples, D ~ C^b",
+    "L_min": "lowest dev loss, L ~ C^c",
+    "R_max": "highest return, R ~ C^d",
+    "R_on_1/L": "return on loss, R ~ (1/L)^e",
+}
+
+
+def block(metrics: dict) -> str:
+    """Markdown of the default study's figure and numbers."""
+    lines = ["![isoFLOP profiles of dev loss and return](docs/figures/profiles.png)", ""]
+    for game, found in metrics.items():
+        method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
+        lines += [
+            f"What it should show for {title(game)}, with exponents fitted to "
+            f"{method} and their 95 % intervals (another CPU gives other last digits, and another "
+            "course of training):",
+            "",
+            "| law | exponent | by t | by bootstrap over runs | R2 |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for law, text in LAWS.items():
+            if found.get(law) is None:
+                lines.append(f"| {text} | not fitted | | | |")
+                continue
+            ends = " | ".join(interval(found, name) for name in (law, f"{law}_boot"))
+            lines.append(f"| {text} | {found[law]:.3f} | {ends} | {found[f'{law}_r2']:.3f} |")
+        lines += [
+            "",
+            f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
+            f"{found['training_flops']:.3g} training FLOPs{separate(found)}; lowest dev loss "
+            f"{found['lowest_dev_loss']:.3f} nats a step; best return {found['best_return']:.1f}, "
+            f"{found['best_return_of_expert']:.0%} of the expert's."
+            f"{held_out(found)}{verdict(found)}",
+            "",
+        ]
+    return "\n".join(lines[:-1])
+
+
+def interval(found: dict, name: str) -> str:
+    low, high = found.get(f"{name}_low"), found.get(f"{name}_high")
+    return "none" if low is None else f"{low:.3f} to {high:.3f}"
+
+
+def separate(found: dict) -> str:
+    """What the grid cost beside its cells as separate runs."""
+    return f" ({_share(found)} of separate runs)" if found.get("separate_flops") else ""
+
+
+def held_out(found: dict) -> str:
+    """How well the largest budget's lowest loss was foretold."""
+    error = found.get("held_out_error_L_min")
+    if error is None:
+        return ""
+    covered = "held" if found["held_out_covered_L_min"] else "did not hold"
+    return (
+        f" From the smaller budgets the law foretells the lowest loss of the largest one with an"
+        f" error of {error:.1%}; the prediction interval {covered} it."
+    )
+
+
+def verdict(found: dict) -> str:
+    """Whether another form describes the lowest loss better."""
+    text = found.get("verdict")
+    return f" Does a power law of the loss hold? {text[0].upper()}{text[1:]}." if text else ""
+
+
+def schedules(metrics: dict) -> str:
+    """Markdown of the default study's laws under its own schedule and under wsd."""
+    falling = json.loads((ROOT / "benchmarks/schedules.json").read_text())
+    columns = {}
+    for game, found in falling.items():
+        columns[f"{title(game)}, constant"] = metrics[game]
+        columns[f"{title(game)}, wsd"] = found
+    rows = [["", *columns], ["---"] * (len(columns) + 1)]
+    spent = [f"{v['training_flops']:.3g} ({_share(v)})" for v in columns.values()]
+    rows.append(["FLOPs, of those of separate runs", *spent])
+    for law, text in list(LAWS.items())[:4]:
+        rows.append([text, *(f"{v[law]:.3f}{_ends(v, law)}" for v in columns.values())])
+    rows.append(["lowest dev loss", *(f"{v['lowest_dev_loss']:.3f}" for v in columns.values())])
+    rows.append(["best return", *(f"{v['best_return']:.1f}" for v in columns.values())])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _share(found: dict) -> str:
+    return f"{found['training_flops'] / found['separate_flops']:.0%}"
+
+
+def _ends(found: dict, law: str) -> str:
+    return "" if found.get(f"{law}_low") is None else f" ({interval(found, law)})"
+
+
+def write(page: str, text: str) -> str:
+    """`page` with the block between its markers replaced."""
+    head, rest = page.split(BEGIN)
+    _, tail = rest.split(END)
+    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
+
+
+PAGES = {"README.md": block, "docs/schedules.md": schedules}
+
+
+def main() -> None:
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
+    for name, text in PAGES.items():
+        path = ROOT / name
+        path.write_text(write(path.read_text(), text(metrics)))
+    (ROOT / "docs/figures").mkdir(exist_ok=True)
+    for name in FIGURES:
+        shutil.copyfile(ROOT / "results/default/figures" / name, ROOT / "docs/figures" / name)
+
+
+if __name__ == "__main__":
+    main()

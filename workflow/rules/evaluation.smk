@@ -1,0 +1,47 @@
+# Dev loss and return of every cell of a run, and what uniformly random play scores.
+
+
+rule evaluate:
+    input:
+        demonstrations=get_demonstrations,
+        cells=get_run_lists,
+    output:
+        cells="data/evaluations/{game}/{run}/cells-{budgets}.json",
+    params:
+        settings=get_settings,
+        store=get_demonstrations_store,
+        lists=get_run_options,
+        gpus=get_gpus,
+    log:
+        "logs/evaluate/{game}-{run}-{budgets}.log",
+    benchmark:
+        "logs/times/evaluate/{game}-{run}-{budgets}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory("evaluate"),
+        runtime=get_runtime("evaluate"),
+    shell:
+        "exec python -m ilscaling evaluate --params {params.settings} --game {wildcards.game}"
+        " {params.lists} --demos {params.store} --gpus {params.gpus} --out {output.cells}"
+        " > {log} 2>&1"
+
+
+# The zero of the scale.
+rule evaluate_random:
+    output:
+        returns="data/evaluations/{dataset}/random-{key}.json",
+    params:
+        settings=session.params_file,
+        game=get_game,
+    log:
+        "logs/evaluate_random/{dataset}-{key}.log",
+    benchmark:
+        "logs/times/evaluate_random/{dataset}-{key}.tsv"
+    threads: 1
+    resources:
+        mem_mb=get_memory("random"),
+        runtime=get_runtime("random"),
+    shell:
+        "exec python -m ilscaling random --params {params.settings} --game {params.game}"
+        " --out {output.returns} > {log} 2>&1"

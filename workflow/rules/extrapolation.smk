@@ -1,0 +1,40 @@
+# The study's own forecast: the size that the fitted laws propose at a larger budget, trained and
+# measured. What they propose is known only when they are fitted, hence the checkpoint.
+
+
+checkpoint plan_extrapolation:
+    input:
+        fit=get_step("fit"),
+    output:
+        done="data/results/proposal-{key}/done.json",
+    params:
+        study=session.study_file,
+        table=get_table_folder,
+        fit=get_fit_folder,
+        folder=get_folder,
+    log:
+        "logs/plan_extrapolation/{key}.log",
+    benchmark:
+        "logs/times/plan_extrapolation/{key}.tsv"
+    shell:
+        "exec python -m ilscaling.pipeline.plan_extrapolation --study {params.study}"
+        " --table {params.table} --fit {params.fit} --out {params.folder} > {log} 2>&1"
+
+
+rule collect_extrapolation:
+    input:
+        evaluations=get_proposed_evaluations,
+        proposal=get_step("proposal"),
+    output:
+        done="data/results/forecast-{key}/done.json",
+    params:
+        study=session.study_file,
+        proposal=get_proposal_folder,
+        folder=get_folder,
+    log:
+        "logs/collect_extrapolation/{key}.log",
+    benchmark:
+        "logs/times/collect_extrapolation/{key}.tsv"
+    shell:
+        "exec python -m ilscaling.pipeline.collect_extrapolation --study {params.study}"
+        " --proposal {params.proposal} --out {params.folder} > {log} 2>&1"

@@ -1,0 +1,58 @@
+# At a constant rate one job a run (game, size, seed), all budgets on its way; where the rate falls
+# one for what its budgets share and others for their branches. A job's output is the list of what
+# it made: the cells' own files, beside it, stay when a budget is added.
+
+
+rule train:
+    input:
+        demonstrations=get_demonstrations,
+    output:
+        cells="data/runs/{game}/{run}/cells-{budgets}.json",
+    params:
+        verb="train",
+        settings=get_settings,
+        store=get_demonstrations_store,
+        run=get_run,
+        branch="",
+        gpus=get_gpus,
+    log:
+        "logs/train/{game}-{run}-{budgets}.log",
+    benchmark:
+        "logs/times/train/{game}-{run}-{budgets}.tsv"
+    threads: get_train_threads
+    priority: get_expected_seconds
+    resources:
+        gpu=get_gpu_count,
+        mem_mb=get_memory("train"),
+        runtime=get_runtime("train"),
+    shell:
+        "exec python -m ilscaling {params.verb} --params {params.settings} --game {wildcards.game}"
+        " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.branch}"
+        " --gpus {params.gpus} --threads {threads} --out {output} > {log} 2>&1"
+
+
+# What the budgets of a run share, with a state wherever one branches off.
+use rule train as train_trunk with:
+    output:
+        states="data/runs/{game}/{run}/states-{budgets}.json",
+    params:
+        verb="trunk",
+    log:
+        "logs/train_trunk/{game}-{run}-{budgets}.log",
+    benchmark:
+        "logs/times/train_trunk/{game}-{run}-{budgets}.tsv"
+
+
+# The parts of their own of a budget, or of several short ones.
+use rule train as train_branch with:
+    input:
+        demonstrations=get_demonstrations,
+        trunk=get_trunk,
+    output:
+        cells="data/runs/{game}/{run}/branches-{budgets}.json",
+    params:
+        branch=get_branch_options,
+    log:
+        "logs/train_branch/{game}-{run}-{budgets}.log",
+    benchmark:
+        "logs/times/train_branch/{game}-{run}-{budgets}.tsv"
