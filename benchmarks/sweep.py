@@ -23,9 +23,9 @@ import rate_rule
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "workflow")]
 
-from ilscaling import flops, measuring, params, policies, store  # noqa: E402
+from ilscaling import flops, grid, measuring, params, policies, store  # noqa: E402
 from ilscaling.files import atomic, digest  # noqa: E402
-from ilscaling.learning import loop  # noqa: E402
+from ilscaling.learning import run as learning  # noqa: E402
 from ilscaling.learning.snapshot import load_policy  # noqa: E402
 from ilscaling.params import Rule  # noqa: E402
 from ilscaling.progress import tqdm  # noqa: E402
@@ -47,16 +47,16 @@ def measure(demos: str, train: params.Training, what: dict, budgets: list[float]
     seen = {name: shape[name] for name in ("frames", "inventory") if name in shape}
     rows = []
     with tempfile.TemporaryDirectory() as out:
-        records = loop.run(
-            split, train, family=family, size=size, seed=0, budgets=possible, out=out, device="cpu"
-        )
-        for record in records:
+        run, limits = grid.Run(what["game"], family, size, 0), grid.Limits(split.steps)
+        cells = grid.of_run(run, train, shape, possible, limits=limits)
+        records = learning.run(split, train, cells, out, device="cpu")
+        for cell, record in zip(cells, records, strict=True):
             loss = float("inf")
-            if record["status"] == "done":
-                policy, _ = load_policy(Path(out) / f"{record['budget']:.6g}.safetensors")
+            if record.status == "done":
+                policy, _ = load_policy(Path(out) / f"{cell.name}.safetensors")
                 measured = measuring.held_out(policy, held_out, **seen)
                 loss = measured.estimates["loss"].mean
-            rows.append({**what, "budget": record["budget"], "dev_loss": round(loss, 5)})
+            rows.append({**what, "budget": cell.budget, "dev_loss": round(loss, 5)})
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Stands in for `learning.loop` in a copy of the project (where that becomes `learning.real`): its
+"""Stands in for `learning.run` in a copy of the project (where that becomes `learning.real`): its
 policies ignore the screen and have, on dev and test split, exactly the loss of a planted law.
 
 A policy whose output is a bias alone plays action k with a fixed probability; the rarer k is in the
@@ -6,13 +6,13 @@ data, the worse it predicts, without bound. So any loss above ln(actions) can be
 """
 
 import math
-from pathlib import Path
 
 import torch
 from scipy.optimize import brentq
 
-from ilscaling import cells, flops, policies
-from ilscaling.learning import identity, precision, snapshot
+from ilscaling import grid, policies
+from ilscaling.learning import precision, record, snapshot
+from ilscaling.learning.algorithm import Spent
 from ilscaling.learning.curve import COLUMNS
 from ilscaling.store import open_split
 
@@ -46,48 +46,31 @@ def bias_for(wanted: float, dev, test) -> torch.Tensor:
 run_trunk = None  # at a constant rate there is none
 
 
-def run(
-    split,
-    settings,
-    *,
-    family,
-    size,
-    seed,
-    budgets,
-    out,
-    convention="exact",
-    device="auto",
-    **machine,
-):
-    out = Path(out)
-    facts = identity.facts(
-        split, settings, family, size, seed, convention, precision.device(device)
+def run(split, settings, cells, out, *, section=None, device="auto", **machine):
+    of, convention = cells[0].run, cells[0].convention
+    known = record.run_record(
+        split, settings, of, convention=convention, device=precision.device(device)
     )
-    ledger = flops.ledger(family, size, **snapshot.shape(facts), convention=convention)
     counts = [open_split(split.path, name).action_counts() for name in ("dev", "test")]
-    policy = policies.build(family, size, **snapshot.shape(facts))
+    policy = policies.build(of.family, of.size, **known.shape)
     for weight in policy.parameters():
         torch.nn.init.zeros_(weight)
     records = []
-    for budget, updates in zip(
-        budgets, flops.schedule(budgets, ledger.training, facts["batch"]), strict=True
-    ):
-        samples = updates * facts["batch"]
-        policy.linear.bias.data.copy_(bias_for(loss(ledger.params, budget), *counts))
-        record = {
-            **facts,
-            "budget": budget,
-            "flops": samples * ledger.training,
-            "updates": updates,
-            "samples": samples,
-            "epochs": samples / split.steps,
-            "train_loss": loss(ledger.params, budget),
-            "status": "done",
-            "reason": "",
-        }
-        path = out / f"{cells.budget_name(budget)}.safetensors"
-        records.append(snapshot.write(path, policy.state_dict(), record))
-    rows = [(r["updates"], r["samples"], r["flops"], r["train_loss"], r["rate"]) for r in records]
+    for cell, path in zip(cells, snapshot.paths(out, cells), strict=True):
+        policy.linear.bias.data.copy_(bias_for(loss(cell.params, cell.budget), *counts))
+        made = record.CellRecord(
+            run=known,
+            budget=cell.budget,
+            flops=cell.samples * cell.per_sample,
+            spent=Spent(),
+            updates=cell.updates,
+            samples=cell.samples,
+            unique_samples=cell.samples,
+            epochs=grid.epochs(cell.samples, split.steps),
+            train_loss=loss(cell.params, cell.budget),
+        )
+        records.append(snapshot.write(path, policy.state_dict(), made))
+    rows = [(r.updates, r.samples, r.flops, r.train_loss, known.rate) for r in records]
     lines = [",".join(COLUMNS), *(",".join(map(str, row)) for row in rows)]
     (out / "curve.csv").write_text("\n".join(lines) + "\n")
     return records

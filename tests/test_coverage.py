@@ -24,7 +24,7 @@ OUR_OWN = {"ilscaling.__main__", "ilscaling.cli.main"}
 BY_VALUE = {
     # Which cells there are and their budgets: the list of a run's cells is named by them.
     "train": {
-        "ilscaling.plan.grid",
+        "ilscaling.grid",
         "ilscaling.games",
         "ilscaling.games.base",
         "ilscaling.show.titles",

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 
+import ladder
 import nethack_store
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import flops, games, policies, store, tables, tabulate
-from ilscaling.cells import Run, budget_name
 from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
@@ -27,7 +27,7 @@ from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.jobs import job
 from ilscaling.games.play import Episodes
 from ilscaling.learning import precision
-from ilscaling.learning.loop import run
+from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import replay
 from ilscaling.measuring import run as measuring
@@ -37,7 +37,6 @@ from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.measuring.run import evaluate_run
 from ilscaling.params import Demonstrations, Evaluation, Rule, Train, TrainSequences
-from ilscaling.plan.grid import Cell
 from ilscaling.policies import acting
 from ilscaling.policies.acting import probabilities
 from ilscaling.policies.players import WIDE
@@ -245,8 +244,9 @@ def snapshots(demos, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     split = store.open_split(demos, "train")
     settings = Train(batch=Rule(value=16), warmup_steps=2, precision="float32")
-    run(split, settings, family="cnn", size=2, seed=0, budgets=BUDGETS, out=out, device="cpu")
-    return [out / f"{budget_name(budget)}.json" for budget in BUDGETS]
+    of = ladder.cells(split, settings, BUDGETS, family="cnn", size=2)
+    run(split, settings, of, out, device="cpu")
+    return [out / f"{cell.name}.json" for cell in of]
 
 
 def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
@@ -254,9 +254,9 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
     for record, snapshot in zip(records, snapshots, strict=True):
         assert read_json(tmp_path / snapshot.name) == record
         policy, made = load_policy(snapshot.with_suffix(".safetensors"))
-        assert record["snapshot"] == made["sha256"]
+        assert record["snapshot"] == made.sha256
         assert {k: record[k] for k in ("size", "budget", "flops", "status")} == {
-            k: made[k] for k in ("size", "budget", "flops", "status")
+            k: made.to_json()[k] for k in ("size", "budget", "flops", "status")
         }
         for name in ("dev", "test"):
             measured = held_out(policy, store.open_split(demos, name), frames=4)
@@ -275,19 +275,9 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
     assert records[0]["dev_loss"] != records[1]["dev_loss"] != records[1]["test_loss"]
 
     # A row of the table says the same.
-    run = Run("breakout", "cnn", 2, 0)
-    planned = {
-        "params": 1,
-        "batch": 16,
-        "rate": 0.01,
-        "per_sample": 1.0,
-        "updates": 1,
-        "samples": 1,
-    }
-    planned |= {"flops": 1e8, "added": 1e8, "epochs": 1.0, "reason": ""}
-    rows = [
-        tabulate.row(Cell(run=run, budget=r["budget"], **planned), r, "key", {}) for r in records
-    ]
+    train = store.open_split(demos, "train")
+    planned = ladder.cells(train, Train(batch=Rule(value=16)), BUDGETS, family="cnn", size=2)
+    rows = [tabulate.row(cell, r, "key", {}) for cell, r in zip(planned, records, strict=True)]
     tables.write_table(tmp_path / "table/results.csv", rows)
     table = tables.read_table(tmp_path / "table/results.csv")
     assert set(tabulate.MEASURED) < set(table.columns) == set(tables.COLUMNS)
@@ -631,8 +621,9 @@ def cloned(nethack, tmp_path_factory):
     frame = flops.ledger("lstm", 8, **policies.shape(settings, 121)).training
     budgets = [64.0 * frame * n for n in (4, 30)]
     split = store.open_split(nethack, "train")
-    run(split, settings, family="lstm", size=8, seed=0, budgets=budgets, out=out, device="cpu")
-    return [out / f"{budget_name(budget)}.json" for budget in budgets]
+    of = ladder.cells(split, settings, budgets, family="lstm", size=8)
+    run(split, settings, of, out, device="cpu")
+    return [out / f"{cell.name}.json" for cell in of]
 
 
 def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, tmp_path):

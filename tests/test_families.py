@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import stores
 import torch
+from ladder import cells
 from safetensors.torch import load_file
 
 from ilscaling import flops, games, policies, registry, store
 from ilscaling.domains.gymnasium.section import Options
 from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
-from ilscaling.learning.loop import run
+from ilscaling.learning import loop
+from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
-from ilscaling.learning.state import State
 from ilscaling.measuring.loss import held_out
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Rule, TrainSequences
@@ -86,29 +87,28 @@ def test_it_is_trained_resumed_measured_and_played(name, tmp_path, monkeypatch):
 
     def train(out: Path) -> list[dict]:
         budgets = [20.0 * update, 60.0 * update]
-        return run(
-            split, SETTINGS, family="gru", size=12, seed=0, budgets=budgets, out=out, device="cpu"
-        )
+        of = cells(split, SETTINGS, budgets, family="gru", size=12)
+        return run(split, SETTINGS, of, out, device="cpu")
 
     first, last = train(tmp_path / "whole")
-    assert last["train_loss"] < 0.9 * first["train_loss"]
-    step = State.step
+    assert last.train_loss < 0.9 * first.train_loss
+    step = loop.step
 
-    def dies(state, batch):
+    def dies(state, learner, batch):
         if state.update == 37:
-            state.save(tmp_path / "cut/state.safetensors", last["run"])
+            state.save(tmp_path / "cut/state.safetensors", last.run.digest, learner)
             raise MemoryError
-        step(state, batch)
+        step(state, learner, batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(State, "step", dies)
+        patched.setattr(loop, "step", dies)
         with pytest.raises(MemoryError):
             train(tmp_path / "cut")
     assert train(tmp_path / "cut") == [first, last]
     whole, cut = (load_file(tmp_path / f / "state.safetensors") for f in ("whole", "cut"))
     assert "carried/hidden" in whole and all(torch.equal(v, cut[n]) for n, v in whole.items())
 
-    policy, made = load_policy(tmp_path / "whole" / f"{last['budget']:.6g}.safetensors")
+    policy, made = load_policy(tmp_path / "whole" / f"{last.budget:.6g}.safetensors")
     assert made == last
     loss, alone = (held_out(policy, dev, lanes=n).estimates["loss"].mean for n in (8, 1))
     assert loss < np.log(len(split.actions)) and loss == pytest.approx(alone)
@@ -133,7 +133,6 @@ def test_one_that_miscounts_is_refused(tmp_path, monkeypatch):
     entry = dataclasses.replace(registry.get("FAMILY", "gru"), layers=wrong)
     monkeypatch.setattr(policies, "get", lambda family: entry)
     with pytest.raises(TrainingError, match="PyTorch counts"):
-        run(
-            store.open_split(demos, "train"), SETTINGS, family="gru", size=12, seed=0,
-            budgets=[1e8], out=tmp_path / "out", device="cpu",
-        )  # fmt: skip
+        split = store.open_split(demos, "train")
+        of = cells(split, SETTINGS, [1e8], family="gru", size=12)
+        run(split, SETTINGS, of, tmp_path / "out", device="cpu")

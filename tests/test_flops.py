@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilscaling import flops, policies
-from ilscaling.errors import ParamsError, TrainingError
+from ilscaling import flops, grid, policies
+from ilscaling.errors import ParamsError
 
 
 @settings(max_examples=10, deadline=None)
@@ -111,7 +111,8 @@ def test_published_convention_reproduces_released_runs(actions, width, params, s
 
 def test_ledger_needs_no_torch():
     code = (
-        "import sys; from ilscaling import flops, models; "
+        "import sys; from ilscaling import flops, grid, registry; "
+        "registry.get('ALGORITHM', 'cloning'), registry.get('SCHEDULE', 'wsd'); "
         "flops.ledger('cnn', 8, frames=4, actions=4); "
         "flops.ledger('lstm', 8, context=4, actions=4); sys.exit('torch' in sys.modules)"
     )
@@ -119,16 +120,15 @@ def test_ledger_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
 
 
-def test_schedule_spends_whole_batches_and_refuses_less_than_one():
-    assert flops.schedule([100.0, 199.0, 200.0, 1e19], 10, 10) == [1, 1, 2, 10**17]
-    with pytest.raises(TrainingError, match="below one batch of 10"):
-        flops.schedule([99.0, 200.0], 10, 10)
-    with pytest.raises(TrainingError, match="must rise"):
-        flops.schedule([200.0, 200.0], 10, 10)
+def test_budgets_are_spent_in_whole_batches():
+    ledger = flops.Ledger("exact", (flops.Row("only", 1, 3, 10),))
+    spend = grid.Spend(ledger, 10)
+    assert [spend.updates(b) for b in (99.0, 100.0, 199.0, 200.0, 1e19)] == [0, 1, 1, 2, 10**17]
+    assert spend.flops(2) == 200
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ParamsError, match="unknown policy family 'nosuch'"):
+    with pytest.raises(ParamsError, match="no family 'nosuch'"):
         flops.ledger("nosuch", 8, frames=4, actions=4)
     with pytest.raises(ParamsError, match="unknown FLOP convention 'rough'"):
         flops.ledger("cnn", 8, frames=4, actions=4, convention="rough")

@@ -8,13 +8,21 @@ import torch
 from torch.nn import functional as F
 
 from ilscaling import policies
-from ilscaling.learning.feed import Stacks
+from ilscaling.learning.algorithm import Learner
+from ilscaling.learning.loop import step
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train
 from ilscaling.policies.cnn.pixels import innermost
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "bench"))
 import plain
+
+
+class Cloned(Learner):
+    """Behaviour cloning without demonstrations."""
+
+    def loss(self, policy, batch):
+        return F.cross_entropy(policy(batch["screen"]), batch["action"])
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 5e-3)])
@@ -27,9 +35,7 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
     with torch.no_grad():
         for mine, other in zip(policy.parameters(), simple.parameters(), strict=True):
             other.copy_(mine)
-    state = State(
-        policy, Stacks(settings, "screen"), settings, rate=2e-4, device="cpu", type=precision
-    )
+    state = State(policy, settings, rate=2e-4, device="cpu", type=precision)
     adam = torch.optim.Adam(simple.parameters(), 2e-4, foreach=False)
     actions = torch.arange(16) % 4
     screens = torch.randint(0, 100, (16, 4, 84, 84), dtype=torch.uint8)
@@ -41,7 +47,7 @@ def test_losses_of_the_fast_step_are_those_of_the_plain_one(precision, tolerance
         loss = F.cross_entropy(simple(screens), actions)
         first = first or loss.item()
         assert fast.item() == pytest.approx(loss.item(), rel=tolerance), update
-        state.step({"screen": screens, "action": actions})
+        step(state, Cloned(None), {"screen": screens, "action": actions})
         adam.zero_grad()
         loss.backward()
         adam.step()

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from safetensors import safe_open
 
-from ilscaling import calibration, params, plan
+from ilscaling import calibration, grid, params, plan, tabulate
 from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
@@ -32,7 +33,7 @@ ROUND = Speed(
 
 def one_run(**grid) -> params.Params:
     """Breakout at size 2 alone: 4 frames, 4 actions, batches of 32."""
-    sections = {"breakout": {"grid": {"sizes": [2], **grid}, "train": {"warmup_steps": 1}}}
+    sections = {"breakout": {"grid": {"sizes": [2]} | grid, "train": {"warmup_steps": 1}}}
     change = {"games": {"nethack": None, **sections}}
     return params.check(params.overlay(yaml.safe_load((ROOT / "params.yaml").read_text()), change))
 
@@ -94,6 +95,20 @@ def test_an_expert_without_a_file_costs_its_ppo():
     seconds = plan.expert_cost(untrained, ROUND).seconds
     host = 1.5e-3 * 0.001 / 8.0e-4
     assert seconds == pytest.approx(6 + 3_700_000 * (host + 13 * nature_flops(0.5) * 1e-11))
+
+
+def test_epochs_of_the_table_are_over_the_stored_steps():
+    """Of a left-out cell as of a measured one; a store holds whole episodes, more than were asked
+    for."""
+    study = one_run(sizes=[2, 16], budgets=[1.0e10, 1.0e13], max_epochs=4.0)
+    trained, left_out = grid.cells(study)[:2]
+    asked = study.games["breakout"].demonstrations.train_steps
+    assert (trained.position, left_out.position) == (0, 1) and not left_out.declared
+    assert left_out.epochs == left_out.samples / asked
+    splits = {"train": {"steps": 2 * asked, "episodes": 1, "return_mean": 1.0}}
+    levels = tabulate.levels(splits, np.array([1, 1]), {"return_mean": 0.0})
+    row = tabulate.row(left_out, None, "", levels)
+    assert row["epochs"] == left_out.samples / (2 * asked) and row["algorithm"] == "cloning"
 
 
 def job(kind: str, seconds: float, *after: int, size: float = 1.0) -> schedule.Job:
@@ -229,6 +244,24 @@ def test_two_sizes_give_a_line_without_negative_parts():
     assert (found.sample, found.flop) == (pytest.approx(0.001), pytest.approx(1e-11))
     assert calibration.fit((1.0e6, 0.002), (3.0e6, 0.001)) == Train(0.002, 0.0)
     assert calibration.fit((1.0e6, 0.001), (3.0e6, 0.009)) == Train(0.0, 0.003e-6)
+
+
+def test_a_section_of_a_game_is_calibrated_at_a_constant_rate(tmp_path, monkeypatch):
+    """Its name is not the game's, and its rate falls: every step is done for real, on little."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["games"]["breakout__wsd"] = {"like": "breakout", "train": {"schedule": "wsd"}}
+    section = params.check(values).games["breakout__wsd"]
+    for name, value in (("EPISODE", 64), ("TRAIN_SECONDS", 0.01), ("LANES", 4)):
+        monkeypatch.setattr(calibration, name, value)
+    made = calibration.RECORDERS["atari"]("breakout__wsd", section, tmp_path, 0.0)
+    where = (made.demos, tmp_path / "runs", "cpu")
+    found = calibration._train("breakout__wsd", section, "cnn", 4, *where)
+    (state,) = (tmp_path / "runs").rglob("state.safetensors")
+    with safe_open(state, "pt") as file:
+        trained = int(file.metadata()["update"])
+    # Of its last attempt, which went on from update 20; the shorter one before it went on from 10.
+    assert trained - 5 * calibration.WARM == found["updates"]
+    assert not list((tmp_path / "runs").rglob("trunk"))
 
 
 @pytest.mark.slow

@@ -19,8 +19,8 @@ def planted(study, tmp_path_factory):
     data = Path("data/demonstrations")
     shutil.copytree(study.path / data, workspace.path / data)
     learning = workspace.path / "src/ilscaling/learning"
-    (learning / "loop.py").rename(learning / "real.py")
-    shutil.copy(ROOT / "tests/planted_trainer.py", learning / "loop.py")
+    (learning / "run.py").rename(learning / "real.py")
+    shutil.copy(ROOT / "tests/planted_trainer.py", learning / "run.py")
     values = yaml.safe_load((workspace.path / "params.yaml").read_text())
     game = values["games"]["breakout"]
     game["grid"] |= {"sizes": [1, 2, 4, 6, 8, 12], "budgets": BUDGETS}

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from ladder import cells
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from ilscaling import flops, policies, store
 from ilscaling.errors import TrainingError
 from ilscaling.learning import ranks
-from ilscaling.learning.loop import run
+from ilscaling.learning.run import run
 from ilscaling.params import Rule, TrainSequences, read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,10 +41,9 @@ def nethack(tmp_path_factory):
 def train(demos, out, updates, family, team=ranks.ALONE, settings=SETTINGS):
     ledger = flops.ledger(family, 8, **policies.shape(settings, 121))
     budgets = [float(n * settings.batch_of(8) * ledger.training) for n in updates]
-    return run(
-        store.open_split(demos, "train"), settings, family=family, size=8, seed=0,
-        budgets=budgets, out=out / family, device="cpu", team=team,
-    )  # fmt: skip
+    split = store.open_split(demos, "train")
+    of = cells(split, settings, budgets, family=family, size=8)
+    return run(split, settings, of, out / family, device="cpu", team=team)
 
 
 def member(rank: int, port: int, demos: Path, out: Path, updates: tuple) -> None:
@@ -84,11 +84,11 @@ def test_two_devices_train_as_one_and_take_turns_with_it(nethack, tmp_path):
     on_two(nethack, mixed, (4, 10))
     for family in FAMILIES:
         again = train(nethack, mixed, (4, 10, 24), family)
-        assert [record["devices"] for record in again] == [1, 2, 1]
+        assert [record.run.devices for record in again] == [1, 2, 1]
         for out in (pair, mixed):
             assert curve(out / family) == pytest.approx(curve(alone / family), rel=1e-4)
             for record in records[family]:
-                name = f"{family}/{record['budget']:.6g}.safetensors"
+                name = f"{family}/{record.budget:.6g}.safetensors"
                 there = load_file(out / name)
                 for weight, value in load_file(alone / name).items():
                     assert torch.allclose(value, there[weight], rtol=1e-3, atol=1e-4), weight

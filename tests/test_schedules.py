@@ -3,16 +3,19 @@
 
 import pytest
 import torch
+from ladder import cells
 from safetensors.torch import load_file
 from test_training import BATCH, SETTINGS, clone, demos, nethack, train  # noqa: F401
 
-from ilscaling import schedules, store
+from ilscaling import registry, schedules, store
+from ilscaling.errors import ExtensionError
 from ilscaling.files import sha256
-from ilscaling.learning import snapshot
-from ilscaling.learning.loop import run_trunk
+from ilscaling.learning import loop, snapshot
+from ilscaling.learning.run import run_trunk
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
 from ilscaling.params import Rule, Train, TrainSequences
+from ilscaling.show.report import text
 
 WSD = SETTINGS.model_copy(update={"schedule": "wsd", "cooldown": 0.25})
 COSINE = SETTINGS.model_copy(update={"schedule": "cosine", "final": 0.1})
@@ -78,8 +81,8 @@ def plain(demos, settings, end, out):
 def test_a_cell_is_what_one_uninterrupted_run_gives(demos, tmp_path, settings):
     records = train(demos, tmp_path / "run", ENDS, settings)
     for end, record in zip(ENDS, records, strict=True):
-        assert record["updates"] == end and record["flops"] == end * BATCH
-        assert record["schedule"] == settings.schedule
+        assert record.updates == end and record.flops == end * BATCH
+        assert record.run.schedule == settings.schedule
         name = f"{end * BATCH:.6g}"
         weights, curve = plain(demos, settings, end, tmp_path / name)
         found = load_file(tmp_path / "run" / f"{name}.safetensors")
@@ -130,16 +133,16 @@ def test_a_killed_trunk_or_branch_goes_on(demos, undisturbed, tmp_path, monkeypa
     """Dies in the trunk, at a leave, in a branch, and between a snapshot and its record."""
     out = tmp_path / "run"
     settings = WSD.model_copy(update={"checkpoint_seconds": 1e-9})
-    step = State.step
+    step = loop.step
     for end in (5, 30, 37, 70, 90):
 
-        def dies(state, batch, end=end):
+        def dies(state, learner, batch, end=end):
             if state.update == end:
                 raise MemoryError
-            step(state, batch)
+            step(state, learner, batch)
 
         with monkeypatch.context() as patched:
-            patched.setattr(State, "step", dies)
+            patched.setattr(loop, "step", dies)
             with pytest.raises(MemoryError):
                 train(demos, out, ENDS, settings)
     with monkeypatch.context() as patched:
@@ -160,11 +163,12 @@ def test_new_budgets_and_another_cooldown_go_on_from_the_trunk(
 ):
     """Trunk and branches as separate jobs do them, in the workflow's folders."""
     trunk, how = tmp_path / "trunk", {"trunk": tmp_path / "trunk"}
-    where = {"family": "cnn", "size": 2, "seed": 0, "device": "cpu", "out": trunk}
     split = store.open_split(demos, "train")
 
     def leave(settings, ends):
-        return run_trunk(split, settings, budgets=[float(n * BATCH) for n in ends], **where)
+        budgets = [float(n * BATCH) for n in ends]
+        of = cells(split, settings, budgets, family="cnn", size=2)
+        return run_trunk(split, settings, of, trunk, device="cpu")
 
     leave(WSD, (10,))
     assert leave(WSD, (10, 100)) == {"update-8.safetensors": 8, "update-75.safetensors": 75}
@@ -180,7 +184,7 @@ def test_new_budgets_and_another_cooldown_go_on_from_the_trunk(
     train(demos, tmp_path / "longer", ENDS, longer, **how)
     assert starts[6:] == [0, 8, 30, 5, 20, 50]
     alone = train(demos, tmp_path / "alone", (100,), longer)
-    assert alone[0]["sha256"] == sha256(tmp_path / "longer" / f"{100 * BATCH:.6g}.safetensors")
+    assert alone[0].sha256 == sha256(tmp_path / "longer" / f"{100 * BATCH:.6g}.safetensors")
     starts.clear()
     assert train(demos, tmp_path / "run", ENDS, WSD, **how) == undisturbed[1] and starts == []
 
@@ -188,8 +192,40 @@ def test_new_budgets_and_another_cooldown_go_on_from_the_trunk(
 def test_a_trunk_that_fails_fails_what_branches_off_later(demos, tmp_path, starts):
     settings = WSD.model_copy(update={"rate": Rule(value=1e30)})
     records = train(demos, tmp_path, (1, 20, 60), settings)
-    assert [r["status"] for r in records] == ["done", "failed", "failed"]
-    assert records[2]["updates"] == records[1]["updates"] == 15
+    assert [r.status for r in records] == ["done", "failed", "failed"]
+    assert records[2].updates == records[1].updates == 15
     starts.clear()
     assert train(demos, tmp_path, (1, 20, 60, 100), settings)[:3] == records
     assert starts == []
+
+
+@pytest.fixture
+def linear():
+    registry.load(["tests/extensions/linear.py"])
+    yield SETTINGS.model_copy(update={"schedule": "linear"})
+    registry.load([])
+
+
+def test_a_schedule_of_a_strangers_file(demos, tmp_path, linear):
+    records = train(demos, tmp_path / "run", (10, 40), linear)
+    weights, curve = plain(demos, linear, 40, tmp_path / "plain")
+    (name,) = (f"{record.budget:.6g}" for record in records[1:])
+    found = load_file(tmp_path / "run" / f"{name}.safetensors")
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+    assert (tmp_path / "run" / f"curve-{name}.csv").read_bytes() == curve
+    assert (records[1].run.schedule, records[1].run.fall) == ("linear", {"final": 0.0})
+    assert schedules.trunk(linear, (10, 40)) == [5, 20]
+    # What it does not read is no part of the run; what it reads is.
+    other, falls = (
+        linear.model_copy(update=change) for change in ({"cooldown": 0.5}, {"final": 0.5})
+    )
+    assert train(demos, tmp_path / "run", (10, 40), other) == records
+    assert train(demos, tmp_path / "final", (10,), falls)[0].run.digest != records[0].run.digest
+    assert "in a straight line to 0.1 of the rate" in text.training(
+        {**linear.model_dump(mode="json"), "final": 0.1}
+    )
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(ExtensionError, match="no schedule 'linaer'; known: constant, cosine, wsd"):
+        Train(schedule="linaer")

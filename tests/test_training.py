@@ -16,18 +16,22 @@ import numpy as np
 import pytest
 import stores
 import torch
+from ladder import cells
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.nn import functional as F
 
-from ilscaling import flops, policies, store
+from ilscaling import flops, grid, policies, store
 from ilscaling.errors import ParamsError, StoreError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
-from ilscaling.learning import feed, precision
+from ilscaling.learning import feed, loop, precision
 from ilscaling.learning.adam import Adam
-from ilscaling.learning.identity import tables
-from ilscaling.learning.loop import run
+from ilscaling.learning.algorithm import Spent
+from ilscaling.learning.record import run_record
+from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.learning.state import State
+from ilscaling.learning.training_run import TrainingRun
 from ilscaling.params import Rule, Train, TrainSequences
 
 ACTIONS = ("NOOP", "FIRE", "RIGHT", "LEFT")
@@ -72,8 +76,10 @@ def demos(tmp_path_factory):
 def train(demos, out, updates, settings=SETTINGS, **changes):
     """Run on budgets that end at `updates`."""
     arguments = {"family": "cnn", "size": 2, "seed": 0, "device": "cpu", **changes}
+    split = store.open_split(demos, "train")
+    where = {name: arguments.pop(name) for name in ("device", "trunk") if name in arguments}
     budgets = [float(n * BATCH) for n in updates]
-    return run(store.open_split(demos, "train"), settings, budgets=budgets, out=out, **arguments)
+    return run(split, settings, cells(split, settings, budgets, **arguments), out, **where)
 
 
 def files(out: Path) -> dict[str, str]:
@@ -98,10 +104,11 @@ def undisturbed(demos, tmp_path_factory):
 def test_learns_a_planted_rule_and_says_what_it_did(undisturbed):
     out, records = undisturbed
     first, _, last = records
-    assert first["train_loss"] > 1 and last["train_loss"] < 0.1
-    assert (last["updates"], last["samples"], last["epochs"]) == (100, 1600, 1600 / 360)
-    assert last["flops"] == last["budget"] == 100 * BATCH
-    assert last["params"] == 1582
+    assert first.train_loss > 1 and last.train_loss < 0.1
+    assert (last.updates, last.samples, last.epochs) == (100, 1600, 1600 / 360)
+    assert (last.unique_samples, last.spent) == (360, Spent())
+    assert last.flops == last.budget == 100 * BATCH
+    assert last.run.params == 1582
     policy, record = load_policy(snapshots(out)[-1])
     assert record == last
     screens = torch.zeros(4, 4, 84, 84, dtype=torch.uint8)
@@ -214,7 +221,7 @@ def test_what_decides_the_result_makes_another_run(demos, undisturbed, tmp_path)
     mixed = train(demos, tmp_path, (10,), seed=1)
     alone = tmp_path / "alone"
     assert mixed == train(demos, alone, (10,), seed=1)
-    assert mixed[0]["sha256"] != undisturbed[1][0]["sha256"]
+    assert mixed[0].sha256 != undisturbed[1][0].sha256
     slower = SETTINGS.model_copy(update={"checkpoint_seconds": 5.0})
     assert train(demos, alone, (10,), settings=slower) == undisturbed[1][:1]
 
@@ -222,11 +229,11 @@ def test_what_decides_the_result_makes_another_run(demos, undisturbed, tmp_path)
 def test_loss_that_is_not_finite_fails_the_cells_to_come(demos, tmp_path):
     settings = SETTINGS.model_copy(update={"rate": Rule(value=1e30)})
     records = train(demos, tmp_path, (1, 20, 60), settings=settings)
-    assert [r["status"] for r in records] == ["done", "failed", "failed"]
-    assert "not finite after update 20" in records[1]["reason"]
+    assert [r.status for r in records] == ["done", "failed", "failed"]
+    assert "not finite after update 20" in records[1].reason
     assert len(snapshots(tmp_path)) == 1
-    assert records[1]["sha256"] is None and records[1]["train_loss"] is None
-    failed = snapshots(tmp_path)[0].with_name(f"{records[2]['budget']:.6g}.safetensors")
+    assert records[1].sha256 is None and records[1].train_loss is None
+    failed = snapshots(tmp_path)[0].with_name(f"{records[2].budget:.6g}.safetensors")
     with pytest.raises(TrainingError, match="this cell has no policy"):
         load_policy(failed)
     before = files(tmp_path)
@@ -259,7 +266,7 @@ def test_bad_budgets_are_refused_before_any_work(demos, tmp_path):
 def test_damaged_snapshots_are_named(undisturbed, tmp_path, damage, message):
     path = tmp_path / "1e+09.safetensors"
     path.write_bytes(snapshots(undisturbed[0])[0].read_bytes())
-    write_json(path.with_suffix(".json"), undisturbed[1][0])
+    write_json(path.with_suffix(".json"), undisturbed[1][0].to_json())
     damage(path)
     with pytest.raises(TrainingError, match=message) as caught:
         load_policy(path)
@@ -278,7 +285,7 @@ def _record(path: Path, **changes) -> None:
 
 
 def test_precision_follows_the_device(undisturbed, monkeypatch):
-    assert undisturbed[1][0]["precision"] == precision.resolve("auto", "cpu", "cnn", 4)
+    assert undisturbed[1][0].run.precision == precision.resolve("auto", "cpu", "cnn", 4)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
     assert precision.resolve("auto", "cpu", "cnn", 4) == "float32"
@@ -308,10 +315,10 @@ def ledger(family, settings=STRETCHES):
 def clone(nethack, out, updates, family, settings=STRETCHES):
     """Train on budgets that end at `updates`."""
     budgets = [float(n * settings.batch_of(8) * ledger(family, settings).training) for n in updates]
+    split = store.open_split(nethack, "train")
     return run(
-        store.open_split(nethack, "train"), settings,
-        family=family, size=8, seed=0, budgets=budgets, out=out, device="cpu",
-    )  # fmt: skip
+        split, settings, cells(split, settings, budgets, family=family, size=8), out, device="cpu"
+    )
 
 
 @SEQUENCES
@@ -319,27 +326,25 @@ def test_sequences_learn_resume_and_load(nethack, tmp_path, monkeypatch, family)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     records = clone(nethack, whole, (40, 120), family)
     # A fifth of the keys is told by the key before alone.
-    assert records[0]["train_loss"] > 2 * records[1]["train_loss"]
-    assert records[1]["train_loss"] < 0.5
-    assert records[1]["samples"] == 120 * 64 and records[1]["epochs"] == 120 * 64 / 660
-    assert records[1]["params"] == ledger(family).params
-    assert (records[1]["context"], records[1]["depth"], records[1]["inventory"]) == (
-        16,
-        None,
-        False,
-    )
+    assert records[0].train_loss > 2 * records[1].train_loss
+    assert records[1].train_loss < 0.5
+    assert records[1].samples == 120 * 64 and records[1].epochs == 120 * 64 / 660
+    assert records[1].run.params == ledger(family).params
+    assert dict(records[1].run.shape) == {
+        "context": 16, "depth": None, "inventory": False, "actions": 121,
+    }  # fmt: skip
 
     settings = STRETCHES.model_copy(update={"checkpoint_seconds": 1e-9})
-    step = State.step
+    step = loop.step
     for end in (17, 63):
 
-        def dies(state, batch, end=end):
+        def dies(state, learner, batch, end=end):
             if state.update == end:
                 raise MemoryError
-            step(state, batch)
+            step(state, learner, batch)
 
         with monkeypatch.context() as patched:
-            patched.setattr(State, "step", dies)
+            patched.setattr(loop, "step", dies)
             with pytest.raises(MemoryError):
                 clone(nethack, cut, (40, 120), family, settings)
     assert clone(nethack, cut, (40, 120), family, settings) == records
@@ -370,7 +375,7 @@ def test_streams_carry_their_state_and_nothing_across_games(nethack):
         for source, context in ((short, 16), (long, 32)):
             with source.batches(split, batch=4 * context, seed=0, start=0) as loader:
                 losses[context] = [
-                    source.loss(policy, feed.tensors(next(loader), "cpu"))
+                    loss(source, policy, feed.tensors(next(loader), "cpu"))
                     for _ in range(64 // context)
                 ]
     assert torch.stack(losses[32]).mean() == pytest.approx(
@@ -378,16 +383,15 @@ def test_streams_carry_their_state_and_nothing_across_games(nethack):
     )
 
 
+def loss(source, policy, batch):
+    return F.cross_entropy(source.logits(policy, batch), batch["action"].flatten())
+
+
 @SEQUENCES
-def test_matrices_alone_decay(nethack, family):
+def test_matrices_alone_decay(nethack, tmp_path, family):
     split = store.open_split(nethack, "train")
-    facts = {"context": 16, "depth": None, "inventory": False, "actions": list(split.actions)}
-    policy = policies.build(family, 8, **policies.shape(STRETCHES, 121))
-    source = feed.make(split, STRETCHES, family)
-    looked_up = tables(family, 8, facts)
-    state = State(
-        policy, source, STRETCHES, rate=1.0, device="cpu", type="float32", tables=looked_up
-    )
+    of = cells(split, STRETCHES, [1e9], family=family, size=8)
+    state = TrainingRun(split, STRETCHES, of, tmp_path, device="cpu").state(None)
     decays = {group["weight_decay"]: group["params"] for group in state.adam.param_groups}
     layers = policies.architecture(family, 8, **policies.shape(STRETCHES, 121))
     assert sum(w.numel() for w in decays[0.01]) == sum(layer.matrices for layer in layers)
@@ -455,3 +459,92 @@ def test_demonstrations_without_what_a_policy_sees_are_refused(demos, nethack, t
         with pytest.raises(StoreError, match="holds 660 steps, fewer than one"):
             clone(nethack, out, (10,), family, long)
     assert not out.exists()
+
+
+# --- what a later attempt must leave alone -------------------------------------------------------
+
+
+@pytest.fixture
+def read_updates(monkeypatch):
+    """Updates at which training began or went on."""
+    starts = []
+    loader = store.Loader
+
+    def watched(*args, start, **kwargs):
+        starts.append(start // 16)
+        return loader(*args, start=start, **kwargs)
+
+    monkeypatch.setattr("ilscaling.learning.feed.Loader", watched)
+    return starts
+
+
+def update_of(out: Path) -> int:
+    with safe_open(out / "state.safetensors", "pt") as file:
+        return int(file.metadata()["update"])
+
+
+def test_a_run_that_fails_on_retraining_leaves_finished_cells(demos, undisturbed, tmp_path):
+    """As another machine's rounding may do it: the cells at 20 and 100 are missing, and the loss
+    is not finite at 20."""
+    before = train(demos, tmp_path, (10, 40, 100))
+    last = snapshots(tmp_path)[-1]
+    last.with_suffix(".json").unlink()
+    finite = State.finite
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(State, "finite", lambda state: state.update != 20 and finite(state))
+        after = train(demos, tmp_path, (10, 20, 40, 100))
+    assert [record.status for record in after] == ["done", "failed", "done", "failed"]
+    assert [after[0], after[2]] == [before[0], before[1]]
+    assert [load_policy(path)[1] for path in snapshots(tmp_path)] == [before[0], before[1]]
+
+
+def test_a_budget_between_two_is_trained_and_the_furthest_state_left(
+    demos, undisturbed, tmp_path, monkeypatch, read_updates
+):
+    train(demos, tmp_path, (10, 40, 100))
+    before = (tmp_path / "curve.csv").read_bytes()
+    settings = SETTINGS.model_copy(update={"checkpoint_seconds": 1e-9})
+    finite, looks = State.finite, []
+
+    def dies(state):
+        looks.append(state.update)
+        if state.update == 15:
+            raise MemoryError
+        return finite(state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(State, "finite", dies)
+        with pytest.raises(MemoryError):
+            train(demos, tmp_path, (10, 20, 40, 100), settings)
+        assert update_of(tmp_path) == 100
+        patched.setattr(State, "finite", lambda state: looks.append(state.update) or finite(state))
+        again = train(demos, tmp_path, (10, 20, 40, 100), settings)
+    # Killed at update 15, it goes on from 14 and ends at 20, the last that is missing.
+    assert read_updates == [0, 0, 14] and max(looks) == 20
+    assert update_of(tmp_path) == 100 and (tmp_path / "curve.csv").read_bytes() == before
+    assert again == train(demos, tmp_path / "at once", (10, 20, 40, 100))
+    read_updates.clear()
+    train(demos, tmp_path, (10, 20, 40, 100, 110))
+    assert read_updates == [100]
+    assert len(list(tmp_path.glob("state*"))) == 1
+
+
+def test_a_run_is_the_same_on_another_gpu(demos):
+    """`device: cuda:1` names a place, not another arithmetic."""
+    split, of = store.open_split(demos, "train"), grid.Run("quadrants", "cnn", 2, 0)
+    settings = SETTINGS.model_copy(update={"precision": "float32"})
+    first, second, cpu = (
+        run_record(split, settings, of, convention="exact", device=device)
+        for device in ("cuda", "cuda:1", "cpu")
+    )
+    assert first == second and second.device == "cuda"
+    assert cpu.digest == first.digest and cpu.device == "cpu"
+
+
+def test_cells_of_another_policy_are_refused(demos, tmp_path):
+    split = store.open_split(demos, "train")
+    planned = cells(split, SETTINGS.model_copy(update={"frames": 2}), [1e9], family="cnn", size=2)
+    with pytest.raises(TrainingError, match="were planned at"):
+        run(split, SETTINGS, planned, tmp_path / "out")
+    with pytest.raises(TrainingError, match="not those of one run"):
+        run(split, SETTINGS, [], tmp_path / "out")

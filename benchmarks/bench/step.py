@@ -1,14 +1,18 @@
 """The training step: fed by the reader, against plain PyTorch, and as a share of the peak."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import plain
 import torch
 from demonstrations import Study
 from measure import Line, line, rounds, settled
 
-from ilscaling import flops, policies
-from ilscaling.learning import feed, precision
+from ilscaling import flops, grid, policies
+from ilscaling.learning import feed, loop, precision
+from ilscaling.learning.algorithm import Given
+from ilscaling.learning.cloning import Cloning
+from ilscaling.learning.ranks import ALONE
 from ilscaling.learning.state import State
 
 # A round is a buffer. Breakout's is smaller than the study's, so that a round takes seconds; its
@@ -28,18 +32,21 @@ class Run:
         self.shape = policies.shape(self.settings, len(split.actions))
         self.batch = self.settings.batch_of(size)
         torch.manual_seed(0)
-        source = feed.make(split, self.settings, self.family)
+        run = grid.Run(game, self.family, size, 0)
+        ledger = flops.ledger(self.family, size, **self.shape)
+        self.learner = Cloning(
+            Given(split, self.settings, run, ledger, "cpu", "float32", Path(), ALONE)
+        )
         parts = policies.architecture(self.family, size, **self.shape)
         self.state = State(
             policies.build(self.family, size, **self.shape),
-            source,
             self.settings,
             rate=1e-4,
             device="cpu",
             type=precision.resolve("auto", "cpu", self.family, size),
             tables=frozenset(part.name for part in parts if getattr(part, "tables", 0)),
         )
-        self.batches = source.batches(split, batch=self.batch, seed=0, start=0)
+        self.batches = self.learner.batches(split, batch=self.batch, seed=0, start=0)
 
     def next(self) -> feed.Batch:
         """The next batch."""
@@ -53,7 +60,7 @@ class Run:
     def fed(self) -> None:
         """So many steps on what the reader gives."""
         for _ in range(self.many):
-            self.state.step(self.next())
+            loop.step(self.state, self.learner, self.next())
         settled(self.batches)
 
     def still(self, batch: feed.Batch) -> Callable[[], None]:
@@ -61,7 +68,7 @@ class Run:
 
         def steps() -> None:
             for _ in range(self.many):
-                self.state.step(batch)
+                loop.step(self.state, self.learner, batch)
 
         return steps
 
@@ -71,7 +78,7 @@ def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     run = Run(study, game, size)
     batch = run.next()
     run.batches.close()
-    return lambda: run.state.step(batch)
+    return lambda: loop.step(run.state, run.learner, batch)
 
 
 def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:

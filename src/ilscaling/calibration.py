@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ilscaling import flops, games, policies, progress, registry, store
+from ilscaling import flops, games, grid, policies, progress, registry, store
 from ilscaling.errors import WorkflowError
-from ilscaling.learning import loop, precision
+from ilscaling.learning import precision
+from ilscaling.learning import run as learning
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
@@ -101,7 +102,7 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
             folder_of = Path(work) / name
             restart = _restart(name, game)
             made = domain.calibrate(name, game, folder_of, restart)
-            measured = [_train(game, family, size, made.demos, folder_of, where)
+            measured = [_train(name, game, family, size, made.demos, folder_of, where)
                         for size in SIZES[family]]  # fmt: skip
             trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
             acting = _play(name, game, folder_of, restart)
@@ -162,27 +163,28 @@ def wanted(game: Section, steps: int):
     return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})
 
 
-def _train(game: Section, family: str, size: int, demos: Path, folder: Path, device: str) -> dict:
+def _train(
+    name: str, game: Section, family: str, size: int, demos: Path, folder: Path, device: str
+) -> dict:
     """Train a size until its speed is known: seconds and exact FLOPs a sample."""
     batch = game.train.batch_of(size)
     batch = min(batch, BATCH[family]) if device == "cpu" else batch
+    # At a constant rate, so that a longer stretch goes on from a shorter one.
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
-    # The budgets below count updates of one run: no cell may be a run or a branch of its own.
     settings = game.train.model_copy(update={**small, "threads": 1, "schedule": "constant"})
     split = store.open_split(demos, "train")
-    each = (
-        flops.ledger(family, size, **policies.shape(settings, len(split.actions))).training * batch
-    )
-    out = folder / f"{family}-{size}"
+    shape = policies.shape(settings, len(split.actions))
+    each = flops.ledger(family, size, **shape).training * batch
+    out, run = folder / f"{family}-{size}", grid.Run(name, family, size, 0)
+    limits = grid.Limits(split.steps)
 
     clock = CLOCK if device == "cpu" else time.perf_counter
 
     def train(updates: list[int]) -> float:
         began = clock()
-        loop.run(
-            split, settings, family=family, size=size, seed=0,
-            budgets=[(n + 0.5) * each for n in updates], out=out, device=device,
-        )  # fmt: skip
+        budgets = [(n + 0.5) * each for n in updates]
+        cells = grid.of_run(run, settings, shape, budgets, limits=limits)
+        learning.run(split, settings, cells, out, device=device)
         return clock() - began
 
     # The first updates pay for what later ones find done. What every start costs is in both

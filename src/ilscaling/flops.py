@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ilscaling import policies
@@ -86,23 +85,6 @@ def _row(layer, convention: str) -> Row:
     else:
         forward, training = layer.flops(convention)
     return Row(layer.name, layer.params, forward, training)
-
-
-def schedule(budgets: list[float], per_sample: int, batch: int) -> list[int]:
-    """Updates within each budget: whole batches only, so never more FLOPs than the budget.
-
-    Raises TrainingError if the budgets do not rise or one is below a single batch.
-    """
-    if not budgets or any(b <= a for a, b in pairwise(budgets)):
-        raise TrainingError(f"budgets must rise, each once: {budgets}", where="budgets")
-    if budgets[0] < per_sample * batch:
-        raise TrainingError(
-            f"a budget of {budgets[0]:g} FLOPs is below one batch of {batch} samples "
-            f"({per_sample * batch:.3g} FLOPs)",
-            where="budgets",
-            fix="raise the budget, or lower train.batch; 'ilscaling plan --cells' shows every cell",
-        )
-    return [int(budget // (per_sample * batch)) for budget in budgets]
 
 
 def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs) -> None:

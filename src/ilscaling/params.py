@@ -19,6 +19,7 @@ from pydantic import (
     SerializeAsAny,
     ValidationError,
     create_model,
+    field_validator,
     model_validator,
 )
 
@@ -94,7 +95,7 @@ class Training(Model):
     batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
     rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
-    schedule: Literal["constant", "cosine", "wsd"] = Field(
+    schedule: Name = Field(
         "constant",
         description="the rate after the warm-up; cosine: every cell is a run of its own; "
         "wsd: one trunk a run, each budget branches off a cooldown",
@@ -119,6 +120,12 @@ class Training(Model):
         "gives other last bits",
     )
     checkpoint_seconds: Positive = Field(60.0, description="time between resumable states")
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_known(cls, name: str) -> str:
+        registry.get("SCHEDULE", name, "train.schedule")
+        return name
 
     def batch_of(self, size: int) -> int:
         """Samples a step at `size`: the rule's value rounded to a power of two."""

@@ -32,6 +32,7 @@ KINDS = {
     "EXPERT": ("ilscaling.domains.expert", "Expert"),
     "FAMILY": ("ilscaling.policies.family", "Family"),
     "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
+    "SCHEDULE": ("ilscaling.schedules.schedule", "Schedule"),
     "FORM": ("ilscaling.laws.forms.form", "Form"),
 }
 # kind -> name -> the module whose constant it is.
@@ -49,6 +50,11 @@ BUILT_IN = {
         "lstm": "ilscaling.policies.lstm",
     },
     "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+    "SCHEDULE": {
+        "constant": "ilscaling.schedules.constant",
+        "cosine": "ilscaling.schedules.cosine",
+        "wsd": "ilscaling.schedules.wsd",
+    },
     "FORM": {
         "power": "ilscaling.laws.forms.power",
         "saturating": "ilscaling.laws.forms.saturating",

@@ -3,13 +3,14 @@
 import numpy as np
 
 from ilscaling.errors import TrainingError
-from ilscaling.plan.grid import Cell
+from ilscaling.grid import Cell, epochs
 
 # Columns that a cell's evaluation fills, by the name in its record. Left-out cells carry what was
 # planned; failed ones what was spent until they failed.
 MEASURED = {
     **{name: name for name in (
-        "flops", "samples", "updates", "epochs",
+        "flops", "samples", "updates", "epochs", "unique_samples",
+        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
         "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
         "return_mean", "return_se", "return_median", "return_first", "return_second",
         "depth_mean", "length_mean", "episodes", "status", "reason",
@@ -36,6 +37,7 @@ def levels(
     episodes = sum(split["episodes"] for split in splits.values())
     return {
         "domain": domain,
+        "train_steps": splits["train"]["steps"],
         "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
         "random_return": random["return_mean"],
         "action_entropy": entropy(action_counts),
@@ -55,6 +57,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         )
     planned = {
         "game": cell.run.game,
+        "algorithm": cell.algorithm,
         "family": cell.run.family,
         "size": cell.run.size,
         "seed": cell.run.seed,
@@ -70,7 +73,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": cell.epochs,
+            "epochs": epochs(cell.samples, judged_by["train_steps"]),
             "status": "left out",
             "reason": cell.reason,
         }

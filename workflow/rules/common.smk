@@ -16,7 +16,7 @@ sys.path.insert(0, inherited or str(PROJECT / "src"))
 from snakemake.exceptions import WorkflowError
 
 from ilscaling import plan
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.errors import IlscalingError
 from ilscaling.pipeline import (
     cluster_requests,

@@ -30,14 +30,13 @@ def plan(
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
     import pandas as pd
 
-    from ilscaling import calibration, params
-    from ilscaling import plan as planning
+    from ilscaling import calibration, grid, params
     from ilscaling.plan import devices, speed, text
 
     study_params = params.read(path, *(study or []))
     named = devices.device(device) if device else None
-    planned = planning.cells(study_params)
-    table = pd.DataFrame(planning.table(planned))
+    planned = grid.cells(study_params)
+    table = pd.DataFrame(grid.table(planned))
     if csv:
         with files.atomic(csv) as temporary:
             table.to_csv(temporary, index=False)

@@ -26,7 +26,7 @@ def tabulate(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Gather the measurements of a game's runs into a results table: one row a cell."""
-    from ilscaling import cells, plan, store, tables
+    from ilscaling import grid, store, tables
     from ilscaling import tabulate as table
 
     study, settings = params.read(path), section(path, game)
@@ -38,16 +38,17 @@ def tabulate(
         files.read_json(random),
         domain=settings.domain,
     )
-    records = {}
+    folders = {}
     for folder in evaluations:
-        for file in sorted(folder.glob("[0-9]*.json")):
+        for file in folder.glob("[0-9]*.json"):
             record = files.read_json(file)
-            at = (record["size"], record["seed"], cells.budget_name(record["budget"]))
-            records[at] = record
+            folders[record["size"], record["seed"]] = folder
     rows = []
-    for cell in plan.cells(only):
-        record = records.get((cell.run.size, cell.run.seed, cells.budget_name(cell.budget)))
-        rows.append(table.row(cell, record if cell.declared else None, "", judged_by))
+    for cell in grid.cells(only):
+        folder = folders.get((cell.run.size, cell.run.seed))
+        file = folder / f"{cell.name}.json" if folder else None
+        record = files.read_json(file) if cell.declared and file and file.is_file() else None
+        rows.append(table.row(cell, record, "", judged_by))
     tables.write_table(out, rows)
 
 
@@ -65,12 +66,12 @@ def table_and_settings(table: Path, columns: list[str] | None, path: Path, **cha
 def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
     """Sizes and parameters that can be built for each game of the table, where the parameter file
     has a section for it."""
-    from ilscaling import plan
+    from ilscaling import grid
 
     study = params.read(path) if path.exists() else None
     largest = read.groupby("game")["params"].max()
     return {
-        name: plan.buildable(name, game, 100 * largest[name])
+        name: grid.buildable(name, game, 100 * largest[name])
         for name, game in (study.games.items() if study else ())
         if name in largest
     }

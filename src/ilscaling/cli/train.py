@@ -17,14 +17,13 @@ BRANCH_FILES = ("", "state-", "curve-", "timing-")
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
     """Settings of a game, and the declared cells of a run in its grid."""
-    from ilscaling import plan as planning
-    from ilscaling.cells import Run
+    from ilscaling import grid
 
     study = params.read(path)
     settings = section(path, game)
-    run = Run(game, settings.grid.family, size, seed)
+    run = grid.Run(game, settings.grid.family, size, seed)
     only = study.model_copy(update={"games": {game: settings}})
-    cells = planning.by_run(planning.cells(only)).get(run)
+    cells = grid.by_run(grid.cells(only)).get(run)
     if not cells:
         raise ParamsError(
             f"{run.name} has no cell in the grid of {game}",
@@ -41,7 +40,10 @@ def train(
     out: Annotated[Path, typer.Option(help="List of the run's cells; snapshots beside it.")],
     seed: Annotated[int, typer.Option(help="Of weights and sample order.", min=0)] = 0,
     budget: Annotated[
-        list[str] | None, typer.Option(help="Of these budgets alone (of a rate that falls).")
+        list[str] | None,
+        typer.Option(
+            help="Of these budgets alone, as their files are called (of a rate that falls)."
+        ),
     ] = None,
     trunk: Annotated[
         Path | None, typer.Option(help="Folder by 'ilscaling trunk'; default: beside the list.")
@@ -58,27 +60,25 @@ def train(
     own = tuple(f"{kind}{name}" for name in budget or () for kind in BRANCH_FILES)
     jobs.begin(out, whole_folder=not budget, gpus=gpus, beside=own)
     from ilscaling import store
-    from ilscaling.cells import budget_name
-    from ilscaling.learning import loop, precision, ranks
+    from ilscaling.learning import precision, ranks
+    from ilscaling.learning import run as learning
 
     settings, cells = _cells_of(path, game, size, seed)
-    known = {budget_name(cell.budget): cell.budget for cell in cells}
-    if unknown := set(budget or known) - set(known):
+    names = {cell.name for cell in cells}
+    if unknown := set(budget or ()) - names:
         raise ParamsError(
             f"no cell of the run at {', '.join(sorted(unknown))}",
             where="--budget",
-            fix=f"its budgets are: {', '.join(known)}",
+            fix=f"its budgets are: {', '.join(cell.name for cell in cells)}",
         )
+    wanted = [cell for cell in cells if not budget or cell.name in budget]
     with ranks.join(precision.device(device)) as team:
-        records = loop.run(
+        learning.run(
             store.open_split(demos, "train"),
             settings.train,
-            family=settings.grid.family,
-            size=size,
-            seed=seed,
-            budgets=[value for name, value in known.items() if name in (budget or known)],
-            out=out.parent,
-            convention=settings.grid.flops,
+            wanted,
+            out.parent,
+            section=settings,
             device=device,
             threads=threads,
             team=team,
@@ -86,8 +86,8 @@ def train(
         )
     if not team.first:
         return
-    names = [f"{budget_name(record['budget'])}.json" for record in records]
-    files.write_json(out, {name: files.sha256(out.parent / name) for name in names})
+    records = [f"{cell.name}.json" for cell in wanted]
+    files.write_json(out, {name: files.sha256(out.parent / name) for name in records})
 
 
 def trunk(
@@ -104,19 +104,17 @@ def trunk(
     """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
     jobs.begin(out, whole_folder=True, gpus=gpus)
     from ilscaling import store
-    from ilscaling.learning import loop, precision, ranks
+    from ilscaling.learning import precision, ranks
+    from ilscaling.learning import run as learning
 
     settings, cells = _cells_of(path, game, size, seed)
     with ranks.join(precision.device(device)) as team:
-        left = loop.run_trunk(
+        left = learning.run_trunk(
             store.open_split(demos, "train"),
             settings.train,
-            family=settings.grid.family,
-            size=size,
-            seed=seed,
-            budgets=[cell.budget for cell in cells],
-            out=out.parent,
-            convention=settings.grid.flops,
+            cells,
+            out.parent,
+            section=settings,
             device=device,
             threads=threads,
             team=team,

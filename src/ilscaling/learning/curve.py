@@ -1,6 +1,7 @@
 """The learning curve: training loss on the way, from rows that lie ever further apart."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -59,14 +60,31 @@ class Curve:
         self.losses = tensors["curve/loss"].tolist()
         self.total.copy_(tensors["curve/total"])
 
-    def write(self, path: Path, *, batch: int, per_sample: int, rate) -> None:
-        """Write `curve.csv`, whole; `rate`: update -> Adam's rate. Non-finite rows are left out."""
+    def write(
+        self,
+        path: Path,
+        *,
+        batch: int,
+        flops: Callable[[int], int],
+        rate: Callable[[int], float],
+    ) -> None:
+        """Write `curve.csv`, whole; rows that are not finite are left out.
+
+        Parameters
+        ----------
+        path
+            The file.
+        batch
+            Samples an update.
+        flops, rate
+            Of an update: what the run has spent by then, and Adam's rate.
+        """
         with atomic(path) as temporary, open(temporary, "w") as file:
             print(*COLUMNS, sep=",", file=file)
             for update, loss in zip(self.updates, self.losses, strict=True):
-                samples = update * batch
                 if math.isfinite(loss):
+                    samples = update * batch
                     print(
-                        f"{update},{samples},{samples * per_sample},{loss:.7g},{rate(update):.7g}",
+                        f"{update},{samples},{flops(update)},{loss:.7g},{rate(update):.7g}",
                         file=file,
                     )

@@ -1,11 +1,10 @@
-"""What a family trains on: its batches, their loss, and what it carries from one to the next."""
+"""What a family trains on: its batches, and what it carries from one to the next."""
 
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from ilscaling import policies
 from ilscaling.errors import TrainingError
@@ -31,8 +30,8 @@ class Feed(Protocol):
         """This rank's part of batches of `batch` samples from sample number `start` on."""
         ...
 
-    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
-        """Mean cross-entropy of a batch, float32 ()."""
+    def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
+        """Of every sample of a batch, (samples, actions)."""
         ...
 
     def example(self, split: Split, policy: nn.Module) -> tuple:
@@ -62,8 +61,8 @@ class Stacks:
             part=(self.team.rank, self.team.count),
         )
 
-    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
-        return F.cross_entropy(policy(batch[self.field]), batch["action"])
+    def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
+        return policy(batch[self.field])
 
     def example(self, split: Split, policy: nn.Module) -> tuple:
         shape, dtype = split.fields[self.field]
@@ -100,11 +99,11 @@ class Stretches:
             reader=self.reader,
         )
 
-    def loss(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
+    def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
         logits, state = policy(batch, self.carried or None)
         if self.order == "streams":
             self.carried = {name: value.detach() for name, value in state.items()}
-        return F.cross_entropy(logits.flatten(0, 1), batch["action"].flatten())
+        return logits.flatten(0, 1)
 
     def example(self, split: Split, policy: nn.Module) -> tuple:
         steps = (2, self.settings.context)

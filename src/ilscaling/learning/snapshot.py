@@ -4,6 +4,8 @@ The record is written last: where it stands and matches, the cell is complete. N
 or a name of a machine.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,40 +14,27 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import policies
-from ilscaling.cells import budget_name
 from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import atomic, read_json, sha256, write_json
-from ilscaling.params import Train, TrainSequences
-from ilscaling.store import Split
+from ilscaling.grid import Cell
+from ilscaling.learning.record import CellRecord
 
-FORMAT = "ilscaling-snapshot-1"
+FORMAT = "ilscaling-snapshot-1"  # of the weights; the record has its own
 REMEDY = "train the run again: complete cells are kept, this one is made anew"
 
 
-def facts(split: Split, settings: Train | TrainSequences) -> dict:
-    """What a record says of what its policy sees and does."""
-    observation = {name: split.fields[name] for name in split.observation}
-    shape = policies.shape(settings, len(split.actions), observation)
-    arrays = {name: list(shape[name]) for name in policies.ARRAYS if name in shape}
-    return {**shape, **arrays, "actions": list(split.actions)}
-
-
-def shape(record: dict) -> dict:
-    """Arguments that `policies.build` and `flops.ledger` take from a record."""
-    settings = {name: record[name] for name in policies.SETTINGS if name in record}
-    arrays = {name: tuple(record[name]) for name in policies.ARRAYS if name in record}
-    return {**settings, **arrays, "actions": len(record["actions"])}
-
-
-def paths(out: Path, budgets: list[float]) -> list[Path]:
+def paths(out: Path, cells: Sequence[Cell]) -> list[Path]:
     """The snapshots of a run; raises TrainingError for budgets of one name."""
-    found = [out / f"{budget_name(budget)}.safetensors" for budget in budgets]
-    if len(set(found)) < len(found):
-        raise TrainingError(f"budgets differ by less than six digits: {budgets}", where="budgets")
-    return found
+    files = [out / f"{cell.name}.safetensors" for cell in cells]
+    if len(set(files)) < len(files):
+        raise TrainingError(
+            f"budgets differ by less than six digits: {[cell.budget for cell in cells]}",
+            where="budgets",
+        )
+    return files
 
 
-def write(path: Path, weights: dict[str, torch.Tensor] | None, record: dict) -> dict:
+def write(path: Path, weights: dict[str, torch.Tensor] | None, record: CellRecord) -> CellRecord:
     """Write weights (none for a failed cell), then the record; returns the record."""
     digest = None
     if weights is None:
@@ -56,22 +45,22 @@ def write(path: Path, weights: dict[str, torch.Tensor] | None, record: dict) -> 
             # One entry only: safetensors writes several in no fixed order.
             save_file(tensors, temporary, metadata={"format": FORMAT})
         digest = sha256(path)
-    record = {"format": FORMAT, **record, "sha256": digest}
-    write_json(path.with_suffix(".json"), record)
+    record = replace(record, sha256=digest)
+    write_json(path.with_suffix(".json"), record.to_json())
     return record
 
 
-def kept(path: Path, run: str) -> dict | None:
+def kept(path: Path, digest: str) -> CellRecord | None:
     """The record of a complete cell of the run with that digest, None if there is none."""
     try:
-        record = read_json(path.with_suffix(".json"))
-        whole = record["status"] == "failed" or record["sha256"] == sha256(path)
-        return record if whole and record["run"] == run else None
-    except (OSError, ValueError, LookupError, TypeError):
+        record = CellRecord.from_json(read_json(path.with_suffix(".json")))
+        whole = record.status == "failed" or record.sha256 == sha256(path)
+        return record if whole and record.run.digest == digest else None
+    except (OSError, ValueError, LookupError, TypeError, TrainingError):
         return None
 
 
-def load_policy(path: str | Path) -> tuple[nn.Module, dict]:
+def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
     """The policy of a snapshot, in evaluation mode on the CPU, and its record.
 
     Raises TrainingError if the file or the record beside it is missing, truncated, changed or not
@@ -82,20 +71,20 @@ def load_policy(path: str | Path) -> tuple[nn.Module, dict]:
     if not beside.is_file():
         raise TrainingError("the snapshot's record is missing", where=str(beside), fix=REMEDY)
     try:
-        record = read_json(beside)
+        record = CellRecord.from_json(read_json(beside))
     except ValueError as error:
         raise TrainingError(f"not a JSON record ({error})", where=str(beside), fix=REMEDY) from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise TrainingError(f"not a record of format {FORMAT}", where=str(beside), fix=REMEDY)
-    if record["status"] != "done":
+    except TrainingError as error:
+        raise TrainingError(error.what, where=str(beside), fix=REMEDY) from None
+    if record.status != "done":
         raise TrainingError(
-            f"this cell has no policy: {record['reason']}",
+            f"this cell has no policy: {record.reason}",
             where=str(beside),
             fix="lower train.rate, or leave the cell out",
         )
     if not path.is_file():
         raise TrainingError("snapshot is missing", where=str(path), fix=REMEDY)
-    if record["sha256"] != sha256(path):
+    if record.sha256 != sha256(path):
         raise TrainingError(
             "snapshot is truncated or was changed: its digest is not the recorded one",
             where=str(path),
@@ -103,7 +92,7 @@ def load_policy(path: str | Path) -> tuple[nn.Module, dict]:
         )
     try:
         tensors = load_file(path)
-        policy = policies.build(record["family"], record["size"], **shape(record))
+        policy = policies.build(record.run.family, record.run.size, **record.run.shape)
         policy.load_state_dict(tensors)
     except SafetensorError as error:
         raise TrainingError(

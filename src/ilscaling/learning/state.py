@@ -1,5 +1,7 @@
 """Everything that a run is at one update, in memory and on disk."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -9,25 +11,41 @@ from torch import nn
 
 from ilscaling import schedules
 from ilscaling.files import atomic
-from ilscaling.learning import precision
 from ilscaling.learning.adam import Adam
+from ilscaling.learning.algorithm import Learner, Spent
 from ilscaling.learning.curve import Curve
-from ilscaling.learning.feed import Batch, Feed
-from ilscaling.learning.ranks import ALONE, Ranks
-from ilscaling.params import Train, TrainSequences
+from ilscaling.learning.ranks import ALONE, Ranks, Tensors
+from ilscaling.params import Training
 
-FORMAT = "ilscaling-state-1"
+FORMAT = "ilscaling-state-2"
 
 
 class State:
-    """Weights, Adam's moments, averaged weights, what the feed carries, learning curve and the
-    count of updates."""
+    """Weights, Adam's moments, averaged weights, learning curve and the count of updates; on disk
+    also what the run's algorithm keeps.
+
+    Parameters
+    ----------
+    policy
+        Before its first update.
+    settings
+        The section `train`.
+    rate
+        Adam's after the warm-up.
+    device, type
+        Where it computes, and in which type: see `precision`.
+    tables
+        Names of embeddings.
+    end
+        The update at which the rate has fallen; None: it stays.
+    team
+        This process among those of the run.
+    """
 
     def __init__(
         self,
         policy: nn.Module,
-        feed: Feed,
-        settings: Train | TrainSequences,
+        settings: Training,
         *,
         rate: float,
         device: str,
@@ -36,9 +54,7 @@ class State:
         end: int | None = None,
         team: Ranks = ALONE,
     ):
-        """rate: Adam's after the warm-up; type: see `precision`; tables: names of embeddings;
-        end: the update at which the rate has fallen, None: it stays."""
-        self.policy, self.feed, self.team = policy.to(device), feed, team
+        self.policy, self.team = policy.to(device), team
         self.shared = team.shared(self.policy)
         self.settings, self.full_rate, self.device, self.type = settings, rate, device, type
         self.weights = list(self.policy.parameters())
@@ -53,36 +69,28 @@ class State:
         """Adam's rate at an update, the first being 1."""
         return self.full_rate * schedules.factor(self.settings, update, self.end)
 
-    def step(self, batch: Batch) -> None:
-        """One update on a batch of the feed."""
-        self.update += 1
-        self.adam.zero_grad()
-        with precision.autocast(self.device, self.type):
-            loss = self.feed.loss(self.shared, batch)
-        loss.backward()
-        if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.weights, self.clip, foreach=True)
-        self.adam.move(self.rate(self.update))
+    def average(self) -> None:
+        """Move the averaged weights, if averaging is on, towards the weights."""
         if self.averages:
             # The horizon grows with the run: averages over the last share `ema` of its updates.
             share = 1 / max(1.0, self.settings.ema * self.update)
             with torch.no_grad():
                 torch._foreach_lerp_(self.averages, self.weights, share)
-        self.curve.add(self.update, self.team.mean(loss))
 
     def finite(self) -> bool:
         """Whether losses and weights are finite; the last update's loss does not show in its own
         weights."""
         return self.curve.finite() and all(bool(w.isfinite().all()) for w in self.weights)
 
-    def snapshot(self) -> dict[str, torch.Tensor]:
+    def snapshot(self) -> Tensors:
         """The weights to measure: averaged if averaging is on."""
         names = [name for name, _ in self.policy.named_parameters()]
         return dict(zip(names, self.averages or self.weights, strict=True))
 
-    def _tensors(self, carried: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _tensors(self, carried: Tensors, own: Tensors) -> Tensors:
         tensors = self.curve.tensors()
         tensors |= {f"carried/{name}": value for name, value in carried.items()}
+        tensors |= {f"algorithm/{name}": value for name, value in own.items()}
         for number, (name, weight) in enumerate(self.policy.named_parameters()):
             tensors[f"weight/{name}"] = weight.detach()
             if self.averages:
@@ -91,33 +99,34 @@ class State:
             tensors[f"adam/{name}/{moment}"] = value
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
-    def save(self, path: Path, run: str) -> None:
+    def save(self, path: Path, digest: str, learner: Learner) -> None:
         """Write the state of the run with that digest, atomically; all ranks call this."""
-        carried = self.team.joined(self.feed.carried)
+        carried = self.team.joined(learner.carried)
         if not self.team.first:
             return
+        tensors, values = learner.save()
         meta = {
             "format": FORMAT,
-            "run": run,
+            "run": digest,
             "update": str(self.update),
             "seconds": repr(self.seconds),
+            "spent": json.dumps(asdict(learner.spent)),
+            "algorithm": json.dumps(values),
         }
         with atomic(path) as temporary:
-            save_file(self._tensors(carried), temporary, metadata=meta)
+            save_file(self._tensors(carried, tensors), temporary, metadata=meta)
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, learner: Learner) -> None:
         """Go on from a state that `saved` has accepted."""
         with safe_open(path, "pt") as file:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.update, self.seconds = int(meta["update"]), float(meta["seconds"])
         self.curve.restore(tensors)
-        carried = {
-            name.removeprefix("carried/"): value.to(self.device)
-            for name, value in tensors.items()
-            if name.startswith("carried/")
-        }
-        self.feed.carried = self.team.part(carried)
+        learner.carried = self.team.part(_under("carried/", tensors, self.device))
+        learner.spent = Spent(**json.loads(meta["spent"]))
+        own = _under("algorithm/", tensors, self.device)
+        learner.restore(own, json.loads(meta["algorithm"]))
         with torch.no_grad():
             for number, (name, weight) in enumerate(self.policy.named_parameters()):
                 weight.copy_(tensors[f"weight/{name}"])
@@ -128,12 +137,21 @@ class State:
                     self.adam.restore(*name.removeprefix("adam/").rsplit("/", 1), value)
 
 
-def saved(path: Path, run: str) -> int | None:
+def _under(prefix: str, tensors: Tensors, device: str) -> Tensors:
+    """The tensors whose names begin so, without it, on a device."""
+    return {
+        name.removeprefix(prefix): value.to(device)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def saved(path: Path, digest: str) -> int | None:
     """The update at which a state of the run with that digest was saved, None without one."""
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
     except (OSError, SafetensorError):
         return None
-    mine = meta.get("format") == FORMAT and meta.get("run") == run
+    mine = meta.get("format") == FORMAT and meta.get("run") == digest
     return int(meta["update"]) if mine else None

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling.cells import budget_name
 from ilscaling.errors import TrainingError
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.play import Episodes
@@ -23,7 +22,8 @@ SPLITS = ("dev", "test")
 # What a cell's record takes over from its snapshot's.
 IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
-    "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss",
+    "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss", "algorithm",
+    "unique_samples", "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
 )  # fmt: skip
 # What else it takes over, where a policy has it: what the policy sees.
 SHAPE = ("frames", "context", "depth", "inventory")
@@ -75,7 +75,7 @@ class CellMeasurement:
         """
         made = _snapshot_record(snapshot.with_suffix(".json"), demos)
         cell = cls(
-            path=out / f"{budget_name(made['budget'])}.json",
+            path=out / f"{snapshot.stem}.json",
             weights=snapshot.with_suffix(".safetensors"),
             identity={name: made.get(name) for name in IDENTITY},
             shape={name: made[name] for name in SHAPE if name in made},

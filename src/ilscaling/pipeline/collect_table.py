@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.pipeline import result_folder, study_context
 
 

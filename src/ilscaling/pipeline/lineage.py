@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ilscaling import files
-from ilscaling.cells import Run
 from ilscaling.errors import WorkflowError
+from ilscaling.grid import Run
 from ilscaling.pipeline import figure_metadata
 from ilscaling.pipeline.keys import RECIPES, Keys, recipe
 

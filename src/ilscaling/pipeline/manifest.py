@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ilscaling import schedules
-from ilscaling.cells import Run, budget_name
+from ilscaling.grid import Run, budget_name
 from ilscaling.pipeline.keys import Keys
 
 STAGES = ("demonstrations", "runs", "evaluations")

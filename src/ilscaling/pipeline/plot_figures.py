@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ilscaling import cells, files, games, laws, registry, store, tables
+from ilscaling import files, games, grid, laws, registry, store, tables
 from ilscaling.measuring import replay
 from ilscaling.pipeline import figure_metadata, result_folder, study_context
 from ilscaling.show import figures
@@ -43,9 +43,9 @@ def games_played(
     done = table[(table["game"] == game) & (table["status"] == "done")]
     for budget, at in done.groupby("budget", sort=True):
         best = at.loc[at["dev_loss"].idxmin()]
-        run = cells.Run(game, best["family"], int(best["size"]), int(best["seed"]))
+        run = grid.Run(game, best["family"], int(best["size"]), int(best["seed"]))
         folder = Path(known.by_run[run]["evaluation_dir"])
-        kept = files.read_json(folder / f"{cells.budget_name(budget)}.json")["replay"]
+        kept = files.read_json(folder / f"{grid.budget_name(budget)}.json")["replay"]
         played = terminal.replay(
             known.params.games[game].emulator, kept["seed"], replay.actions(kept)
         )

@@ -8,8 +8,8 @@ import math
 from collections.abc import Collection
 
 from ilscaling import plan, policies
-from ilscaling.cells import Run
 from ilscaling.errors import ParamsError
+from ilscaling.grid import Run
 from ilscaling.params import Params
 from ilscaling.pipeline import gpu_allocator
 from ilscaling.pipeline.keys import Keys

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ilscaling import files, params
-from ilscaling.cells import Run
+from ilscaling.grid import Run
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ilscaling import files, plan, schedules
-from ilscaling.cells import Run, budget_name
+from ilscaling.grid import Run, budget_name
 
 NAMES = {"train": "training", "trunk": "trunk of", "branch": "branches of"}
 
@@ -13,7 +13,7 @@ class Training:
     """output: the list of what the job makes; its rule is called as the part's kind."""
 
     run: Run
-    part: plan.Part
+    part: plan.TrainingJob
     output: str
 
     @property
@@ -27,7 +27,7 @@ def of(keys, run: Run) -> list[Training]:
     return [Training(run, part, _output(keys, run, part)) for part in found]
 
 
-def _output(keys, run: Run, part: plan.Part) -> str:
+def _output(keys, run: Run, part: plan.TrainingJob) -> str:
     if part.kind == "train":
         return f"{keys.run_dir(run)}/cells-{keys.budgets_digest(run)}.json"
     if part.kind == "trunk":

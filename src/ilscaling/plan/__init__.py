@@ -1,10 +1,11 @@
 """What a study is and what it costs, before anything runs.
 
-`grid`: its cells. `cost`: time, disk and memory of each job, by the `speed` of a machine, which is
+`cost`: time, disk and memory of each job, by the `speed` of a machine, which is
 measured (`ilscaling.calibration`), a reference or a named one of `devices`. `part`: the jobs that
 train a run. `schedule`: all jobs, and how long they take side by side. `text`: the plan for people.
 """
 
+from ilscaling.grid import Cell, buildable, by_run, cells, table
 from ilscaling.plan.cost import (
     Cost,
     evaluate_cost,
@@ -15,14 +16,13 @@ from ilscaling.plan.cost import (
     shard_cost,
     train_cost,
 )
-from ilscaling.plan.grid import Cell, buildable, by_run, cells, table
-from ilscaling.plan.part import Part, parts
+from ilscaling.plan.part import TrainingJob, parts
 from ilscaling.plan.schedule import forecast_cost, jobs, total_cost
 
 __all__ = [
     "Cell",
     "Cost",
-    "Part",
+    "TrainingJob",
     "buildable",
     "by_run",
     "cells",

@@ -9,9 +9,9 @@ from pathlib import Path
 from ilscaling import flops, registry, schedules
 from ilscaling.domains.costs import Steps
 from ilscaling.errors import WorkflowError
+from ilscaling.grid import Cell
 from ilscaling.params import Section
 from ilscaling.plan import memory
-from ilscaling.plan.grid import Cell
 from ilscaling.plan.speed import REFERENCE, Speed, Train
 
 START_SECONDS = 6.0  # importing torch, opening the data
@@ -97,7 +97,7 @@ def train_cost(
     seconds = START_SECONDS + rate.seconds(samples, exact_flops(game, last), last.batch)
     weights = 0 if part == "trunk" else len(ends)
     states = 0 if part == "branches" else 1
-    if states and game.train.schedule == "wsd":
+    if states and schedules.of(game.train).branches:
         states += len(schedules.trunk(game.train, ends))
     size = 4.0 * last.params * (weights + 4 * states)
     return Cost(seconds, size, memory.train(game, last))

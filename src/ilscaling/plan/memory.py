@@ -8,8 +8,8 @@ import math
 from functools import lru_cache
 
 from ilscaling import games, policies
+from ilscaling.grid import Cell
 from ilscaling.params import Section
-from ilscaling.plan.grid import Cell
 
 MB = 1e6
 TORCH = 450 * MB  # PyTorch, compiled code, the library, an optimiser's workspace

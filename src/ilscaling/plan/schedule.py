@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ilscaling import registry
+from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params, Section
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
-from ilscaling.plan.grid import Cell, by_run
 from ilscaling.plan.part import parts
 from ilscaling.plan.speed import REFERENCE, Speed
 

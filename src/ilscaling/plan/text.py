@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
 from ilscaling.plan import schedule
 from ilscaling.plan.cost import exact_flops, steps_of
-from ilscaling.plan.grid import Cell, by_run
 from ilscaling.plan.schedule import Job, Makespan, makespan
 from ilscaling.plan.speed import Speed
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ilscaling import registry
 from ilscaling.errors import ExtensionError, ParamsError
+from ilscaling.policies.shape import ARRAYS, SETTINGS, PolicyShape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,12 +18,7 @@ if TYPE_CHECKING:
     from ilscaling.params import Training
     from ilscaling.policies.family import Family
 
-__all__ = ["architecture", "build", "get", "reader", "shape", "smallest"]
-
-# Settings of a section's `train` that shape a policy, where they are there.
-SETTINGS = ("frames", "context", "depth", "inventory")
-# What a game calls its one array; a policy calls it an observation.
-ARRAYS = ("screen", "observation")
+__all__ = ["ARRAYS", "PolicyShape", "architecture", "build", "get", "reader", "shape", "smallest"]
 
 
 def get(family: str) -> Family:
@@ -33,7 +29,7 @@ def get(family: str) -> Family:
         raise ParamsError(error.what, where=error.where, fix=error.fix) from None
 
 
-def shape(train: Training, actions: int, observation: dict | None = None) -> dict:
+def shape(train: Training, actions: int, observation: dict | None = None) -> PolicyShape:
     """What `architecture`, `build` and `flops.ledger` need besides family and size.
 
     Parameters
@@ -48,14 +44,14 @@ def shape(train: Training, actions: int, observation: dict | None = None) -> dic
 
     Returns
     -------
-    dict
+    PolicyShape
         `actions`, those of frames, context, depth and inventory that `train` has, and the shape
         of the game's array, screen or observation, if it shows one.
     """
     settings = {name: getattr(train, name) for name in SETTINGS if hasattr(train, name)}
     fields = observation or {}
     arrays = {name: tuple(fields[name][0]) for name in ARRAYS if name in fields}
-    return {**settings, **arrays, "actions": actions}
+    return PolicyShape.of({**settings, **arrays}, actions)
 
 
 def architecture(family: str, size: int, **shape) -> tuple:

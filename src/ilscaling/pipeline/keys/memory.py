@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ilscaling import plan
-from ilscaling.cells import Run
+from ilscaling.grid import Run
 from ilscaling.params import Params, Section
 
 

@@ -15,7 +15,7 @@ ROOTS = {
     "record": ("ilscaling.games.jobs",),
     "shard": ("ilscaling.store.shard",),
     "ingest": (),
-    "train": ("ilscaling.learning.loop",),
+    "train": ("ilscaling.learning.run",),
     "evaluate": ("ilscaling.measuring",),
     "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.pipeline.collect_table",),

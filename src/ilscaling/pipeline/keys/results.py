@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from ilscaling import files, registry
-from ilscaling.cells import budget_name
+from ilscaling.grid import budget_name
 from ilscaling.pipeline import extrapolation_study
 from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs

@@ -1,7 +1,7 @@
 """Keys and paths of runs and their evaluations."""
 
 from ilscaling import files, registry, schedules
-from ilscaling.cells import Run, budget_name
+from ilscaling.grid import Run, budget_name
 from ilscaling.pipeline import training_jobs
 from ilscaling.pipeline.keys.demonstrations import Demonstrations
 from ilscaling.pipeline.keys.recipe import LENGTH, key
@@ -19,7 +19,7 @@ class Runs(Demonstrations):
 
     def trunk_key(self, run: Run) -> str:
         """Key of what the cells of a run share: of all but how they branch off."""
-        return self._once(("trunk", run), lambda: self._run_key(run, schedules.OF_BRANCHES))
+        return self._once(("trunk", run), lambda: self._run_key(run, schedules.all_read()))
 
     def _run_key(self, run: Run, apart: set[str] | None = None) -> str:
         section = self.section(run.game)
@@ -31,13 +31,14 @@ class Runs(Demonstrations):
             {"batch": train.batch_of(run.size), "rate": train.rate(run.size)},
             train.model_dump(
                 exclude={"batch", "rate", "checkpoint_seconds"}
-                | (schedules.UNREAD[train.schedule] if apart is None else apart)
+                | (schedules.unread(train) if apart is None else apart)
             ),
             section.grid.flops,
-            section.algorithm,
+            [section.algorithm, section.model_dump(include={section.algorithm})],
         ]
         roots = (
             *registry.files("ALGORITHM", section.algorithm),
+            *registry.files("SCHEDULE", train.schedule),
             *registry.files("FAMILY", run.family),
         )
         return key("train", content, *roots)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 from markupsafe import Markup, escape
 
+from ilscaling import registry
 from ilscaling.laws import LAWS, Fit, StudyFit
 from ilscaling.show import looks
 from ilscaling.show.words import MISSING, count, fixed, known, number, power_html, with_error
@@ -25,12 +26,8 @@ def training(of: dict) -> str:
     """How a game's policies were trained (its section `train`), in words."""
     parts = [f"batch {rule(of['batch'])}", f"rate {rule(of['rate'])}"]
     parts.append(f"{of['warmup_steps']} warm-up steps")
-    if (schedule := of.get("schedule", "constant")) != "constant":
-        falls = {
-            "cosine": "then falling by half a cosine until the end of each budget",
-            "wsd": f"falling in the last {number(of['cooldown'])} of each budget",
-        }
-        parts.append(f"{falls[schedule]} to {number(of['final'])} of the rate")
+    schedule = registry.get("SCHEDULE", of.get("schedule", "constant"))
+    parts += filter(None, [schedule.words(of, number)])
     if "frames" in of:
         parts.append("1 frame" if of["frames"] == 1 else f"{of['frames']} frames")
     if "context" in of:
