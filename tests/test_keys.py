@@ -299,7 +299,7 @@ def test_a_changed_verb_changes_its_key_and_changing_it_back_restores_it(tmp_pat
 
     try:
         first = key()
-        verb.write_text(text.replace("seed=seed,", "seed=seed + 1,"))
+        verb.write_text(text.replace("section=settings,", "section=None,"))
         edited = key()
         verb.write_text(text.replace("The family's size dial", "What makes it larger"))
         assert key() == first, "what the command line says is no code"

@@ -109,7 +109,7 @@ def of_run(keys: Keys, run: Run) -> Iterator[str]:
     evaluation, made = keys.evaluation_key(run), keys.run_key(run)
     yield f"evaluation {evaluation} of {run.name}: {keys.evaluation_dir(run)}; {code(evaluation)}"
     yield f"  run {made}: {keys.run_dir(run)}; {code(made)}"
-    if keys.schedule(run) == "wsd":
+    if keys.has_trunk(run):
         yield f"  trunk {keys.trunk_key(run)}: {keys.trunk_dir(run)}"
     records = sorted(Path(keys.run_dir(run)).glob("[0-9]*.json"))
     if records:

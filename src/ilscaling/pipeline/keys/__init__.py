@@ -20,9 +20,7 @@ class Keys(Results):
         """Every key by step, for the report and for people."""
         games, runs = self.params.games, self.runs
         trunks = {
-            f"{run.game}/{run.name}": self.trunk_key(run)
-            for run in runs
-            if self.schedule(run) == "wsd"
+            f"{run.game}/{run.name}": self.trunk_key(run) for run in runs if self.has_trunk(run)
         }
         shown = self.has_forecast
         return {

@@ -1,7 +1,7 @@
 """Keys and paths of runs and their evaluations."""
 
 from ilscaling import files, registry, schedules
-from ilscaling.grid import Run, budget_name
+from ilscaling.grid import Run
 from ilscaling.pipeline import training_jobs
 from ilscaling.pipeline.keys.demonstrations import Demonstrations
 from ilscaling.pipeline.keys.recipe import LENGTH, key
@@ -43,11 +43,16 @@ class Runs(Demonstrations):
         )
         return key("train", content, *roots)
 
-    def schedule(self, run: Run) -> str:
-        return self.section(run.game).train.schedule
+    def schedule(self, run: Run) -> schedules.Schedule:
+        return schedules.of(self.section(run.game).train)
+
+    def has_trunk(self, run: Run) -> bool:
+        """Whether the run's cells branch off a trunk."""
+        return any(job.part.kind == "trunk" for job in self.trainings(run))
 
     def run_dir(self, run: Run) -> str:
-        kind = "" if self.schedule(run) == "constant" else f"-{self.schedule(run)}"
+        schedule = self.schedule(run)
+        kind = f"-{schedule.name}" if schedule.branches else ""
         return f"data/runs/{run.game}/{run.name}{kind}-{self.run_key(run)}"
 
     def trunk_dir(self, run: Run) -> str:
@@ -55,8 +60,7 @@ class Runs(Demonstrations):
 
     def curve(self, run: Run) -> str:
         """The learning curve of a run up to its largest budget."""
-        constant = self.schedule(run) == "constant"
-        mark = "" if constant else f"-{budget_name(self.runs[run][-1].budget)}"
+        mark = f"-{self.runs[run][-1].name}" if self.schedule(run).branches else ""
         return f"{self.run_dir(run)}/curve{mark}.csv"
 
     def budgets_digest(self, run: Run) -> str:
