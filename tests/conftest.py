@@ -120,7 +120,8 @@ def finished(workspace: Workspace, traced: Path) -> Workspace:
         if not log.exists():
             traced.mkdir()
             trace = {"ILSCALING_TRACE": str(traced), "PYTHONPATH": str(ROOT / "tests/trace")}
-            log.write_text(workspace.snakemake("--cores", "2", **trace).stdout)
+            made = workspace.snakemake("--cores", "2", timeout=1800, **trace)
+            log.write_text(made.stdout)
     workspace.log = log.read_text()
     workspace.traces = [json.loads(path.read_text()) for path in sorted(traced.iterdir())]
     return workspace
