@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ilscaling import flops, grid, policies
 from ilscaling.errors import ParamsError
+from ilscaling.policies.reading import read, tensors
 
 
 @settings(max_examples=10, deadline=None)
@@ -52,7 +53,7 @@ def test_exact_ledger_of_sequences_is_pytorchs_count(
     ledger = flops.ledger(family, size, **shape)
     model = policies.build(family, size, **shape)
     g = torch.Generator().manual_seed(size)
-    frames = {
+    screens = {
         "tty_chars": torch.randint(32, 127, (batch, context, 24, 80), generator=g).byte(),
         "tty_colors": torch.randint(0, 16, (batch, context, 24, 80), generator=g).char(),
         "tty_cursor": torch.full((batch, context, 2), 9, dtype=torch.uint8),
@@ -60,6 +61,7 @@ def test_exact_ledger_of_sequences_is_pytorchs_count(
         "first": torch.zeros(batch, context, dtype=torch.bool),
         "inventory": torch.full((batch, context, 55), 2000, dtype=torch.int16),
     }
+    frames = tensors(read(model.reader, {k: v.numpy() for k, v in screens.items()}))
     state = None
     if family == "lstm":
         # The ledger counts the gradient of every frame's state, so that of the first one too.

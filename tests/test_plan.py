@@ -10,7 +10,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from ilscaling import calibration, grid, params, plan, tabulate
+from ilscaling import calibration, grid, params, plan, registry, tabulate
 from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
@@ -253,7 +253,8 @@ def test_a_section_of_a_game_is_calibrated_at_a_constant_rate(tmp_path, monkeypa
     section = params.check(values).games["breakout__wsd"]
     for name, value in (("EPISODE", 64), ("TRAIN_SECONDS", 0.01), ("LANES", 4)):
         monkeypatch.setattr(calibration, name, value)
-    made = calibration.RECORDERS["atari"]("breakout__wsd", section, tmp_path, 0.0)
+    domain = registry.get("DOMAIN", "atari")
+    made = domain.calibrate("breakout__wsd", section, tmp_path, 0.0)
     where = (made.demos, tmp_path / "runs", "cpu")
     found = calibration._train("breakout__wsd", section, "cnn", 4, *where)
     (state,) = (tmp_path / "runs").rglob("state.safetensors")

@@ -448,7 +448,7 @@ def test_a_job_does_not_import_pytorchs_compiler():
 
 def test_demonstrations_without_what_a_policy_sees_are_refused(demos, nethack, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(TrainingError, match="hold no tty_chars"):
+    with pytest.raises(ParamsError, match="sees NetHack alone"):
         clone(demos, out, (10,), "transformer")
     with pytest.raises(TrainingError, match="hold no screen, which cnn sees"):
         train(nethack, out, (10,))
