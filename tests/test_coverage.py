@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import sys
 from fnmatch import fnmatch
 
 import yaml
@@ -86,17 +87,27 @@ def only_imports(module: str) -> bool:
     return len(names) + len(plain) == len(body)
 
 
+def modules_that_reading_loads(study) -> set[str]:
+    """Our modules in a process that has read the parameters and done nothing else."""
+    code = (
+        "import sys; from ilscaling import params; params.read('params.yaml');"
+        "print(*(name for name in sys.modules if name.split('.')[0] == 'ilscaling'))"
+    )
+    return set(study.run(sys.executable, "-c", code, PYTHONPATH="src").stdout.split())
+
+
 def test_keys_cover_the_modules_that_jobs_import(study):
     known = keys.Keys(params.read(study.path / "params.yaml"), ROOT)
     known.all()
-    gaps = {}
+    read, gaps = modules_that_reading_loads(study), {}
     for step, game, trace in steps(study):
         made, _, roots = keys.RECIPES[of(known, step, game)]
         covered = set(recipe.modules(made, roots)) | code_digest.EXEMPT | OUR_OWN
         covered |= {name for name in trace["modules"] if name.startswith("ilscaling.cli.")}
         covered |= BY_VALUE.get(step, set())
-        # Reading the parameters loads all extensions; which ones a step uses: test_extensions.
-        covered |= set(code_digest.closure(*known.params.extensions))
+        # Reading the parameters loads entries and extensions, whatever a step uses of them; what it
+        # uses of extensions: test_extensions.
+        covered |= read | set(code_digest.closure(*known.params.extensions))
         if step == "train":
             covered |= set(code_digest.closure(*known.game_code(game)))
         # Python loads the packages that hold a module; what only they bring in is not used.
@@ -156,7 +167,7 @@ def test_keys_cover_the_parameters_that_jobs_read(study):
 
 # Names of code: which other name would be valid, only a test of its own knows (test_keys,
 # test_extensions).
-NAMES = ("family", "game", "name", "extensions")
+NAMES = ("family", "game", "name", "extensions", "algorithm", "study")
 
 
 def covered_parameters(study) -> int:

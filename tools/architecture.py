@@ -17,18 +17,24 @@ SOURCE = ROOT / "src" / "ilscaling"
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- picture:begin -->", "<!-- picture:end -->"
 
-# From the bottom up: a package imports from layers below its own, and from its own layer only
-# what SIDEWAYS lists.
+# From the bottom up: a unit imports from layers below its own, and of its own layer what SIDEWAYS
+# allows. A unit is a module or a package right below `ilscaling`; `entries` are the modules of
+# domains that the registry alone calls.
 LAYERS = (
-    ("errors", "files", "progress", "interrupts", "seeds", "registry", "parameter_files", "params"),
-    ("schedules", "games", "store", "policies", "tables", "laws"),
-    ("flops", "grid", "domains"),
+    ("errors", "files", "interrupts", "progress"),
+    ("registry", "seeds", "parameter_files"),
+    ("params",),
+    ("schedules", "store", "policies", "tables"),
+    ("games", "laws", "flops"),
+    ("grid", "domains"),
     ("learning", "plan"),
     ("measuring", "tabulate"),
     ("show", "calibration"),
-    ("pipeline",),
+    ("pipeline", "entries"),
     ("cli",),
 )
+SIDEWAYS = {("files", "errors"), ("pipeline", "entries")}
+ENTRIES = ("domain", "entry", "calibrate", "facts")
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -52,14 +58,32 @@ def imported(path: Path) -> set[str]:
     return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
 
 
+def unit_of(module: str) -> str:
+    """The unit that a module, named below the package, belongs to."""
+    first, _, rest = module.partition(".")
+    called = rest.rsplit(".", 1)[-1] in ENTRIES or rest.endswith(".costs")
+    return "entries" if first == "domains" and called else first
+
+
 def edges() -> dict[str, set[str]]:
-    """unit -> units that it imports; a unit is a module or package right below `ilscaling`."""
-    units = {name.split(".")[0] for name, _ in modules()}
-    found: dict[str, set[str]] = {unit: set() for unit in sorted(units)}
+    """unit -> units that it imports."""
+    units = {unit_of(name) for name, _ in modules()}
+    graph: dict[str, set[str]] = {unit: set() for unit in sorted(units)}
     for name, path in modules():
-        unit = name.split(".")[0]
-        found[unit] |= {other.split(".")[0] for other in imported(path)} & units - {unit}
-    return found
+        unit = unit_of(name)
+        graph[unit] |= {unit_of(other) for other in imported(path)} & units - {unit}
+    return graph
+
+
+def upward() -> list[tuple[str, str]]:
+    """Imports that the layers do not allow: (importing, imported)."""
+    layer = {unit: number for number, units in enumerate(LAYERS) for unit in units}
+    return [
+        (unit, other)
+        for unit, others in edges().items()
+        for other in sorted(others)
+        if layer[other] >= layer[unit] and (unit, other) not in SIDEWAYS
+    ]
 
 
 def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
