@@ -11,7 +11,7 @@ import stores
 import torch
 import yaml
 from conftest import ROOT
-from ilscaling.cli.evaluation import evaluate
+from ilscaling.cli.evaluate import evaluate
 from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -414,7 +414,7 @@ def test_the_loss_is_taken_in_float32_whatever_trained_and_whatever_is_fast(
         with torch.autocast("cpu", torch.bfloat16):
             evaluate(
                 "breakout",
-                snapshots[0].parent / cells.name,
+                [snapshots[0].parent / cells.name],
                 demos,
                 tmp_path / kind / cells.name,
                 tmp_path / f"{kind}.yaml",
