@@ -11,13 +11,13 @@ import stores
 import torch
 import yaml
 from conftest import ROOT
-from ilscaling.cli.evaluate import evaluate
 from PIL import Image, ImageSequence
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ilscaling import flops, games, policies, store, tables, tabulate
 from ilscaling.cells import Run, budget_name
+from ilscaling.cli.evaluate import evaluate
 from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
