@@ -28,13 +28,13 @@ def commit(workspace: Workspace, text: str) -> str:
     return workspace.git("rev-parse", "HEAD").stdout.strip()
 
 
-def same(one: Path, other: Path) -> bool:
-    """Whether two folders hold the same results, byte for byte."""
+def same(one: Path, other: Path, place: str = "results/default") -> bool:
+    """Whether two folders hold the same results, byte for byte; `place`: in the second."""
     files = []
     for name in RESULTS:
         path = one / "results/default" / name
         files += sorted(path.iterdir()) if path.is_dir() else [path]
-    there = [other / path.relative_to(one) for path in files]
+    there = [other / place / path.relative_to(one / "results/default") for path in files]
     return all(b.is_file() and filecmp.cmp(a, b, False) for a, b in zip(files, there, strict=True))
 
 
@@ -98,8 +98,8 @@ def test_a_reader_pulls_figures_only(origin, tmp_path):
     subprocess.run(["git", "clone", "-q", origin.path, tmp_path / "reader"], check=True)
     reader = Workspace(tmp_path / "reader")
     text = reader.run("make", "-o", "setup", "figures").stdout  # the tools are there
-    assert "results/default/report.html" in text
-    assert same(origin.path, reader.path)
+    assert "study/results/report.html" in text
+    assert same(origin.path, reader.path, "study/results")
     assert not (reader.path / "data").exists()
 
 
@@ -194,6 +194,8 @@ def test_an_old_commit_comes_back(origin, copy):
     for revision, expected in ((old, origin.path), (new, copy.path.parent / "new")):
         copy.git("checkout", "-q", revision)
         copy.run("dvc", "checkout")
+        assert same(expected, copy.path, "study/results")
+        copy.snakemake("--cores", "1")
         assert same(expected, copy.path)
         idle(copy)
 
@@ -313,6 +315,9 @@ def test_hard_links_of_the_cache_are_safe(origin, copy):
     copy.run("dvc", "repro")
     copy.git("checkout", "-q", "-f", "HEAD")
     copy.run("dvc", "checkout")
+    shutil.rmtree(copy.path / "results")
+    copy.git("checkout", "-q", "--", "results")
+    copy.planned()
     shutil.rmtree(copy.path / ".dvc/tmp")  # DVC's memory of hashes
     shutil.rmtree(copy.path / "data")
     assert "up to date" in copy.run("dvc", "status").stdout

@@ -287,13 +287,16 @@ def test_an_experiment_retrains_what_its_parameter_touches(study):
 
 
 def test_a_second_pipeline_is_refused(study):
+    """If it has something to do."""
     lock = pipeline_lock.acquire(study.path / ".snakemake")
     try:
+        assert study.planned() == {}, "a dry run looks on"
+        study.set(laws__level=0.9)
         refused = study.snakemake("--cores", "1", ok=False)
         assert refused.returncode != 0
         assert "another pipeline is running in this folder" in refused.stdout
-        assert study.planned() == {}, "a dry run looks on"
     finally:
+        study.git("checkout", "-q", "--", "params.yaml")
         lock.release()
 
 

@@ -23,9 +23,7 @@ def why(
 
 
 def compare(
-    one: Annotated[
-        str, typer.Argument(help="A study of results/, a commit, tag or experiment, COMMIT:STUDY.")
-    ],
+    one: Annotated[str, typer.Argument(help="A study of results/, a commit, tag or experiment.")],
     other: Annotated[str, typer.Argument(help="The same.")] = "workspace",
     out: Annotated[Path, typer.Option(help="The page to write (HTML).")] = Path("compare.html"),
 ) -> None:
@@ -54,10 +52,10 @@ def keys(
 
 
 def publish(
-    stage: Annotated[str, typer.Argument(help="demonstrations, runs or evaluations.")],
+    stage: Annotated[str, typer.Argument(help="demonstrations, runs, evaluations or results.")],
     path: ParamsFile = PARAMS,
 ) -> None:
-    """Make study/STAGE, which DVC records: hard links to what the study names in the store."""
+    """Make study/STAGE, which DVC records: what the study names in the store."""
     from ilscaling.pipeline import artifact_store
     from ilscaling.pipeline.keys import Keys
 

@@ -82,7 +82,8 @@ def in_view(path: Path) -> Path:
 
 
 def adopt(keys: Keys) -> None:
-    """Link into the store what a pull or a checkout has brought and the store lacks.
+    """Link into the store what a pull or a checkout has brought and the store lacks, and show
+    results that came so.
 
     Nothing is removed and nothing replaced, so any number of pipelines may do so at once.
     """
@@ -94,8 +95,13 @@ def adopt(keys: Keys) -> None:
                 link(source, wanted.path)
         elif source.is_dir() and not all((wanted.path / name).exists() for name in wanted.lists):
             _adopt(wanted, source)
+    published = Path(keys.published_dir)
     for shown in (True, False):
-        publication.adopt(Path(keys.published_dir), keys.published_steps(forecast=shown))
+        steps = keys.published_steps(forecast=shown)
+        for place in (published, VIEW / "results"):
+            publication.adopt(place, steps)
+        if not (published / "keys").exists() and publication.is_published(VIEW / "results", steps):
+            publication.publish(published, steps)
 
 
 def _adopt(wanted: Expected, source: Path) -> None:
@@ -117,6 +123,11 @@ def _adopt(wanted: Expected, source: Path) -> None:
 def publish(keys: Keys, stage: str) -> None:
     """Make the view of a stage: exactly what the study names. Raises WorkflowError if the store
     lacks something."""
+    if stage == "results":
+        steps = keys.published_steps(forecast=keys.has_forecast)
+        if not publication.is_published(VIEW / "results", steps):
+            publication.publish(VIEW / "results", steps)
+        return
     wanted: dict[Path, list[Expected]] = {}
     for one in expected(keys, stage):
         wanted.setdefault(one.path, []).append(one)

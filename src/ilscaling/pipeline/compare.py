@@ -31,26 +31,25 @@ class Revision:
     Parameters
     ----------
     name
-        A study whose results are here ('wsd'); a commit, branch, tag or experiment, with the study
-        of its params.yaml or another ('main', 'main:wsd'); or 'workspace'.
+        A study whose results are here ('wsd'), a commit, branch, tag or experiment, which is of the
+        study of its params.yaml, or 'workspace'.
     """
 
     def __init__(self, name: str):
-        revision, _, study = name.partition(":")
-        if not study and Path("results", name, "keys").is_dir():
-            revision, study = "workspace", name
+        here = name == "workspace" or Path("results", name, "keys").is_dir()
         self.name = name
         try:
             with Repo() as repo:
-                here = revision in ("", "workspace")
-                self.commit = "" if here else resolve_rev(repo.scm, revision)
+                self.commit = "" if here else resolve_rev(repo.scm, name)
         except RevError:
             raise WorkflowError(
                 f"no such study, commit or experiment: {name}", where=str(Path.cwd()),
                 fix="ls results   or   git log --oneline   or   dvc exp list --all-commits",
             ) from None  # fmt: skip
         self._files = DVCFileSystem(rev=self.commit) if self.commit else None
-        self.study = study or yaml.safe_load(self.read("params.yaml")).get("study", "default")
+        named = yaml.safe_load(self.read("params.yaml")).get("study", "default")
+        self.study = name if here and name != "workspace" else named
+        self.results = "study/results" if self.commit else f"results/{self.study}"
 
     @property
     def short(self) -> str:
@@ -72,7 +71,7 @@ class Revision:
             ) from None
 
     def fits(self) -> dict[tuple, dict]:
-        fits = json.loads(self.read(f"results/{self.study}/laws/fits.json"))
+        fits = json.loads(self.read(f"{self.results}/laws/fits.json"))
         return {tuple(fit[name] for name in FIT): fit for fit in fits}
 
     def params(self) -> dict[str, object]:
@@ -86,7 +85,7 @@ class Revision:
 
     def image(self, name: str) -> str:
         """A figure as a data URI, so that the page needs no other file."""
-        data = base64.b64encode(self.read(f"results/{self.study}/figures/{name}.png")).decode()
+        data = base64.b64encode(self.read(f"{self.results}/figures/{name}.png")).decode()
         return f"data:image/png;base64,{data}"
 
 
