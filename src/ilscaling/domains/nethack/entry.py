@@ -115,7 +115,7 @@ DOMAIN = _NetHack(
         "brought": ("ilscaling.domains.nethack.record",),
         "store": ("ilscaling.domains.nethack.ingest",),
         "figures": ("ilscaling.show.figures.terminal", "ilscaling.measuring.replay"),
-        "report": ("ilscaling.domains.nethack.facts",),
+        "report": ("ilscaling.domains.nethack.facts", "ilscaling.show.figures.terminal"),
     },
     calibrated=True,
     replays=True,

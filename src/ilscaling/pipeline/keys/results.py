@@ -9,6 +9,11 @@ from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
 
 
+def _forms() -> list[str]:
+    """Where the code of all forms of a law begins, ours and the study's."""
+    return [file for name in registry.names("FORM") for file in registry.files("FORM", name)]
+
+
 class Results(Runs):
     """What is made of all runs together: a folder a step, which `done.json` says to be complete."""
 
@@ -39,9 +44,7 @@ class Results(Runs):
             return key("table", content, *self._domain_code("game"))
         if step == "fit":
             laws = self.params.laws.model_dump(exclude={"forecast"})
-            forms = registry.brought("FORM")
-            code = [file for name in forms for file in registry.files("FORM", name)]
-            return key("fit", [self.result_key("table"), laws], *code)
+            return key("fit", [self.result_key("table"), laws], *_forms())
         if step == "proposal":
             wanted = self.params.laws.forecast.model_dump()
             return key("proposal", [self.result_key("fit"), wanted])
@@ -49,10 +52,12 @@ class Results(Runs):
             return key("forecast", [self.result_key("proposal")])
         if step == "figures":
             content = [self.result_key("fit"), *shown]
-            return key("figures", content, *self._domain_code("game", "figures"))
+            return key("figures", content, *self._domain_code("game", "figures"), *_forms())
         figures = self.result_key("figures", forecast=forecast)
         params = self.params.model_dump(exclude={"machine", "study"})
-        return key("report", [figures, *shown, params], *self._domain_code("game", "report"))
+        return key(
+            "report", [figures, *shown, params], *self._domain_code("game", "report"), *_forms()
+        )
 
     def result_dir(self, step: str, *, forecast: bool = False) -> str:
         return f"data/results/{step}-{self.result_key(step, forecast=forecast)}"
