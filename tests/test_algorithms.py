@@ -16,6 +16,7 @@ from ilscaling.files import read_json, sha256
 from ilscaling.learning.algorithm import Spent
 from ilscaling.learning.record import CellRecord
 from ilscaling.learning.run import run
+from ilscaling.pipeline import keys
 from ilscaling.store import shard
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,3 +146,12 @@ def test_the_page_shows_the_files_that_run():
     for name, begin in (("asking", "class Asking"), ("linear", "class Linear")):
         code = (ROOT / f"tests/extensions/{name}.py").read_text()
         assert code.count("\n") < 60 and code[code.index(begin) :] in page
+
+
+def test_the_key_of_a_run_that_plays_holds_the_code_of_game_and_expert():
+    known = keys.Keys(study(), ROOT)
+    (run_, *_) = known.runs
+    roots = keys.RECIPES[known.run_key(run_)][2]
+    assert {OWN, "extensions/foraging/game.py", "extensions/foraging/expert.py"} <= set(roots)
+    other = keys.Keys(study(asking={"every": 9}), ROOT)
+    assert other.run_key(run_) != known.run_key(run_)

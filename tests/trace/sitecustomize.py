@@ -52,9 +52,9 @@ def record(params) -> None:
         if not any(isinstance(one, model) for one in inside):
             READ.add((owner, name))
 
-    def all_of(self, exclude):
+    def all_of(self, exclude, include=None):
         for name, value in self.__dict__.items():
-            if name in exclude:
+            if name in exclude or (include is not None and name not in include):
                 continue
             for one in value.values() if isinstance(value, dict) else [value]:
                 if isinstance(one, model):
@@ -63,7 +63,7 @@ def record(params) -> None:
 
     def dumped(self, *arguments, **options):
         if not checking[0]:
-            all_of(self, options.get("exclude") or ())
+            all_of(self, options.get("exclude") or (), options.get("include"))
         return dump(self, *arguments, **options)
 
     def unseen(function):

@@ -41,7 +41,15 @@ class Runs(Demonstrations):
             *registry.files("SCHEDULE", train.schedule),
             *registry.files("FAMILY", run.family),
         )
-        return key("train", content, *roots)
+        if not registry.get("ALGORITHM", section.algorithm).plays:
+            return key("train", content, *roots)
+        # It steps the game and may ask the expert.
+        domain = self.domain(run.game)
+        content.append(
+            [section.emulator.model_dump(), self.expert_key(run.game), domain.recorded(section)]
+        )
+        roots = (*roots, *domain.code("record", section))
+        return self.game_key("train", run.game, content, *roots)
 
     def schedule(self, run: Run) -> schedules.Schedule:
         return schedules.of(self.section(run.game).train)
