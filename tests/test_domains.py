@@ -317,18 +317,20 @@ def test_calibration_records_the_game_of_a_named_section(tmp_path, monkeypatch):
     assert store.open_split(made.demos, "train").attrs["game"] == "breakout"
     # Its updates are those of one run at a constant rate: a trunk would train some of them twice.
     monkeypatch.setattr(calibration, "TRAIN_SECONDS", 0.01)
-    run = calibration._train(section, "cnn", 2, made.demos, tmp_path, "cpu")
+    run = calibration._train("breakout__wsd", section, "cnn", 2, made.demos, tmp_path, "cpu")
     assert run["updates"] > 0 and not (tmp_path / "cnn-2/trunk").exists()
 
 
-# Nothing outside an entry tells domains apart. Words of other registries are added as they are
-# cleared: a family's or a schedule's name belongs into its entry, too.
-NAMES = registry.BUILT_IN["DOMAIN"]
+# Nothing outside an entry tells domains, families, schedules or algorithms apart by their names.
+NAMES = {name for kind in ("DOMAIN", "FAMILY", "SCHEDULE", "ALGORITHM")
+         for name in registry.BUILT_IN[kind]}  # fmt: skip
+# Where entries stand.
+OWN = ("domains", "policies", "schedules", "learning/cloning.py", "registry.py")
 OF_SECTION = re.compile(r"(Section|Atari|NetHack|Gymnasium|GymnasiumExpert|NetHackExpert)$")
 
 
 def told_apart(path: Path) -> list[str]:
-    """Lines that ask what class a section is of, or what a domain is called."""
+    """Lines that ask what class a section is of, or what an entry is called."""
     lines = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
@@ -343,13 +345,13 @@ def told_apart(path: Path) -> list[str]:
     return lines
 
 
-def test_nothing_outside_an_entry_tells_domains_apart(tmp_path):
-    own = [SOURCE / "domains", SOURCE / "registry.py"]
+def test_nothing_outside_an_entry_tells_entries_apart(tmp_path):
+    own = [SOURCE / name for name in OWN]
     others = [p for p in SOURCE.rglob("*.py") if not any(p.is_relative_to(one) for one in own)]
     assert len(others) > 100
     assert [line for path in others for line in told_apart(path)] == []
     # The test can fail.
-    (tmp_path / "bad.py").write_text('isinstance(x, a.NetHack)\nd == "atari"\n{"nethack": 1}\n')
+    (tmp_path / "bad.py").write_text('isinstance(x, a.NetHack)\nd == "atari"\n{"lstm": 1}\n')
     assert len(told_apart(tmp_path / "bad.py")) == 3
 
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from safetensors import safe_open
 
-from ilscaling import calibration, grid, params, plan, registry, tabulate
+from ilscaling import calibration, grid, params, plan, policies, registry, tabulate
 from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
 from ilscaling.plan.cost import Cost
-from ilscaling.plan.speed import Play, Speed, Train
+from ilscaling.plan.speed import Pace, Play, Speed
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -27,7 +27,7 @@ ROUND = Speed(
     "by hand",
     False,
     {"atari": Play(0.001, 0.1, 0.0001, 0.002)},
-    {"cnn": Train(0.0002, 1.0e-11)},
+    {"cnn": Pace(0.0002, 1.0e-11)},
 )
 
 
@@ -194,7 +194,7 @@ def test_a_calibration_holds_for_its_machine_alone(tmp_path):
     found = speed.read(path, MACHINE)
     assert found.play == MEASURED[0] and found.train == MEASURED[1] and not found.estimated
     # Of a family that was not measured, the reference.
-    assert found.rate("lstm") == speed.REFERENCE.train["lstm"]
+    assert found.rate("lstm") == policies.get("lstm").costs.pace
     for change in ({"processor": "B"}, {"torch": "3"}, {"device": "GPU"}):
         with pytest.raises(WorkflowError, match=f"another machine: {next(iter(change))}"):
             speed.read(path, {**MACHINE, **change})
@@ -206,7 +206,7 @@ def test_a_calibration_holds_for_its_machine_alone(tmp_path):
 
 def test_calibrations_add_up(tmp_path):
     speed.write(MACHINE, *MEASURED, [{"family": "cnn", "size": 4}], tmp_path)
-    other = ({"nethack": Play(1, 1, 1, 1)}, {"lstm": Train(1, 1)})
+    other = ({"nethack": Play(1, 1, 1, 1)}, {"lstm": Pace(1, 1)})
     path = speed.write(MACHINE, *other, [{"family": "lstm", "size": 8}], tmp_path)
     found = speed.read(path, MACHINE)
     assert set(found.play) == {"atari", "nethack"} and set(found.train) == {"cnn", "lstm"}
@@ -242,8 +242,8 @@ def test_what_is_of_another_machine_is_measured_anew(tmp_path, monkeypatch):
 def test_two_sizes_give_a_line_without_negative_parts():
     found = calibration.fit((1.0e6, 0.001 + 1e-5), (3.0e6, 0.001 + 3e-5))
     assert (found.sample, found.flop) == (pytest.approx(0.001), pytest.approx(1e-11))
-    assert calibration.fit((1.0e6, 0.002), (3.0e6, 0.001)) == Train(0.002, 0.0)
-    assert calibration.fit((1.0e6, 0.001), (3.0e6, 0.009)) == Train(0.0, 0.003e-6)
+    assert calibration.fit((1.0e6, 0.002), (3.0e6, 0.001)) == Pace(0.002, 0.0)
+    assert calibration.fit((1.0e6, 0.001), (3.0e6, 0.009)) == Pace(0.0, 0.003e-6)
 
 
 def test_a_section_of_a_game_is_calibrated_at_a_constant_rate(tmp_path, monkeypatch):

@@ -24,14 +24,11 @@ from ilscaling.learning import run as learning
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.params import Params, Rule, Section
 from ilscaling.plan import speed
-from ilscaling.plan.speed import Play, Speed, Train
+from ilscaling.plan.speed import Pace, Play, Speed
 from ilscaling.seeds import Purpose, seeds
 
 EPISODE = 256  # steps at most
 LANES = 8
-SIZES = {"cnn": (4, 32), "transformer": (16, 96), "lstm": (16, 96)}
-# Larger batches only take longer to measure on a CPU.
-BATCH = {"cnn": 64, "transformer": 1024, "lstm": 1024}
 WARM = 5  # updates
 TRAIN_SECONDS = 2.5  # a size
 # Of all threads of this process: what others do meanwhile does not count.
@@ -82,7 +79,7 @@ def covers(measured: Speed, params: Params) -> bool:
     return all(
         domain in measured.play and family in measured.train
         for domain, family in wanted
-        if registry.get("DOMAIN", domain).calibrated and family in SIZES
+        if registry.get("DOMAIN", domain).calibrated and policies.get(family).costs.measured
     )
 
 
@@ -95,7 +92,8 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
         for name, game in params.games.items():
             family = game.grid.family
             domain = registry.get("DOMAIN", game.domain)
-            if not domain.calibrated or family not in SIZES:
+            sizes = policies.get(family).costs.measured
+            if not domain.calibrated or not sizes:
                 continue  # its costs are those of the reference
             if game.domain in plays and family in trains:
                 continue
@@ -103,7 +101,7 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
             restart = _restart(name, game)
             made = domain.calibrate(name, game, folder_of, restart)
             measured = [_train(name, game, family, size, made.demos, folder_of, where)
-                        for size in SIZES[family]]  # fmt: skip
+                        for size in sizes]  # fmt: skip
             trains[family] = fit(*((run["flops"], run["seconds"]) for run in measured))
             acting = _play(name, game, folder_of, restart)
             plays[game.domain] = Play(made.record, restart, made.shard, acting)
@@ -111,14 +109,14 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
     return speed.write(machine(device), plays, trains, runs, folder)
 
 
-def fit(small: tuple[float, float], large: tuple[float, float]) -> Train:
+def fit(small: tuple[float, float], large: tuple[float, float]) -> Pace:
     """Seconds a sample and a FLOP from two sizes' (FLOPs, seconds) a sample; neither is negative:
     where the larger is no slower, all is overhead, where it is slower than its FLOPs all is FLOPs.
     """
     (a, fast), (b, slow) = small, large
     slope = max(0.0, (slow - fast) / (b - a))
     base = fast - slope * a
-    return Train(base, slope) if base > 0 else Train(0.0, slow / b)
+    return Pace(base, slope) if base > 0 else Pace(0.0, slow / b)
 
 
 @contextmanager
@@ -168,7 +166,7 @@ def _train(
 ) -> dict:
     """Train a size until its speed is known: seconds and exact FLOPs a sample."""
     batch = game.train.batch_of(size)
-    batch = min(batch, BATCH[family]) if device == "cpu" else batch
+    batch = min(batch, policies.get(family).costs.batch) if device == "cpu" else batch
     # At a constant rate, so that a longer stretch goes on from a shorter one.
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
     settings = game.train.model_copy(update={**small, "threads": 1, "schedule": "constant"})
@@ -204,7 +202,7 @@ def _train(
 
 def _play(name: str, game: Section, folder: Path, restart: float) -> float:
     """Seconds a step of an untrained policy of the family's smaller size, LANES games at once."""
-    family, size = game.grid.family, SIZES[game.grid.family][0]
+    family, size = game.grid.family, policies.get(game.grid.family).costs.measured[0]
     actions = len(games.of(name, game).actions)
     shape = policies.shape(game.train, actions)
     policy = policies.build(family, size, **shape).eval().requires_grad_(False)

@@ -12,7 +12,7 @@ from ilscaling.errors import WorkflowError
 from ilscaling.grid import Cell
 from ilscaling.params import Section
 from ilscaling.plan import memory
-from ilscaling.plan.speed import REFERENCE, Speed, Train
+from ilscaling.plan.speed import REFERENCE, Pace, Speed
 
 START_SECONDS = 6.0  # importing torch, opening the data
 DEV_BATCH = 256  # steps that the dev loss takes at once
@@ -108,7 +108,7 @@ def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERE
     last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
     rate, per = _rate(game, speed), steps_of(last.run.game, game)
     # A forward pass is a third of the FLOPs, and half of the rest.
-    half = Train(rate.sample / 2, rate.flop / 3, rate.update / 2, rate.reading)
+    half = Pace(rate.sample / 2, rate.flop / 3, rate.update / 2, rate.reading)
     steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
     loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
     returns = wanted.episodes * (per.episode * play.play + play.restart)
@@ -123,7 +123,7 @@ def random_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
     return Cost(START_SECONDS + seconds, 4_000.0, memory.RANDOM)
 
 
-def _rate(game: Section, speed: Speed) -> Train:
+def _rate(game: Section, speed: Speed) -> Pace:
     return speed.rate(game.grid.family)
 
 

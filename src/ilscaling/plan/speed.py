@@ -6,38 +6,15 @@ Times are in seconds. A sample is a step of demonstrations (a stack of screens, 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ilscaling import files, registry
+from ilscaling import files, policies, registry
 from ilscaling.domains.costs import Play
 from ilscaling.errors import WorkflowError
 from ilscaling.plan.devices import Device
+from ilscaling.policies.costs import Pace
 
 FORMAT = "ilscaling-calibration-1"
 FOLDER = Path(".ilscaling/calibration")
 REMEDY = "measure this machine: ilscaling calibrate"
-
-
-@dataclass(frozen=True)
-class Train:
-    """How fast a family trains, in seconds.
-
-    Parameters
-    ----------
-    sample, flop, update
-        A sample, a training FLOP (counted exactly) and an update take so long, all together.
-    reading
-        The loader's thread needs so long for a sample meanwhile: the least that one takes.
-    """
-
-    sample: float
-    flop: float
-    update: float = 0.0
-    reading: float = 0.0
-
-    def seconds(self, samples: float, per_sample: float, batch: int) -> float:
-        """Seconds of training on `samples` of `per_sample` FLOPs each, in batches of `batch`."""
-        return samples * max(
-            self.reading, self.sample + per_sample * self.flop + self.update / batch
-        )
 
 
 @dataclass(frozen=True)
@@ -47,12 +24,12 @@ class Speed:
     origin: str
     estimated: bool
     play: dict[str, Play]
-    train: dict[str, Train]
+    train: dict[str, Pace]
     device: Device | None = None
 
-    def rate(self, family: str) -> Train:
-        """Of a family that was not measured, that of the reference."""
-        return self.train.get(family, REFERENCE.train.get(family, REFERENCE.train["transformer"]))
+    def rate(self, family: str) -> Pace:
+        """Of a family that was not measured, what its entry says."""
+        return self.train.get(family) or policies.get(family).costs.pace
 
     def game(self, domain: str) -> Play:
         """Of a domain that was not measured, what its entry says."""
@@ -63,13 +40,8 @@ class Speed:
 REFERENCE = Speed(
     "orientation: measured on another machine (ilscaling calibrate measures this one)",
     True,
-    {},  # the domains' entries say it
-    {
-        "cnn": Train(1 / 6_500, 1 / 1.5e11),
-        "transformer": Train(1 / 42_000, 1 / 1.0e11),
-        # Not measured since its frames are read by compiled code, as the transformer's are.
-        "lstm": Train(1 / 42_000, 1 / 1.0e11),
-    },
+    {},  # the entries of domains and families say it
+    {},
 )
 
 # An assumption, stated with every plan that rests on it: small networks are far from a device's
@@ -77,8 +49,6 @@ REFERENCE = Speed(
 MFU = 0.1
 # Python, the optimiser and the launch of an update's kernels: assumed, as none was measured.
 UPDATE_SECONDS = 2.0e-3
-# What one thread reads and copies (docs/measurements.md), rounded down.
-READING = {"cnn": 1 / 250_000, "transformer": 1 / 800_000, "lstm": 1 / 800_000}
 
 
 def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
@@ -94,8 +64,8 @@ def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
         Share of the peak that training reaches, an assumption.
     """
     train = {
-        family: Train(0.0, 1 / (mfu * device.peak), UPDATE_SECONDS, reading)
-        for family, reading in READING.items()
+        name: Pace(0.0, 1 / (mfu * device.peak), UPDATE_SECONDS, policies.get(name).costs.reading)
+        for name in registry.names("FAMILY")
     }
     origin = (
         f"an estimate: {mfu:.0%} of {device.peak / 1e12:g} TFLOP/s in {device.type} ({device.name},"
@@ -110,7 +80,7 @@ def path_of(machine: dict, folder: Path = FOLDER) -> Path:
     return folder / f"{files.digest(machine)[:12]}.json"
 
 
-def write(machine: dict, play: dict[str, Play], train: dict[str, Train], runs: list[dict],
+def write(machine: dict, play: dict[str, Play], train: dict[str, Pace], runs: list[dict],
           folder: Path = FOLDER) -> Path:  # fmt: skip
     """Keep what was measured, beside what the machine's calibration held of other games and
     families."""
@@ -135,7 +105,7 @@ def read(path: Path, machine: dict) -> Speed:
         record = files.read_json(path)
         theirs, kind = record["machine"], record["format"]
         play = {name: Play(**values) for name, values in record["play"].items()}
-        train = {name: Train(**values) for name, values in record["train"].items()}
+        train = {name: Pace(**values) for name, values in record["train"].items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise WorkflowError(
             f"no calibration: {error or type(error).__name__}", where=str(path), fix=REMEDY

@@ -1,10 +1,11 @@
 """What a policy family is: the entry FAMILY. Imports no torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from ilscaling.params import Train, Training
+from ilscaling.policies.costs import Costs
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Family:
         architecture, or None where PyTorch is the faster; None: always PyTorch.
     narrow
         On a CPU, size below which bfloat16 is slower than float32.
+    costs
+        What the plan goes by where nobody has measured.
+    label
+        As people write its name, where the name does not do.
     """
 
     CALLED: ClassVar = ("layers", "build")
@@ -64,3 +69,5 @@ class Family:
     reader: Callable[..., Any] | None = None
     players: Callable[[list, int], Any] | None = None
     narrow: int = 0
+    costs: Costs = field(default_factory=Costs)
+    label: str = ""

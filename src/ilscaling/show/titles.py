@@ -14,7 +14,9 @@ def title(game: str) -> str:
     first, _, setting = game.partition("__" if "__" in game else "_")
     if first not in written and "__" not in game:
         return game.replace("_", " ").title()
-    setting = setting.replace("lstm", "LSTM").strip("_").replace("_", " ")
+    for family, label in _families().items():
+        setting = setting.replace(family, label)
+    setting = setting.strip("_").replace("_", " ")
     name = written.get(first) or title(first)
     return f"{name}: {setting}" if setting else name
 
@@ -23,6 +25,12 @@ def _written() -> dict[str, str]:
     """Names that the domains write in their own way, by what sections' names begin with."""
     domains = [registry.get("DOMAIN", name) for name in registry.names("DOMAIN")]
     return {first: name for domain in domains for first, name in domain.titles.items()}
+
+
+def _families() -> dict[str, str]:
+    """Families whose names people write in another way."""
+    families = [registry.get("FAMILY", name) for name in registry.names("FAMILY")]
+    return {family.name: family.label for family in families if family.label}
 
 
 def together(games: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The family `cnn` of Tuyls et al. (TMLR 2024)."""
 
 from ilscaling.errors import ParamsError
+from ilscaling.policies.costs import Costs, Pace
 from ilscaling.policies.family import Family
 from ilscaling.policies.layers import Layer
 
@@ -47,4 +48,10 @@ def build(size: int, **shape):
     return Policy(layers(size, **shape))
 
 
-FAMILY = Family("cnn", layers, build)
+FAMILY = Family(
+    "cnn",
+    layers,
+    build,
+    costs=Costs(Pace(1 / 6_500, 1 / 1.5e11), 1 / 250_000, measured=(4, 32), batch=64),
+    label="CNN",
+)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ilscaling.params import TrainSequences
 from ilscaling.policies.config import NARROW, SMALLEST, Config, reader
+from ilscaling.policies.costs import Costs
 from ilscaling.policies.family import Family
 from ilscaling.policies.layers import PolicyLayer
 
@@ -51,4 +52,7 @@ FAMILY = Family(
     reader=reader,
     players=players,
     narrow=NARROW,
+    # Not measured since its frames are read by compiled code, as the transformer's are.
+    costs=Costs(measured=(16, 96)),
+    label="LSTM",
 )

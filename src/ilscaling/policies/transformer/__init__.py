@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ilscaling.params import TrainSequences
 from ilscaling.policies.config import NARROW, SMALLEST, Config, reader
+from ilscaling.policies.costs import Costs
 from ilscaling.policies.family import Family
 from ilscaling.policies.layers import PolicyLayer
 
@@ -82,4 +83,5 @@ FAMILY = Family(
     reader=reader,
     players=players,
     narrow=NARROW,
+    costs=Costs(measured=(16, 96)),
 )
