@@ -295,7 +295,7 @@ def test_a_domain_without_a_method_is_refused(tmp_path):
 def test_what_a_domain_cannot_do_says_so(tmp_path):
     path = written(tmp_path, hall())
     done = CliRunner().invoke(main.app, ["ingest", "--game", "hall", "--params", str(path),
-                                         "--nld", "x", "--out", "y"])  # fmt: skip
+                                         "--nld", "x", "--out", str(tmp_path / "y")])  # fmt: skip
     assert isinstance(done.exception, GameError) and "ingest" in str(done.exception)
 
 

@@ -405,7 +405,7 @@ def test_the_loss_is_taken_in_float32_whatever_trained_and_whatever_is_fast(
         with torch.autocast("cpu", torch.bfloat16):
             evaluate(
                 "breakout",
-                snapshots[0].parent / cells.name,
+                [snapshots[0].parent / cells.name],
                 demos,
                 tmp_path / kind / cells.name,
                 tmp_path / f"{kind}.yaml",

@@ -75,12 +75,13 @@ def test_the_workflow_makes_a_study_of_three_files_alone(foraging):
 
 
 def test_a_form_of_the_law_is_one_entry(foraging, monkeypatch):
+    settings = example().laws
     again = replace(laws.FORMS["power"], name="again", phrase="a power law again")
     brought = registry._Brought(again, "again.py")
     monkeypatch.setitem(registry._brought, ("FORM", "again"), brought)
     monkeypatch.setattr(registry, "loaded", lambda: [])
     table = tables.read_table(foraging.path / "results/default/results.csv")
-    fit = laws.fit_table(table, example().laws)
+    fit = laws.fit_table(table, settings)
     assert {"power", "again"} <= {record["form"] for record in fit.fits}
 
 

@@ -61,7 +61,7 @@ def test_the_forecast_is_trained_measured_and_shown(planted):
     assert (planted.path / "results/default/figures/forecast.png").exists()
     # What was made for the forecast belongs to the study from now on.
     assert planted.planned() == planted.planned("forecast") == {}
-    planted.run("python", "-m", "ilscaling", "publish", "runs")
+    planted.run("python", "-m", "ilscaling", "publish", "runs", PYTHONPATH="src")
     assert planted.planned("forecast") == {}
     planted.snakemake("--cores", "2")
     assert (planted.path / "results/default/figures/forecast.png").exists()

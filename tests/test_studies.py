@@ -79,7 +79,7 @@ def test_the_study_of_rare_rewards_runs_once_its_experts_are_there(tmp_path):
         (workspace.path / f"experts/{name}.safetensors").write_text(name)
     jobs = workspace.planned(*study)
     assert jobs["train"] == jobs["evaluate"] == 4 * 10 * 3
-    assert jobs["train_expert"] == 1 and jobs["record"] == 4 * 32 and jobs["shard"] == 4
+    assert jobs["train_expert"] == 1 and jobs["record"] == 4 * 32 and jobs["build_store"] == 4
 
 
 def test_the_page_of_plans_is_up_to_date():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, ParamsFile
 
 STAGES = ("demonstrations", "runs", "evaluations", "results")
@@ -16,6 +16,7 @@ def why(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Print where a file comes from: keys, parameters, code and versions back to the expert."""
+    from ilscaling import params
     from ilscaling.pipeline import lineage
     from ilscaling.pipeline.keys import Keys
 
@@ -42,6 +43,7 @@ def keys(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Write down the keys of the study: DVC asks them whether a stage has anything to do."""
+    from ilscaling import params
     from ilscaling.pipeline import artifact_store
     from ilscaling.pipeline.keys import Keys
 
@@ -56,6 +58,7 @@ def publish(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Make study/STAGE, which DVC records: what the study names in the store."""
+    from ilscaling import params
     from ilscaling.pipeline import artifact_store
     from ilscaling.pipeline.keys import Keys
 

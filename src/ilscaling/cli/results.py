@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
 from ilscaling.cli.sections import section
 
@@ -26,7 +26,7 @@ def tabulate(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Gather the measurements of a game's runs into a results table: one row a cell."""
-    from ilscaling import grid, store, tables
+    from ilscaling import grid, params, store, tables
     from ilscaling import tabulate as table
 
     study, settings = params.read(path), section(path, game)
@@ -54,7 +54,7 @@ def tabulate(
 
 def table_and_settings(table: Path, columns: list[str] | None, path: Path, **changes):
     """A results table and how it is to be fitted; options given by hand (not None) win."""
-    from ilscaling import tables
+    from ilscaling import params, tables
 
     settings = params.read(path).laws if path.exists() else params.Laws()
     given = {name: value for name, value in changes.items() if value is not None}
@@ -66,7 +66,7 @@ def table_and_settings(table: Path, columns: list[str] | None, path: Path, **cha
 def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
     """Sizes and parameters that can be built for each game of the table, where the parameter file
     has a section for it."""
-    from ilscaling import grid
+    from ilscaling import grid, params
 
     study = params.read(path) if path.exists() else None
     largest = read.groupby("game")["params"].max()
@@ -142,7 +142,7 @@ def figures(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
-    from ilscaling import laws, tables
+    from ilscaling import laws, params, tables
     from ilscaling.show import figures as drawing
 
     settings = params.read(path).laws if path.exists() else params.Laws()
@@ -159,7 +159,7 @@ def report(
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Scaling laws",
 ) -> None:
     """Write one offline HTML page of a table's laws, figures and cells."""
-    from ilscaling import laws, tables
+    from ilscaling import laws, params, tables
     from ilscaling.show import report as page
 
     study = params.read(path)

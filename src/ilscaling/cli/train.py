@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ilscaling import files, params
+from ilscaling import files
 from ilscaling.cli import job as jobs
 from ilscaling.cli.options import PARAMS, Demos, GameName, Gpus, ParamsFile, TrainThreads
 from ilscaling.cli.sections import section
@@ -17,7 +17,7 @@ BRANCH_FILES = ("", "state-", "curve-", "timing-")
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
     """Settings of a game, and the declared cells of a run in its grid."""
-    from ilscaling import grid
+    from ilscaling import grid, params
 
     study = params.read(path)
     settings = section(path, game)

@@ -105,7 +105,8 @@ class Prefetched:
             held = min(size - passed, len(buffer) - self._next)
             begin, end = max(first, passed), min(last, passed + held)
             at = self._next - passed
-            pieces.append(buffer.rows(slice(at + begin, at + max(begin, end))))
+            if begin < end:
+                pieces.append(buffer.rows(slice(at + begin, at + end)))
             self._next += held
             passed += held
         return buffer.joined(pieces)
