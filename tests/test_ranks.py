@@ -138,13 +138,14 @@ def test_a_stopped_torchrun_goes_on_with_one_device(nethack, tmp_path):
     ]  # fmt: skip
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     job = subprocess.Popen(
-        [sys.executable, "-m", "ilscaling.pipeline.gpu_allocator", "--gpus", "2", *train],
+        [*train, "--gpus", "2"],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not (out.parent / "3e+07.json").exists() and job.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    assert job.poll() is None, job.stderr.read()
     time.sleep(0.5)
     before = saved_update(out.parent)
     job.terminate()
