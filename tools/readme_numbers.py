@@ -19,7 +19,7 @@ FIGURES = ("profiles.png", "laws.png", "return_on_loss.png")
 LAWS = {
     "N_opt": "compute-optimal parameters, N ~ C^a",
     "D_opt": "compute-optimal samples, D ~ C^b",
-    "L_min": "lowest dev loss, L ~ C^c",
+    "L_min": "lowest loss, L ~ C^c",
     "R_max": "highest return, R ~ C^d",
     "R_on_1/L": "return on loss, R ~ (1/L)^e",
 }
@@ -39,8 +39,8 @@ def block(metrics: dict) -> str:
             "| --- | --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():
-            if found.get(law) is None:
-                lines.append(f"| {text} | not fitted | | | |")
+            if found.get(f"{law}_r2") is None:  # two points lie on any line
+                lines.append(f"| {text} | not fitted, {found[f'{law}_n']} budgets | | | |")
                 continue
             ends = " | ".join(interval(found, name) for name in (law, f"{law}_boot"))
             lines.append(f"| {text} | {found[law]:.3f} | {ends} | {found[f'{law}_r2']:.3f} |")
@@ -49,7 +49,9 @@ def block(metrics: dict) -> str:
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
             f"{found['training_flops']:.3g} training FLOPs{separate(found)}; lowest dev loss "
             f"{found['lowest_dev_loss']:.3f} nats a step; best return {found['best_return']:.1f}, "
-            f"{found['best_return_of_expert']:.0%} of the expert's."
+            f"{found['best_return_of_expert']:.0%} of the expert's. Sizes are chosen by dev loss "
+            "and half of the episodes; the laws and the best return are of test loss and of the "
+            "other half."
             f"{held_out(found)}{verdict(found)}",
             "",
         ]

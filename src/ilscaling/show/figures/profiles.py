@@ -204,11 +204,13 @@ def _legend(ax: Axes, of: pd.DataFrame, colours: dict) -> None:
     kinds = set(of["kind"])
     if "grid" in kinds:
         handles.append(
-            style.handle("best cell", ls="none", marker="o", ms=8, mfc="none", mec=looks.INK)
+            style.handle(
+                "best cell, judged", ls="none", marker="o", ms=8, mfc="none", mec=looks.INK
+            )
         )
     if "vertex" in kinds:
         handles.append(
-            style.handle("vertex of parabola", ls="none", marker="D", ms=5, mfc=looks.INK, mec="w")
+            style.handle("vertex, judged", ls="none", marker="D", ms=5, mfc=looks.INK, mec="w")
         )
     if len(used) < len(colours):
         handles.append(style.handle("not in the fits", color="#777777", alpha=0.6, ls=(0, (3, 2))))
@@ -238,6 +240,8 @@ def caption(data: pd.DataFrame) -> str:
         "Dev loss (left) and return (right) against model size, one colour a FLOP budget. Points "
         "are cells with their standard error; curves are parabolas in ln N fitted to ln L around "
         "the minimum, with their vertices as diamonds; circles mark the best cell of a budget. "
+        "Both stand at what a second measurement says of them, where there is one: the test loss, "
+        "or the other half of the episodes. "
         "Horizontal lines: entropy of the expert's actions (the loss of a policy that ignores the "
         f"screen) and reference returns.{left_out}"
     )
