@@ -32,6 +32,11 @@ BY_VALUE = {
         # Which settings a schedule reads, of which those of the run's own enter its key.
         *(f"ilscaling.schedules.{name}" for name in ("constant", "cosine", "wsd")),
     },
+    # Titles ask families for their labels, which the key of the fit holds.
+    **{
+        step: {f"ilscaling.policies.{name}" for name in ("cnn", "lstm", "transformer")}
+        for step in ("fit", "figures", "report")
+    },
 }
 # (step, class, field) that a step reads and its key need not know, and why.
 CELLS = "decides which cells there are; the list of a run's cells, the table's key name them"

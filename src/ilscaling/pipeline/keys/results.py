@@ -14,6 +14,11 @@ def _forms() -> list[str]:
     return [file for name in registry.names("FORM") for file in registry.files("FORM", name)]
 
 
+def _labels() -> dict[str, str]:
+    """How families are called in titles: all that words of the results take of them."""
+    return {name: registry.get("FAMILY", name).label for name in registry.names("FAMILY")}
+
+
 class Results(Runs):
     """What is made of all runs together: a folder a step, which `done.json` says to be complete."""
 
@@ -44,7 +49,7 @@ class Results(Runs):
             return key("table", content, *self._domain_code("game"))
         if step == "fit":
             laws = self.params.laws.model_dump(exclude={"forecast"})
-            return key("fit", [self.result_key("table"), laws], *_forms())
+            return key("fit", [self.result_key("table"), laws, _labels()], *_forms())
         if step == "proposal":
             wanted = self.params.laws.forecast.model_dump()
             return key("proposal", [self.result_key("fit"), wanted])
