@@ -7,6 +7,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 
 import difflib
 import math
+from collections.abc import Iterable
 from functools import cache, reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args
@@ -248,6 +249,11 @@ def _section_class(base: type[Section], train: Any, algorithm: str, options: Any
     return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
 
 
+def _seeing(shown: str, families: Iterable[str]) -> list[str]:
+    """Those of the families that see what a domain shows."""
+    return [name for name in families if shown in registry.get("FAMILY", name).sees]
+
+
 def section_class(domain: str, family: str, algorithm: str = "cloning") -> type[Section]:
     """Class of the sections of a domain, whose policies are of a family and learn by an algorithm.
 
@@ -256,10 +262,7 @@ def section_class(domain: str, family: str, algorithm: str = "cloning") -> type[
     """
     entry, policies = registry.get("DOMAIN", domain), registry.get("FAMILY", family)
     if entry.shows not in policies.sees:
-        fitting = [
-            name for name in registry.names("FAMILY")
-            if entry.shows in registry.get("FAMILY", name).sees
-        ]  # fmt: skip
+        fitting = _seeing(entry.shows, registry.names("FAMILY"))
         raise ParamsError(
             f"the family {family!r} does not see what the domain {domain!r} shows ({entry.shows})",
             where="grid.family",
@@ -352,8 +355,8 @@ class Params(Model):
 def _any_section(domain: str) -> type[Section]:
     """Class of the sections of a domain with any built-in family that sees it."""
     entry = registry.get("DOMAIN", domain)
-    families = [registry.get("FAMILY", name) for name in registry.BUILT_IN["FAMILY"]]
-    settings = dict.fromkeys(f.settings for f in families if entry.shows in f.sees)
+    families = _seeing(entry.shows, registry.BUILT_IN["FAMILY"])
+    settings = dict.fromkeys(registry.get("FAMILY", name).settings for name in families)
     return _section_class(entry.section, Union[tuple(settings)], "cloning", None)  # noqa: UP007
 
 
@@ -486,10 +489,7 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
     default = _section(entry.section.model_fields["grid"].annotation).model_fields["family"]
     family = grid.get("family", default.get_default()) if isinstance(grid, dict) else None
     if not isinstance(family, str):  # its own line is in what pydantic says of the rest
-        family = next(
-            name for name in registry.BUILT_IN["FAMILY"]
-            if entry.shows in registry.get("FAMILY", name).sees
-        )  # fmt: skip
+        family = _seeing(entry.shows, registry.BUILT_IN["FAMILY"])[0]
     try:
         kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
         section = kind.model_validate(values)
