@@ -148,7 +148,9 @@ def test_several_devices_run_the_same_command_again_under_torchrun(tmp_path):
         "if 'RANK' not in os.environ:\n"
         "    import sys\n"
         "    gpu_allocator.take(2, [sys.executable, '-m', 'ranked'])\n"
-        "print(os.environ['RANK'], os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\n"
+        # One write a rank: both share the pipe.
+        "line = os.environ['RANK'] + ' ' + os.environ['CUDA_VISIBLE_DEVICES'] + '\\n'\n"
+        "os.write(1, line.encode())\n"
     )
     paths = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     environment = {
