@@ -219,7 +219,7 @@ def main() -> None:
         rows = [row for found in pool.map(one, tasks, chunksize=4) for row in found]
     text = page(rows, studies)
     with atomic(Path(__file__).parents[1] / "docs/coverage.md") as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
     print(text)
 
 

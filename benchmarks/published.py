@@ -135,7 +135,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     text = page(*(tables.read_table(folder / name) for name in ("atari.csv", "nethack.csv")))
     with atomic(Path(__file__).parents[1] / "docs/published.md") as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -25,7 +25,7 @@ from ilscaling.pipeline import (
 
 def write(path: str | Path, text: str = "x") -> Path:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text)
+    Path(path).write_text(text, encoding="utf-8")
     return Path(path)
 
 
@@ -244,7 +244,7 @@ def test_jobs_run_the_code_that_was_there_when_the_keys_were_computed(here):
     environment = {**os.environ, "PYTHONPATH": snapshot.python_path}
     done = subprocess.run(print_it, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "before\n"
-    assert Path(snapshot.extension("extensions/game.py")).read_text() == "one"
+    assert Path(snapshot.extension("extensions/game.py")).read_text(encoding="utf-8") == "one"
     again = code_snapshot.take(Path("src"), ("extensions/game.py",))
     assert again.digest != snapshot.digest
     write(code / "__init__.py", "WHAT = 'later'\n")

@@ -52,11 +52,17 @@ def _short(value: str) -> str:
 
 
 def main() -> None:
-    study = yaml.safe_load(Path("params.yaml").read_text()).get("study", "default")
-    games = list(json.loads(Path(f"results/{study}/headline.json").read_text()))
+    study = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")).get("study", "default")
+    games = list(json.loads(Path(f"results/{study}/headline.json").read_text(encoding="utf-8")))
     keep = rf"^({'|'.join(games)})\.({'|'.join(NUMBERS)})$"
     command = ["dvc", "exp", "show", "--csv", "--only-changed", "--keep", keep, "--drop", HIDDEN]
-    done = subprocess.run([*command, *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*command, *sys.argv[1:]],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         sys.exit(done.returncode)
     print("\n".join(tables(list(csv.DictReader(io.StringIO(done.stdout))), games)))

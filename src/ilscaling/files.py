@@ -31,12 +31,12 @@ def write_json(path: str | Path, value: object) -> None:
     """Write `value` as indented JSON with a final newline; NaN and infinity are refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: str | Path) -> dict:
     """Read a JSON object."""
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def sha256(path: str | Path) -> str:

@@ -53,7 +53,7 @@ class Console:
         """Print where the report is and what was fitted, if the study is complete."""
         published = Path(self.keys.published_dir)
         try:
-            metrics = json.loads((published / "metrics.json").read_text())
+            metrics = json.loads((published / "metrics.json").read_text(encoding="utf-8"))
             report = (published / "report.html").resolve(strict=True)
         except (OSError, ValueError):
             return
@@ -85,7 +85,7 @@ def failure(record: logging.LogRecord) -> str:
     lines = [f"\nError in rule {record.rule_name}, job {record.jobid}"]
     said = False
     for log in logs:
-        text = log.read_text(errors="replace").rstrip()
+        text = log.read_text(encoding="utf-8", errors="replace").rstrip()
         said = said or "error:" in text or "Traceback" in text
         tail = [line.split("\r")[-1] for line in text.splitlines()[-LINES:]]
         lines += (
@@ -106,7 +106,14 @@ def slurm_state(job: str) -> str:
     """How a job of Slurm ended, such as 'OUT_OF_MEMORY' or 'TIMEOUT'; empty if it can't be told."""
     try:
         command = ["scontrol", "show", "job", job]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     state = re.search(r"JobState=(\S+)", done.stdout)

@@ -28,7 +28,12 @@ def listed() -> tuple[str, ...]:
     """UUIDs of the machine's GPUs, in the order of nvidia-smi."""
     try:
         text = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()

@@ -92,12 +92,12 @@ def is_whole(folder: Path, list_file: str, names: frozenset[str] | None) -> bool
     try:
         if list_file == DONE:
             return _is_whole_store(folder)
-        for name in json.loads((folder / list_file).read_text()):
+        for name in json.loads((folder / list_file).read_text(encoding="utf-8")):
             if name.endswith(".safetensors"):
                 if not (folder / name).is_file():
                     return False
                 continue
-            record = json.loads((folder / name).read_text())
+            record = json.loads((folder / name).read_text(encoding="utf-8"))
             weights = (folder / name).with_suffix(".safetensors")
             if weights.name in names and record["status"] == "done" and not weights.is_file():
                 return False
@@ -109,5 +109,5 @@ def is_whole(folder: Path, list_file: str, names: frozenset[str] | None) -> bool
 def _is_whole_store(folder: Path) -> bool:
     """Whether every file of the demonstrations is there, in its recorded size."""
     store = folder / "demos.zarr"
-    listed = json.loads((store / "zarr.json").read_text())["attributes"]["files"]
+    listed = json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"]["files"]
     return all((store / name).stat().st_size == file["bytes"] for name, file in listed.items())

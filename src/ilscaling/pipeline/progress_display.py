@@ -80,7 +80,7 @@ class Monitor:
                 done += job.seconds
                 continue
             try:
-                state = json.loads(job.progress.read_text())
+                state = json.loads(job.progress.read_text(encoding="utf-8"))
                 share = min(1.0, state["done"] / state["total"])
             except (OSError, ValueError, TypeError, ZeroDivisionError):
                 continue

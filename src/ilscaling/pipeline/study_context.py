@@ -89,7 +89,7 @@ def of(keys) -> Study:
 
 def read(path: Path) -> Study:
     """Read a study file."""
-    contents = json.loads(path.read_text())
+    contents = json.loads(path.read_text(encoding="utf-8"))
     return Study(**{**contents, "params": params.check(contents["params"], where=str(path))})
 
 

@@ -178,7 +178,7 @@ def _records(folder: Path, found: Listing) -> dict[str, dict]:
     if not path.is_file():
         return {}
     try:
-        made = json.loads(path.read_text())
+        made = json.loads(path.read_text(encoding="utf-8"))
         found.recorders.append({k: v for k, v in made.items() if k != "games"})
         records = {game["file"]: game for game in made["games"]}
     except (ValueError, KeyError, TypeError) as error:

@@ -164,7 +164,7 @@ class Journal:
         self.folder, self.path = folder, folder / "journal.jsonl"
         self.games: list[dict] = []
         folder.mkdir(parents=True, exist_ok=True)
-        lines = self.path.read_text().split("\n")[:-1] if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1] if self.path.exists() else []
         if lines:
             if json.loads(lines[0]) != made:
                 raise self.foreign()
