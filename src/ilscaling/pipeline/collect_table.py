@@ -1,9 +1,11 @@
 """Gather the measurements of every cell into the results table."""
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
+from ilscaling.errors import DamagedFile, remake
 from ilscaling.grid import budget_name
 from ilscaling.pipeline import result_folder, study_context
 
@@ -11,7 +13,7 @@ from ilscaling.pipeline import result_folder, study_context
 def levels(game: dict, domain: str) -> dict:
     """What the game's rows are judged by: expert, random play, blind prediction of actions."""
     train = store.open_split(game["demos"], "train")
-    random = files.read_json(game["random"])
+    random = files.read_sealed(game["random"], remake(game["random"]))
     return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
 
 
@@ -19,14 +21,16 @@ def rows(known: study_context.Study) -> list[dict]:
     """A row of the results table for every cell of a study's grid."""
     domains = {name: game.domain for name, game in known.params.games.items()}
     of_game = {name: levels(game, domains[name]) for name, game in known.games.items()}
-    found = []
+    found, listed = [], cache(files.read_list)
     for cell in plan.cells(known.params):
         record, key = None, ""
         if cell.declared:
             made = known.by_run[cell.run]
             key = made["evaluation_key"]
-            folder = Path(made["evaluation_dir"])
-            record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
+            name, list_file = f"{budget_name(cell.budget)}.json", made["evaluation_list"]
+            if name not in (measured := listed(list_file)):
+                raise DamagedFile(f"it lacks {name}", where=list_file, fix=remake(list_file))
+            record = files.read_json(measured[name])
         found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
     return found
 

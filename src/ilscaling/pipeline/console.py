@@ -4,7 +4,6 @@ Snakemake's logger plugin `ilscaling` (see `snakemake_logger_plugin_ilscaling`) 
 on to here; the Snakefile says what study it is.
 """
 
-import json
 import logging
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ilscaling import files
 from ilscaling.pipeline.keys import Keys
 from ilscaling.pipeline.progress_display import Monitor
 
@@ -53,7 +53,7 @@ class Console:
         """Print where the report is and what was fitted, if the study is complete."""
         published = Path(self.keys.published_dir)
         try:
-            metrics = json.loads((published / "metrics.json").read_text(encoding="utf-8"))
+            metrics = files.read_json(published / "metrics.json")
             report = (published / "report.html").resolve(strict=True)
         except (OSError, ValueError):
             return

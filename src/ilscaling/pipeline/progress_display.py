@@ -4,7 +4,6 @@ Each job's expected cost comes from the plan, its own progress from the file tha
 writes. The plan's speeds are another machine's: elapsed time corrects them on the way.
 """
 
-import json
 import os
 import sys
 import threading
@@ -12,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import plan, progress
+from ilscaling import files, plan, progress
 from ilscaling.pipeline.keys import Keys
 
 FOLDER = Path(".snakemake/progress")
@@ -80,9 +79,9 @@ class Monitor:
                 done += job.seconds
                 continue
             try:
-                state = json.loads(job.progress.read_text(encoding="utf-8"))
+                state = files.read_json(job.progress)
                 share = min(1.0, state["done"] / state["total"])
-            except (OSError, ValueError, TypeError, ZeroDivisionError):
+            except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError):
                 continue
             done += share * job.seconds
             if time.time() - job.progress.stat().st_mtime < 30:

@@ -32,6 +32,8 @@ from ilscaling.store.shard import assemble
 
 REPORT = "ingest.json"
 BLOCK = 4096  # frames that are converted and compressed together, a chunk of the recordings
+SLOTS = 55  # of what a player carries
+MAX_INVENTORY = 2**28  # bytes; a change takes 114
 GROUP = 4  # games a recording: what a kill costs, at most, for each process
 
 # Key code -> index of the first action with it, -1 for none.
@@ -167,7 +169,7 @@ def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) ->
         content.update(repr((game.name, sorted(game.log.items()), game.record)).encode())
         for path in (game.path, game.inventory if inventory else None):
             if path is not None:
-                content.update(files.sha256(path).encode())
+                content.update(_digest(path).encode())
     target = work / f"{content.hexdigest()[:24]}.zip"
     if target.exists():
         return number, target
@@ -197,6 +199,14 @@ def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) ->
                 }
             )
     return number, target
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or what keeps it from being read; a pipe is not opened."""
+    try:
+        return files.sha256(path) if path.is_file() else "no file"
+    except OSError as error:
+        return f"error {error.errno}"
 
 
 def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
@@ -274,7 +284,18 @@ def _fields(
 
 
 def _carried(game: RecordedGame) -> dict[str, np.ndarray]:
+    """What the player carried: `step` int32 (changes,), rising from 0 on, and `inv_glyphs` int16
+    (changes, 55), what was carried from that step on."""
     try:
-        return load_file(game.inventory)
+        if game.inventory.stat().st_size > MAX_INVENTORY:
+            raise ValueError(f"more than {MAX_INVENTORY:,} bytes")
+        carried = load_file(game.inventory)
+        steps, glyphs = carried["step"], carried["inv_glyphs"]
+        if glyphs.shape != (len(steps), SLOTS) or glyphs.dtype != np.int16:
+            raise ValueError(f"inv_glyphs is {glyphs.dtype} {glyphs.shape}")
+        if steps.ndim != 1 or not len(steps) or steps[0] != 0 or (np.diff(steps) <= 0).any():
+            raise ValueError("steps do not rise from 0 on")
+        return carried
+    # Whatever safetensors raises for what is no such file.
     except Exception as error:
-        raise Unusable("corrupted inventory", str(error)) from None
+        raise Unusable("corrupted inventory", f"{type(error).__name__}: {error}") from None
