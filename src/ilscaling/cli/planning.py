@@ -45,7 +45,7 @@ def plan(
         print(shown.to_string(index=False, float_format="%.4g"), end="\n\n")
     here = calibration.here(study_params, calibrate=calibrate)
     fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)
-    machine = text.Machine(cores or os.cpu_count() or 1, gpus if named else 0, fast)
+    machine = text.Machine(cores or len(os.sched_getaffinity(0)), gpus if named else 0, fast)
     print(text.show(text.make(study_params, planned, machine)))
 
 

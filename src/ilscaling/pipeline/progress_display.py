@@ -96,7 +96,7 @@ class Monitor:
         gone = time.monotonic() - self.began
         fresh = done - self.before
         # Until a tenth of the work is seen, the plan's own speed is the better guess.
-        planned = (self.total - done) / max(1, len(running) or os.cpu_count() or 1)
+        planned = (self.total - done) / max(1, len(running) or len(os.sched_getaffinity(0)))
         measured = (self.total - done) * gone / fresh if fresh > 0 else planned
         trust = min(1.0, fresh / (0.1 * self.total))
         left = trust * measured + (1 - trust) * planned

@@ -74,8 +74,7 @@ def main(
 def _main(make: Callable, description: str, *inputs: str) -> None:
     parser = argparse.ArgumentParser(description=description)
     for name in ("study", *inputs, "out"):
-        optional = {"nargs": "?"} if name == "forecast" else {}
-        parser.add_argument(f"--{name}", type=Path, required=True, **optional)
+        parser.add_argument(f"--{name}", type=Path, required=name != "forecast")
     given = parser.parse_args()
     job_lock.acquire(job_lock.lock_file(given.out), str(given.out))
     given.out.mkdir(parents=True, exist_ok=True)
