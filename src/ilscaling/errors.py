@@ -72,6 +72,7 @@ def run(program: Callable[[], object]) -> None:
     Ends the process with status 1 after an error, with 130 after Ctrl-C, and without a word where
     nobody reads what it prints any more (`| head`). What a terminal's encoding lacks is escaped.
     """
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's own is for its pages; ours are files
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

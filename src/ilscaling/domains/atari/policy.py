@@ -107,7 +107,8 @@ def load(path: str | Path, game: str | None = None) -> tuple[ExpertPolicy, dict]
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise refuse(f"{name} is {first['input']!r:.80}: {first['msg']}", beside) from None
+        given = "missing" if first["type"] == "missing" else repr(first["input"])[:80]
+        raise refuse(f"{name} is {given}: {first['msg']}", beside) from None
     if game is not None and known.game != game:
         raise refuse(
             f"this expert plays {known.game!r}, not {game!r}",
@@ -115,11 +116,16 @@ def load(path: str | Path, game: str | None = None) -> tuple[ExpertPolicy, dict]
         )
     with torch.device("meta"):  # shapes alone
         wanted = ExpertPolicy(known.width, len(known.actions))
-    size = sum(4 * weight.numel() for weight in wanted.parameters())
-    if not size <= path.stat().st_size <= size + MAX_HEADER or known.sha256 != sha256(path):
+    shapes = {name: weight.shape for name, weight in wanted.state_dict().items()}
+    most = sum(4 * shape.numel() for shape in shapes.values()) + MAX_HEADER
+    if path.stat().st_size > most:
+        raise refuse(f"expert file is larger than its policy can be ({most:,} bytes)")
+    if known.sha256 != sha256(path):
         raise refuse("expert file is truncated or was changed: its digest is not the recorded one")
     try:
         tensors = load_file(path)
+        if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+            raise refuse(f"weights do not fit the policy of width {known.width:g}")
         policy = ExpertPolicy(known.width, len(known.actions))
         policy.load_state_dict(tensors)
     except SafetensorError as error:
