@@ -16,7 +16,9 @@ class Cloning(Learner):
     def __init__(self, given: Given):
         from ilscaling.learning import feed  # torch
 
-        self.feed: Feed = feed.make(given.split, given.train, given.run.family, given.team)
+        self.feed: Feed = feed.make(
+            given.split, given.train, given.run.family, given.team, given.device
+        )
         super().__init__(given)
 
     @property
