@@ -334,7 +334,8 @@ class Machine(Model):
     """What a run takes of the machine; changes no result beyond rounding and is in no key."""
 
     gpus: Devices = Field(
-        Devices(), description="GPUs a run, a power of two; below 1: the share of one"
+        Devices(value=0.25, at=5e6, power=0.35),
+        description="GPUs a run, a power of two; below 1: the share of one",
     )
 
 
