@@ -124,8 +124,8 @@ def convolutions(device: str, folder):
     for width in WIDTHS:
         network = policies.build("cnn", width, frames=4, actions=18)
         for batch in (7, 32) if device != "cpu" and width < 100 else (7,):
-            yield from compared("convolutions", f"w {width}, batch {batch}", device, Stacks(network),
-                                frames(batch))  # fmt: skip
+            case, inputs = f"w {width}, batch {batch}", frames(batch)
+            yield from compared("convolutions", case, device, Stacks(network), inputs)
 
 
 class Stacks(torch.nn.Module):

@@ -21,7 +21,6 @@ from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring.loss import held_out
 from ilscaling.params import Rule, Train, TrainSequences
 from ilscaling.policies import acting
-from ilscaling.policies.reading import read
 
 FAMILIES = ("cnn", "transformer", "lstm")
 LENGTHS = {"train": [150, 90, 200, 120, 240], "dev": [60, 50, 40]}
@@ -216,8 +215,3 @@ def clock(device, work, repeats: int = 3) -> float:
 def _settle(device) -> None:
     if device != "cpu":
         torch.cuda.synchronize()
-
-
-def frames_read(batch: dict, reader) -> dict:
-    """A batch of fields as the policy takes it."""
-    return read(reader, batch)

@@ -97,20 +97,18 @@ def playing(device, folder):
         network = policies.build(family, size, **shape).eval().requires_grad_(False)
         fields = {name: dev.read(name, 0, 16) for name in dev.observation}
         for where in dict.fromkeys(("cpu", device)):
-            policy = network.to(where)
-            if family == "cnn":
-                stacks = np.repeat(fields["screen"][:, None], 4, 1)
-                work = lambda p=policy, s=stacks: acting.probabilities(p, s, 1.0)  # noqa: E731
-            else:
-                batch = fields | {"previous": np.full(16, 121), "first": np.zeros(16, bool)}
-                state, lanes = policy.initial(16), np.arange(16)
-                work = lambda p=policy, b=batch, s=state: acting.step(p, b, s, lanes, 1.0)  # noqa: E731
+            work = _step(network.to(where), family, fields)
             work()
             seconds = clock(where, work, 5)
-            yield Row(
-                "playing",
-                f"{family} {size} on {where}",
-                "recorded",
-                1e3 * seconds,
-                note="ms a step of 16",
-            )
+            case = f"{family} {size} on {where}"
+            yield Row("playing", case, "recorded", 1e3 * seconds, note="ms a step of 16")
+
+
+def _step(policy, family, fields):
+    """What sixteen lanes take of a policy at a step."""
+    if family == "cnn":
+        stacks = np.repeat(fields["screen"][:, None], 4, 1)
+        return lambda: acting.probabilities(policy, stacks, 1.0)
+    batch = fields | {"previous": np.full(16, 121), "first": np.zeros(16, bool)}
+    state, lanes = policy.initial(16), np.arange(16)
+    return lambda: acting.step(policy, batch, state, lanes, 1.0)
