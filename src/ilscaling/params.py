@@ -169,6 +169,10 @@ class TrainSequences(Training):
                 )
 
 
+# What a budget may sum: FLOPs of the policy's updates, of its play, and of other networks.
+COUNTS = ("learner", "acting", "discriminator")
+
+
 class Cells(Model):
     """The cells: sizes x seeds, each measured at every budget on its way."""
 
@@ -183,6 +187,11 @@ class Cells(Model):
     flops: Literal["exact", "published", "6nd"] = Field(
         "exact", description="FLOP convention of budgets; 6nd: 6 x parameters x samples"
     )
+    counts: Annotated[list[Literal[COUNTS]], Field(min_length=1)] = Field(
+        list(COUNTS),
+        description="FLOPs that a budget sums: of the policy's updates (always), of its play, of "
+        "networks beside it",
+    )
     min_updates: Count = Field(
         100, description="cells with fewer gradient steps are left out of the grid"
     )
@@ -194,7 +203,9 @@ class Cells(Model):
     def _rising_and_once(self):
         if any(b <= a for a, b in zip(self.budgets, self.budgets[1:], strict=False)):
             raise ValueError(f"budgets must rise, each once: {self.budgets}")
-        for name in ("sizes", "seeds"):
+        if "learner" not in self.counts:
+            raise ValueError(f"counts must hold learner, or budgets count no update: {self.counts}")
+        for name in ("sizes", "seeds", "counts"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} holds a value twice: {values}")

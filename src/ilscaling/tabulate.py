@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ilscaling import registry
 from ilscaling.errors import TrainingError
 from ilscaling.grid import Cell, epochs
 
@@ -10,7 +11,7 @@ from ilscaling.grid import Cell, epochs
 MEASURED = {
     **{name: name for name in (
         "flops", "samples", "updates", "epochs", "unique_samples",
-        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+        "env_steps", "expert_labels", "flops_learner", "flops_acting", "flops_discriminator",
         "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
         "return_mean", "return_se", "return_median", "return_first", "return_second",
         "depth_mean", "length_mean", "episodes", "status", "reason",
@@ -68,12 +69,14 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         **judged_by,
     }
     if record is None:
+        stored = judged_by["train_steps"]
+        steps = registry.get("ALGORITHM", cell.algorithm).steps(stored, cell.spent)
         left_out = {
             "flops": cell.flops,
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": epochs(cell.samples, judged_by["train_steps"]),
+            "epochs": epochs(cell.samples, steps),
             "status": "left out",
             "reason": cell.reason,
         }

@@ -23,7 +23,8 @@ SPLITS = ("dev", "test")
 IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
     "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss", "algorithm",
-    "unique_samples", "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+    "unique_samples", "env_steps", "expert_labels", "flops_learner", "flops_acting",
+    "flops_discriminator",
 )  # fmt: skip
 # What else it takes over, where a policy has it: what the policy sees.
 SHAPE = ("frames", "context", "depth", "inventory")

@@ -41,7 +41,10 @@ class Runs(Demonstrations):
             *registry.files("SCHEDULE", train.schedule),
             *registry.files("FAMILY", run.family),
         )
-        if not registry.get("ALGORITHM", section.algorithm).plays:
+        entry = registry.get("ALGORITHM", section.algorithm)
+        if entry.pays:
+            content.append(section.grid.counts)
+        if not entry.plays:
             return key("train", content, *roots)
         # It steps the game and may ask the expert.
         domain = self.domain(run.game)
