@@ -505,6 +505,8 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
         kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
         section = kind.model_validate(values)
         entry.refuse_unknown(section, at)
+        if registry.get("ALGORITHM", section.algorithm).asks:
+            entry.refuse_silent(section, "algorithm")
     except ValidationError as error:
         for problem in error.errors():
             problems.append(_explain(problem, kind, ("games", name)))

@@ -54,6 +54,11 @@ class Runs(Demonstrations):
         roots = (*roots, *domain.code("record", section))
         return self.game_key("train", run.game, content, *roots)
 
+    def asked_expert(self, run: Run) -> str | None:
+        """File of the expert that a run's algorithm asks, if any."""
+        asks = registry.get("ALGORITHM", self.section(run.game).algorithm).asks
+        return self.expert(run.game) if asks else None
+
     def schedule(self, run: Run) -> schedules.Schedule:
         return schedules.of(self.section(run.game).train)
 
