@@ -49,7 +49,10 @@ BUILT_IN = {
         "transformer": "ilscaling.policies.transformer",
         "lstm": "ilscaling.policies.lstm",
     },
-    "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+    "ALGORITHM": {
+        "cloning": "ilscaling.learning.cloning",
+        "dagger": "ilscaling.learning.dagger",
+    },
     "SCHEDULE": {
         "constant": "ilscaling.schedules.constant",
         "cosine": "ilscaling.schedules.cosine",

@@ -169,11 +169,13 @@ class Learner:
         """
 
     def unique_samples(self, samples: int) -> int:
-        """Different samples among the first `samples`."""
+        """Different samples among the first `samples`, which are those of the batches so far. All
+        ranks call this."""
         return min(samples, self.given.split.steps)
 
     def save(self) -> tuple[Tensors, dict]:
-        """What a state must hold: tensors by name, and values for JSON."""
+        """What a state must hold: tensors by name, and values for JSON. All ranks call this; what
+        the first gives is saved."""
         return self.own, {}
 
     def restore(self, tensors: Tensors, values: dict, files: Path) -> None:

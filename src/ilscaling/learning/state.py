@@ -101,10 +101,9 @@ class State:
 
     def save(self, path: Path, digest: str, learner: Learner) -> None:
         """Write the state of the run with that digest, atomically; all ranks call this."""
-        carried = self.team.joined(learner.carried)
+        carried, (tensors, values) = self.team.joined(learner.carried), learner.save()
         if not self.team.first:
             return
-        tensors, values = learner.save()
         meta = {
             "format": FORMAT,
             "run": digest,

@@ -1,5 +1,6 @@
 """What all training of one run has in common: its cells, and the ways to them."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -177,6 +178,7 @@ class TrainingRun:
                 records[position] = self.write(paths[position], weights, record)
             # The rate has fallen: nothing goes on from here.
             segment.state.unlink(missing_ok=True)
+            shutil.rmtree(segment.files, ignore_errors=True)
         return records
 
     def _branch(self, segment: Segment, cell: Cell, failed: dict | None) -> tuple:

@@ -11,6 +11,10 @@ from ilscaling.store import checksums
 from ilscaling.store.reader import ArrayReader
 
 SPLITS = ("train", "dev", "test")
+# The action that was taken, where another is to be learned (`action`); absent: they are the same.
+TAKEN = "taken"
+# What a policy does not see.
+UNSEEN = ("action", "reward", "episode", TAKEN)
 # The columns of the episode table; `split` is a position in SPLITS.
 COLUMNS = {
     "seed": np.int64,
@@ -71,7 +75,7 @@ class Split:
     @property
     def observation(self) -> tuple[str, ...]:
         """Names of the fields that a policy sees."""
-        return tuple(k for k in self._arrays if k not in ("action", "reward", "episode"))
+        return tuple(k for k in self._arrays if k not in UNSEEN)
 
     @property
     def columns(self) -> tuple[str, ...]:
