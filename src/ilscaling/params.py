@@ -505,8 +505,7 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
         kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
         section = kind.model_validate(values)
         entry.refuse_unknown(section, at)
-        if registry.get("ALGORITHM", section.algorithm).asks:
-            entry.refuse_silent(section, "algorithm")
+        _refuse_unfit(entry, section)
     except ValidationError as error:
         for problem in error.errors():
             problems.append(_explain(problem, kind, ("games", name)))
@@ -516,6 +515,20 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
             raise
         raise type(error)(error.what, where=f"params: {at}.{error.where}", fix=error.fix) from None
     return section
+
+
+def _refuse_unfit(domain: Any, section: Section) -> None:
+    """Raise ParamsError for an algorithm that wants more of the expert than it says."""
+    algorithm = registry.get("ALGORITHM", section.algorithm)
+    if algorithm.asks:
+        domain.refuse_silent(section, "algorithm")
+    if "expert_probs" in algorithm.labels and not domain.says_distribution(section):
+        raise ParamsError(
+            f"the algorithm {algorithm.name!r} learns the expert's distribution, and this one says "
+            "its actions alone",
+            where="algorithm",
+            fix="algorithm: cloning, or an expert that says its distribution (docs/extending.md)",
+        )
 
 
 def _likes(games: dict, where: str) -> dict:

@@ -156,6 +156,11 @@ class Domain(ABC):
         spec = self.spec(self.game(name, section), section.emulator)
         return brought.player(section.expert, spec)
 
+    def says_distribution(self, section: Section) -> bool:
+        """Whether the demonstrations will hold what the expert says of every action."""
+        name = self.brought(section)
+        return name is not None and registry.get("EXPERT", name).says_distribution
+
     def refuse_silent(self, section: Section, where: str) -> None:
         """Raise ExpertError for an expert that cannot say what it would do in a game that another
         plays."""
