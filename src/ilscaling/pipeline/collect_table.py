@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
-from ilscaling.grid import budget_name
 from ilscaling.pipeline import result_folder, study_context
 
 
@@ -26,7 +25,7 @@ def rows(known: study_context.Study) -> list[dict]:
             made = known.by_run[cell.run]
             key = made["evaluation_key"]
             folder = Path(made["evaluation_dir"])
-            record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
+            record = files.read_json(folder / f"{cell.name}.json")
         found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
     return found
 
