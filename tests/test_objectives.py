@@ -16,6 +16,7 @@ from ilscaling.learning import feed
 from ilscaling.learning.algorithm import Given
 from ilscaling.learning.ranks import ALONE
 from ilscaling.learning.snapshot import load_policy
+from ilscaling.measuring import evaluate_run
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.seeds import Purpose, seeds
 
@@ -129,23 +130,59 @@ def test_an_expert_without_a_distribution_is_refused(demos, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["cloning", "soft", "dagger", "iq"])
 def test_it_reaches_the_experts_return(tmp_path, algorithm):
+    """On a board of four by four, with room for the expert's policy."""
     known = study(
         algorithm,
-        {"every": 400, "steps": 2_000} if algorithm == "dagger" else None,
-        grid={"sizes": [64], "budgets": [4.0e9], "max_epochs": 50.0},
+        {"every": 200, "steps": 1_000, "lanes": 10} if algorithm == "dagger" else None,
+        emulator={"options": {"side": 4, "berries": 1, "steps": 50}, "max_steps": 50},
+        grid={"sizes": [64], "budgets": [3.0e9], "max_epochs": 100.0},
     )
-    demos = record(tmp_path, known, steps=20_000)
-    (cell,) = train(demos, tmp_path / "run", known)
-    policy, _ = load_policy(tmp_path / "run/4e+09.safetensors")
     section = known.games["foraging"]
-    game = grid.games.make("gymnasium", "foraging", 10, section.emulator)
+    demos = record(tmp_path, known, steps=10_000)
+    train(demos, tmp_path / "run", known)
+    policy, made = load_policy(tmp_path / "run/3e+09.safetensors")
+    assert (made.spent.expert_labels > 0) == (algorithm == "dagger")
+    game = grid.games.make("gymnasium", "foraging", 20, section.emulator)
     first = seeds(Purpose.EVALUATION)[0]
-    played = play([policy], game, all_episodes(1, 40), frames=1, seed=first)
+    played = play([policy], game, all_episodes(1, 200), frames=1, seed=first)
     mine = np.array([scores.returns[0] for _, scores in played])
     game.close()
     expert = brought.measure(
-        section.expert, "gymnasium", "foraging", section.emulator, episodes=40, seed=0
+        section.expert, "gymnasium", "foraging", section.emulator, episodes=200, seed=0
     )
     error = np.hypot(mine.std(ddof=1) / np.sqrt(len(mine)), expert["return_se"])
-    print(algorithm, mine.mean(), expert["return_mean"], error, cell.train_loss)
-    assert mine.mean() > expert["return_mean"] - 3 * error
+    print(algorithm, mine.mean(), expert["return_mean"], error, made.train_loss)
+    assert abs(mine.mean() - expert["return_mean"]) < 3 * error
+
+
+def test_the_loss_on_ones_own_states_is_what_the_expert_says_there(demos, tmp_path):
+    known = study("cloning", evaluation={"own_states": True, "episodes": 3, "lanes": 2})
+    section = known.games["foraging"]
+    train(demos, tmp_path, known, planned(known)[:1])
+    (snapshot,) = tmp_path.glob("*e+*.safetensors")
+    domain = registry.get("DOMAIN", "gymnasium")
+    (record,) = evaluate_run(
+        [snapshot], demos, section.evaluation, section.emulator, tmp_path / "out",
+        expert=domain.asked("foraging", section, None),
+    )  # fmt: skip
+    policy, _ = load_policy(snapshot)
+    first = seeds(Purpose.EVALUATION)[0]
+    states = []
+
+    def on_step(moment):
+        states.extend(moment.observation["observation"][moment.episode >= 0].copy())
+
+    game = grid.games.make("gymnasium", "foraging", 3, section.emulator)
+    list(play([policy], game, all_episodes(1, 3), frames=1, seed=first, on_step=on_step))
+    game.close()
+    shown = np.array(states)
+    weights = registry.get("EXPERT", "nearest").player(None)(shown, np.ones(len(shown), bool))
+    said = 0.95 * weights / weights.sum(1, keepdims=True) + 0.05 / 4
+    logs = policy(torch.from_numpy(shown)[:, None]).double().log_softmax(1).numpy()
+    assert record["own_loss"] == pytest.approx(-(said * logs).sum(1).mean(), rel=1e-5)
+    assert record["own_loss_se"] > 0 and "own_loss_mean" not in record
+    assert "own_loss" not in evaluate_run(
+        [snapshot], demos, section.evaluation, section.emulator, tmp_path / "without"
+    )[0]  # fmt: skip
+    with pytest.raises(ParamsError, match="temperature must be 1"):
+        study("cloning", evaluation={"own_states": True, "temperature": 0.0})

@@ -222,6 +222,15 @@ class Evaluation(Model):
         1.0, description="1 samples the policy, 0 plays its best action"
     )
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
+    own_states: bool = Field(
+        False, description="ask the expert in these episodes: the loss on the policy's own states"
+    )
+
+    @model_validator(mode="after")
+    def _own_states_as_played(self):
+        if self.own_states and self.temperature != 1:
+            raise ValueError("own_states measures what the policy plays: temperature must be 1")
+        return self
 
 
 class Section(Model):
@@ -518,10 +527,13 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
 
 
 def _refuse_unfit(domain: Any, section: Section) -> None:
-    """Raise ParamsError for an algorithm that wants more of the expert than it says."""
+    """Raise ExpertError or ParamsError for an algorithm, or a measurement, that wants more of the
+    expert than it says."""
     algorithm = registry.get("ALGORITHM", section.algorithm)
     if algorithm.asks:
         domain.refuse_silent(section, "algorithm")
+    if section.evaluation.own_states:
+        domain.refuse_silent(section, "evaluation.own_states")
     if "expert_probs" in algorithm.labels and not domain.says_distribution(section):
         raise ParamsError(
             f"the algorithm {algorithm.name!r} learns the expert's distribution, and this one says "

@@ -19,7 +19,7 @@ MEASURED = {
         "return_mean", "return_se", "return_median", "return_first", "return_second",
         "dev_expected_loss", "dev_expected_loss_se", "dev_kl", "dev_kl_se",
         "test_expected_loss", "test_expected_loss_se", "test_kl", "test_kl_se",
-        "depth_mean", "length_mean", "episodes", "status", "reason",
+        "own_loss", "own_loss_se", "depth_mean", "length_mean", "episodes", "status", "reason",
     )},
     "top1": "dev_top1",
 }  # fmt: skip

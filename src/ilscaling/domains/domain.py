@@ -174,11 +174,11 @@ class Domain(ABC):
         from ilscaling.errors import ExpertError
 
         return ExpertError(
-            f"{who} cannot say what it would do in a game that another plays, which the algorithm "
-            "of the section asks",
+            f"{who} cannot say what it would do in a game that another plays",
             where=where,
-            fix="an algorithm that learns from recorded play alone, such as algorithm: cloning; or "
-            "an extension's expert with follows=True (docs/extending.md)",
+            fix="algorithm: cloning, or another that learns from recorded play alone, and "
+            "evaluation.own_states: false; or an extension's expert with follows=True "
+            "(docs/extending.md)",
         )
 
     def train_expert(
