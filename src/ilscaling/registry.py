@@ -52,6 +52,8 @@ BUILT_IN = {
     "ALGORITHM": {
         "cloning": "ilscaling.learning.cloning",
         "dagger": "ilscaling.learning.dagger",
+        "ppo": "ilscaling.learning.ppo",
+        "adversarial": "ilscaling.learning.adversarial",
     },
     "SCHEDULE": {
         "constant": "ilscaling.schedules.constant",
