@@ -118,11 +118,10 @@ class State:
 
     def copied(self, path: Path, digest: str, learner: Learner) -> Callable[[], None]:
         """What writes the state as it is now; of a GPU's run it may be called when training has
-        gone on, of a CPU's at once."""
-        carried = self.team.joined(learner.carried)
+        gone on, of a CPU's at once. All ranks call this."""
+        carried, (tensors, values) = self.team.joined(learner.carried), learner.save()
         if not self.team.first:
             return lambda: None
-        tensors, values = learner.save()
         meta = {
             "format": FORMAT,
             "run": digest,
@@ -139,8 +138,8 @@ class State:
 
         return write
 
-    def restore(self, path: Path, learner: Learner) -> None:
-        """Go on from a state that `saved` has accepted."""
+    def restore(self, path: Path, learner: Learner, files: Path) -> None:
+        """Go on from a state that `saved` has accepted. files: see `Learner.restore`."""
         with safe_open(path, "pt") as file:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -149,7 +148,7 @@ class State:
         learner.carried = self.team.part(_under("carried/", tensors, self.device))
         learner.spent = Spent(**json.loads(meta["spent"]))
         own = _under("algorithm/", tensors, self.device)
-        learner.restore(own, json.loads(meta["algorithm"]))
+        learner.restore(own, json.loads(meta["algorithm"]), files)
         with torch.no_grad():
             for number, (name, weight) in enumerate(self.policy.named_parameters()):
                 weight.copy_(tensors[f"weight/{name}"])

@@ -13,23 +13,18 @@ import torch
 from torch import nn
 
 from ilscaling.learning import devices
+from ilscaling.measuring import floor
 from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
+from ilscaling.store.ratio import Estimate, ratio
+from ilscaling.store.split import EXPERT_PROBS
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
 # On a GPU, which waits for the host once a pass: stacks, games side by side, frames. Assumed.
 DEVICE_BATCH, DEVICE_LANES, DEVICE_PASS = 1_024, 64, 16_384
-# The loader's fields that `per_step` is given.
-SCORED = ("action", "index")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over steps, and its standard error over episodes: None for a single episode."""
-
-    mean: float
-    se: float | None
+# The loader's fields that `per_step` is given, and what the expert said where that is stored.
+SCORED = ("action", "index", EXPERT_PROBS)
 
 
 @dataclass(frozen=True)
@@ -56,14 +51,27 @@ def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, to
 
     Returns
     -------
-    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, and `top1`, whether the
-    demonstrated action is the likeliest.
+    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, `top1`, whether the
+    demonstrated action is the likeliest, and what `floor.against` measures where the expert's
+    distribution is known.
     """
     logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
-    return {
+    values = {
         "loss": torch.nn.functional.cross_entropy(logits, action, reduction="none"),
         "top1": (logits.argmax(1) == action).double(),
     }
+    if EXPERT_PROBS in batch:
+        values |= floor.against(logits, batch[EXPERT_PROBS])
+    return values
+
+
+def _labels(split: Split) -> tuple[str, ...]:
+    """The fields of a step that are read for the measurement alone."""
+    return (EXPERT_PROBS,) if split.says_distribution else ()
+
+
+def _scored(samples: dict[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+    return {name: samples[name][rows] for name in SCORED if name in samples}
 
 
 def held_out(
@@ -141,11 +149,11 @@ def _stacks(
     policy: nn.Module, split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
     options = {"shuffle": False, "stop": split.steps, "memory": devices.memory(device)}
-    with Loader(split, frames=frames, batch=batch, **options) as loader:
+    with Loader(split, frames=frames, batch=batch, labels=_labels(split), **options) as loader:
         (field,) = split.observation
         for samples in loader:
             screens = tensors({field: samples[field]}, device)[field]
-            yield policy(screens), {name: samples[name] for name in SCORED}
+            yield policy(screens), _scored(samples, slice(None))
 
 
 def _games(
@@ -154,7 +162,7 @@ def _games(
 ) -> Iterator[Pass]:  # fmt: skip
     state, lanes = None, min(lanes, split.episodes)
     context, reader = cut or max(1, frames // lanes), getattr(policy, "reader", None)
-    kinds = {"inventory": inventory, "reader": reader}
+    kinds = {"inventory": inventory, "reader": reader, "labels": _labels(split)}
     with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
             # What a lane ends with is padding, which is not scored.
@@ -165,29 +173,4 @@ def _games(
             logits, state = policy(batch, None if cut else state)
             # Which are real the host knows: a mask on the device would have to be waited for.
             places = torch.from_numpy(np.flatnonzero(real)).to(logits.device)
-            yield (
-                logits.flatten(0, 1).index_select(0, places),
-                {name: samples[name][real] for name in SCORED},
-            )
-
-
-def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
-    """Mean of a quantity over the steps of m sampled episodes, and its standard error.
-
-    The steps of an episode are not independent, the episodes are, and their lengths are random
-    too: R = sum y / sum n is a ratio of two means over clusters, with variance
-    m / (m - 1) * sum (y - R n)^2 / (sum n)^2 (Cochran, Sampling Techniques, 3rd ed. 1977, sections
-    2.11 and 9A.1; no correction for a finite population).
-
-    Parameters
-    ----------
-    sums : (m,), the quantity's sum y in each episode
-    sizes : (m,), steps n of each
-    """
-    sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
-    count, total = len(sizes), sizes.sum()
-    mean = sums.sum() / total
-    if count < 2:
-        return Estimate(float(mean), None)
-    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
-    return Estimate(float(mean), float(np.sqrt(variance)))
+            yield logits.flatten(0, 1).index_select(0, places), _scored(samples, real)
