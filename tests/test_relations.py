@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from ilscaling import registry
+from ilscaling import registry, tabulate
 from ilscaling.errors import FitError
 from ilscaling.laws import relations
 from ilscaling.params import Laws
@@ -96,24 +96,29 @@ def test_what_repeated_samples_are_worth_comes_back():
 @pytest.mark.parametrize("q", [0.0, 1.0, 2.0])
 def test_the_exponents_of_horizon_and_demonstrations_come_back(q):
     rng = np.random.default_rng(1)
-    rows = []
+    rows, horizons = [], (50, 100, 200, 400, 800)
     for run, loss in enumerate(np.geomspace(0.02, 0.8, 8)):
-        luck = 0.05 * rng.standard_normal()
-        for H in (50, 100, 200, 400, 800):
-            regret = 3 * loss**1.3 * H**q * np.exp(luck + 0.05 * rng.standard_normal())
-            rows.append({"game": "pong", "size": 1, "seed": run, "params": 1e4, "budget": 1e9,
-                         "samples": 1e5, "dev_loss": loss, "horizon": H, "regret": regret,
-                         "demonstrations": H / 50, "status": "done"})  # fmt: skip
+        luck = np.exp(0.05 * rng.standard_normal())
+        chance = np.exp(0.05 * rng.standard_normal(5))
+        regret = 3 * loss**1.3 * np.power(horizons, q) * luck * chance
+        own = dict(zip(horizons, 1e4 - regret, strict=True))
+        K = 4**run
+        rows.append({"game": f"pong__k{K}", "size": 1, "seed": 0, "params": 1e4, "budget": 1e9,
+                     "samples": 1e5, "dev_loss": loss, "status": "done", "demonstrations": K,
+                     "returns_after": tabulate.after(own), "expert_return": 30.0,
+                     "expert_returns_after": tabulate.after(dict.fromkeys(horizons, 1e4)),
+                     "return_mean": 30 - 25 * K**-0.6 * luck})  # fmt: skip
     table = pd.DataFrame(rows)
     fit = relations.fit(relation("horizon"), table, draws=40)
     assert fit.params["q"] == pytest.approx(q, abs=0.05)
     assert fit.params["p"] == pytest.approx(1.3, abs=0.1)
     low, high = fit.conf_int().loc["p"]
     assert low < fit.params["p"] < high
-    judged = relations.table(table, SETTINGS)
-    assert {"horizon", "demonstrations"} <= set(judged["relation"])
-    gamma = relations.fit(relation("demonstrations"), table[table["dev_loss"] < 0.03])
-    assert gamma.params["gamma"] == pytest.approx(-q, abs=0.05)
+    judged = relations.table(table, SETTINGS, pooled=True)
+    assert set(judged["game"]) == {"pong"} and {"horizon"} <= set(judged["relation"])
+    gamma = of(judged, "demonstrations").loc["gamma"]
+    assert gamma["estimate"] == pytest.approx(0.6, abs=0.05)
+    assert gamma["low"] < gamma["estimate"] < gamma["high"] and gamma["runs"] == 8
 
 
 def test_what_cannot_be_fitted_says_so():

@@ -53,10 +53,13 @@ COLUMNS = {
     "return_first": ("float64", "mean return over the first half of those episodes"),
     "return_second": ("float64", "mean return over the second half"),
     "return_median": ("float64", "median return of those episodes"),
+    "returns_after": ("str", "'steps:mean return up to there' for each of evaluation.horizons"),
     "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
     "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),
     "expert_return": ("float64", "mean return of the demonstrations"),
+    "expert_returns_after": ("str", "the same of the demonstrations"),
+    "demonstrations": ("float64", "episodes of the training split"),
     "random_return": ("float64", "mean return of uniformly random play"),
     "action_entropy": ("float64", "entropy of the training actions' frequencies, nats"),
     "expert_entropy": (

@@ -15,19 +15,22 @@ def relations(
     out: Annotated[Path, typer.Option(help="Where to write the numbers (CSV).")],
     path: ParamsFile = PARAMS,
     column: Columns = None,
+    pool: Annotated[
+        bool, typer.Option("--pool", help="Take sections of one game together.")
+    ] = False,
     bootstrap: Annotated[
         int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)
     ] = None,
 ) -> None:
-    """Fit laws of more than size and data: return on loss, repeated data, horizon (docs/relations.md).
+    """Fit laws of more than size and data: return on loss, repeated data, horizon.
 
-    Each law is fitted where the table has its columns, with intervals, the error of predicting the
+    docs/relations.md says what each one needs. Each law is fitted where the table has its columns, with intervals, the error of predicting the
     next budget, and a verdict against its rival.
     """
     from ilscaling.laws import relations as laws
 
     read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
-    found = laws.table(read, settings)
+    found = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:
         found.to_csv(temporary, index=False, float_format="%.10g")
     for (game, name), rows in found.groupby(["game", "relation"], sort=False):

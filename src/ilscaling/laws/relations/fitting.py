@@ -132,7 +132,7 @@ def fit(
 
 def run_of(table: pd.DataFrame) -> np.ndarray:
     """The run that each row is a snapshot of, as far as the table tells: int (rows,)."""
-    named = [c for c in (*RUN, "demonstrations") if c in table and table[c].notna().any()]
+    named = [c for c in ("game", "section", *RUN) if c in table and table[c].notna().any()]
     if not named:
         return np.arange(len(table))
     return table.groupby(named, dropna=False).ngroup().to_numpy()

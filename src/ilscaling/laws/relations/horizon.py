@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ilscaling.laws.relations.relation import Relation
+from ilscaling.laws.relations.relation import Relation, by_horizon
 
 
 def mean(values, theta):
@@ -21,7 +21,7 @@ def starts(values, response):
 
 RELATION = Relation(
     name="horizon",
-    response="regret",
+    response="regret_after",
     variables=("loss", "horizon"),
     parameters=("factor", "p", "q"),
     mean=mean,
@@ -29,5 +29,6 @@ RELATION = Relation(
     lower=(1e-30, -10.0, -10.0),
     upper=(1e30, 20.0, 10.0),
     logs=True,
+    rows=by_horizon,
     source="Foster, Block and Misra 2024 (arXiv 2407.15007); Ross and Bagnell 2010",
 )

@@ -34,12 +34,14 @@ FEWEST, PARTS = 4, 8
 DRAWS = 200
 
 
-def table(rows: pd.DataFrame, settings: Laws) -> pd.DataFrame:
+def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.DataFrame:
     """All relations that a results table has the columns for: a table of COLUMNS.
 
     `next_error` is the root mean square error of predicting the next budget from all smaller ones,
     in ln of the response or, of normalised returns, on their scale. A relation with a rival is
-    judged against it by AIC and by that error, over the same predictions.
+    judged against it by AIC and by that error, over the same predictions. `pooled`: sections of
+    one game ('breakout__few', 'breakout__many') are taken together, as those that differ in how
+    much is demonstrated are meant to be.
 
     Raises
     ------
@@ -47,6 +49,9 @@ def table(rows: pd.DataFrame, settings: Laws) -> pd.DataFrame:
         For a table of which no relation can be fitted.
     """
     done = measured(rows)
+    done["section"] = done["game"]
+    if pooled:
+        done["game"] = done["game"].str.partition("__")[0]
     found = []
     for game, of_game in done.groupby("game", sort=True):
         placed = of_game.assign(position=_positions(of_game)).reset_index(drop=True)

@@ -25,8 +25,15 @@ VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]
     "samples": (("samples",), lambda table: table["samples"]),
     "unique_samples": (("unique_samples",), lambda table: table["unique_samples"]),
     "demonstrations": (("demonstrations",), lambda table: table["demonstrations"]),
-    "horizon": (("horizon",), lambda table: table["horizon"]),
-    "regret": (("regret",), lambda table: table["regret"]),
+    "horizon": (("returns_after",), lambda table: table["horizon"]),
+    "regret": (
+        ("return_mean", "expert_return"),
+        lambda table: table["expert_return"] - table["return_mean"],
+    ),
+    "regret_after": (
+        ("returns_after", "expert_returns_after"),
+        lambda table: table["expert_after"] - table["return_after"],
+    ),
     "normalised_return": (
         ("return_mean", "expert_return", "random_return"),
         lambda table: _shares(table, "return_mean"),
@@ -37,6 +44,24 @@ VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]
 def everything(table: pd.DataFrame) -> pd.DataFrame:
     """All rows of a game."""
     return table
+
+
+def by_horizon(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each horizon of each cell: `horizon`, `return_after` and `expert_after`."""
+    parts = []
+    for row in table.to_dict("records"):
+        own, expert = (_after(row[name]) for name in ("returns_after", "expert_returns_after"))
+        parts += [
+            {**row, "horizon": steps, "return_after": own[steps], "expert_after": expert[steps]}
+            for steps in sorted(own.keys() & expert.keys())
+        ]
+    return pd.DataFrame(parts, columns=[*table.columns, "horizon", "return_after", "expert_after"])
+
+
+def _after(text: str) -> dict[float, float]:
+    """'250:1.5 500:3' as numbers; {} of an empty cell."""
+    pairs = (part.split(":") for part in text.split()) if isinstance(text, str) else ()
+    return {float(steps): float(value) for steps, value in pairs}
 
 
 def lowest_loss(table: pd.DataFrame) -> pd.DataFrame:
