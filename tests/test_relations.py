@@ -9,6 +9,7 @@ from ilscaling import registry, tabulate
 from ilscaling.errors import FitError
 from ilscaling.laws import relations
 from ilscaling.params import Laws
+from ilscaling.tables import read_table
 
 SETTINGS = Laws(bootstrap=20)
 
@@ -129,6 +130,20 @@ def test_what_cannot_be_fitted_says_so():
     judged = relations.table(few, SETTINGS)
     assert "not_fitted: 2 usable rows" in of(judged, "return_sigmoid")["flags"].iloc[0]
     assert of(judged, "return_sigmoid")["estimate"].isna().all()
+
+
+def test_the_released_returns_of_breakout_are_a_sigmoid_in_the_loss():
+    """The table as it is released: returns by seed stand in rows of their own, and no expert."""
+    path = ROOT.parent / "shared/published/atari.csv"
+    if not path.is_file():
+        pytest.skip("no published tables here")
+    table = read_table(path)
+    judged = relations.table(table[table["game"] == "Breakout"], Laws(bootstrap=0))
+    sigmoid = of(judged, "open_return_sigmoid")
+    assert sigmoid["verdict"].iloc[0].startswith("open_return_sigmoid holds better: delta AIC 35")
+    assert sigmoid["next_error"].iloc[0] == pytest.approx(0.203, abs=0.002)
+    assert of(judged, "open_return_power")["next_error"].iloc[0] == pytest.approx(0.515, abs=0.002)
+    assert "return_sigmoid" not in set(judged["relation"])
 
 
 def test_published_numbers_of_repeated_text():

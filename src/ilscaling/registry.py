@@ -64,6 +64,8 @@ BUILT_IN = {
     "RELATION": {
         "return_power": "ilscaling.laws.relations.return_power",
         "return_sigmoid": "ilscaling.laws.relations.return_sigmoid",
+        "open_return_power": "ilscaling.laws.relations.open_return_power",
+        "open_return_sigmoid": "ilscaling.laws.relations.open_return_sigmoid",
         "highest_return_power": "ilscaling.laws.relations.highest_return_power",
         "highest_return_sigmoid": "ilscaling.laws.relations.highest_return_sigmoid",
         "unrepeated": "ilscaling.laws.relations.unrepeated",

@@ -24,8 +24,8 @@ def relations(
 ) -> None:
     """Fit laws of more than size and data: return on loss, repeated data, horizon.
 
-    docs/relations.md says what each one needs. Each law is fitted where the table has its columns, with intervals, the error of predicting the
-    next budget, and a verdict against its rival.
+    docs/relations.md says what each one needs. Each law is fitted where the table has its columns,
+    with intervals, the error of predicting the next budget, and a verdict against its rival.
     """
     from ilscaling.laws import relations as laws
 

@@ -62,7 +62,7 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
                 continue
             draws = min(settings.bootstrap, DRAWS)
             fitted = fit(relation, placed, draws=draws, seed=settings.seed)
-            if fitted.n == 0:
+            if fitted.n == 0 or relation.instead_of in fits:
                 continue  # the column is there, and empty
             fits[name], errors[name] = fitted, rolling(relation, placed)
         for name, fitted in fits.items():

@@ -34,6 +34,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]
         ("returns_after", "expert_returns_after"),
         lambda table: table["expert_after"] - table["return_after"],
     ),
+    "return": (("return_mean",), lambda table: table["return_mean"]),
     "normalised_return": (
         ("return_mean", "expert_return", "random_return"),
         lambda table: _shares(table, "return_mean"),
@@ -108,6 +109,8 @@ class Relation:
         Of a game's table the rows that it is fitted to, with a column `position` of the budget.
     rival : str or None
         The relation of the same response and rows that it is compared with.
+    instead_of : str or None
+        The relation that is fitted in its place where the table has the columns of that one.
     source : str
         Where the formula is from.
     """
@@ -125,6 +128,7 @@ class Relation:
     logs: bool
     rows: Callable[[pd.DataFrame], pd.DataFrame] = everything
     rival: str | None = None
+    instead_of: str | None = None
     source: str = ""
 
     @property
