@@ -22,7 +22,7 @@ COLUMNS = {
     "size": ("int64", "the family's size dial"),
     "seed": ("int64", "seed of weights and sample order"),
     "budget": ("float64", "declared training FLOPs"),
-    "flops": ("float64", "training FLOPs spent, by the study's convention"),
+    "flops": ("float64", "FLOPs spent that the budget counts, by the study's convention"),
     "added": ("float64", "of these, those spent for this cell, beside the cells before it"),
     "params": ("int64", "trainable parameters"),
     "samples": ("float64", "samples trained on, repeats counted"),
@@ -32,8 +32,9 @@ COLUMNS = {
     "unique_samples": ("float64", "different ones of the samples"),
     "env_steps": ("float64", "steps that the algorithm played"),
     "expert_labels": ("float64", "steps for which it asked the expert"),
-    "flops_acting": ("float64", "of the FLOPs spent, those of its play"),
-    "flops_discriminator": ("float64", "of them, those of networks beside the policy"),
+    "flops_learner": ("float64", "FLOPs of the policy's updates"),
+    "flops_acting": ("float64", "FLOPs of its play"),
+    "flops_discriminator": ("float64", "FLOPs of networks beside the policy"),
     "epochs": ("float64", "samples over the size of the training data"),
     "dev_loss": ("float64", "mean cross-entropy on the dev split, nats a step"),
     "dev_loss_se": ("float64", "its standard error over whole episodes"),
@@ -53,7 +54,12 @@ COLUMNS = {
     "return_first": ("float64", "mean return over the first half of those episodes"),
     "return_second": ("float64", "mean return over the second half"),
     "return_median": ("float64", "median return of those episodes"),
+<<<<<<< HEAD
     "returns_after": ("str", "'steps:mean return up to there' for each of evaluation.horizons"),
+=======
+    "own_loss": ("float64", "expected cross-entropy on the states of those episodes, nats a step"),
+    "own_loss_se": ("float64", "its standard error over whole episodes"),
+>>>>>>> main
     "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
     "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),

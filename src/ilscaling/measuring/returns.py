@@ -7,8 +7,8 @@ import numpy as np
 from torch import nn
 
 from ilscaling.games import VectorGame
-from ilscaling.games.play import Act, Episodes, Moment, Stacks, ended
-from ilscaling.policies import acting
+from ilscaling.games.play import Episodes, Moment, ended
+from ilscaling.learning.players import player
 
 
 class PolicyEpisode(NamedTuple):
@@ -67,6 +67,7 @@ def play(
         temperature=temperature,
     )
     seeds = [seed + episode.number for episode in wanted]
+<<<<<<< HEAD
     yield from ended(game, act, seeds=seeds, on_step=on_step, horizons=horizons)
 
 
@@ -142,3 +143,6 @@ class _Sequences:
 
     def taken(self, action: np.ndarray) -> None:
         self.previous[:] = action
+=======
+    yield from ended(game, act, seeds=seeds, on_step=on_step)
+>>>>>>> main

@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
+<<<<<<< HEAD
 from ilscaling.grid import budget_name
 from ilscaling.params import Section
+=======
+>>>>>>> main
 from ilscaling.pipeline import result_folder, study_context
 from ilscaling.store.floor import expert_entropy
 from ilscaling.store.horizon import returns_after
@@ -41,7 +44,7 @@ def rows(known: study_context.Study) -> list[dict]:
             made = known.by_run[cell.run]
             key = made["evaluation_key"]
             folder = Path(made["evaluation_dir"])
-            record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
+            record = files.read_json(folder / f"{cell.name}.json")
         found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
     return found
 
