@@ -54,12 +54,9 @@ COLUMNS = {
     "return_first": ("float64", "mean return over the first half of those episodes"),
     "return_second": ("float64", "mean return over the second half"),
     "return_median": ("float64", "median return of those episodes"),
-<<<<<<< HEAD
     "returns_after": ("str", "'steps:mean return up to there' for each of evaluation.horizons"),
-=======
     "own_loss": ("float64", "expected cross-entropy on the states of those episodes, nats a step"),
     "own_loss_se": ("float64", "its standard error over whole episodes"),
->>>>>>> main
     "depth_mean": ("float64", "mean of the deepest dungeon level reached, NetHack"),
     "length_mean": ("float64", "mean length of those episodes, steps"),
     "episodes": ("float64", "episodes behind return_mean"),

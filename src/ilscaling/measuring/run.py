@@ -159,12 +159,8 @@ def _measure_returns(
             inventory=shape.get("inventory", False),
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
-<<<<<<< HEAD
-            on_step=replays.on_step if sequences else None,
-            horizons=settings.horizons,
-=======
             on_step=on_step if watching else None,
->>>>>>> main
+            horizons=settings.horizons,
         ):
             place, number = wanted[position]
             replay = replays.record(position, episode, 0) if position in replays.actions else None

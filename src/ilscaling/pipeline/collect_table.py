@@ -4,11 +4,7 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
-<<<<<<< HEAD
-from ilscaling.grid import budget_name
 from ilscaling.params import Section
-=======
->>>>>>> main
 from ilscaling.pipeline import result_folder, study_context
 from ilscaling.store.floor import expert_entropy
 from ilscaling.store.horizon import returns_after
