@@ -5,65 +5,23 @@ import os
 import signal
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
+from foraging import ROOT, files, planned, record, study, train
 from torch.utils.flop_counter import FlopCounterMode
 
-from ilscaling import grid, params, store
-from ilscaling.domains import brought
+from ilscaling import params, store
 from ilscaling.errors import ParamsError
-from ilscaling.files import sha256
 from ilscaling.learning import rounds
-from ilscaling.learning.run import run
-from ilscaling.store import shard
 
-ROOT = Path(__file__).resolve().parent.parent
-FILES = (ROOT / "params.yaml", ROOT / "studies/foraging.yaml", ROOT / "tests/params/foraging.yaml")
 DAGGER = {"every": 25, "rounds": 3, "steps": 256, "lanes": 4}
-
-
-def study(algorithm="dagger", own=None, **changes) -> params.Params:
-    """The tiny study of foraging, trained by an algorithm; `changes`: of its section."""
-    values = params.read(*FILES).model_dump(mode="json")
-    values["games"]["foraging"] |= {"algorithm": algorithm, **({algorithm: own} if own else {})}
-    values["games"]["foraging"] = params.overlay(values["games"]["foraging"], changes)
-    return params.check(values)
-
-
-dagger = partial(study, own=DAGGER)
+dagger = partial(study, "dagger", DAGGER)
 
 
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory):
-    folder, section = tmp_path_factory.mktemp("demos"), dagger().games["foraging"]
-    brought.record(
-        section.expert, section.domain, section.game, section.emulator,
-        seeds=range(1000), lanes=4, steps=4_000, out=folder / "part.zip",
-    )  # fmt: skip
-    shard.shard([folder / "part.zip"], folder / "demos.zarr", settings=section.demonstrations)
-    return folder / "demos.zarr"
-
-
-def planned(known: params.Params) -> list[grid.Cell]:
-    return next(iter(grid.by_run(grid.cells(known)).values()))
-
-
-def train(demos, out, known, cells=None):
-    section = known.games["foraging"]
-    split = store.open_split(demos, "train")
-    return run(split, section.train, cells or planned(known), out, section=section, device="cpu")
-
-
-def files(out: Path) -> dict[str, str]:
-    """Digest of every file that a run leaves for good: rounds of play, too."""
-    return {
-        path.relative_to(out).as_posix(): sha256(path)
-        for path in out.rglob("*")
-        if path.is_file()
-        and not path.relative_to(out).parts[0].startswith((".", "state", "timing"))
-    }
+    return record(tmp_path_factory.mktemp("demos"), dagger())
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +65,9 @@ def test_until_the_first_round_it_is_cloning_and_then_draws_from_all(demos, undi
     assert last.epochs == last.samples / (stored + 3 * 256)
     assert 25 * 32 < last.unique_samples < last.samples
     # The plan knows what is played, and when.
-    for cell, record in zip(planned(known), undisturbed[1], strict=True):
-        assert cell.spent == record.spent and cell.flops == record.flops
-        assert record.flops == record.flops_learner + record.spent.flops <= cell.budget
+    for cell, made in zip(planned(known), undisturbed[1], strict=True):
+        assert cell.spent == made.spent and cell.flops == made.flops
+        assert made.flops == made.flops_learner + made.spent.flops <= cell.budget
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(demos, undisturbed, tmp_path):

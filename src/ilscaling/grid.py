@@ -77,8 +77,10 @@ class Cell:
         Empty for a declared cell, else why it is left out.
     algorithm
         What trains it.
+    flops_learner
+        FLOPs of the policy's updates.
     spent
-        What that pays beside the policy's updates: `algorithm.Spent`.
+        What the algorithm pays beside them: `algorithm.Spent`.
     """
 
     run: Run
@@ -97,6 +99,7 @@ class Cell:
     epochs: float
     reason: str = ""
     algorithm: str = "cloning"
+    flops_learner: float = 0.0
     spent: Any = None
 
     @property
@@ -223,6 +226,7 @@ def of_run(
                 epochs=seen,
                 reason=reason,
                 algorithm=spend.algorithm,
+                flops_learner=float(spend.learner(updates)),
                 spent=spend.beside(updates),
             )
         )

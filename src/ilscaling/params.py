@@ -222,6 +222,15 @@ class Evaluation(Model):
         1.0, description="1 samples the policy, 0 plays its best action"
     )
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
+    own_states: bool = Field(
+        False, description="ask the expert in these episodes: the loss on the policy's own states"
+    )
+
+    @model_validator(mode="after")
+    def _own_states_as_played(self):
+        if self.own_states and self.temperature != 1:
+            raise ValueError("own_states measures what the policy plays: temperature must be 1")
+        return self
 
 
 class Section(Model):
@@ -298,8 +307,10 @@ class Laws(Model):
     flops: Literal["realised", "nominal"] = Field(
         "realised", description="compute that is fitted on"
     )
-    vertex_within: Annotated[float, Field(gt=1)] = Field(
-        2.0, description="cells enter a parabola up to so many times the budget's lowest loss"
+    window: Annotated[float, Field(gt=1)] | None = Field(
+        5.0,
+        description="cells enter a parabola or a surface up to so many times larger or smaller "
+        "than the budget's best size; null: all",
     )
     plateau: Annotated[float, Field(gt=0)] = Field(
         0.95,
@@ -505,8 +516,7 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
         kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
         section = kind.model_validate(values)
         entry.refuse_unknown(section, at)
-        if registry.get("ALGORITHM", section.algorithm).asks:
-            entry.refuse_silent(section, "algorithm")
+        _refuse_unfit(entry, section)
     except ValidationError as error:
         for problem in error.errors():
             problems.append(_explain(problem, kind, ("games", name)))
@@ -516,6 +526,23 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
             raise
         raise type(error)(error.what, where=f"params: {at}.{error.where}", fix=error.fix) from None
     return section
+
+
+def _refuse_unfit(domain: Any, section: Section) -> None:
+    """Raise ExpertError or ParamsError for an algorithm, or a measurement, that wants more of the
+    expert than it says."""
+    algorithm = registry.get("ALGORITHM", section.algorithm)
+    if algorithm.asks:
+        domain.refuse_silent(section, "algorithm")
+    if section.evaluation.own_states:
+        domain.refuse_silent(section, "evaluation.own_states")
+    if "expert_probs" in algorithm.labels and not domain.says_distribution(section):
+        raise ParamsError(
+            f"the algorithm {algorithm.name!r} learns the expert's distribution, and this one says "
+            "its actions alone",
+            where="algorithm",
+            fix="algorithm: cloning, or an expert that says its distribution (docs/extending.md)",
+        )
 
 
 def _likes(games: dict, where: str) -> dict:

@@ -51,7 +51,9 @@ BUILT_IN = {
     },
     "ALGORITHM": {
         "cloning": "ilscaling.learning.cloning",
+        "soft": "ilscaling.learning.soft",
         "dagger": "ilscaling.learning.dagger",
+        "iq": "ilscaling.learning.iq",
         "ppo": "ilscaling.learning.ppo",
         "adversarial": "ilscaling.learning.adversarial",
     },

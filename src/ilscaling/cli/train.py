@@ -7,15 +7,20 @@ import typer
 
 from ilscaling import files
 from ilscaling.cli import job as jobs
-from ilscaling.cli.options import PARAMS, Demos, GameName, Gpus, ParamsFile, TrainThreads
+from ilscaling.cli.options import (
+    PARAMS,
+    Demos,
+    ExpertFile,
+    GameName,
+    Gpus,
+    ParamsFile,
+    TrainThreads,
+)
 from ilscaling.cli.sections import section
 from ilscaling.errors import ParamsError
 
 # What a budget's own part writes: names before the budget's.
 BRANCH_FILES = ("", "state-", "curve-", "timing-", "algorithm-")
-ExpertFile = Annotated[
-    Path | None, typer.Option(help="File of the expert, if the algorithm asks it and it reads one.")
-]
 
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:

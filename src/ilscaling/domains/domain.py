@@ -156,6 +156,11 @@ class Domain(ABC):
         spec = self.spec(self.game(name, section), section.emulator)
         return brought.player(section.expert, spec)
 
+    def says_distribution(self, section: Section) -> bool:
+        """Whether the demonstrations will hold what the expert says of every action."""
+        name = self.brought(section)
+        return name is not None and registry.get("EXPERT", name).says_distribution
+
     def refuse_silent(self, section: Section, where: str) -> None:
         """Raise ExpertError for an expert that cannot say what it would do in a game that another
         plays."""
@@ -169,11 +174,11 @@ class Domain(ABC):
         from ilscaling.errors import ExpertError
 
         return ExpertError(
-            f"{who} cannot say what it would do in a game that another plays, which the algorithm "
-            "of the section asks",
+            f"{who} cannot say what it would do in a game that another plays",
             where=where,
-            fix="an algorithm that learns from recorded play alone, such as algorithm: cloning; or "
-            "an extension's expert with follows=True (docs/extending.md)",
+            fix="algorithm: cloning, or another that learns from recorded play alone, and "
+            "evaluation.own_states: false; or an extension's expert with follows=True "
+            "(docs/extending.md)",
         )
 
     def train_expert(

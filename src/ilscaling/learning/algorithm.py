@@ -222,6 +222,9 @@ class Algorithm:
     asks
         Whether it asks the expert in games that its policy plays: an expert that cannot answer
         there is refused.
+    labels
+        Further fields of a step that it reads, such as `expert_probs`; demonstrations without them
+        are refused.
     spends
         (updates, batch, ledger, section) -> what so many updates pay for beside the policy's own:
         the plan turns budgets into updates by it, and training refuses one that misses its FLOPs.
@@ -241,6 +244,7 @@ class Algorithm:
     settings: type[Model] | None = None
     plays: bool = False
     asks: bool = False
+    labels: tuple[str, ...] = ()
     spends: Callable[[int, int, Ledger, Section | None], Spent] = _nothing
     update: Callable[[int, Ledger, Section | None], int] = _batch
     steps: Callable[[int, Spent], int] = _stored

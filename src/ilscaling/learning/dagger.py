@@ -16,7 +16,9 @@ from pydantic import Field, model_validator
 from ilscaling.errors import StoreError, TrainingError
 from ilscaling.learning.algorithm import Algorithm, Given, Spent
 from ilscaling.learning.cloning import Cloning
+from ilscaling.learning.soft import against_expert
 from ilscaling.params import Count, Model
+from ilscaling.store.split import EXPERT_PROBS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -33,6 +35,8 @@ class Settings(Model):
     temperature: Annotated[float, Field(ge=0)] = Field(
         1.0, description="of the student's play; 0 is its best action"
     )
+
+    soft: bool = Field(False, description="learn the expert's whole distribution, as soft does")
 
     @model_validator(mode="after")
     def _lanes_share_steps(self):
@@ -53,6 +57,7 @@ class DAgger(Cloning):
     """Cloning of a store that grows round by round: `folder` holds a Zarr store of each."""
 
     def __init__(self, given: Given):
+        self.labels = (EXPERT_PROBS,) if given.options.soft else ()
         super().__init__(given)
         self.parts = [given.split]
         self.drawn = np.zeros(given.split.steps, bool)  # steps that a batch has held
@@ -60,6 +65,11 @@ class DAgger(Cloning):
     def batches(self, split, *, batch, seed, start):
         self.stream = _Stream(self, batch, seed, start)
         return self.stream
+
+    def loss(self, policy, batch):
+        if self.labels:
+            return against_expert(self.logits(policy, batch), batch)
+        return super().loss(policy, batch)
 
     def interact(self, policy, update):
         from ilscaling.learning import rounds
@@ -135,7 +145,11 @@ class _Stream:
         self.close()
         played = len(self.learner.parts) - 1
         self._batches = self.learner.feed.batches(
-            self.learner.joined(), batch=self.batch, seed=self.seed + (played << 32), start=start
+            self.learner.joined(),
+            batch=self.batch,
+            seed=self.seed + (played << 32),
+            start=start,
+            labels=self.learner.labels,
         )
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from ilscaling.games import play
 from ilscaling.learning.algorithm import Given
 from ilscaling.learning.players import player
 from ilscaling.seeds import EPISODES, Purpose, seeds
-from ilscaling.store.split import TAKEN
+from ilscaling.store.split import EXPERT_PROBS, TAKEN
 
 # What tells streams of random numbers of a run and round apart.
 LABELS, NUMBERS = 0, 1
@@ -128,6 +128,7 @@ def _play(given: Given, game, expert: play.Act, policy: nn.Module, wanted: Round
     left = wanted.steps // wanted.lanes
     for moment in play.moments(game, act, seeds=seeds(Purpose.LEARNING, first, count=wanted.steps)):
         label = play.draw(act.said, labels.random(game.lanes))
+        said = act.said.astype(np.float16)
         left -= 1
         for lane, number in enumerate(moment.episode.tolist()):
             mine = episodes.setdefault(
@@ -135,7 +136,7 @@ def _play(given: Given, game, expert: play.Act, policy: nn.Module, wanted: Round
                 {"seed": int(moment.seed[lane]), "truncated": True, "steps": []},
             )
             step = {field: moment.observation[field][lane].copy() for field in fields}
-            step |= {"action": label[lane], TAKEN: moment.action[lane]}
+            step |= {"action": label[lane], TAKEN: moment.action[lane], EXPERT_PROBS: said[lane]}
             mine["steps"].append(step | {"reward": moment.reward[lane]})
             if moment.done[lane]:
                 mine["truncated"] = bool(moment.truncated[lane])
@@ -147,7 +148,8 @@ def _play(given: Given, game, expert: play.Act, policy: nn.Module, wanted: Round
 def _write(out: Path, given: Given, episodes: list[dict], attributes: dict) -> None:
     split = given.split
     known = split.fields
-    fields = {name: known[name] for name in (*split.observation, "action", "reward")}
+    own = ("action", "reward", *([EXPERT_PROBS] if split.says_distribution else []))
+    fields = {name: known[name] for name in (*split.observation, *own)}
     fields[TAKEN] = known["action"]
     arrays = [
         {

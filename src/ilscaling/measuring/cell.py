@@ -15,8 +15,10 @@ from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
 from ilscaling.learning.snapshot import REMEDY
 from ilscaling.measuring import episode as episodes
-from ilscaling.measuring.loss import Estimate, HeldOut
+from ilscaling.measuring import own_states
+from ilscaling.measuring.loss import HeldOut
 from ilscaling.store import Split
+from ilscaling.store.ratio import Estimate
 
 SPLITS = ("dev", "test")
 # What a cell's record takes over from its snapshot's.
@@ -175,7 +177,10 @@ class CellMeasurement:
         self.replay = replay or self.replay
         if not self.unplayed(count):
             together = Episodes.join([self.played[n] for n in range(count)])
+            together, own = own_states.split(together)
             self.status, self.scores = "done", {**summary(together), **halves(together.returns)}
+            if own is not None:
+                self.scores |= {"own_loss": own.mean, "own_loss_se": own.se}
         self.save()
 
 

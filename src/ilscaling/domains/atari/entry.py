@@ -100,6 +100,9 @@ class _Atari(Domain):
         wanted = section.expert
         return asked(_wanted(file), self.game(name, section), wanted.temperature, wanted.noise)
 
+    def says_distribution(self, section) -> bool:
+        return self.brought(section) is None or super().says_distribution(section)
+
     def refuse_silent(self, section, where) -> None:
         if self.brought(section) is not None:
             super().refuse_silent(section, where)

@@ -43,6 +43,9 @@ class _NetHack(Domain):
         played = seeds(Purpose.EXPERT, seed, count=episodes)
         return measure(section.emulator, played, processes=processes)
 
+    def says_distribution(self, section: NetHack) -> bool:
+        return section.expert.recordings is None and super().says_distribution(section)
+
     def refuse_silent(self, section: NetHack, where: str) -> None:
         if section.expert.recordings is not None:
             raise self._silent("whoever played the recordings", where)
