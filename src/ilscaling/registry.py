@@ -54,6 +54,8 @@ BUILT_IN = {
         "soft": "ilscaling.learning.soft",
         "dagger": "ilscaling.learning.dagger",
         "iq": "ilscaling.learning.iq",
+        "ppo": "ilscaling.learning.ppo",
+        "adversarial": "ilscaling.learning.adversarial",
     },
     "SCHEDULE": {
         "constant": "ilscaling.schedules.constant",
