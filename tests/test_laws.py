@@ -113,7 +113,7 @@ def test_intervals_cover_the_truth_under_noise():
     covered, settings = 0, Laws(level=0.9)
     for seed in range(60):
         admitted = game.admit(planted(noise=0.02, seed=seed), "pong", settings)
-        found = {(f["law"], f["method"]): f for f in game.least_squares(admitted, "pong", settings)}
+        found = {(f["law"], f["method"]): f for f in game.least_squares(admitted, settings)}
         law = found["L_min", "vertex"]
         covered += law["ci_low"] <= -G <= law["ci_high"]
     # Binomial(60, 0.9) lies in this range with probability 0.998.
