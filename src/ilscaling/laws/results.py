@@ -148,7 +148,7 @@ class LawFit:
         }
         frame = pd.DataFrame(padded)
         frame.columns = pd.MultiIndex.from_tuples(list(padded), names=KEY)
-        return frame.rename_axis("draw")
+        return frame.sort_index(axis=1).rename_axis("draw")
 
     @property
     def params(self) -> pd.Series:
@@ -316,8 +316,10 @@ class LawFit:
             methods = columns[columns.get_level_values("form") == "surface"]
             known = ", ".join(methods.get_level_values("method").unique())
             raise FitError(f"no surface by {method}", fix=f"method= one of {known}")
-        return self.draws.sort_index(axis=1).loc[:, key][self._names(key)]
+        return self.draws.loc[:, key][self._names(key)]
 
     def _names(self, key: tuple) -> list[str]:
         """Coefficients of a surface in their order."""
-        return [of[-1] for of in self.draws.columns if of[:-1] == key]
+        game, law, method, _ = key
+        frontier = next(f for f in self.frontiers[game] if f.method == method)
+        return [name for of, name in frontier.parameters if of == law]
