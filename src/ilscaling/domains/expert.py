@@ -41,6 +41,10 @@ class Expert:
         None: it sees the observation, an array (lanes, ...) of a game with one field, else
         {field: (lanes, ...)}. A number: the last so many of a game with one field, (lanes, frames,
         ...), the newest last; an episode's first is repeated.
+    says_distribution
+        Whether the weights are those that its actions are drawn by; they are then stored with
+        each step. False for an expert that has chosen an action by chance of its own and answers
+        a weight for that one alone.
     record
         record(emulator, seeds, steps, out, file): for experts that play in a program of their own,
         which records them. Writes at `out` what the domain's own recording would write, whole
@@ -52,4 +56,5 @@ class Expert:
     name: str
     player: Callable[[Path | None], Act]
     frames: int | None = None
+    says_distribution: bool = True
     record: Callable[[Any, Iterable[int], int, Path, Path | None], None] | None = None

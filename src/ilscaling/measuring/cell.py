@@ -15,8 +15,9 @@ from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
 from ilscaling.learning.snapshot import REMEDY
 from ilscaling.measuring import episode as episodes
-from ilscaling.measuring.loss import Estimate, HeldOut
+from ilscaling.measuring.loss import HeldOut
 from ilscaling.store import Split
+from ilscaling.store.ratio import Estimate
 
 SPLITS = ("dev", "test")
 # What a cell's record takes over from its snapshot's.
