@@ -287,8 +287,10 @@ class Laws(Model):
     flops: Literal["realised", "nominal"] = Field(
         "realised", description="compute that is fitted on"
     )
-    vertex_within: Annotated[float, Field(gt=1)] = Field(
-        2.0, description="cells enter a parabola up to so many times the budget's lowest loss"
+    window: Annotated[float, Field(gt=1)] | None = Field(
+        5.0,
+        description="cells enter a parabola or a surface up to so many times larger or smaller "
+        "than the budget's best size; null: all",
     )
     plateau: Annotated[float, Field(gt=0)] = Field(
         0.95,

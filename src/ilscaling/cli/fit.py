@@ -30,7 +30,8 @@ MinSizes = Annotated[
     typer.Option(help="Budgets with fewer sizes are left out of the laws of optima.", min=1),
 ]
 Window = Annotated[
-    float | None, typer.Option(help="Cells about a budget's best that enter (laws.window).")
+    float | None,
+    typer.Option(help="Sizes up to so many times off a budget's best enter; 0: all sizes."),
 ]
 Rho = Annotated[
     float | None, typer.Option(help="Exponent of N in C = k N^rho D; default: estimated.")
@@ -53,7 +54,10 @@ def table_and_settings(
     from ilscaling import laws, params, tables
 
     settings = params.read(path).laws if path.exists() else params.Laws()
-    settings = laws.changed(settings, {k: v for k, v in changes.items() if v is not None})
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("window") == 0:
+        given["window"] = None
+    settings = laws.changed(settings, given)
     named = tables.mapping(columns or [])
     return tables.read_table(table, columns=named, assume_6nd=assume_6nd), settings
 

@@ -1,6 +1,6 @@
 """All fits of one game: every law by every method, its test on larger budgets, the verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ import pandas as pd
 from ilscaling.laws import (
     by_compute,
     cells,
+    chance,
     forms,
+    headline,
     optima,
     regime,
     surfaces,
@@ -71,7 +73,7 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
         row
         for method in METHODS
         if means is not None
-        for row in optima.rows(runs, means, judged, method, settings.vertex_within)
+        for row in optima.rows(runs, means, judged, method, settings.window)
     ]
     left_out = LeftOut(
         frozenset(budget.position for budget in judged if budget.excluded),
@@ -89,8 +91,6 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
 
 def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
     """Every method's frontier through `runs`, which are the admitted ones or some of them."""
-    # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
-    steep = ~np.isin(runs.position, sorted(admitted.left_out.surface))
     if not runs.isoflop:
         return list(surfaces.fit(runs, draws.count, settings))
     # Budgets that enter no law need no profiles, which hold every budget by every size.
@@ -107,7 +107,14 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
             exponent=exponent,
             spread=grid.spread("R_on_1/L"),
         )
+    steep = _inside(admitted, runs)
     return [*lines, *surfaces.fit(runs.where(steep), draws.count, settings, returns)]
+
+
+def _inside(admitted: Admitted, runs: Runs) -> np.ndarray:
+    """The rows that a surface rests on: of budgets that have left the plateau, whatever their
+    number of sizes."""
+    return ~np.isin(runs.position, sorted(admitted.left_out.surface))
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
@@ -122,6 +129,7 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
         fits += [{**fit, "interval": "bootstrap"} for fit in fits]
     for frontier in fitted:
         fits += _records(frontier, fits, drawn, names)
+    fits += _headline(admitted, drawn, fitted, settings, names)
     notes = list(admitted.notes)
     if 0 < drawn.count < settings.bootstrap:
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
@@ -141,7 +149,8 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
             hold_out=settings.hold_out,
             draws=draws,
         )
-    judged = verdicts.verdicts(game, table, tested)
+    rare = chance.chances(fitted, verdicts.COMPARED)
+    judged = verdicts.verdicts(game, table, tested, rare)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 
@@ -220,6 +229,35 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
         if delta and record["estimate"] is not None:
             low, high = (float(end) for end in delta)
             records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return records
+
+
+def _headline(
+    admitted: Admitted, drawn: Draws, fitted: list[Frontier], settings: Laws, names: dict
+) -> list[Fit]:
+    """The records of the median of the methods; none without a cell."""
+    if not fitted:
+        return []
+    inside = _inside(admitted, admitted.runs)
+    part = admitted.runs.where(inside)
+    of = headline.headline(part, drawn.where(inside), fitted, settings)
+    records = []
+    for law, values in of.exponents.items():
+        record = blank(
+            **names,
+            law=law,
+            method=headline.NAME,
+            form=forms.POWER,
+            parameter="exponent",
+            interval="bootstrap",
+            n=of.n,
+            flags=of.flags[law],
+        )
+        if np.isfinite(values[0]):
+            record["estimate"] = float(values[0])
+            some = replace(drawn, values={k: v[: len(values)] for k, v in drawn.values.items()})
+            _interval(record, values, some, quantiles=False)
+        records.append(record)
     return records
 
 
