@@ -98,6 +98,7 @@ def test_eight_games_by_the_options_of_the_command(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     how = ["--flops", "nominal", "--min-sizes", "1", "--window", "0", "--bootstrap", "0"]
+    how += ["--no-validate", "--processes", "2"]
     file = str((TABLES / "tuyls2024/atari_all.csv").resolve())
     done = CliRunner().invoke(app, ["fit", file, "--out", "fits", "--no-figures", *how])
     assert done.exit_code == 0, done.exception

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ilscaling import registry
 from ilscaling.errors import TrainingError
 from ilscaling.grid import Cell, epochs
 from ilscaling.store.ratio import Estimate
@@ -13,12 +14,12 @@ HELD_OUT = ("dev", "test")
 MEASURED = {
     **{name: name for name in (
         "flops", "samples", "updates", "epochs", "unique_samples",
-        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+        "env_steps", "expert_labels", "flops_learner", "flops_acting", "flops_discriminator",
         "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
         "return_mean", "return_se", "return_median", "return_first", "return_second",
         "dev_expected_loss", "dev_expected_loss_se", "dev_kl", "dev_kl_se",
         "test_expected_loss", "test_expected_loss_se", "test_kl", "test_kl_se",
-        "depth_mean", "length_mean", "episodes", "status", "reason",
+        "own_loss", "own_loss_se", "depth_mean", "length_mean", "episodes", "status", "reason",
     )},
     "top1": "dev_top1",
 }  # fmt: skip
@@ -90,12 +91,14 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         **judged_by,
     }
     if record is None:
+        stored = judged_by["train_steps"]
+        steps = registry.get("ALGORITHM", cell.algorithm).steps(stored, cell.spent)
         left_out = {
             "flops": cell.flops,
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": epochs(cell.samples, judged_by["train_steps"]),
+            "epochs": epochs(cell.samples, steps),
             "status": "left out",
             "reason": cell.reason,
         }

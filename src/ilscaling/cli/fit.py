@@ -92,6 +92,10 @@ def fit(
     min_updates: MinUpdates = None,
     max_epochs: MaxEpochs = None,
     processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
+    validate: Annotated[
+        bool,
+        typer.Option(help="Test every law on larger budgets, which takes most of the time."),
+    ] = True,
     pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
     metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
 ) -> None:
@@ -117,7 +121,9 @@ def fit(
         min_updates=min_updates,
         max_epochs=max_epochs,
     )
-    fitted = fits.write(read, settings, out, metrics=metrics, processes=processes)
+    fitted = fits.write(
+        read, settings, out, metrics=metrics, processes=processes, validate=validate
+    )
     if not any(record["estimate"] is not None for record in fitted.fits):
         raise nothing_fitted(fitted.fits, str(table), f"{out / 'fits.md'} says why of each law")
     if pictures:

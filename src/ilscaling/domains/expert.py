@@ -48,7 +48,10 @@ class Expert:
     record
         record(emulator, seeds, steps, out, file): for experts that play in a program of their own,
         which records them. Writes at `out` what the domain's own recording would write, whole
-        episodes of the first of `seeds` with `steps` steps together. Then `player` is not asked.
+        episodes of the first of `seeds` with `steps` steps together. Then `player` does not play.
+    follows
+        Whether `player` also answers in a game that another plays: it goes by what it sees, and
+        not by what it has answered before. Algorithms that ask the expert refuse one that does not.
     """
 
     CALLED: ClassVar = ("player",)
@@ -58,3 +61,4 @@ class Expert:
     frames: int | None = None
     says_distribution: bool = True
     record: Callable[[Any, Iterable[int], int, Path, Path | None], None] | None = None
+    follows: bool = True

@@ -17,6 +17,7 @@ def write(
     *,
     metrics: Path | None = None,
     processes: int = 1,
+    validate: bool = True,
 ) -> laws.StudyFit:
     """Fit the laws of a table of runs, write them, and print the notes.
 
@@ -32,8 +33,10 @@ def write(
         File for all headline numbers, if wanted.
     processes
         Games are fitted in parallel.
+    validate
+        Test every law on larger budgets.
     """
-    fit = laws.fit_table(table, settings, processes=processes)
+    fit = laws.fit_table(table, settings, processes=processes, validate=validate)
     laws.write(fit, out)
     markdown.write(fit, out)
     if metrics is not None:

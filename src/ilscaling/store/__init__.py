@@ -10,6 +10,7 @@ The root attributes say what was recorded and hold size and SHA-256 of every fil
 """
 
 from ilscaling.store.checksums import FORMAT, verify
+from ilscaling.store.joined import Joined
 from ilscaling.store.loader import Loader
 from ilscaling.store.sequences import GameLoader, SequenceLoader
 from ilscaling.store.split import SPLITS, Split, open_split
@@ -19,6 +20,7 @@ __all__ = [
     "FORMAT",
     "SPLITS",
     "GameLoader",
+    "Joined",
     "Loader",
     "SequenceLoader",
     "Split",

@@ -17,7 +17,7 @@ import numpy as np
 from ilscaling.errors import StoreError
 from ilscaling.store.loader import Column, block_steps, plan
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
-from ilscaling.store.split import Split
+from ilscaling.store.split import TAKEN, Split
 
 FEWER = "lower train.context or train.batch, or record more games"
 
@@ -165,6 +165,7 @@ class _Stretches(Buffer):
         self.frames = None
         self._stored = [name for name in split.fields if name in steps and name != "action"]
         self._columns = {name: Column(split, name) for name in split.columns}
+        self._taken = self._columns.get(TAKEN, self._columns["action"])
 
     def __len__(self) -> int:
         return len(self.order)
@@ -186,10 +187,11 @@ class _Stretches(Buffer):
                 else:
                     split.read_into(name, start, steps[name][rows])
             before = max(start - 1, 0)
-            actions = self._columns["action"](before, stop)
             steps["index"][rows] = np.arange(start, stop)
-            steps["action"][rows] = actions[start - before :]
-            steps["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
+            steps["action"][rows] = self._columns["action"](start, stop)
+            if before < stop - 1:
+                taken = self._taken(before, stop - 1)
+                steps["previous"][row + before - start + 1 : rows.stop] = taken
             for game in range(*games):
                 first = row + split.starts[game] - start
                 steps["first"][first] = True

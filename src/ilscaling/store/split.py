@@ -13,8 +13,10 @@ from ilscaling.store.reader import ArrayReader
 SPLITS = ("train", "dev", "test")
 # What the expert says of every action at a step, where it says so: float16 (T, actions).
 EXPERT_PROBS = "expert_probs"
+# The action that was taken, where another is to be learned (`action`); absent: they are the same.
+TAKEN = "taken"
 # The fields of a step that no policy sees.
-LABELS = ("action", "reward", "episode", EXPERT_PROBS)
+LABELS = ("action", "reward", "episode", EXPERT_PROBS, TAKEN)
 # The columns of the episode table; `split` is a position in SPLITS.
 COLUMNS = {
     "seed": np.int64,
@@ -80,12 +82,12 @@ class Split:
     @property
     def says_distribution(self) -> bool:
         """Whether the expert's distribution is stored with each step, as `expert_probs`."""
-        return EXPERT_PROBS in self._arrays
+        return EXPERT_PROBS in self.fields
 
     def refuse_missing(self, labels: tuple[str, ...]) -> None:
         """Raise StoreError if a field that a batch is to hold is not stored."""
         for name in labels:
-            if name not in self._arrays:
+            if name not in self.fields:
                 raise StoreError(
                     f"the demonstrations hold no {name}"
                     + (": their expert says its actions alone" if name == EXPERT_PROBS else ""),
