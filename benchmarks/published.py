@@ -294,9 +294,9 @@ def _porian(folder: Path) -> list[str]:
 
 WHY = """
 Counting and reading together move the exponent of N_opt by {median:.2f} in the median of the games,
-{least:.2f} to {most:.2f}: the share of cells that cost less than they were said to rises with the width, and
-between two measurements a curve is a guess, whose minima fall on other sizes. A difference of that
-size between two analyses of one table is no contradiction.
+{least:.2f} to {most:.2f}. Costs were overstated the more the smaller a policy is, and between two
+measurements a curve is a guess, whose minima fall on other sizes. A difference of that size between
+two analyses of one table is no contradiction.
 """
 WIDTHS = (1, 8, 34, 126, 266)
 
