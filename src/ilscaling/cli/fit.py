@@ -10,6 +10,7 @@ from ilscaling.cli.options import PARAMS, ParamsFile
 from ilscaling.errors import FitError
 
 Compute = Literal["realised", "nominal"]
+Loss = Literal["measured", "expected", "excess"]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
@@ -48,7 +49,7 @@ MaxEpochs = Annotated[
 
 
 def table_and_settings(
-    table: Path, columns: list[str] | None, path: Path, assume_6nd: bool, **changes
+    table: Path, columns: list[str] | None, path: Path, assume_6nd: bool = False, **changes
 ):
     """A results table and how it is to be fitted; options given by hand (not None) win."""
     from ilscaling import laws, params, tables
@@ -91,6 +92,13 @@ def fit(
     bootstrap: Bootstrap = None,
     min_updates: MinUpdates = None,
     max_epochs: MaxEpochs = None,
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            help="Loss to fit: as measured, its expectation under the expert's distribution, or"
+            " the excess over the expert's entropy (columns of tables whose floor is known)."
+        ),
+    ] = "measured",
     processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
     validate: Annotated[
         bool,
@@ -104,6 +112,7 @@ def fit(
     Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures. Status 0 says
     that a law was fitted.
     """
+    from ilscaling.laws import excess
     from ilscaling.show import fits
 
     read, settings = table_and_settings(
@@ -121,6 +130,7 @@ def fit(
         min_updates=min_updates,
         max_epochs=max_epochs,
     )
+    read = excess.by_loss(read, loss)
     fitted = fits.write(
         read, settings, out, metrics=metrics, processes=processes, validate=validate
     )

@@ -21,6 +21,7 @@ def tabulate(
     from ilscaling import files, grid, params, store, tables
     from ilscaling import tabulate as table
     from ilscaling.store.floor import expert_entropy
+    from ilscaling.store.horizon import returns_after
     from ilscaling.tabulate import HELD_OUT
 
     study, settings = params.read(path), section(path, game)
@@ -32,6 +33,10 @@ def tabulate(
         files.read_json(random),
         domain=settings.domain,
         floors={name: expert_entropy(store.open_split(demos, name)) for name in HELD_OUT},
+        returns_after=returns_after(
+            [store.open_split(demos, name) for name in store.SPLITS],
+            settings.evaluation.horizons,
+        ),
     )
     folders = {}
     for folder in evaluations:
