@@ -16,8 +16,8 @@ NEEDED = ("params", "samples", "dev_loss")
 # Numbers that a fit reads: a text in one of them is refused, in any other column it is missing.
 READ = (
     *NEEDED, "budget", "flops", "added", "updates", "epochs", "test_loss", "return_mean",
-    "return_first", "return_second", "expert_return", "random_return", "action_entropy", "unique_samples",
-    "demonstrations",
+    "return_first", "return_second", "expert_return", "random_return", "action_entropy",
+    "unique_samples", "demonstrations",
 )  # fmt: skip
 # How others call a run that is done, or is not.
 DONE = ("done", "finished", "completed", "complete", "success", "succeeded", "ok", "true", "1", "")
