@@ -7,6 +7,7 @@ import typer
 from ilscaling.cli import (
     evaluate,
     experts,
+    fit,
     ingest,
     parameters,
     pipeline,
@@ -45,8 +46,8 @@ VERBS = {
     "evaluate": evaluate.evaluate,
     "random": random_play.random_play,
     "tabulate": results.tabulate,
-    "fit": results.fit,
-    "forecast": results.forecast,
+    "fit": fit.fit,
+    "forecast": fit.forecast,
     "relations": relations.relations,
     "figures": results.figures,
     "report": results.report,
