@@ -117,6 +117,13 @@ def test_parts_of_batches_are_the_batches(nethack):
             loader.close()
 
 
+def test_a_cluster_that_names_ranks_is_not_torchrun(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with ranks.join("cpu") as team:
+        assert team == ranks.ALONE
+
+
 def test_a_batch_that_cannot_be_shared_is_refused_before_any_work(nethack, tmp_path):
     with pytest.raises(TrainingError, match=r"4 stretches of 16 frames .* by 8 devices"):
         train(nethack, tmp_path, (10,), "transformer", ranks.Ranks(0, 8))
