@@ -25,14 +25,15 @@ from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.jobs import job
-from ilscaling.games.play import Episodes
+from ilscaling.games.play import Episodes, ended, uniform
 from ilscaling.learning import precision
 from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import replay
 from ilscaling.measuring import run as measuring
 from ilscaling.measuring.cell import halves
-from ilscaling.measuring.loss import Estimate, float32, held_out, ratio
+from ilscaling.measuring.floor import against
+from ilscaling.measuring.loss import float32, held_out
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.measuring.run import evaluate_run
@@ -43,6 +44,8 @@ from ilscaling.policies.players import WIDE
 from ilscaling.policies.reading import read, tensors
 from ilscaling.seeds import Purpose, seeds
 from ilscaling.show.figures import gallery
+from ilscaling.store import floor
+from ilscaling.store.ratio import Estimate, ratio
 
 ACTIONS = games.spec("atari", "breakout").actions
 FAST = Emulator(max_steps=40)
@@ -62,6 +65,7 @@ def demos(tmp_path_factory):
         "screen": ((84, 84), np.dtype(np.uint8)),
         "action": ((), np.dtype(np.uint8)),
         "reward": ((), np.dtype(np.float32)),
+        "expert_probs": ((4,), np.dtype(np.float16)),
     }
     attributes = {"game": "breakout", "domain": "atari", "actions": list(ACTIONS)}
     splits = {}
@@ -72,8 +76,9 @@ def demos(tmp_path_factory):
                 {
                     "screen": rng.integers(0, 256, (n, 84, 84), np.uint8),
                     # The mix of actions changes between episodes: steps are not independent.
-                    "action": rng.choice(4, n, p=rng.dirichlet(np.ones(4))).astype(np.uint8),
+                    "action": rng.choice(4, n, p=(p := rng.dirichlet(np.ones(4)))).astype(np.uint8),
                     "reward": (rng.random(n) < 0.1).astype(np.float32),
+                    "expert_probs": np.tile(p, (n, 1)).astype(np.float16),
                 }
                 for n in lengths
             ]
@@ -124,6 +129,28 @@ def test_the_loss_of_a_uniform_policy_is_the_logarithm_of_the_number_of_actions(
     assert loss.se == pytest.approx(0, abs=1e-12)
     assert top1.mean == (split.read("action", 0, split.steps) == 0).mean() and top1.se > 0
     assert (measured.steps, measured.episodes) == (split.steps, 6)
+
+
+def test_the_expected_loss_is_the_experts_entropy_and_the_divergence_from_it(demos):
+    """Of a policy that is the same everywhere, by sums of plain Python."""
+    split = store.open_split(demos, "dev")
+    chances = [0.4, 0.3, 0.2, 0.1]
+    measured = held_out(Constant(*map(math.log, chances)), split, frames=4, batch=50).estimates
+    rows = split.read("expert_probs", 0, split.steps).astype(float)
+    expected, entropy = [], []
+    for row in rows:
+        shares = [p / sum(row) for p in row]
+        expected.append(-sum(p * math.log(q) for p, q in zip(shares, chances, strict=True)))
+        entropy.append(-sum(p * math.log(p) for p in shares if p > 0))
+    assert measured["expected_loss"].mean == pytest.approx(np.mean(expected), rel=1e-6)
+    assert measured["kl"].mean == pytest.approx(np.mean(expected) - np.mean(entropy), rel=1e-6)
+    of_expert = floor.expert_entropy(split)
+    assert of_expert.mean == pytest.approx(np.mean(entropy), rel=1e-6) and of_expert.se > 0
+    # The demonstrated actions were drawn from it: the two losses estimate the same thing.
+    assert abs(measured["loss"].mean - measured["expected_loss"].mean) < 0.15
+    # An expert without doubts: its expected loss is the loss, and its floor is nothing.
+    certain = against(torch.tensor([[0.0, 1.0]]).double(), np.array([[0, 1]], np.float16))
+    assert certain["kl"] == certain["expected_loss"] == pytest.approx(math.log(1 + math.exp(-1)))
 
 
 def test_the_loss_sees_every_step_with_its_own_stack_and_episode(demos):
@@ -207,6 +234,24 @@ def test_an_episode_depends_on_policy_and_seed_alone():
     assert together[0][0] == [7, 8, 9, 10]
 
 
+def test_returns_after_so_many_steps_are_the_sums_up_to_there():
+    game, rewards = games.make("atari", "breakout", 2, Emulator(max_steps=300)), {}
+
+    def note(moment):
+        for lane in np.flatnonzero(moment.episode >= 0):
+            rewards.setdefault(int(moment.episode[lane]), []).append(float(moment.reward[lane]))
+
+    steps = (60, 150, 10_000)
+    act = uniform(len(ACTIONS))
+    for position, episode in ended(game, act, seeds=range(5), on_step=note, horizons=steps):
+        for horizon in steps:
+            wanted = sum(rewards[position][:horizon])
+            assert episode.extras[f"return_after_{horizon}"].tolist() == [wanted]
+        assert episode.extras["return_after_10000"] == episode.returns
+    game.close()
+    assert len(rewards) == 5 and sum(map(sum, rewards.values())) > 0
+
+
 def test_policies_are_not_mixed_up_in_the_pool():
     """Who never serves plays to the limit; who only serves loses five balls before it."""
     idle, server = Constant(9, -99, -99, -99), Constant(-99, 9, -99, -99)
@@ -235,7 +280,7 @@ def test_random_play_of_breakout_is_what_is_published_and_repeats():
 # --- cells ---------------------------------------------------------------------------------------
 
 BUDGETS = [1e8, 4e8]
-SETTINGS = Evaluation(episodes=2, lanes=3, seed=9)
+SETTINGS = Evaluation(episodes=2, lanes=3, seed=9, horizons=[5, 999])
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +297,9 @@ def snapshots(demos, tmp_path_factory):
 def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
     records = evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path)
     for record, snapshot in zip(records, snapshots, strict=True):
+        assert record["return_after_999_mean"] == record["return_mean"]
+        assert record["return_after_5_mean"] <= record["return_mean"]
+        assert record["dev_kl"] > 0 < record["dev_kl_se"]
         assert read_json(tmp_path / snapshot.name) == record
         policy, made = load_policy(snapshot.with_suffix(".safetensors"))
         assert record["snapshot"] == made.sha256
@@ -493,7 +541,8 @@ def remembering(family: str, seed: int, size: int = 8) -> nn.Module:
 @pytest.fixture(scope="module")
 def nethack(tmp_path_factory):
     path, lengths = tmp_path_factory.mktemp("nethack") / "demos.zarr", [150, 37, 5, 90, 64]
-    return nethack_store.write(path, inventory=True, train=lengths, dev=lengths, test=[40, 80])
+    kinds = {"inventory": True, "said": True}
+    return nethack_store.write(path, **kinds, train=lengths, dev=lengths, test=[40, 80])
 
 
 @FAMILIES
@@ -501,7 +550,7 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
     split = store.open_split(nethack, "dev")
     policy = remembering(family, 0)
     fields = ("tty_chars", "tty_colors", "tty_cursor")
-    sums, hits = np.zeros(split.episodes), 0
+    sums, hits, expected = np.zeros(split.episodes), 0, 0.0
     for number, (start, stop) in enumerate(zip(split.starts, split.starts[1:], strict=False)):
         state, previous = policy.initial(1), 121
         seen = {name: split.read(name, start, stop) for name in fields}
@@ -509,7 +558,9 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
             batch = {name: values[None, t : t + 1] for name, values in seen.items()}
             batch |= {"previous": np.array([[previous]]), "first": np.array([[t == 0]])}
             logits, state = policy(tensors(read(policy.reader, batch)), state)
-            sums[number] -= float(logits[0, 0].double().log_softmax(0)[action])
+            logs = logits[0, 0].double().log_softmax(0).numpy()
+            sums[number] -= logs[action]
+            expected -= (0.9 * logs[action] + 0.1 * logs.mean()) / split.steps
             hits += int(logits.argmax()) == action
             previous = action
     lengths = np.diff(split.starts)
@@ -518,6 +569,7 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
         loss, top1 = measured.estimates["loss"], measured.estimates["top1"]
         assert loss.mean == pytest.approx(sums.sum() / split.steps, rel=1e-5)
         assert loss.se == pytest.approx(ratio(sums, lengths).se, rel=1e-3)
+        assert measured.estimates["expected_loss"].mean == pytest.approx(expected, rel=1e-3)
         assert top1.mean == pytest.approx(hits / split.steps, abs=2 / split.steps)
         assert (measured.steps, measured.episodes) == (346, 5)
 

@@ -28,6 +28,10 @@ def _without_encoding(path: Path) -> list[str]:
         ]
         binary = any(isinstance(c, str) and re.fullmatch("[rwax+]*b[+]?", c) for c in constants)
         of_os = isinstance(called, ast.Attribute) and ast.unparse(called.value) in ("os", "Image")
+        first = node.args[0] if node.args else None
+        of_path = first is None or str(getattr(first, "value", "")) in ("r", "w", "a", "x", "r+")
+        # Of an archive, or of something of ours that is no file.
+        of_os |= isinstance(called, ast.Attribute) and name == "open" and not of_path
         said = "encoding" in words or ("errors" in words and name in TEXT)
         if (name in TEXT and not binary and not of_os and not said) or {
             "text",

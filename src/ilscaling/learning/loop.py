@@ -23,8 +23,9 @@ def step(state: State, learner: Learner, batch: feed.Batch) -> None:
     with precision.autocast(state.device, state.type):
         loss = learner.loss(state.shared, batch)
     loss.backward()
-    if state.clip is not None:
-        nn.utils.clip_grad_norm_(state.weights, state.clip, foreach=True)
+    clip = state.clip if learner.clip is None else learner.clip
+    if clip is not None:
+        nn.utils.clip_grad_norm_(state.weights, clip, foreach=True)
     state.adam.move(state.rate(state.update))
     state.average()
     state.curve.add(state.update, state.team.mean(loss))
@@ -80,7 +81,7 @@ def train(
                 state.seconds += time.perf_counter() - began
                 due, signal = state.team.largest(checkpoint.due(), *received[:1] or [0])
                 if due or signal:
-                    checkpoint.save()
+                    checkpoint.save(wait=bool(signal))
                 if signal:
                     raise SystemExit(128 + signal)
             checkpoint.save()

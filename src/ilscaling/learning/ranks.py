@@ -6,6 +6,7 @@ from that of one device by rounding alone. The first rank writes; what it writes
 many there were, but for the record.
 """
 
+import inspect
 import os
 import threading
 import time
@@ -13,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import distributed, nn
 
 from ilscaling.errors import TrainingError
 
+LAUNCHED = "TORCHELASTIC_RUN_ID"  # what torchrun alone sets
 Tensors = dict[str, torch.Tensor]
 
 
@@ -51,9 +54,14 @@ class Ranks:
         if self.count == 1:
             return policy
         # Weights come from the seed or from a state, on every rank the same; buffers are constant.
-        return nn.parallel.DistributedDataParallel(
-            policy, forward_sync_buffers=False, init_sync=False, gradient_as_bucket_view=True
+        how = {"init_sync": False, "gradient_as_bucket_view": True}
+        make = nn.parallel.DistributedDataParallel
+        # The name since PyTorch 2.13, which warns of the older one.
+        names = inspect.signature(make).parameters
+        how["forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"] = (
+            False
         )
+        return make(policy, **how)
 
     def mean(self, loss: torch.Tensor) -> torch.Tensor:
         """Mean over the ranks, float32 ()."""
@@ -72,6 +80,14 @@ class Ranks:
         found = torch.tensor(values, dtype=torch.int64)
         distributed.all_reduce(found, distributed.ReduceOp.MAX)
         return found.tolist()
+
+    def any(self, marks: np.ndarray) -> np.ndarray:
+        """What is true on any rank, bool."""
+        if self.count == 1:
+            return marks
+        found = torch.from_numpy(marks.astype(np.uint8))
+        distributed.all_reduce(found, distributed.ReduceOp.MAX)
+        return found.numpy().astype(bool)
 
     def joined(self, carried: Tensors) -> Tensors:
         """What all ranks carry, their lanes one after the other."""
@@ -96,7 +112,8 @@ ALONE = Ranks()
 def join(device: str) -> Iterator[Ranks]:
     """Meet the other processes that torchrun has started for this run, if there are any."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    # Clusters set WORLD_SIZE, too, for a process that nobody else will meet.
+    if count == 1 or LAUNCHED not in os.environ:
         yield ALONE
         return
     # All are on this machine: nothing need be heard outside of it.

@@ -53,6 +53,9 @@ class RunRecord:
         Two runs of one digest are the same run, whatever their budgets.
     trunk_digest
         The same of what its cells share.
+    repeatable
+        Whether the same run on the same kind of device gives the same bits: always on a CPU, on one
+        GPU where its family says so (see `policies.family`), never on several.
     devices, threads
         How many it was computed on: a run may go on with others, and then differs by rounding.
     """
@@ -76,6 +79,7 @@ class RunRecord:
     versions: dict[str, str]
     digest: str = ""
     trunk_digest: str = ""
+    repeatable: bool = True
     devices: int = 1
     threads: int = 1
 
@@ -142,6 +146,7 @@ def run_record(
         convention=convention,
         precision=precision.resolve(settings.precision, device, run.family, run.size),
         device=torch.device(device).type,
+        repeatable=torch.device(device).type == "cpu" or policies.get(run.family).repeatable,
         shape=shape,
         actions=tuple(split.actions),
         versions={"ilscaling": __version__, "torch": torch.__version__},
@@ -149,6 +154,8 @@ def run_record(
     own = {} if section is None else section.model_dump(include={algorithm})
     if entry.plays:
         own |= section.model_dump(include={"domain", "emulator", "expert"})
+    if entry.pays and section is not None:
+        own["counts"] = section.grid.counts  # which update a budget ends at
     inputs = [own, digest(split.attrs), split.name]
     unread = schedules.unread(settings)
     return replace(
@@ -160,7 +167,7 @@ def run_record(
 
 def _digest(record: RunRecord, settings: Training, without: frozenset[str], inputs: list) -> str:
     # A run may go on on another device; the version of torch is in the key of the workflow's runs.
-    passing = {"digest", "trunk_digest", "device", "devices", "threads", "versions"}
+    passing = {"digest", "trunk_digest", "device", "repeatable", "devices", "threads", "versions"}
     known = {name: value for name, value in record.to_json().items() if name not in passing}
     return digest([known, settings.model_dump(exclude=set(APART | without)), inputs])
 
@@ -198,10 +205,12 @@ class CellRecord:
     budget
         FLOPs that it was given.
     flops
-        FLOPs that it spent in all, from the run's start.
+        FLOPs that it spent from the run's start, of the kinds that its budget counts.
+    flops_learner
+        FLOPs of the policy's updates.
     spent
-        What of them and beside them the algorithm spent: acting, other networks, the environment's
-        steps and the expert's labels.
+        What the algorithm spent beside them: acting, other networks, the environment's steps and
+        the expert's labels.
     updates, samples
         Until the budget, or until it failed.
     unique_samples
@@ -219,6 +228,7 @@ class CellRecord:
     run: RunRecord
     budget: float
     flops: int
+    flops_learner: int
     spent: Spent
     updates: int
     samples: int

@@ -12,21 +12,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilscaling.learning import devices
+from ilscaling.measuring import floor
 from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
+from ilscaling.store.ratio import Estimate, ratio
+from ilscaling.store.split import EXPERT_PROBS
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
-# The loader's fields that `per_step` is given.
-SCORED = ("action", "index")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over steps, and its standard error over episodes: None for a single episode."""
-
-    mean: float
-    se: float | None
+# On a GPU, which waits for the host once a pass: stacks, games side by side, frames. Assumed.
+DEVICE_BATCH, DEVICE_LANES, DEVICE_PASS = 1_024, 64, 16_384
+# The loader's fields that `per_step` is given, and what the expert said where that is stored.
+SCORED = ("action", "index", EXPERT_PROBS)
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,27 @@ def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, to
 
     Returns
     -------
-    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, and `top1`, whether the
-    demonstrated action is the likeliest.
+    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, `top1`, whether the
+    demonstrated action is the likeliest, and what `floor.against` measures where the expert's
+    distribution is known.
     """
     logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
-    return {
+    values = {
         "loss": torch.nn.functional.cross_entropy(logits, action, reduction="none"),
         "top1": (logits.argmax(1) == action).double(),
     }
+    if EXPERT_PROBS in batch:
+        values |= floor.against(logits, batch[EXPERT_PROBS])
+    return values
+
+
+def _labels(split: Split) -> tuple[str, ...]:
+    """The fields of a step that are read for the measurement alone."""
+    return (EXPERT_PROBS,) if split.says_distribution else ()
+
+
+def _scored(samples: dict[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+    return {name: samples[name][rows] for name in SCORED if name in samples}
 
 
 def held_out(
@@ -69,8 +80,8 @@ def held_out(
     *,
     frames: int | None = None,
     inventory: bool = False,
-    batch: int = 256,
-    lanes: int = LANES,
+    batch: int | None = None,
+    lanes: int | None = None,
     device: str = "cpu",
     cut: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -84,8 +95,8 @@ def held_out(
     frames : observations in a stack; None for a sequence policy, which goes through each game
         from its start with its state, as when it plays
     inventory : whether a sequence policy sees the inventory
-    batch : stacks that are served at once, in order
-    lanes : games of a sequence policy side by side; no effect but rounding
+    batch : stacks that are served at once, in order; None: as many as suit the device
+    lanes : games of a sequence policy side by side; no effect but rounding; None: likewise
     device : 'cpu' or 'cuda'
     cut : frames after which a sequence policy's memory is emptied, as between the stretches that it
         may have been trained on (`train.context`); None: its memory is carried through a game
@@ -96,10 +107,12 @@ def held_out(
     Means over steps with standard errors over episodes: see `per_step` and `ratio`.
     """
     sums: dict[str, np.ndarray] = {}
+    on_cpu = torch.device(device).type == "cpu"
     if frames is None:
-        passes = _games(policy, split, inventory, lanes, device, cut)
+        at_once = (lanes or LANES, PASS) if on_cpu else (lanes or DEVICE_LANES, DEVICE_PASS)
+        passes = _games(policy, split, inventory, *at_once, device, cut)
     else:
-        passes = _stacks(policy, split, frames, batch, device)
+        passes = _stacks(policy, split, frames, batch or (256 if on_cpu else DEVICE_BATCH), device)
     with torch.inference_mode(), float32(device):
         for logits, served in passes:
             episode = np.searchsorted(split.starts, served["index"], side="right") - 1
@@ -135,19 +148,21 @@ Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
 def _stacks(
     policy: nn.Module, split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
-    with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
+    options = {"shuffle": False, "stop": split.steps, "memory": devices.memory(device)}
+    with Loader(split, frames=frames, batch=batch, labels=_labels(split), **options) as loader:
         (field,) = split.observation
         for samples in loader:
-            screens = torch.from_numpy(samples[field]).to(device)
-            yield policy(screens), {name: samples[name] for name in SCORED}
+            screens = tensors({field: samples[field]}, device)[field]
+            yield policy(screens), _scored(samples, slice(None))
 
 
 def _games(
-    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str, cut: int | None
-) -> Iterator[Pass]:
+    policy: nn.Module, split: Split, inventory: bool, lanes: int, frames: int, device: str,
+    cut: int | None,
+) -> Iterator[Pass]:  # fmt: skip
     state, lanes = None, min(lanes, split.episodes)
-    context, reader = cut or max(1, PASS // lanes), getattr(policy, "reader", None)
-    kinds = {"inventory": inventory, "reader": reader}
+    context, reader = cut or max(1, frames // lanes), getattr(policy, "reader", None)
+    kinds = {"inventory": inventory, "reader": reader, "labels": _labels(split)}
     with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
             # What a lane ends with is padding, which is not scored.
@@ -156,26 +171,6 @@ def _games(
                 state = {name: values[: len(real)] for name, values in state.items()}
             batch = tensors(samples, device)
             logits, state = policy(batch, None if cut else state)
-            yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
-
-
-def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
-    """Mean of a quantity over the steps of m sampled episodes, and its standard error.
-
-    The steps of an episode are not independent, the episodes are, and their lengths are random
-    too: R = sum y / sum n is a ratio of two means over clusters, with variance
-    m / (m - 1) * sum (y - R n)^2 / (sum n)^2 (Cochran, Sampling Techniques, 3rd ed. 1977, sections
-    2.11 and 9A.1; no correction for a finite population).
-
-    Parameters
-    ----------
-    sums : (m,), the quantity's sum y in each episode
-    sizes : (m,), steps n of each
-    """
-    sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
-    count, total = len(sizes), sizes.sum()
-    mean = sums.sum() / total
-    if count < 2:
-        return Estimate(float(mean), None)
-    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
-    return Estimate(float(mean), float(np.sqrt(variance)))
+            # Which are real the host knows: a mask on the device would have to be waited for.
+            places = torch.from_numpy(np.flatnonzero(real)).to(logits.device)
+            yield logits.flatten(0, 1).index_select(0, places), _scored(samples, real)

@@ -17,9 +17,9 @@ def note(flag: str) -> str:
 
 def exponents(fit: StudyFit, game: str) -> list[dict]:
     """The exponents of a game, a row a (law, method): law, method, form, estimate, intervals
-    {kind: (low, high)}, level, n, r2, quoted, notes. The game's quoted method comes first."""
+    {kind: (low, high)}, level, n, r2, quoted, notes. Those that are quoted come first."""
     rows: dict[tuple, dict] = {}
-    quoted = fit.method(game)
+    quoted = {law: fit.quoted(game, law) for law in LAWS}
     for record in fit.fits:
         power = record["form"] == POWER
         if record["game"] != game or record["parameter"] != "exponent" or record["law"] not in LAWS:
@@ -31,7 +31,8 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
         row = rows.setdefault(
             key,
             {name: record[name] for name in names}
-            | {"intervals": {}, "notes": [], "quoted": power and record["method"] == quoted},
+            | {"intervals": {}, "notes": []}
+            | {"quoted": power and record["method"] == quoted[record["law"]]["method"]},
         )
         if record["ci_low"] is not None:
             row["intervals"][record["interval"]] = (record["ci_low"], record["ci_high"])
@@ -49,9 +50,10 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
 
 
 def best_interval(row: dict) -> tuple[float, float] | None:
-    """The interval to show where there is room for one: by bootstrap, else by formula."""
+    """The one interval that people read: by bootstrap over runs, of a surface without one by the
+    delta method; never Student's, which takes the snapshots of a run for independent."""
     return next(
-        (row["intervals"][k] for k in ("bootstrap", "t", "delta") if k in row["intervals"]), None
+        (row["intervals"][k] for k in ("bootstrap", "delta") if k in row["intervals"]), None
     )
 
 
@@ -103,8 +105,10 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
 
 
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
-    """Rows of `validation` of the largest held-out budget, in the order of laws and ways."""
+    """Rows of `validation` of the largest held-out budget, in the order of laws and ways; losses
+    of single rows, where there are no budgets, are in `rolling` alone."""
     rows = fit.validation[fit.validation["held_out"].astype(bool)]
+    rows = rows[rows["law"].isin(LAWS)]
     rows = rows[rows["game"] == game]
     return _sorted(rows[rows["position"] == rows["position"].max()])
 
@@ -123,7 +127,7 @@ def selection(fit: StudyFit, game: str) -> pd.DataFrame:
 
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
-    laws = list(LAWS)
+    laws = [*LAWS, "loss"]
     rows = rows.loc[[looks.has_way(r.method, r.form) for r in rows.itertuples()]]
     key = [(laws.index(r.law), looks.place(r.method, r.form)) for r in rows.itertuples()]
     return rows.iloc[sorted(range(len(rows)), key=key.__getitem__)].reset_index(drop=True)

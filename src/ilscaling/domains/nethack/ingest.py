@@ -11,9 +11,10 @@ the keys that quit it are not part of it.
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -29,11 +30,12 @@ from ilscaling.progress import tqdm
 from ilscaling.store import recording
 from ilscaling.store.processes import spread
 from ilscaling.store.shard import assemble
+from ilscaling.store.split import EXPERT_PROBS
 
 REPORT = "ingest.json"
 BLOCK = 4096  # frames that are converted and compressed together, a chunk of the recordings
 SLOTS = 55  # of what a player carries
-MAX_INVENTORY = 2**28  # bytes; a change takes 114
+MAX_BESIDE = 2**30  # bytes of a file beside a recording; a step takes 600
 GROUP = 4  # games a recording: what a kill costs, at most, for each process
 
 # Key code -> index of the first action with it, -1 for none.
@@ -66,7 +68,9 @@ def ingest(
     found = listing(directories, recordings)
     if not found.games:
         raise _nothing(found, directories)
+    # A field of the store is one that every game has.
     inventory = all(game.inventory is not None for game in found.games)
+    said = all(game.expert_probs is not None for game in found.games)
     work = out.with_name(f".{out.name}.work")
     work.mkdir(parents=True, exist_ok=True)
     groups = [found.games[k : k + GROUP] for k in range(0, len(found.games), GROUP)]
@@ -74,7 +78,7 @@ def ingest(
     bar = tqdm(total=len(found.games), unit="game", desc="recordings")
     tasks = [(number, group) for number, group in enumerate(groups)]
     with bar:
-        for number, path in spread(read, tasks, given=(work, inventory), processes=processes):
+        for number, path in spread(read, tasks, given=(work, inventory, said), processes=processes):
             files_read[number] = path
             bar.update(len(groups[number]))
     kept, places, columns = [], [], []
@@ -100,6 +104,7 @@ def ingest(
         "left_out": reasons,
         "steps": int(table["steps"].sum()),
         "inventory": inventory,
+        "expert_probs": said,
     }
     splits, chosen = assemble(
         places,
@@ -158,16 +163,21 @@ def _origin(found: Listing, directories: list, kept: list[dict]) -> dict:
     }
 
 
-def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) -> tuple[int, Path]:
+def read(
+    work: Path, inventory: bool, said: bool, number: int, group: list[RecordedGame]
+) -> tuple[int, Path]:
     """Read a few games into a file in `work`, if it is not there; returns `number` and its path.
+
+    inventory, said: whether to read what is carried, and what the player said of every key.
 
     The file's name is a digest of all that it is made of. Its attributes say of every game what
     was kept and what was not.
     """
-    content = hashlib.sha256(f"{recording.FORMAT} {inventory} {version('nle')}".encode())
+    content = hashlib.sha256(f"{recording.FORMAT} {inventory} {said} {version('nle')}".encode())
     for game in group:
         content.update(repr((game.name, sorted(game.log.items()), game.record)).encode())
-        for path in (game.path, game.inventory if inventory else None):
+        beside = (game.inventory if inventory else None, game.expert_probs if said else None)
+        for path in (game.path, *beside):
             if path is not None:
                 content.update(_digest(path).encode())
     target = work / f"{content.hexdigest()[:24]}.zip"
@@ -179,7 +189,7 @@ def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) ->
             record = game.record or {}
             try:
                 truncated = record.get("truncated", game.quit)
-                writer.add(record.get("seed", 0), frames(game, inventory), truncated)
+                writer.add(record.get("seed", 0), frames(game, inventory, said), truncated)
             except Unusable as problem:
                 attributes["left_out"].append(left(game.name, problem.reason, problem.detail))
                 continue
@@ -209,7 +219,9 @@ def _digest(path: Path) -> str:
         return f"error {error.errno}"
 
 
-def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
+def frames(
+    game: RecordedGame, inventory: bool, said: bool = False
+) -> Iterator[dict[str, np.ndarray]]:
     """The store's fields of the player's steps of a game, BLOCK steps at a time; the arrays hold
     until the next block.
 
@@ -218,6 +230,7 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     ttyrec.check(game.path)
     record = game.record
     carried = _carried(game) if inventory else None
+    probs = _said(game) if said else None
     # The last frames may not be the player's, and a block's last reward is known a frame later.
     tape = ttyrec.Tape(game.path, BLOCK + ttyrec.TAIL + 1)
     tape.fill()
@@ -225,7 +238,7 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     done = 0
     while tape.fill():
         seen = tape.frames
-        yield _fields(seen, 0, BLOCK, seen["score"][BLOCK], done, carried)
+        yield _fields(seen, 0, BLOCK, seen["score"][BLOCK], done, carried, probs)
         done += BLOCK
         tape.drop(BLOCK)
     waiting = tape.frames
@@ -251,7 +264,7 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     for start in range(0, end, BLOCK):
         stop = min(end, start + BLOCK)
         after = waiting["score"][min(stop, end - 1)]
-        yield _fields(waiting, start, stop, after, done + start, carried)
+        yield _fields(waiting, start, stop, after, done + start, carried, probs)
 
 
 def _fields(
@@ -261,6 +274,7 @@ def _fields(
     after: int,
     step: int,
     carried: dict[str, np.ndarray] | None,
+    probs: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """The store's fields of frames [start, stop), the first of which is a game's step `step`;
     `after`: the score after the last of them."""
@@ -280,22 +294,51 @@ def _fields(
         steps = np.arange(step, step + stop - start)
         row = np.searchsorted(carried["step"], steps, side="right") - 1
         fields["inventory"] = carried["inv_glyphs"][row]
+    if probs is not None:
+        fields[EXPERT_PROBS] = probs[step : step + stop - start]
+        if fields[EXPERT_PROBS].shape != (stop - start, len(ACTIONS)):
+            raise Unusable(
+                "corrupted expert_probs", f"{probs.shape} for step {step + stop - start}"
+            )
     return fields
 
 
 def _carried(game: RecordedGame) -> dict[str, np.ndarray]:
     """What the player carried: `step` int32 (changes,), rising from 0 on, and `inv_glyphs` int16
     (changes, 55), what was carried from that step on."""
-    try:
-        if game.inventory.stat().st_size > MAX_INVENTORY:
-            raise ValueError(f"more than {MAX_INVENTORY:,} bytes")
-        carried = load_file(game.inventory)
+
+    def check(carried: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         steps, glyphs = carried["step"], carried["inv_glyphs"]
         if glyphs.shape != (len(steps), SLOTS) or glyphs.dtype != np.int16:
             raise ValueError(f"inv_glyphs is {glyphs.dtype} {glyphs.shape}")
         if steps.ndim != 1 or not len(steps) or steps[0] != 0 or (np.diff(steps) <= 0).any():
             raise ValueError("steps do not rise from 0 on")
         return carried
+
+    return _beside(game.inventory, "corrupted inventory", check)
+
+
+def _said(game: RecordedGame) -> np.ndarray:
+    """What the expert said: finite probabilities (steps, actions)."""
+
+    def check(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        probs = arrays[EXPERT_PROBS]
+        if probs.ndim != 2 or probs.shape[1] != len(ACTIONS) or probs.dtype.kind != "f":
+            raise ValueError(f"{EXPERT_PROBS} is {probs.dtype} {probs.shape}")
+        if not np.isfinite(probs).all():
+            raise ValueError(f"{EXPERT_PROBS} is not finite")
+        return probs
+
+    return _beside(game.expert_probs, "corrupted expert_probs", check)
+
+
+def _beside(path: Path, reason: str, check: Callable[[dict], Any]) -> Any:
+    """What `check` makes of the arrays of a file beside a game's recording; Unusable, for a reason,
+    if it is damaged."""
+    try:
+        if path.stat().st_size > MAX_BESIDE:
+            raise ValueError(f"more than {MAX_BESIDE:,} bytes")
+        return check(load_file(path))
     # Whatever safetensors raises for what is no such file.
     except Exception as error:
-        raise Unusable("corrupted inventory", f"{type(error).__name__}: {error}") from None
+        raise Unusable(reason, f"{type(error).__name__}: {error}") from None
