@@ -138,6 +138,8 @@ def test_a_job_is_told_its_devices_and_torchrun_started_for_several(tmp_path):
     command = gpu_allocator.torchrun(["python", "-m", "ilscaling", "train"], 2)
     assert command[:3] == ["python", "-m", "torch.distributed.run"]
     assert command[-3:] == ["-m", "ilscaling", "train"] and "--nproc-per-node=2" in command
+    # The name of the machine may be no address of it.
+    assert "--local-addr=127.0.0.1" in command
 
 
 def test_several_devices_run_the_same_command_again_under_torchrun(tmp_path):

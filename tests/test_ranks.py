@@ -49,7 +49,7 @@ def train(demos, out, updates, family, team=ranks.ALONE, settings=SETTINGS):
 def member(rank: int, port: int, demos: Path, out: Path, updates: tuple) -> None:
     os.environ |= {
         "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "a",
     }  # fmt: skip
     torch.set_num_threads(1)
     with ranks.join("cpu") as team:

@@ -10,6 +10,7 @@ from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
 from ilscaling.cli.sections import section
 
 Compute = Literal["realised", "nominal"]
+Loss = Literal["measured", "expected", "excess"]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
@@ -29,6 +30,7 @@ def tabulate(
     from ilscaling import grid, params, store, tables
     from ilscaling import tabulate as table
     from ilscaling.store.floor import expert_entropy
+    from ilscaling.store.horizon import returns_after
     from ilscaling.tabulate import HELD_OUT
 
     study, settings = params.read(path), section(path, game)
@@ -40,6 +42,10 @@ def tabulate(
         files.read_json(random),
         domain=settings.domain,
         floors={name: expert_entropy(store.open_split(demos, name)) for name in HELD_OUT},
+        returns_after=returns_after(
+            [store.open_split(demos, name) for name in store.SPLITS],
+            settings.evaluation.horizons,
+        ),
     )
     folders = {}
     for folder in evaluations:
@@ -91,6 +97,13 @@ def fit(
     bootstrap: Annotated[
         int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)
     ] = None,
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            help="Loss to fit: as measured, its expectation under the expert's distribution, or"
+            " the excess over the expert's entropy (columns of tables whose floor is known)."
+        ),
+    ] = "measured",
     processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
     pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
     metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
@@ -99,9 +112,11 @@ def fit(
 
     Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
     """
+    from ilscaling.laws import excess
     from ilscaling.pipeline import fit_laws
 
     read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
+    read = excess.by_loss(read, loss)
     fit = fit_laws.fit(read, settings, out, metrics=metrics, processes=processes)
     if pictures:
         from ilscaling.show import figures as drawing

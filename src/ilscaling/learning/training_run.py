@@ -49,6 +49,7 @@ class TrainingRun:
         self.record = replace(
             record,
             devices=team.count,
+            repeatable=record.repeatable and (team.count == 1 or self.device == "cpu"),
             threads=precision.threads(settings.threads, threads, team.count),
         )
         self.ledger = flops.ledger(
@@ -85,7 +86,7 @@ class TrainingRun:
         """The run before its first update."""
         family, size = self.run.family, self.run.size
         torch.set_num_threads(self.record.threads)
-        torch.backends.cudnn.deterministic = True
+        precision.prepare(self.device, self.record.precision, self.record.repeatable)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.run.seed)
             policy = policies.build(family, size, **self.record.shape)

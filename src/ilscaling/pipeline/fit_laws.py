@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ilscaling import files, laws, tables
+from ilscaling.laws import excess
 from ilscaling.params import Laws
 from ilscaling.pipeline import headline, result_folder, study_context
 from ilscaling.show import markdown
@@ -29,7 +30,8 @@ def fit(
     settings
         How to fit.
     out
-        Folder for the fits and the tables behind them (docs/laws.md).
+        Folder for the fits and the tables behind them (docs/laws.md); where the floor of the loss
+        is known, also floors.csv, what every estimate of it says (`laws.excess`).
     metrics
         File for all headline numbers, if wanted.
     processes
@@ -38,6 +40,9 @@ def fit(
     fit = laws.fit_table(table, settings, processes=processes)
     laws.write(fit, out)
     markdown.write(fit, out)
+    if excess.known(table):
+        with files.atomic(out / "floors.csv") as temporary:
+            excess.judged(table, fit).to_csv(temporary, index=False, float_format="%.10g")
     if metrics is not None:
         files.write_json(metrics, laws.metrics(table, fit))
     for note in fit.notes:
