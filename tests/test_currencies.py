@@ -21,7 +21,8 @@ def table() -> pd.DataFrame:
                     rows.append({
                         "game": game, "algorithm": algorithm, "family": "mlp", "size": size,
                         "seed": seed, "budget": budget, "flops": 0.9 * budget, "status": "done",
-                        "dev_loss": 1.0, "return_first": 10.0 + size, "return_second": 20.0 + seed - size + np.log10(budget),
+                        "dev_loss": 1.0, "return_first": 10.0 + size,
+                        "return_second": 20.0 + seed - size + np.log10(budget),
                         "env_steps": 300 * (algorithm == "play") + labels,
                         "expert_labels": labels, "unique_samples": 200.0 + labels,
                         "expert_return": 30.0, "random_return": 1.0,
