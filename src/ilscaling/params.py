@@ -224,6 +224,9 @@ class Evaluation(Model):
         1.0, description="1 samples the policy, 0 plays its best action"
     )
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
+    horizons: list[Count] = Field(
+        [], description="steps after which the return so far is noted, too: docs/relations.md"
+    )
     own_states: bool = Field(
         False, description="ask the expert in these episodes: the loss on the policy's own states"
     )

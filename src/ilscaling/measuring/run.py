@@ -173,6 +173,7 @@ def _measure_returns(
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
             on_step=on_step if watching else None,
+            horizons=settings.horizons,
         ):
             place, number = wanted[position]
             replay = replays.record(position, episode, 0) if position in replays.actions else None
