@@ -1,6 +1,6 @@
 """Return of policies in the game: full episodes by sampled actions, many policies in one pool."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,7 @@ def play(
     seed: int,
     temperature: float = 1.0,
     on_step: Callable[[Moment], None] | None = None,
+    horizons: Sequence[int] = (),
 ) -> Iterator[tuple[int, Episodes]]:
     """Play episodes of several policies; yields each as soon as it has ended.
 
@@ -51,6 +52,7 @@ def play(
     seed : of the episode number 0; that of number n is n larger
     temperature : divides the logits; 0 plays the best action
     on_step : sees every moment, whose episodes are positions in `wanted`
+    horizons : steps after which the return so far is noted (see `games.play.ended`)
 
     Yields
     ------
@@ -65,4 +67,4 @@ def play(
         temperature=temperature,
     )
     seeds = [seed + episode.number for episode in wanted]
-    yield from ended(game, act, seeds=seeds, on_step=on_step)
+    yield from ended(game, act, seeds=seeds, on_step=on_step, horizons=horizons)
