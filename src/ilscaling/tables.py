@@ -237,16 +237,39 @@ def _renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.
 
 
 def _missing(names: list[str], found: list[str], path: Path) -> FitError:
+    # A column that is called as one of ours holds just that, and is no guess for another.
+    free = [str(name) for name in found if name not in COLUMNS]
     guesses = []
     for name in names:
-        close = difflib.get_close_matches(name.split()[0], found, n=1, cutoff=0.3)
-        guesses += [f"--column {name.split()[0]}={close[0]}"] if close else []
+        ours = name.split()[0]
+        if close := _closest(ours, free):
+            guesses.append(f"--column {ours}={close}")
+            free.remove(close)
     return FitError(
         f"columns are missing: {', '.join(names)}",
         where=str(path),
         fix=f"columns found: {', '.join(map(str, found))}"
         + (f"; perhaps {' '.join(guesses)}" if guesses else "; --column OURS=THEIRS maps yours"),
     )
+
+
+# How others call what we call ours.
+OTHERS = {
+    "params": ("n", "model_size", "n_params", "num_params", "parameters", "num_parameters"),
+    "samples": ("d", "tokens", "n_samples", "num_samples", "examples", "steps", "frames"),
+    "dev_loss": ("loss", "val_loss", "valid_loss", "validation_loss", "eval_loss", "l"),
+    "budget": ("c", "compute", "training_flops", "train_flops", "flop"),
+}
+
+
+def _closest(ours: str, theirs: Sequence[str]) -> str | None:
+    """The name among `theirs` that probably means a column of ours; None if none looks like it."""
+    by_lower = {name.lower(): name for name in theirs}
+    for name in OTHERS.get(ours, ()):
+        if name in by_lower:
+            return by_lower[name]
+    close = difflib.get_close_matches(ours, by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None
 
 
 def measured(realised: pd.DataFrame) -> pd.DataFrame:

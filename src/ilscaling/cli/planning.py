@@ -25,7 +25,10 @@ def plan(
     mfu: Annotated[
         float | None, typer.Option(help="Share of the peak that is reached.", min=1e-4, max=1.0)
     ] = None,
-    cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(help="CPU jobs at once; default: all here, with --device 8 a GPU.", min=1),
+    ] = None,
 ) -> None:
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
     import pandas as pd
@@ -45,7 +48,9 @@ def plan(
         print(shown.to_string(index=False, float_format="%.4g"), end="\n\n")
     here = calibration.here(study_params, calibrate=calibrate)
     fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)
-    machine = text.Machine(cores or os.cpu_count() or 1, gpus if named else 0, fast)
+    # The machine that has the named GPUs is not this one.
+    usual = gpus * text.CORES_A_GPU if named else os.cpu_count() or 1
+    machine = text.Machine(cores or usual, gpus if named else 0, fast)
     print(text.show(text.make(study_params, planned, machine)))
 
 

@@ -5,6 +5,7 @@ registry: so the code that a step's key holds is what `Domain.code` names, and n
 import what they call only when they are called.
 """
 
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,15 @@ class Picture(NamedTuple):
     caption: str
     ending: str
     draw: Callable[[str | Path, str | Path], None]
+
+
+def tracked(file: str) -> bool:
+    """Whether Git has a file, so that a checkout brings it back."""
+    command = ["git", "ls-files", "--error-unmatch", "--", file]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,9 @@ class Domain(ABC):
 
     def if_absent(self, name: str, section: Section) -> str:
         """What to type if the expert's file is not there."""
-        return f"git checkout -- {section.expert.file}   or set the parameter to null"
+        file = section.expert.file
+        kept = f"git checkout -- {file}   or " if tracked(file) else f"put it at {file}, or "
+        return f"{kept}set the parameter to null"
 
     def train_expert(
         self, name: str, section: Section, out: Path, work: Path, *, device: str, threads: int

@@ -8,6 +8,9 @@ from ilscaling.laws import LAWS, POWER, StudyFit, summary
 from ilscaling.show import looks
 from ilscaling.show.words import interval, number
 
+# The interval to show where there is room for one: by bootstrap over runs, else by formula.
+PREFERRED = ("bootstrap", "t", "delta")
+
 
 def note(flag: str) -> str:
     """A flag 'code: sentence' as a reader likes it."""
@@ -49,10 +52,8 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
 
 
 def best_interval(row: dict) -> tuple[float, float] | None:
-    """The interval to show where there is room for one: by bootstrap, else by formula."""
-    return next(
-        (row["intervals"][k] for k in ("bootstrap", "t", "delta") if k in row["intervals"]), None
-    )
+    """The interval to show where there is room for one (see PREFERRED)."""
+    return next((row["intervals"][k] for k in PREFERRED if k in row["intervals"]), None)
 
 
 def others(fit: StudyFit, game: str) -> list[dict]:
