@@ -147,6 +147,7 @@ def _measure_returns(
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
             on_step=replays.on_step if sequences else None,
+            threads=threads,
         ):
             place, number = wanted[position]
             replay = replays.record(position, episode, 0) if position in replays.actions else None
