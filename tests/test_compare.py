@@ -11,7 +11,8 @@ from test_figures import study as planted
 
 from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
-from ilscaling.pipeline import compare, headline
+from ilscaling.pipeline import compare, console, headline
+from ilscaling.show import rows
 
 
 def exponent(estimate, level=0.95, **intervals):
@@ -50,10 +51,10 @@ def test_laws_of_either_revision_have_a_row():
 
     one = {names("N_opt"): exponent(0.5), names("L_min"): exponent(None)}
     other = {names("N_opt"): exponent(0.6), names("R_max"): exponent(1.0)}
-    rows = {row["law"]: row for row in compare.exponents(one, other)}
-    assert set(rows) == {"N_opt", "L_min", "R_max"}
-    assert rows["N_opt"]["difference"]["estimate"] == pytest.approx(0.1)
-    assert rows["L_min"]["difference"] is None and rows["R_max"]["one"] is None
+    by_law = {row["law"]: row for row in compare.exponents(one, other)}
+    assert set(by_law) == {"N_opt", "L_min", "R_max"}
+    assert by_law["N_opt"]["difference"]["estimate"] == pytest.approx(0.1)
+    assert by_law["L_min"]["difference"] is None and by_law["R_max"]["one"] is None
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def fitted():
 
 def test_only_exponents_are_compared_and_each_is_the_one_that_was_fitted(fitted):
     """A break or an offset of another form once took the place of the power law's exponent."""
-    exponents = compare.exponents_of(fitted.fits)
+    exponents = rows.of_records(fitted.fits)
     for game in fitted.games:
         for law in laws.LAWS:
             for method in laws.METHODS:
@@ -113,6 +114,22 @@ def test_a_commit_without_results_is_refused_with_what_makes_them(study):
         compare.page(compare.Revision("default"), compare.Revision("HEAD"))
     with pytest.raises(WorkflowError, match="no such study"):
         compare.Revision("nonsense")
+
+
+def test_the_terminal_quotes_the_interval_of_the_report_and_what_is_wrong_with_a_fit(study, fitted):
+    """The terminal once showed Student's t where the report shows the bootstrap, and no flag."""
+    metrics = laws.metrics(planted(), fitted)
+    said = console.headline(metrics, study)
+    method = fitted.method("breakout")
+    drawn = fitted.power("breakout", "L_min", method, "bootstrap")
+    assert drawn["ci_low"] is not None
+    (line,) = [line for line in said if "L ~ C^" in line]
+    ends = f"[{drawn['ci_low']:.3f}, {drawn['ci_high']:.3f}] 95 % by bootstrap over runs"
+    assert line.endswith(f"{drawn['estimate']:.3f}  {ends}")
+    told = {line.strip() for line in said}
+    for law in laws.LAWS:
+        for flag in fitted.power("breakout", law, method)["flags"]:
+            assert rows.note(flag) in told
 
 
 def test_a_headline_leaves_out_what_is_not_there():

@@ -8,10 +8,12 @@ them.
 """
 
 import json
+import math
 import shutil
 from pathlib import Path
 
 from ilscaling.show.titles import title
+from ilscaling.show.words import off
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -25,6 +27,14 @@ LAWS = {
 }
 
 
+# Exponents that Tuyls et al. print for these games, at budgets a thousand times ours and more:
+# docs/published.md.
+PAPER = {
+    "breakout": {"N_opt": "0.74", "D_opt": "0.46"},
+    "nethack": {"N_opt": "0.61", "D_opt": "0.39"},
+}
+
+
 def block(metrics: dict) -> str:
     """Markdown of the default study's figure and numbers."""
     lines = ["![isoFLOP profiles of dev loss and return](docs/figures/profiles.png)", ""]
@@ -32,18 +42,18 @@ def block(metrics: dict) -> str:
         method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
         lines += [
             f"What it should show for {title(game)}, with exponents fitted to "
-            f"{method} and their 95 % intervals (another CPU gives other last digits, and another "
-            "course of training):",
+            f"{method} and 95 % intervals by bootstrap over runs (another CPU gives other last "
+            "digits, and another course of training):",
             "",
-            "| law | exponent | by t | by bootstrap over runs | R2 |",
-            "| --- | --- | --- | --- | --- |",
+            "| law | exponent | interval | the paper's exponent |",
+            "| --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():
+            theirs = PAPER.get(game, {}).get(law, "")
             if found.get(f"{law}_r2") is None:  # two points lie on any line
-                lines.append(f"| {text} | not fitted, {found[f'{law}_n']} budgets | | | |")
+                lines.append(f"| {text} | not fitted, {found[f'{law}_n']} budgets | | {theirs} |")
                 continue
-            ends = " | ".join(interval(found, name) for name in (law, f"{law}_boot"))
-            lines.append(f"| {text} | {found[law]:.3f} | {ends} | {found[f'{law}_r2']:.3f} |")
+            lines.append(f"| {text} | {found[law]:.3f} | {quoted(found, law)} | {theirs} |")
         lines += [
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
@@ -56,6 +66,15 @@ def block(metrics: dict) -> str:
             "",
         ]
     return "\n".join(lines[:-1])
+
+
+def quoted(found: dict, law: str) -> str:
+    """The interval that report and terminal show, too: by bootstrap if there is one, else by t."""
+    drawn = interval(found, f"{law}_boot")
+    if drawn != "none":
+        return drawn
+    by_t = interval(found, law)
+    return by_t if by_t == "none" else f"{by_t} (by t: the resamples give none)"
 
 
 def interval(found: dict, name: str) -> str:
@@ -73,10 +92,14 @@ def held_out(found: dict) -> str:
     error = found.get("held_out_error_L_min")
     if error is None:
         return ""
+    if (signed := found.get("held_out_off_L_min")) is not None:
+        how = f"is off by {off(math.log1p(signed))}"
+    else:
+        how = f"has an error of {error:.1%} (of the logarithm)"
     covered = "held" if found["held_out_covered_L_min"] else "did not hold"
     return (
-        f" From the smaller budgets the law foretells the lowest loss of the largest one with an"
-        f" error of {error:.1%}; the prediction interval {covered} it."
+        " The lowest loss of the largest budget, predicted by the law of the smaller ones, "
+        f"{how}; the prediction interval {covered} it."
     )
 
 

@@ -19,15 +19,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ilscaling import params
 from ilscaling.errors import WorkflowError
-from ilscaling.laws import LAWS, POWER
 from ilscaling.show import looks, titles
-from ilscaling.show.rows import PREFERRED, footnote, note
+from ilscaling.show.rows import EXPONENT, PREFERRED, footnote, of_records
 from ilscaling.show.words import fixed, interval
 
 FIGURES = ("profiles", "laws", "return_on_loss")
-# What tells two exponents of one revision apart. A form other than the power law has parameters
-# that are no exponents of C (a break, an offset): those stay in its own report.
-FIT = ("game", "law", "method", "form", "flops")
 
 
 class Revision:
@@ -78,8 +74,8 @@ class Revision:
         return f"snakemake --cores all{overlay}"
 
     def fits(self) -> dict[tuple, dict]:
-        """Exponents by (game, law, method, form, flops); see `exponents_of`."""
-        return exponents_of(json.loads(self.read(f"{self.results}/laws/fits.json")))
+        """Exponents by (game, law, method, form, flops); see `of_records`."""
+        return of_records(json.loads(self.read(f"{self.results}/laws/fits.json")))
 
     def params(self) -> dict[str, object]:
         """Parameters of the study, as they are written."""
@@ -115,36 +111,13 @@ def _commit(name: str) -> str:
     )
 
 
-def exponents_of(fits: list[dict]) -> dict[tuple, dict]:
-    """The exponents among the records of a fits.json, by `FIT`.
-
-    Of each: estimate, intervals {kind: (low, high)}, level and notes. A law that could not be
-    fitted has estimate None.
-    """
-    exponents: dict[tuple, dict] = {}
-    for fit in fits:
-        if fit["law"] not in LAWS or fit["parameter"] != "exponent":
-            continue
-        if fit["form"] not in (POWER, looks.SURFACE):
-            continue
-        names = tuple(fit[name] for name in FIT)
-        new = {"estimate": fit["estimate"], "level": fit["level"], "intervals": {}, "notes": []}
-        exponent = exponents.setdefault(names, new)
-        if fit["ci_low"] is not None:
-            exponent["intervals"][fit["interval"]] = (fit["ci_low"], fit["ci_high"])
-        exponent["notes"] += [
-            note(flag) for flag in fit["flags"] if note(flag) not in exponent["notes"]
-        ]
-    return exponents
-
-
 def flat(values: dict, above: str = "") -> list[tuple[str, object]]:
     """Leaves of nested parameters under dotted names."""
-    found = []
+    leaves = []
     for name, value in values.items():
         here = f"{above}.{name}" if above else name
-        found += flat(value, here) if isinstance(value, dict) else [(here, value)]
-    return found
+        leaves += flat(value, here) if isinstance(value, dict) else [(here, value)]
+    return leaves
 
 
 def difference(one: dict, other: dict, kind: str | None) -> dict:
@@ -177,7 +150,7 @@ def exponents(one: dict[tuple, dict], other: dict[tuple, dict]) -> list[dict]:
         shared = [kind for kind in kinds if _has(a, kind) and _has(b, kind)]
         rows.append(
             {
-                **dict(zip(FIT, names, strict=True)),
+                **dict(zip(EXPONENT, names, strict=True)),
                 "one": a,
                 "other": b,
                 "kind": next(iter(shared or kinds), None),

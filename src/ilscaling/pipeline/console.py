@@ -55,9 +55,10 @@ class Console:
         try:
             metrics = json.loads((published / "metrics.json").read_text())
             report = (published / "report.html").resolve(strict=True)
+            words = headline(metrics, published)
         except (OSError, ValueError):
             return
-        _say("\n".join([f"\nReport:  {report}", *headline(metrics, published)]))
+        _say("\n".join([f"\nReport:  {report}", *words]))
 
     def advise(self) -> None:
         """Print what to do after a failure."""
@@ -118,20 +119,23 @@ def slurm_state(job: str) -> str:
 LAWS = {
     "N_opt": "compute-optimal parameters  N ~ C^",
     "D_opt": "compute-optimal samples     D ~ C^",
-    "L_min": "lowest dev loss             L ~ C^",
+    "L_min": "lowest loss                 L ~ C^",
     "R_max": "highest return              R ~ C^",
     "R_on_1/L": "return on loss              R ~ (1/L)^",
 }
 
 
 def headline(metrics: dict, published: Path) -> list[str]:
-    """The fitted exponents for the terminal, one line a law."""
+    """The fitted exponents for the terminal, one line a law, each with the interval that the report
+    quotes and, below, with what a sceptic should know of it."""
+    exponents = _exponents(published)
     lines = []
     for game, numbers in metrics.items():
         method = "parabola vertices" if numbers["method"] == "vertex" else "grid minima"
         lines.append(f"\n{game}: {numbers['cells_done']} cells, exponents from {method}")
         for law, text in LAWS.items():
-            lines.append(f"  {text}{_interval(numbers, law, published)}")
+            exponent = exponents.get((game, law, numbers["method"]))
+            lines += _law(text, exponent) if exponent else [f"  {text} not fitted"]
         best, share = numbers.get("best_return"), numbers.get("best_return_of_expert")
         if best is not None:
             of = "" if share is None else f", {share:.0%} of the expert's"
@@ -139,9 +143,30 @@ def headline(metrics: dict, published: Path) -> list[str]:
     return lines
 
 
-def _interval(numbers: dict, law: str, published: Path) -> str:
-    if numbers.get(law) is None:
-        return f" not fitted ({published}/laws/notes.txt says why)"
-    low, high, r2 = (numbers.get(f"{law}_{part}") for part in ("low", "high", "r2"))
-    interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-    return f"{numbers[law]:.3f}{interval}" + ("" if r2 is None else f"  R2 {r2:.3f}")
+def _exponents(published: Path) -> dict[tuple[str, str, str], dict]:
+    """Exponents of power laws by (game, law, method), as `show.rows.of_records` gives them."""
+    # Only here: a Snakefile that is read needs no statistics.
+    from ilscaling.laws import POWER
+    from ilscaling.show import rows
+
+    fits = json.loads((published / "laws/fits.json").read_text())
+    return {names[:3]: row for names, row in rows.of_records(fits).items() if names[3] == POWER}
+
+
+def _law(text: str, exponent: dict) -> list[str]:
+    """A law's line, and one for each of its flags."""
+    from ilscaling.show import rows
+
+    notes = [f"      {note}" for note in exponent["notes"]]
+    if exponent["estimate"] is None:
+        return [f"  {text} not fitted", *notes]
+    ends = rows.best_interval(exponent)
+    kind = next((kind for kind in rows.PREFERRED if kind in exponent["intervals"]), None)
+    share = f"{100 * exponent['level']:g} %"
+    interval = "  no interval" if ends is None else (
+        f"  [{ends[0]:.3f}, {ends[1]:.3f}] {share} {INTERVALS[kind]}"
+    )  # fmt: skip
+    return [f"  {text}{exponent['estimate']:.3f}{interval}", *notes]
+
+
+INTERVALS = {"bootstrap": "by bootstrap over runs", "t": "by Student's t", "delta": "by formula"}
