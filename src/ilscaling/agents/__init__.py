@@ -11,6 +11,7 @@ from ilscaling.agents.agent import Agent, load_policy, section_of
 from ilscaling.agents.demonstrations import Demonstrations, batches
 from ilscaling.agents.episode import PlayedEpisode, recorded
 from ilscaling.agents.film import animate, show_in_terminal
+from ilscaling.agents.panels import side_by_side
 from ilscaling.agents.window import show_in_window
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "section_of",
     "show_in_terminal",
     "show_in_window",
+    "side_by_side",
 ]

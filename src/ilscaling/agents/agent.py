@@ -120,6 +120,7 @@ class Agent:
         section: Section,
         *,
         number: int = 0,
+        seed: int | None = None,
         temperature: float | None = None,
         max_steps: int | None = None,
         on_step: Callable[[int], object] | None = None,
@@ -133,6 +134,8 @@ class Agent:
             The section of a study whose game it plays: see `section_of`.
         number
             Of the episode, from 0; those that `ilscaling evaluate` measures come first.
+        seed
+            Of the episode, instead of its number: that of a recorded one gives the expert's game.
         temperature
             Divides the logits; 0 plays the best action, None: that of the section's evaluation.
         max_steps
@@ -157,13 +160,14 @@ class Agent:
             owner=np.zeros(1, np.int64),
             temperature=wanted.temperature if temperature is None else temperature,
         )
+        own = seeds(Purpose.EVALUATION, wanted.seed + number, count=1)[0]
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
             return episode.play(
                 game,
                 act,
-                seed=seeds(Purpose.EVALUATION, wanted.seed + number, count=1)[0],
+                seed=own if seed is None else seed,
                 player=str(self),
                 on_step=on_step,
                 max_steps=max_steps,

@@ -111,10 +111,10 @@ def _images(episode: PlayedEpisode, start: int, stop: int) -> Iterator[Image.Ima
     """The steps [start, stop) as images of one size, each below a line of text."""
     text = font("DejaVuSans", 14)
     for step in range(start, stop):
-        picture = _picture(episode, step)
-        width, height = picture.size
+        seen = picture(episode, step)
+        width, height = seen.size
         image = Image.new("RGB", (width + width % 2, LINE + height + height % 2), "#14161a")
-        image.paste(picture, (0, LINE))
+        image.paste(seen, (0, LINE))
         draw = ImageDraw.Draw(image)
         left, right = f"step {step:,}", f"score {episode.score[step]:,.6g}"
         draw.text((6, LINE // 2), left, fill="white", font=text, anchor="lm")
@@ -122,7 +122,8 @@ def _images(episode: PlayedEpisode, start: int, stop: int) -> Iterator[Image.Ima
         yield image
 
 
-def _picture(episode: PlayedEpisode, step: int) -> Image.Image:
+def picture(episode: PlayedEpisode, step: int) -> Image.Image:
+    """What was seen before a step, as its domain draws it."""
     seen = episode.observation
     if episode.entry.replays:
         return terminal.screen(

@@ -20,6 +20,9 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
             "images": gallery.paths(attrs["domain"], figures, game),
             **domain.facts(known.params.games[game], Path(paths["demos"]), paths["expert"]),
         }
+        if (film := figures / f"agents-{game}.gif").is_file():
+            caption = "Agents by training budget beside the expert, in one game (the same seed)"
+            shown["images"] = {caption: film, **shown["images"]}
         if domain.replays:
             shown["replay"] = figures / f"replay-{game}.json"
         found[game] = shown

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ilscaling.show.words import MISSING, known, number, power, power_html, with_error
+from ilscaling.show.words import MISSING, known, number, power_html, with_error
 from ilscaling.tables import positions
 
 WIDTH, HEIGHT = 720, 380
@@ -103,15 +103,8 @@ def _ticks(values: pd.Series) -> list[float]:
 
 def _label(row: dict) -> str:
     """A cell in a line, for who cannot see its place."""
-    return (
-        (
-            f"{number(row['params'])} parameters, {power(row['budget']).strip('$')} FLOPs: loss "
-            f"{number(row['dev_loss'])}"
-        )
-        .replace("\\times", "×")
-        .replace("{", "")
-        .replace("}", "")
-    )
+    size, budget, loss = (number(row[name]) for name in ("params", "budget", "dev_loss"))
+    return f"{size} parameters, {budget} FLOPs: dev loss {loss}"
 
 
 def _details(row: dict) -> str:

@@ -25,7 +25,7 @@ figures/*.csv     the data behind each figure
 
 
 def archive(table: pd.DataFrame, fit: StudyFit, figures: Path) -> str:
-    """A ZIP archive of the results table, the fits and the data behind the figures, as a data URI."""
+    """A ZIP archive of the results table, the fits and the data behind the figures, as a URI."""
     flat = pd.DataFrame(fit.fits).drop(columns="line")
     flat["flags"] = flat["flags"].map("; ".join)
     tables = {"results": table, "fits": flat}

@@ -41,7 +41,7 @@ def paragraph(fit: StudyFit, table: pd.DataFrame, params: dict) -> str:
         f"{done['params'].max():,.0f} parameters and training budgets from "
         f"{done['budget'].min():.2g} to {done['budget'].max():.2g} FLOPs ({len(done)} measured "
         "cells), after Tuyls et al. (2024).",
-        "Held-out loss is the mean cross-entropy over whole episodes that no policy was trained on; "
+        "Held-out loss is the mean cross-entropy over whole episodes that nothing trained on; "
         "sizes were chosen by the dev split and losses are those of the test split, where there is "
         "one.",
         "Returns are the games' own scores over whole episodes, with actions sampled from the "

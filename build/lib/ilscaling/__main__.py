@@ -1,0 +1,5 @@
+"""`python -m ilscaling` is `ilscaling`."""
+
+from ilscaling.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Domains of games, a folder each."""

@@ -1,0 +1,1 @@
+"""Atari games by the Arcade Learning Environment."""

@@ -1,0 +1,312 @@
+"""What a domain is: the entry DOMAIN.
+
+A built-in domain's entry stands in `domains/<name>/entry.py`, which nothing imports but the
+registry: so the code that a step's key holds is what `Domain.code` names, and no more. Its methods
+import what they call only when they are called.
+"""
+
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from ilscaling import registry
+from ilscaling.domains.costs import Play, Steps
+from ilscaling.games.base import GameSpec, VectorGame
+from ilscaling.params import Section
+
+BROUGHT = "ilscaling.domains.brought"
+# Of a domain that says nothing: about what a small game written in Python takes.
+SMALL_GAME, SHORT_EPISODE = Play(5.0e-5, 1.0e-4, 1 / 50_000, 5.0e-5), Steps(200, 20)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an expert comes from, which is what its key is made of.
+
+    Parameters
+    ----------
+    training
+        What determines an expert that a job of the workflow trains, ready for JSON; None for an
+        expert that exists.
+    file
+        The file that it is read from, if one is given.
+    recordings
+        The folder of games that somebody has recorded, instead of an expert.
+    code
+        Modules and files where the code begins that trains it, or that it is.
+    """
+
+    training: Any = None
+    file: str | None = None
+    recordings: str | None = None
+    code: tuple[str, ...] = ()
+
+
+class Picture(NamedTuple):
+    """A picture of recorded play: its caption, its file's ending, and `draw(demos, out)`."""
+
+    caption: str
+    ending: str
+    draw: Callable[[str | Path, str | Path], None]
+
+
+def tracked(file: str) -> bool:
+    """Whether Git has a file, so that a checkout brings it back."""
+    command = ["git", "ls-files", "--error-unmatch", "--", file]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Domain(ABC):
+    """A kind of games that share an interface: a subclass plays, records and describes them.
+
+    In all methods `name` is what the study calls a section, and `section` its parameters.
+
+    Parameters
+    ----------
+    name
+        How the parameters call the domain: `domain` of a section.
+    section
+        Class of a study's section for a game of it.
+    shows
+        The field of its observation that a policy family must see.
+    speed
+        How fast it is on a machine where nobody has measured.
+    typical
+        An episode of a game of which nothing better is known.
+    titles
+        Beginning of a section's name -> how people write it, where capitals do not do.
+    store_by
+        The verb that makes a store of what `record` writes: 'shard' of parts, 'ingest' of folders
+        of recorded games.
+    packages
+        Installed packages that run the games, whose versions matter.
+    player_packages
+        Further ones that its own expert is run or trained by.
+    modules
+        Step -> modules of ours where its code begins (see `code`); 'brought': of recording an
+        extension's expert. Of an extension's domain its own files are added.
+    calibrated
+        Whether `calibrate` measures its speed.
+    replays
+        Whether its games are text on NetHack's screen, which the report's terminal plays again.
+    """
+
+    CALLED: ClassVar = ("section",)
+
+    name: str
+    section: type[Section]
+    shows: str
+    speed: Play = SMALL_GAME
+    typical: Steps = SHORT_EPISODE
+    titles: Mapping[str, str] = field(default_factory=dict)
+    store_by: Literal["shard", "ingest"] = "shard"
+    packages: tuple[str, ...] = ()
+    player_packages: tuple[str, ...] = ()
+    modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calibrated: bool = False
+    replays: bool = False
+
+    # What is played
+
+    @abstractmethod
+    def spec(self, game: str, emulator: Any = None) -> GameSpec:
+        """Specification of a game, run in that way; raises GameError for an unknown one."""
+
+    @abstractmethod
+    def make(self, game: str, lanes: int, emulator: Any, *, threads: int = 1) -> VectorGame:
+        """A vectorised game of `lanes` episodes side by side."""
+
+    def game(self, name: str, section: Section) -> str:
+        """The game that a section plays: 'breakout' of 'breakout__wsd'."""
+        return getattr(section, "game", None) or name.partition("__")[0]
+
+    def refuse_unknown(self, section: Section, where: str) -> None:
+        """Raise ExtensionError for a name in a section, at `where`, that no entry has."""
+        if (expert := self.brought(section)) is not None:
+            registry.get("EXPERT", expert, f"params: {where}.expert.name")
+
+    # Who plays it
+
+    def brought(self, section: Section) -> str | None:
+        """Name of the entry EXPERT that plays a section's game; None for the domain's own."""
+        return getattr(section.expert, "name", None)
+
+    def expert(self, name: str, section: Section) -> Origin:
+        """Where a section's expert comes from."""
+        expert = self.brought(section)
+        code = registry.files("EXPERT", expert) if expert else self.code("expert", section)
+        return Origin(file=getattr(section.expert, "file", None), code=code)
+
+    def player(self, section: Section, file: Path | None) -> str:
+        """Who plays the demonstrations, in words. `file`: that of the expert, if there is one."""
+        if (expert := self.brought(section)) is None:
+            return "the domain's own expert"
+        reads = f", which reads {file}" if file else ""
+        return f"{expert} of {registry.source('EXPERT', expert)}{reads}"
+
+    def if_absent(self, name: str, section: Section) -> str:
+        """What to type if the expert's file is not there."""
+        file = section.expert.file
+        kept = f"git checkout -- {file}   or " if tracked(file) else f"put it at {file}, or "
+        return f"{kept}set the parameter to null"
+
+    def train_expert(
+        self, name: str, section: Section, out: Path, work: Path, *, device: str, threads: int
+    ) -> None:
+        """Train the expert of a section whose `Origin` names a training."""
+        raise self._cannot("train an expert", "game")
+
+    def import_expert(self, game: str, file: Path, out: Path) -> None:
+        """Make an expert of `game` of a file that somebody else's training wrote."""
+        raise self._cannot("import an expert", "game")
+
+    def measure_expert(
+        self, name: str, section: Section, expert: Path | None, *, episodes: int, seed: int,
+        processes: int = 1, threads: int = 1,
+    ) -> dict:  # fmt: skip
+        """Play whole episodes with the expert, from number `seed` of `seeds.Purpose.EXPERT` on;
+        returns `games.score.summary` and whatever else the domain counts."""
+        from ilscaling.domains import brought
+
+        return brought.measure(
+            section.expert, self.name, self.game(name, section), section.emulator,
+            episodes=episodes, seed=seed, threads=threads,
+        )  # fmt: skip
+
+    # Demonstrations
+
+    def source(self, name: str, section: Section) -> str:
+        """Name under which demonstrations are kept; sections with the same may share them."""
+        return self.game(name, section)
+
+    def records(self, section: Section) -> bool:
+        """Whether demonstrations are recorded; False where recordings of others are taken."""
+        return True
+
+    def record(
+        self, name: str, section: Section, job: int, out: Path, *,
+        expert: Path | None = None, threads: int = 1,
+    ) -> None:  # fmt: skip
+        """Record job number `job` of `demonstrations.jobs` to `out`.
+
+        Parameters
+        ----------
+        expert
+            The file of an expert that a job has trained, or that the parameters name.
+
+        Raises
+        ------
+        ExpertError
+            For an expert that lacks its file or answers no weights of actions.
+        GameError
+            For a game that cannot be played, or when the seeds run out.
+        """
+        from ilscaling.domains import brought
+        from ilscaling.games.jobs import job as share
+
+        seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
+        brought.record(
+            section.expert, self.name, self.game(name, section), section.emulator, seeds=seeds,
+            lanes=section.demonstrations.lanes, steps=steps, out=out, threads=threads,
+        )  # fmt: skip
+
+    def ingest(self, section: Section, folder: Path, out: Path, *, processes: int = 1) -> dict:
+        """Make the store `out` of a folder of recorded games; returns a summary for JSON."""
+        raise self._cannot("ingest recordings", "game")
+
+    # Keys
+
+    def recorded(self, section: Section) -> dict:
+        """What a recording depends on beside game, emulator and the expert's key: how the expert is
+        asked, and how much is wanted. Ready for JSON."""
+        return {
+            "expert": section.expert.model_dump(exclude={"file"}),
+            "demonstrations": section.demonstrations.model_dump(
+                exclude={"chunk_steps", "shard_steps"}
+            ),
+        }
+
+    def code(self, step: str, section: Section) -> tuple[str, ...]:
+        """Modules of ours and files of extensions where the domain's code of a step begins.
+
+        Parameters
+        ----------
+        step
+            'game' (whatever plays), 'expert', 'record', 'store', 'figures' or 'report'.
+        """
+        expert = self.brought(section) if step == "record" else None
+        if expert is None:
+            own = self.modules.get(step, ())
+        else:
+            own = (*self.modules.get("brought", (BROUGHT,)), *registry.files("EXPERT", expert))
+        if registry.is_built_in("DOMAIN", self.name):
+            return own
+        return (*registry.files("DOMAIN", self.name), *own)
+
+    # Costs
+
+    def steps(self, name: str, section: Section) -> Steps:
+        """An episode of a section's game, within the emulator's limit."""
+        limit = getattr(section.emulator, "max_steps", self.typical.episode)
+        return Steps(min(self.typical.episode, limit), self.typical.bytes)
+
+    def expert_cost(self, section: Section, speed):
+        """`plan.Cost` of training a section's expert, at a `plan.speed.Speed`; None without."""
+        return None
+
+    def record_memory(self, name: str, section: Section) -> float:
+        """Bytes of memory of a recording job."""
+        from ilscaling.plan import memory
+
+        # The episodes that are being played, half done on average.
+        lanes = getattr(section.demonstrations, "lanes", 1)
+        steps = lanes * section.emulator.max_steps / 2
+        return memory.TORCH + steps * memory.step_bytes(name, section)
+
+    def calibrate(self, name: str, section: Section, folder: Path, restart: float):
+        """Record a little and make a store of it: `calibration.Recorded`. `restart`: seconds to
+        start an episode, to be left out."""
+        raise self._cannot("measure its speed", "calibrate")
+
+    # The report
+
+    def picture(self, game: str, observation: np.ndarray) -> np.ndarray:
+        """An observation as an image: uint8 (height, width) or (height, width, 3). Here: as rows of
+        grey, dark for the least."""
+        rows = observation.reshape(-1, observation.shape[-1]).astype(np.float64)
+        return np.uint8(255 * (rows - rows.min()) / max(np.ptp(rows), 1e-9))
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """What is shown of recorded play."""
+        from ilscaling.show.figures import gallery
+
+        return (Picture("Recorded episodes", ".png", gallery.contact_sheet),)
+
+    def facts(self, section: Section, demos: Path, expert: str | None) -> dict:
+        """What the report says of who played the store `demos`: `expert` (name -> text), and
+        `ingest` where recordings were read."""
+        from ilscaling import store
+        from ilscaling.domains import brought
+
+        player = store.open_split(demos, "train").attrs["expert"]
+        if self.brought(section) is not None:
+            return {"expert": brought.facts(player)}
+        return {"expert": {name: str(value) for name, value in player.items()}}
+
+    def _cannot(self, what: str, key: str):
+        from ilscaling.errors import GameError
+
+        return GameError(
+            f"the domain {self.name!r} cannot {what}",
+            where=f"--{key}",
+            fix="name a game of a domain that can: ilscaling params",
+        )

@@ -1,0 +1,1 @@
+"""Games of extensions, as Gymnasium environments."""

@@ -1,0 +1,30 @@
+"""What a set of episodes says about a player."""
+
+import numpy as np
+
+from ilscaling.games.play import Episodes
+
+
+def summary(episodes: Episodes) -> dict:
+    """Mean return and what is needed to judge it, ready for JSON.
+
+    `return_se` is the standard deviation (ddof 1) over sqrt(episodes), None for one episode.
+    `truncated` counts episodes that a limit cut, whose returns are lower bounds. What else the
+    game counts (`Episodes.extras`) gets a mean and a maximum.
+    """
+    returns = episodes.returns
+    count = len(returns)
+    return {
+        "episodes": count,
+        "return_mean": float(returns.mean()),
+        "return_se": float(returns.std(ddof=1) / np.sqrt(count)) if count > 1 else None,
+        "return_median": float(np.median(returns)),
+        "return_min": float(returns.min()),
+        "return_max": float(returns.max()),
+        "length_mean": float(episodes.lengths.mean()),
+        "truncated": int(episodes.truncated.sum()),
+        **{f"{name}_mean": float(values.mean()) for name, values in episodes.extras.items()},
+        **{f"{name}_max": float(values.max()) for name, values in episodes.extras.items()},
+        "returns": returns.tolist(),
+        "lengths": episodes.lengths.tolist(),
+    }

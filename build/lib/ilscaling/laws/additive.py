@@ -1,0 +1,93 @@
+"""The surface L = E + A / N^alpha + B / D^beta, and its optimum under a compute constraint.
+
+Hoffmann et al. 2022 (arXiv 2203.15556), section 3.3 and equation 4, with C = k N^rho D for 6 N D.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ilscaling.laws.constraint import Constraint
+
+NAMES = ("E", "A", "B", "alpha", "beta")
+# The bounds of both exponents: below the first a power is a constant, above the second it is felt
+# at the smallest size or least data alone.
+FLAT, STEEP = 1e-4, 5.0
+# ln A and ln B, as shares of a typical loss, below which a term counts as absent.
+ABSENT = -20.0
+
+
+@dataclass(frozen=True)
+class Additive:
+    """Coefficients of every draw, each (draws,); NaN in a draw without a fit.
+
+    `ln_A` and `ln_B` are logarithms because A and B are as large as N^alpha and D^beta; they are
+    -inf where size or data do not matter.
+    """
+
+    E: np.ndarray
+    ln_A: np.ndarray
+    ln_B: np.ndarray
+    alpha: np.ndarray
+    beta: np.ndarray
+
+    @classmethod
+    def centred(cls, point: np.ndarray, centre: tuple[float, float, float]) -> "Additive":
+        """From (draws, 5) = ln A, ln B, E, alpha, beta of centred logarithms (see Cells)."""
+        ln_A, ln_B, E, alpha, beta = point.T
+        x, y, z = centre
+        ln_A, ln_B = (np.where(value <= ABSENT, -np.inf, value) for value in (ln_A, ln_B))
+        return cls(E * np.exp(z), ln_A + alpha * x + z, ln_B + beta * y + z, alpha, beta)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        values = (self.E, np.exp(self.ln_A), np.exp(self.ln_B), self.alpha, self.beta)
+        return dict(zip(NAMES, values, strict=True))
+
+    def loss(self, ln_N: np.ndarray, ln_D: np.ndarray) -> np.ndarray:
+        """L (draws, points) at ln N and ln D of that shape (or one that broadcasts to it)."""
+        size = np.exp(self.ln_A[:, None] - self.alpha[:, None] * ln_N)
+        return self.E[:, None] + size + np.exp(self.ln_B[:, None] - self.beta[:, None] * ln_D)
+
+    def exponents(
+        self, constraint: Constraint, C: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Exponents of N_opt, D_opt and L_min - E on C, each (draws,), whatever C."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            a = self.beta / (self.alpha + constraint.rho * self.beta)
+        return a, 1 - constraint.rho * a, -self.alpha * a
+
+    def ln_N(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """ln N_opt (draws, points) at compute C (points,), where the derivative along
+        C = k N^rho D vanishes: alpha A / N^alpha = rho beta B / D^beta."""
+        rho = constraint.rho
+        with np.errstate(divide="ignore", invalid="ignore"):
+            balance = np.log(self.alpha / (rho * self.beta)) + self.ln_A - self.ln_B
+            share = balance[:, None] + self.beta[:, None] * (np.log(C) - constraint.ln_k[:, None])
+            return share / (self.alpha + rho * self.beta)[:, None]
+
+    def intercepts(self, constraint: Constraint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """ln N_opt, ln D_opt and ln(L_min - E) at one FLOP, each (draws,)."""
+        one = np.ones(1)
+        ln_N = self.ln_N(one, constraint)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            data = np.log1p(self.alpha / (constraint.rho * self.beta))
+            reducible = self.ln_A - self.alpha * ln_N[:, 0] + data
+        return ln_N[:, 0], constraint.ln_D(ln_N, one)[:, 0], reducible
+
+    def usable(self, constraint: Constraint) -> np.ndarray:
+        """(draws,): whether both size and data matter, without which there is no optimum."""
+        matter = (self.alpha > FLAT) & (self.beta > FLAT) & (constraint.rho > 0)
+        return matter & np.isfinite(self.ln_A) & np.isfinite(self.ln_B)
+
+    def refusal(self, constraint: Constraint) -> str:
+        """Why draw 0 has no optimum along the constraint, or ''."""
+        if not constraint.rho[0] > 0:
+            return f"constraint: rho {constraint.rho[0]:.2g} is not positive"
+        for name, exponent, factor in (
+            ("size", self.alpha[0], self.ln_A[0]),
+            ("data", self.beta[0], self.ln_B[0]),
+        ):
+            if not (exponent > FLAT and np.isfinite(factor)):
+                return f"{name}: in the fitted surface the loss does not fall with {name}"
+        return ""

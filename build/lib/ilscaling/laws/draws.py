@@ -1,0 +1,147 @@
+"""The measurement and its bootstrap resamples, as arrays with a leading axis of draws.
+
+The design of a study, its sizes and budgets, is chosen and not random; what varies from run to run
+is a run's deviation, which all of its snapshots share. So a resample keeps the design: it takes the
+smooth surface of the losses over size and compute, and multiplies each run's residuals, as one
+block, by a random weight of mean 0 and variance 1 (wild cluster bootstrap; Cameron, Gelbach and
+Miller 2008, with the six-point weights of Webb 2023). The surface takes part of the deviations with
+it, which a block's leverage makes good as a jackknife over runs would (CV3, with its factor
+(runs - 1) / runs of the variance; MacKinnon, Nielsen and Webb 2023, as are the runs - 1 degrees of
+freedom). docs/coverage.md compares this with drawing
+whole runs with replacement.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ilscaling.files import digest
+from ilscaling.laws.runs import MEASURED, Runs
+
+# Webb's weights, each with probability 1/6.
+WEIGHTS = np.sqrt([0.5, 1.0, 1.5])
+WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
+# Numbers in an array of draws, at most: a game of very many cells has fewer resamples.
+MEMORY = 20_000_000
+# Below this share an eigenvalue of a block's residual maker is rounding.
+SINGULAR = 1e-3
+# Fewer runs than these leave nothing between them: three determine the surface along size.
+FEWEST = 4
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Columns of `Runs` in every draw.
+
+    Parameters
+    ----------
+    values : dict of str to array (draws, rows)
+        L, R, L_test, R_first and R_second; draw 0 as measured.
+    weight : array (1 or draws, rows)
+        How often a row is in a draw.
+    dof : int
+        Degrees of freedom of the deviations between runs; 0 if there are no resamples.
+    reason : str
+        Why there are none.
+    """
+
+    values: dict[str, np.ndarray]
+    weight: np.ndarray
+    dof: int
+    reason: str
+
+    @property
+    def L(self) -> np.ndarray:
+        """Dev losses (draws, rows)."""
+        return self.values["L"]
+
+    @property
+    def count(self) -> int:
+        """Resamples, the measurement apart."""
+        return len(self.L) - 1
+
+    def where(self, rows: np.ndarray) -> "Draws":
+        """The rows that a mask (rows,) selects."""
+        values = {name: v[:, rows] for name, v in self.values.items()}
+        return Draws(values, self.weight[:, rows], self.dof, self.reason)
+
+
+def generator(*what: object) -> np.random.Generator:
+    """Random numbers that depend on `what` they are for, and on nothing else."""
+    return np.random.default_rng(int(digest(list(what))[:16], 16))
+
+
+def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draws:
+    """The measurement alone."""
+    values = {name: getattr(runs, name)[None] for name in MEASURED}
+    return Draws(values, np.ones((1, len(runs.L))), 0, reason)
+
+
+def draw(runs: Runs, count: int, seed: int) -> Draws:
+    """The measurement and `count` resamples; fewer for very many cells, none for few runs.
+
+    Depends on the game's name, its runs and the seed alone. A run's columns share its random
+    weight, as dev and test loss share its luck.
+    """
+    if count == 0 or not len(runs.L):
+        return measurement(runs)
+    several = len(np.unique(runs.run))
+    if several < FEWEST:
+        return measurement(runs, f"{several} runs, a bootstrap over runs needs {FEWEST}")
+    count = min(count, max(2, MEMORY // len(runs.L)))
+    signs = generator(runs.game, seed).choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
+    values = {name: _resampled(runs, getattr(runs, name), signs) for name in MEASURED}
+    return Draws(values, np.ones((1, len(runs.L))), several - 1, "")
+
+
+def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] | None:
+    """Interval of a quantity from its draws (draws,): draw 0 plus and minus the resamples' standard
+    deviation times Student's quantile; None where under half of the resamples have a value."""
+    known = values[1:][np.isfinite(values[1:])]
+    if dof < 1 or not np.isfinite(values[0]) or 2 * len(known) < len(values) - 1 or len(known) < 2:
+        return None
+    half = float(stdtrit(dof, 0.5 + level / 2) * known.std(ddof=1))
+    return float(values[0]) - half, float(values[0]) + half
+
+
+def _resampled(runs: Runs, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Draws (draws, rows) of a column of the table; in logarithms where all have one."""
+    rows = np.flatnonzero(np.isfinite(values))
+    if len(rows) == 0:  # a column that was not measured takes no memory
+        return np.broadcast_to(values, (1 + len(signs), len(values)))
+    drawn = np.vstack([values, np.broadcast_to(values, signs.shape)])
+    positive = (values[rows] > 0).all()
+    y = np.log(values[rows]) if positive else values[rows]
+    fitted, residual = _surface(runs.N[rows], runs.C[rows], y, runs.run[rows])
+    again = fitted + signs[:, rows] * residual
+    drawn[1:, rows] = np.exp(again) if positive else again
+    return drawn
+
+
+def _surface(
+    N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A quadratic in ln N and ln C through y, and each run's residuals for the bootstrap."""
+    n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
+    columns = np.stack([np.ones_like(n), n, c, n * n, n * c, c * c], 1)
+    columns /= np.linalg.norm(columns, axis=0).clip(1e-12)
+    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = left[:, values > 1e-9 * values[0]]
+    fitted = basis @ (basis.T @ y)
+    residual = y - fitted
+    order = np.argsort(run, kind="stable")
+    starts = np.flatnonzero(np.diff(run[order], prepend=-1))
+    counts = np.diff(starts, append=len(run))
+    for count in np.unique(counts):  # blocks of one length at once
+        rows = order[starts[counts == count][:, None] + np.arange(count)]
+        residual[rows] = _unshrunk(basis[rows], residual[rows])
+    return fitted, residual * np.sqrt((len(counts) - 1) / len(counts))
+
+
+def _unshrunk(basis: np.ndarray, residual: np.ndarray) -> np.ndarray:
+    """(I - H)^-1 residual (blocks, rows) with H = basis basis' of each block (blocks, rows, p)."""
+    left, values, _ = np.linalg.svd(basis, full_matrices=False)
+    kept = np.maximum(1 - values**2, SINGULAR)
+    along = np.einsum("brp,br->bp", left, residual)
+    return residual + np.einsum("brp,bp->br", left, (1 / kept - 1) * along)

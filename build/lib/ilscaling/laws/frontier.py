@@ -1,0 +1,114 @@
+"""The compute-optimal frontier: what a method says of every law at any compute, draw by draw."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ilscaling.laws import forms, profiles
+from ilscaling.laws.draws import Draws
+from ilscaling.laws.runs import Runs
+from ilscaling.params import Laws
+
+
+class Frontier(Protocol):
+    """What a method says of the frontier, for every draw at once; draw 0 is the measurement.
+
+    method: grid, vertex, quadratic, chinchilla or varpro; form: power, saturating or broken (of
+    grid and vertex) or surface. parameters: (law, name) -> (draws,), NaN where a draw has none.
+    flags: law -> 'code: sentence'.
+    """
+
+    method: str
+    form: str
+    parameters: dict[tuple[str, str], np.ndarray]
+    flags: dict[str, list[str]]
+
+    def predict(self, law: str, C: np.ndarray) -> np.ndarray:
+        """The law's value at compute C (points,): (draws, points), NaN where there is none."""
+
+    def spread(self, law: str) -> tuple[float, int]:
+        """Standard deviation of the measured optima about draw 0, in ln, and its degrees of
+        freedom; (NaN, 0) where there are too few."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """A Frontier through the optima of single budgets, each law by one form."""
+
+    method: str
+    form: str
+    curves: dict[str, forms.Curve]
+    flags: dict[str, list[str]]
+
+    @property
+    def parameters(self) -> dict[tuple[str, str], np.ndarray]:
+        return {
+            (law, name): values
+            for law, curve in self.curves.items()
+            for name, values in curve.parameters.items()
+        }
+
+    def predict(self, law: str, C: np.ndarray) -> np.ndarray:
+        """See Frontier; the return on 1/loss is that at the predicted loss."""
+        x = np.asarray(C, dtype=np.float64)
+        if law == "R_on_1/L":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x = 1 / self.curves["L_min"].predict(x)
+        return self.curves[law].predict(x)
+
+    def spread(self, law: str) -> tuple[float, int]:
+        curve = self.curves[law]
+        return (curve.sigma, curve.dof) if curve.dof > 0 else (np.nan, 0)
+
+    def leverage(self, law: str, C: np.ndarray) -> np.ndarray:
+        """1/n + (x - mean)^2 / sum of squares of ln x, of a power law by least squares."""
+        x = np.log(self.curves[law].x[0])
+        x = x[np.isfinite(x)]
+        at = np.log(np.asarray(C, dtype=np.float64))
+        if law == "R_on_1/L":
+            at = -np.log(self.curves["L_min"].predict(C)[0])
+        return 1 / len(x) + (at - x.mean()) ** 2 / ((x - x.mean()) ** 2).sum()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Positions of the budgets whose losses, and whose returns, do not enter the fits."""
+
+    loss: frozenset[int] = frozenset()
+    returns: frozenset[int] = frozenset()
+
+
+def points(
+    runs: Runs, draws: Draws, settings: Laws, left_out: LeftOut, *, only: tuple[str, ...] = ()
+) -> list[Points]:
+    """The frontiers by grid and vertex, in every form (or those of `only`)."""
+    if not len(runs.L):
+        return []
+    cells = profiles.profiles(runs, draws)
+    loss_in, return_in = (
+        ~np.isin(cells.position, sorted(positions))
+        for positions in (left_out.loss, left_out.returns)
+    )
+    frontiers = []
+    for method in profiles.METHODS:
+        low = profiles.lowest(cells, method, settings.vertex_within)
+        high = profiles.highest(cells, method, settings.vertex_within)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = {
+                "L_min": (low.C, low.y, loss_in),
+                "N_opt": (low.C, low.N, loss_in),
+                "D_opt": (low.C, low.D, loss_in),
+                "R_max": (high.C, high.y, return_in),
+                "R_on_1/L": (1 / low.y, low.R, loss_in),
+            }
+        for name in only or forms.FORMS:
+            curves = {
+                law: forms.fit(forms.FORMS[name], x, np.where(inside, y, np.nan))
+                for law, (x, y, inside) in at.items()
+            }
+            flags = {
+                law: [*filter(None, [curve.reason]), *curve.flags] for law, curve in curves.items()
+            }
+            frontiers.append(Points(method, name, curves, flags))
+    return frontiers

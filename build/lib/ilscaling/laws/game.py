@@ -1,0 +1,219 @@
+"""All fits of one game: every law by every method, its test on larger budgets, the verdicts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws import cells, forms, optima, regime, surfaces, validation, verdicts
+from ilscaling.laws import draws as resampling
+from ilscaling.laws.draws import Draws
+from ilscaling.laws.frontier import Frontier, LeftOut, points
+from ilscaling.laws.lines import power_law
+from ilscaling.laws.profiles import METHODS, profiles
+from ilscaling.laws.records import LAWS, Fit, blank
+from ilscaling.laws.runs import Runs, runs_of, together
+from ilscaling.params import Laws
+
+# Parameters of a surface's frontier that become records.
+SURFACE = ("exponent",)
+# What to say of a law whose optima were chosen and judged by one measurement.
+JUDGED = {
+    "tested": "chosen_on: sizes are chosen by the dev losses that are reported, the lowest of which"
+    " is too low; not every cell has a test_loss",
+    "halved": "chosen_on: sizes are chosen by the returns that are reported, the highest of which"
+    " is too high; not every cell has a return_first and a return_second",
+}
+
+
+@dataclass(frozen=True)
+class GameFit:
+    """What StudyFit holds, of one game."""
+
+    fits: list[Fit]
+    optima: list[dict]
+    cells: pd.DataFrame
+    notes: list[str]
+    validation: pd.DataFrame
+    verdicts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What of a game's rows enters the fits: as runs, as cells, as optima; and the notes."""
+
+    runs: Runs
+    cells: pd.DataFrame
+    optima: list[dict]
+    left_out: LeftOut
+    notes: list[str]
+
+
+def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
+    """Apply the rules of `regime` to the rows of one game."""
+    left, budgets, flops, notes = regime.admit(rows, game, settings)
+    runs = runs_of(left, game, flops, budgets)
+    means = profiles(runs, resampling.measurement(runs)) if len(runs.L) else None
+    averaged = cells.table(runs, means)
+    notes = notes + cells.notes(averaged, game)
+    judged = cells.budgets(averaged, settings) if means is not None else []
+    best = [
+        row
+        for method in METHODS
+        if means is not None
+        for row in optima.rows(runs, means, judged, method, settings.vertex_within)
+    ]
+    left_out = LeftOut(
+        frozenset(budget.position for budget in judged if budget.excluded),
+        frozenset(budget.position for budget in judged if budget.excluded_return),
+    )
+    grouped = together(runs)
+    if grouped is not runs:
+        notes.append(
+            f"{game} is large: intervals and surfaces rest on {grouped.count} groups of its"
+            f" {runs.count} runs"
+        )
+    return Admitted(grouped, averaged, best, left_out, notes)
+
+
+def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
+    """Every method's frontier through `runs`, which are the admitted ones or some of them."""
+    lines = points(runs, draws, settings, admitted.left_out)
+    if not lines:
+        return []
+    grid = next(f for f in lines if (f.method, f.form) == ("grid", forms.POWER))
+    returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
+    if np.isfinite(exponent[0]):
+        returns = surfaces.Returns(
+            at=lambda loss: grid.curves["R_on_1/L"].predict(1 / loss),
+            exponent=exponent,
+            spread=grid.spread("R_on_1/L"),
+        )
+    # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
+    inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
+    return [*lines, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
+
+
+def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
+    """Fit one game's rows of a results table; see study.fit_table."""
+    admitted = admit(rows, game, settings)
+    runs = admitted.runs
+    drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
+    fitted = frontiers(admitted, runs, drawn, settings)
+    fits = least_squares(admitted, game, settings)
+    names = {"game": game, "flops": runs.flops, "level": settings.level}
+    if not fitted:
+        fits += [{**fit, "interval": "bootstrap"} for fit in fits]
+    for frontier in fitted:
+        fits += _records(frontier, fits, drawn, names)
+    notes = list(admitted.notes)
+    if 0 < drawn.count < settings.bootstrap:
+        notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
+    table = optima.table(admitted.optima)
+    tested, silent = validation.table([]), []
+    if validate:
+        tested, silent = validation.validate(
+            runs,
+            table,
+            lambda some, count: frontiers(
+                admitted, some, resampling.draw(some, count, settings.seed), settings
+            ),
+            level=settings.level,
+            hold_out=settings.hold_out,
+            draws=min(validation.DRAWS, settings.bootstrap),
+        )
+    judged = verdicts.verdicts(game, table, tested)
+    return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
+
+
+def least_squares(admitted: Admitted, game: str, settings: Laws) -> list[Fit]:
+    """The power laws of both methods, with t-intervals."""
+    fits = []
+    for method in METHODS:
+        rows = [row for row in admitted.optima if row["method"] == method]
+        fits += [_law(law, rows, game, method, admitted.runs.flops, settings.level) for law in LAWS]
+    return fits
+
+
+def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: float) -> Fit:
+    """One power law over the optima of one game and method; flags say which are left out."""
+    form = LAWS[law]
+    x, y, edges, out, flags = [], [], 0, {}, []
+    for row in rows:
+        at = 1 / row["L_min"] if form.x == "inverse_loss" else row[form.x]
+        reason = row["reason" + form.optimum]
+        if not reason and not np.isfinite(row[form.y]):
+            reason = "missing: no return at the optimum"
+        elif not reason and row[form.y] <= 0:
+            reason = "not_positive"
+        if reason:
+            out.setdefault(reason.split(":")[0], []).append(f"{row['budget']:.6g}")
+            continue
+        x.append(at)
+        y.append(row[form.y])
+        edges += bool(row["edge" + form.optimum])
+    if not rows:
+        flags.append("no_cells: no row of the table enters the fit")
+    if out:
+        why = "; ".join(f"{code} {', '.join(budgets)}" for code, budgets in out.items())
+        flags.append(f"left_out: {len(rows) - len(x)} of {len(rows)} budgets ({why})")
+    if edges:
+        flags.append(f"edge: {edges} of {len(x)} optima at the smallest or largest size")
+    uneven = sum("seeds:" in row["flags"] for row in rows)
+    if uneven:
+        flags.append(f"seeds: {uneven} of {len(rows)} budgets have sizes with missing runs")
+    if x and form.judge and not rows[0][form.judge]:
+        flags.append(JUDGED[form.judge])
+    names = {"game": game, "law": law, "method": method, "flops": flops}
+    return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+
+
+def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:
+    """What a frontier estimates, with intervals from the draws and by the delta method."""
+    names = {**names, "method": frontier.method, "form": frontier.form}
+    records = []
+    for (law, parameter), values in frontier.parameters.items():
+        surface = frontier.form == "surface"
+        wanted = SURFACE if surface else forms.FORMS[frontier.form].records
+        if parameter not in wanted and not (surface and law == "loss"):
+            continue
+        if surface and law == "R_on_1/L":
+            continue  # that of the grid, which has a record
+        flags = list(frontier.flags.get(law, ()))
+        record = blank(**names, law=law, parameter=parameter, interval="bootstrap", flags=flags)
+        record["n"] = frontier.n if surface else int(frontier.curves[law].n[0])
+        if frontier.form == forms.POWER:
+            of = next(f for f in fits if (f["law"], f["method"]) == (law, frontier.method))
+            # The same line as by least squares: its flags, too, but for those of the t-interval.
+            flags[:] = [f for f in of["flags"] if not f.startswith(("correlated", "two_points"))]
+        if np.isfinite(values[0]):
+            record["estimate"] = float(values[0])
+            intercept = frontier.parameters.get((law, "intercept"))
+            if parameter == "exponent" and intercept is not None and np.isfinite(intercept[0]):
+                record["intercept"] = float(intercept[0])
+            # What is bounded, or heavy-tailed, has no standard deviation worth the name.
+            bounded = law == "loss" or not (surface or frontier.form == forms.POWER)
+            _interval(record, values, drawn, quantiles=bounded)
+        records.append(record)
+        delta = getattr(frontier, "intervals", {}).get((law, parameter))
+        if delta and record["estimate"] is not None:
+            low, high = (float(end) for end in delta)
+            records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return records
+
+
+def _interval(record: Fit, values: np.ndarray, drawn: Draws, *, quantiles: bool) -> None:
+    """Fill in the bootstrap interval of a record, or the reason why it has none."""
+    level, known = record["level"], values[1:][np.isfinite(values[1:])]
+    if quantiles and 2 * len(known) >= drawn.count > 1:
+        ends = np.quantile(known, [0.5 - level / 2, 0.5 + level / 2])
+    else:
+        ends = resampling.interval(values, drawn.dof, level)
+    if ends is None:
+        why = drawn.reason or f"{len(known)} of {drawn.count} resamples have a value"
+        record["flags"] = [*record["flags"], f"no_bootstrap: {why}"]
+        return
+    record["ci_low"], record["ci_high"] = (float(end) for end in ends)
+    if len(known) < 0.95 * drawn.count and not any("draws:" in f for f in record["flags"]):
+        share = f"{drawn.count - len(known)} of {drawn.count} resamples have no value"
+        record["flags"] = [*record["flags"], f"draws: {share}"]

@@ -1,0 +1,90 @@
+"""The few numbers of a study that `dvc exp show` lists."""
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws.records import LAWS
+from ilscaling.laws.study import StudyFit
+from ilscaling.laws.validation import summary
+from ilscaling.tables import halves, positions, spent
+
+
+def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
+    """Per game: the exponents by the method it quotes, their R2 and intervals (t and bootstrap),
+    how well they foretold larger budgets, the verdict on the power law of the loss, and what was
+    reached.
+
+    `best_return` is the highest return of a cell (mean over its seeds; chosen on one half of the
+    episodes and judged on the other, where both are known), `best_return_of_expert`
+    its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
+    `separate_flops` what its cells would as separate runs. None stands for what is not known.
+    """
+    return {game: _game(table[table["game"] == game], game, fit) for game in fit.games}
+
+
+def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
+    method = fit.method(game)
+    values: dict = {"method": method}
+    for law in LAWS:
+        record = fit.power(game, law, method)
+        values |= {law: record["estimate"], f"{law}_r2": record["r2"], f"{law}_n": record["n"]}
+        values |= {f"{law}_low": record["ci_low"], f"{law}_high": record["ci_high"]}
+        drawn = fit.power(game, law, method, "bootstrap")
+        values |= {f"{law}_boot_low": drawn["ci_low"], f"{law}_boot_high": drawn["ci_high"]}
+    values |= _prediction(fit, game, method)
+    status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
+    done = rows[status == "done"]
+    best, expert = _best_return(done), _largest(done.get("expert_return"))
+    values["best_return"] = best
+    known = best is not None and expert is not None and expert > 0
+    values["best_return_of_expert"] = best / expert if known else None
+    values["lowest_dev_loss"] = _number(done["dev_loss"].min())
+    for name, flops in zip(("training_flops", "separate_flops"), spent(rows), strict=True):
+        values[name] = flops or None
+    for name in ("done", "failed", "left out"):
+        values[f"cells_{name.replace(' ', '_')}"] = int((status == name).sum())
+    return values
+
+
+def _prediction(fit: StudyFit, game: str, method: str) -> dict:
+    """How the quoted power laws foretold: the largest budget from the smaller ones, and one budget
+    ahead; and whether another form of the lowest loss does better."""
+    of = fit.validation
+    of = of[(of["game"] == game) & (of["method"] == method) & (of["form"] == "power")]
+    rolling = summary(of).set_index("law")["one_step"]
+    values: dict = {}
+    for law in LAWS:
+        held = of[of["held_out"] & (of["law"] == law)].sort_values("position")
+        last = held.iloc[-1] if len(held) else None
+        # |ln(predicted / measured)|: 0.1 is about 10 % off.
+        values[f"held_out_error_{law}"] = None if last is None else abs(float(last["error"]))
+        # The same as reports say it: predicted over measured, less 1.
+        values[f"held_out_off_{law}"] = None if last is None else float(np.expm1(last["error"]))
+        values[f"held_out_covered_{law}"] = None if last is None else last["covered"]
+        values[f"rolling_error_{law}"] = _number(rolling.get(law, np.nan))
+    judged = fit.verdicts
+    judged = judged[(judged["game"] == game) & (judged["method"] == method)]
+    judged = judged[judged["law"] == "L_min"]
+    preferred = judged.loc[judged["preferred"], "form"]
+    values["form"] = preferred.iloc[0] if len(preferred) else None
+    values["verdict"] = judged["verdict"].iloc[0] if len(judged) else None
+    return values
+
+
+def _best_return(done: pd.DataFrame) -> float | None:
+    """The highest return of a cell, of episodes that did not choose it where there are such."""
+    if "return_mean" not in done or done.empty:
+        return None
+    chosen, judged = halves(done) or (done["return_mean"], done["return_mean"])
+    cells = done.assign(chosen=chosen, judged=judged, position=positions(done["budget"]))
+    means = cells.groupby(["position", "params"])[["chosen", "judged"]].mean()
+    known = means["chosen"].notna()
+    return _number(means.loc[means["chosen"].idxmax(), "judged"]) if known.any() else None
+
+
+def _largest(column: pd.Series | None) -> float | None:
+    return None if column is None else _number(column.max())
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

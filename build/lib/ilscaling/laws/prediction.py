@@ -1,0 +1,315 @@
+"""What the laws say of a larger budget, the budget that a return needs, and what to train."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.errors import FitError
+from ilscaling.laws import draws as resampling
+from ilscaling.laws.forms import POWER
+from ilscaling.laws.frontier import Frontier
+from ilscaling.laws.game import admit, frontiers
+from ilscaling.laws.interval import prediction
+from ilscaling.laws.runs import Runs
+from ilscaling.params import Laws
+
+COLUMNS = {
+    "game": "str",
+    "method": "str",
+    "form": "str",
+    "budget": "float64",
+    "quantity": "str",
+    "estimate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "level": "float64",
+    "size": "float64",
+    "size_params": "float64",
+    "flags": "str",
+}
+GOALS = {
+    "game": "str",
+    "method": "str",
+    "form": "str",
+    "return_wanted": "float64",
+    "budget": "float64",
+    "low": "float64",
+    "high": "float64",
+    "flags": "str",
+}
+QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
+# A goal is sought up to this multiple of the largest budget, at so many budgets.
+FAR, STEPS = 1e12, 600
+
+Sizes = Sequence[tuple[float, float]]
+
+
+def forecast(
+    table: pd.DataFrame, settings: Laws, budget: float, *, sizes: dict[str, Sizes] | None = None
+) -> pd.DataFrame:
+    """What every method says of each game at one budget.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A results table.
+    budget : float
+        Training FLOPs.
+    sizes : dict of str to sequence of (size, parameters), optional
+        What can be built of each game.
+
+    Returns
+    -------
+    DataFrame
+        Of COLUMNS.
+
+    Raises
+    ------
+    FitError
+        For a budget that is not positive.
+    """
+    parts = [
+        predictions(runs, of, budget, level=settings.level, sizes=(sizes or {}).get(runs.game))
+        for runs, of in _fitted(table, settings)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
+    """The budget at which each game's return reaches `wanted`: a table of GOALS."""
+    parts = [
+        goals_of(runs, of, wanted, level=settings.level) for runs, of in _fitted(table, settings)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
+    pairs = []
+    for game in sorted(table["game"].unique()):
+        admitted = admit(table[table["game"] == game], game, settings)
+        drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
+        pairs.append((admitted.runs, frontiers(admitted, admitted.runs, drawn, settings)))
+    return pairs
+
+
+def predictions(
+    runs, frontiers: Sequence, budget: float, *, level: float, sizes: Sizes | None = None
+) -> pd.DataFrame:
+    """Every quantity of one game at `budget` (FLOPs) by each of its frontiers: a table of COLUMNS.
+
+    low and high are the prediction interval of a new measurement (see interval.prediction).
+    `sizes` are (size, parameters) that can be built: N_opt's rows name the nearest in ln
+    parameters. What cannot be predicted has an empty estimate and a flag that says why.
+    """
+    if not (np.isfinite(budget) and budget > 0):
+        raise FitError(f"a budget is a positive number of FLOPs, not {budget:g}")
+    times = budget / float(np.max(runs.budget)) if len(runs.budget) else np.nan
+    rows = []
+    for frontier in frontiers:
+        for law in QUANTITIES:
+            value, low, high, flags = _at(frontier, law, budget, level)
+            if np.isnan(value) and not flags:
+                if not any(name == law for name, _ in frontier.parameters):
+                    continue  # a law that this method does not have
+                flags.append("not_fitted: the measurement does not determine it")
+            if times > 1:
+                flags.append(f"extrapolated: {times:.3g} times the largest budget")
+            row = {"quantity": law, "estimate": value, "low": low, "high": high}
+            if law == "N_opt" and sizes and np.isfinite(value):
+                row["size"], row["size_params"], more = nearest(value, sizes)
+                flags += more
+            names = {"game": runs.game, "method": frontier.method, "form": frontier.form}
+            rows.append(
+                {**names, "budget": budget, "level": level, **row, "flags": "; ".join(flags)}
+            )
+    return _typed(rows, COLUMNS)
+
+
+def _at(frontier, law: str, budget: float, level: float) -> tuple[float, float, float, list[str]]:
+    """Value, interval and flags of a law at one budget."""
+    flags = list(frontier.flags.get(law, ()))
+    value, low, high = (float(v[0]) for v in prediction(frontier, law, np.array([budget]), level))
+    if not np.isfinite(value):
+        if _fits(frontier, law):
+            flags.append("not_predicted: the law has no value at this budget")
+        value = low = high = np.nan
+    elif not np.isfinite(low + high):
+        flags.append("no_interval: the residuals leave no degree of freedom")
+    return value, low, high, flags
+
+
+def nearest(params: float, sizes: Sizes) -> tuple[float, float, list[str]]:
+    """The (size, parameters) nearest in ln parameters, and flags if that is not near."""
+    there = sorted(sizes, key=lambda pair: pair[1])
+    size, built = min(there, key=lambda pair: abs(np.log(pair[1] / params)))
+    smallest, largest = there[0][1], there[-1][1]
+    flags = []
+    if not smallest <= params <= largest:
+        flags.append(
+            f"unbuildable: {params:.3g} parameters, {smallest:.3g} to {largest:.3g} can be"
+        )
+    elif abs(np.log(built / params)) > np.log(1.1):
+        flags.append(f"size: the nearest has {built / params:.2g} times the parameters")
+    return float(size), float(built), flags
+
+
+def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.DataFrame:
+    """The budget at which each frontier's return reaches `wanted`: a table of GOALS.
+
+    By grid and vertex the law of the highest return, by the surfaces the return at the loss
+    optimum. The interval is that of the law, by its draws; an infinite end is empty and flagged.
+    """
+    if not (np.isfinite(wanted) and wanted > 0):
+        raise FitError(f"a return has a law only where it is positive, not {wanted:g}")
+    rows = []
+    for frontier in frontiers:
+        law = next((law for law in ("R_max", "R_on_1/L") if _fits(frontier, law)), None)
+        names = {"game": runs.game, "method": frontier.method, "form": frontier.form}
+        if law is None:
+            why = frontier.flags.get("R_max") or frontier.flags.get("R_on_1/L")
+            flags = list(why or ["not_fitted: there is no law of the return"])
+            goal = {"flags": "; ".join(flags)}
+        else:
+            goal = _goal(frontier, law, runs, wanted, level)
+        rows.append({**names, "return_wanted": wanted, **goal})
+    return _typed(rows, GOALS)
+
+
+def _fits(frontier, law: str) -> bool:
+    values = [v[0] for (name, _), v in frontier.parameters.items() if name == law]
+    return bool(values) and np.isfinite(values).any()
+
+
+def _goal(frontier, law: str, runs, wanted: float, level: float) -> dict:
+    """Budget, its interval and flags; the law is inverted between close steps in ln C."""
+    first, last = float(np.min(runs.C)), float(np.max(runs.C))
+    C = np.geomspace(first, FAR * last, STEPS)
+    reached = crossing(np.log(C), frontier.predict(law, C), wanted)
+    flags = list(frontier.flags.get(law, ()))
+    if np.isnan(reached[0]):
+        return {"flags": "; ".join([*flags, "not_fitted: the law has no value"])}
+    if reached[0] == np.inf:
+        top = np.nanmax(frontier.predict(law, C)[0])
+        flags.append(
+            f"not_reached: the law stays below {wanted:g}, at {top:.4g}, up to {FAR:g} times the"
+            " largest budget"
+        )
+    elif reached[0] > np.log(last):
+        times = np.exp(reached[0]) / last
+        flags.append(f"extrapolated: {times:.3g} times the largest budget")
+    elif reached[0] == np.log(first):
+        flags.append("at_once: the law is there at the smallest budget")
+    values = {"budget": np.exp(reached[0]) if np.isfinite(reached[0]) else np.nan}
+    known = reached[1:][~np.isnan(reached[1:])]
+    if 2 * len(known) < len(reached) - 1 or not len(known):
+        return {**values, "flags": "; ".join([*flags, "no_interval: too few draws have a law"])}
+    never = float(np.mean(known == np.inf))
+    if never:
+        flags.append(f"unbounded: {100 * never:.2g} % of the draws never reach it")
+    low, high = _ends(reached[0], known, level)
+    return {**values, "low": low, "high": high, "flags": "; ".join(flags)}
+
+
+def _ends(at: float, known: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of a budget from ln of the draws' budgets, NaN for an infinite end.
+
+    The draws' deviations from their median are those of `at`, as in interval.combined: the best of
+    noisy cells is too good in every draw. Where `at` or the median is infinite the draws' own lower
+    end is given.
+    """
+    # Order statistics: between a budget and infinity there is no quantile.
+    shares = (0.5 - level / 2, 0.5, 0.5 + level / 2)
+    low, middle, high = (np.quantile(known, q, method="closest_observation") for q in shares)
+    shift = at - middle if np.isfinite(at) and np.isfinite(middle) else 0.0
+    if not np.isfinite(at):
+        high = np.inf
+    return tuple(float(np.exp(e + shift)) if np.isfinite(e) else np.nan for e in (low, high))
+
+
+def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
+    """ln x at which each draw of y (draws, points) first reaches `wanted`, linear in logs.
+
+    Returns (draws,): infinite where it never does, NaN where a draw has no value.
+    """
+    with np.errstate(all="ignore"):
+        log_y = np.log(y) - np.log(wanted)
+    there = log_y >= 0
+    last = np.argmax(there, axis=1)
+    before, rows = np.maximum(last - 1, 0), np.arange(len(y))
+    low, high = log_y[rows, before], log_y[rows, last]
+    with np.errstate(all="ignore"):
+        share = np.where(last > 0, -low / (high - low), 0.0)
+    at = log_x[before] + np.where(np.isfinite(share), share, 1.0) * (log_x[last] - log_x[before])
+    at = np.where(there.any(1), at, np.inf)
+    return np.where(np.isnan(log_y).all(1), np.nan, at)
+
+
+def proposal(
+    fit, predicted: pd.DataFrame, game: str, budget: float, sizes: Sizes | None = None
+) -> dict:
+    """What to train for one game at `budget`: the size that the quoted method's law proposes.
+
+    Parameters
+    ----------
+    fit : StudyFit
+        Its method(game) is quoted, each quantity by the form that its verdict prefers.
+    predicted : DataFrame
+        A table of `forecast` at that budget.
+    sizes : sequence of (size, parameters), optional
+        What can be built.
+
+    Returns
+    -------
+    dict
+        game, budget, method, size and params (None where there is none), flags, and for each
+        quantity estimate, low, high, level and form (None where unknown).
+    """
+    method = fit.method(game)
+    mine = predicted[(predicted["game"] == game) & (predicted["method"] == method)]
+    proposed = {"game": game, "budget": float(budget), "method": method}
+    proposed |= {"size": None, "params": None, "flags": []}
+    for law in QUANTITIES:
+        # The return on 1/loss is that at a form's predicted loss.
+        form = preferred(fit.verdicts, game, "L_min" if law == "R_on_1/L" else law, method)
+        rows = mine[mine["quantity"] == law]
+        known = rows[rows["estimate"].notna()]
+        row = next(
+            (known[known["form"] == f] for f in (form, POWER) if (known["form"] == f).any()),
+            known,
+        )
+        values = row.iloc[0] if len(row) else {}
+        proposed[law] = {k: _number(values.get(k)) for k in ("estimate", "low", "high", "level")}
+        proposed[law]["form"] = values.get("form")
+        why = values.get("flags") if len(row) else "; ".join(rows["flags"].head(1))
+        if law == "N_opt":
+            flags = [flag for flag in (why or f"not_fitted: no {law} law").split("; ") if flag]
+            if proposed[law]["estimate"] is not None:
+                size, params = values.get("size"), values.get("size_params")
+                if sizes and not np.isfinite(size):
+                    size, params, more = nearest(proposed[law]["estimate"], sizes)
+                    flags += more
+                proposed |= {"size": _whole(size), "params": _whole(params)}
+            proposed["flags"] = flags
+    return proposed
+
+
+def preferred(verdicts: pd.DataFrame, game: str, law: str, method: str) -> str:
+    """The form that a law's verdict prefers; the power law where there is no verdict."""
+    rows = verdicts[(verdicts["game"] == game) & (verdicts["law"] == law)]
+    rows = rows[(rows["method"] == method) & rows["preferred"].astype(bool)]
+    return rows["form"].iloc[0] if len(rows) else POWER
+
+
+def _number(value) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def _whole(value) -> int | None:
+    return None if _number(value) is None else round(float(value))
+
+
+def _typed(rows: list[dict], columns: Mapping[str, str]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(columns))
+    texts = {name: "" for name, kind in columns.items() if kind == "str"}
+    return table.fillna(texts).astype(dict(columns))

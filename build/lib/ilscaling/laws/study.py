@@ -1,0 +1,176 @@
+"""From a results table to every law of every game in it."""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ilscaling import registry
+from ilscaling.errors import FitError
+from ilscaling.files import atomic, write_json
+from ilscaling.laws import across, optima, regime, validation, verdicts
+from ilscaling.laws.game import GameFit, fit_game
+from ilscaling.laws.records import LAWS, Fit, read_fits
+from ilscaling.params import Laws
+
+
+@dataclass(frozen=True)
+class StudyFit:
+    """All fits of a table: records, the optima they rest on, the cells behind those, and notes.
+
+    `optima` has the columns of optima.COLUMNS; `cells` one row a (game, budget, params) that
+    entered, averaged over runs; `notes` say what was dropped, averaged or left unchecked.
+    `validation`, `verdicts` and `across` have the COLUMNS of their modules.
+    """
+
+    fits: list[Fit]
+    optima: pd.DataFrame
+    cells: pd.DataFrame
+    notes: list[str]
+    validation: pd.DataFrame
+    verdicts: pd.DataFrame
+    across: pd.DataFrame
+
+    @property
+    def games(self) -> list[str]:
+        return list(dict.fromkeys(fit["game"] for fit in self.fits))
+
+    def power(self, game: str, law: str, method: str | None = None, interval: str = "t") -> Fit:
+        """The power law of a game by grid or vertex; `method` defaults to the game's (see
+        `method`)."""
+        wanted = (game, law, method or self.method(game), "power", interval)
+        for fit in self.fits:
+            if tuple(fit[k] for k in ("game", "law", "method", "form", "interval")) == wanted:
+                return fit
+        known = f"games {', '.join(self.games)}; laws {', '.join(LAWS)}"
+        raise FitError(f"no fit of {', '.join(wanted[1:])} for {game}", fix=f"there are: {known}")
+
+    def regression(self, game: str, law: str, method: str | None = None):
+        """The power law of a game as the results object of statsmodels, to hold and to print.
+
+        Returns
+        -------
+        statsmodels.regression.linear_model.RegressionResults
+            Of ln y on ln x over the optima that entered; `.summary()` prints it.
+        """
+        from statsmodels.regression.linear_model import OLS  # takes a second to import
+
+        points = validation.measured(
+            self.optima[self.optima["game"] == game], law, method or self.method(game)
+        )
+        x = pd.DataFrame({"intercept": 1.0, "exponent": np.log(points["x"])})
+        return OLS(np.log(points["y"]).rename(f"ln {law}"), x).fit()
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        """How much choosing costs: see optima.selection."""
+        return optima.selection(self.optima)
+
+    def method(self, game: str) -> str:
+        """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
+
+        The vertex does not jump between sizes, but budgets without an inner optimum have none, and
+        a line through fewer than five says little.
+        """
+        rows = self.optima[(self.optima["game"] == game) & self.optima["used"]]
+        count = rows["method"].value_counts()
+        vertices, cells = count.get("vertex", 0), count.get("grid", 0)
+        return "vertex" if vertices >= 5 and 2 * vertices >= cells else "grid"
+
+
+def fit_table(
+    table: pd.DataFrame,
+    settings: Laws,
+    *,
+    games: Sequence[str] | None = None,
+    processes: int = 1,
+    validate: bool = True,
+) -> StudyFit:
+    """Fit every law by every method to each game of a results table (see tables.read_table).
+
+    `games` are fitted in this order (default: those of the table, sorted); one without rows gets
+    records that say so. Games are shared out over `processes`, which changes no result. Without
+    `validate`, which takes most of the time, no law is tested on larger budgets. Raises FitError
+    for an empty table.
+    """
+    missing = [column for column in ("game", *regime.NUMBERS) if column not in table]
+    if missing or table.empty:
+        what = f"columns are missing: {', '.join(missing)}" if missing else "the table has no rows"
+        raise FitError(
+            what, fix=f"one row a cell with the columns game, {', '.join(regime.NUMBERS)}"
+        )
+    names = list(games or sorted(table["game"].unique()))
+    work = [(table[table["game"] == name], name, settings, validate) for name in names]
+    if processes > 1 and len(work) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(
+            min(processes, len(work)),
+            mp_context=context,
+            initializer=registry.load,
+            initargs=(registry.loaded(),),
+        ) as pool:
+            fitted: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
+    else:
+        fitted = [fit_game(*one) for one in work]
+    best = optima.table([row for of in fitted for row in of.optima])
+    notes = list(table.attrs.get("notes", ()))
+    for name, of in zip(names, fitted, strict=True):
+        notes += [f"{name} has no rows"] * bool(table[table["game"] == name].empty) + of.notes
+    return StudyFit(
+        fits=[fit for of in fitted for fit in of.fits],
+        optima=best,
+        cells=pd.concat([of.cells for of in fitted], ignore_index=True),
+        notes=notes,
+        validation=pd.concat([of.validation for of in fitted], ignore_index=True),
+        verdicts=pd.concat([of.verdicts for of in fitted], ignore_index=True),
+        across=across.across(table, settings, games=names),
+    )
+
+
+def write(fit: StudyFit, directory: str | Path) -> list[Path]:
+    """Write fits.json, and as tables fits.csv, optima.csv, cells.csv, validation.csv, verdicts.csv,
+    across.csv, selection.csv and notes.txt; `ilscaling.show.markdown` writes them for people."""
+    directory = Path(directory)
+    write_json(directory / "fits.json", fit.fits)
+    flat = pd.DataFrame(fit.fits).drop(columns="line")
+    flat["flags"] = flat["flags"].map("; ".join)
+    tables = {"fits": flat, **{name: getattr(fit, name) for name in (*TABLES, "selection")}}
+    for name, table in tables.items():
+        with atomic(directory / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.10g")
+    with atomic(directory / "notes.txt") as temporary:
+        temporary.write_text("".join(f"{note}\n" for note in fit.notes))
+    return [directory / n for n in ("fits.json", *(f"{t}.csv" for t in tables), "notes.txt")]
+
+
+TABLES = ("optima", "cells", "validation", "verdicts", "across")
+
+
+def read(directory: str | Path) -> StudyFit:
+    """Read what `write` wrote; raises FitError if a file is missing or damaged."""
+    directory = Path(directory)
+    fits = read_fits(directory / "fits.json")
+    try:
+        tables = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
+        notes = (directory / "notes.txt").read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
+    tables["optima"] = optima.table(tables["optima"])
+    for name, module in (("validation", validation), ("verdicts", verdicts), ("across", across)):
+        tables[name] = _as(tables[name], module.COLUMNS)
+    return StudyFit(fits=fits, notes=notes, **tables)
+
+
+def _as(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """A table with its dtypes, which one without rows or with empty texts loses in a file."""
+    table = table.reindex(columns=list(columns))
+    texts = {name: "" for name, kind in columns.items() if kind == "str"}
+    table = table.fillna(texts).astype({n: k for n, k in columns.items() if k != "object"})
+    for name in (name for name, kind in columns.items() if kind == "object"):
+        known = table[name].map({"True": True, "False": False, True: True, False: False})
+        table[name] = known.astype(object).where(known.notna(), None)
+    return table

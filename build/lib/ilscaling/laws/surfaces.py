@@ -1,0 +1,257 @@
+"""Loss as a surface over size and data, fitted to all cells, and the frontier that follows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ilscaling.laws import additive, quadratic
+from ilscaling.laws.additive import Additive
+from ilscaling.laws.batched import Cells
+from ilscaling.laws.chinchilla import chinchilla
+from ilscaling.laws.constraint import Constraint, constraint
+from ilscaling.laws.draws import generator, measurement
+from ilscaling.laws.profiles import lowest, profiles
+from ilscaling.laws.quadratic import Quadratic
+from ilscaling.laws.runs import Runs
+from ilscaling.laws.varpro import varpro
+from ilscaling.params import Laws
+
+FRONTIER = ("N_opt", "D_opt", "L_min")
+
+
+class Method(NamedTuple):
+    """How a surface is fitted (cells to model and whether each draw has one), its coefficients, the
+    sizes and cells that it needs (a cell more than coefficients), and what to say of a failure."""
+
+    fit: Callable[[Cells], tuple[Quadratic | Additive, np.ndarray]]
+    names: tuple[str, ...]
+    sizes: int
+    cells: int
+    failure: str
+
+
+SEARCH = "not_converged: the search for the surface did not end"
+METHODS = {
+    "quadratic": Method(
+        quadratic.fit,
+        quadratic.NAMES,
+        3,
+        7,
+        "rank: the cells do not determine a quadratic in size and data, as from two budgets",
+    ),
+    "chinchilla": Method(chinchilla, additive.NAMES, 3, 6, SEARCH),
+    "varpro": Method(varpro, additive.NAMES, 3, 6, SEARCH),
+}
+# E as a share of a typical loss, below which it counts as 0.
+NOTHING = 1e-6
+
+
+class Returns(NamedTuple):
+    """A law of return on 1/loss: its value for losses (draws, points), its exponent (draws,), and
+    the spread of the measurements about it (see Surface.spread)."""
+
+    at: Callable[[np.ndarray], np.ndarray]
+    exponent: np.ndarray
+    spread: tuple[float, int]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The compute-optimal frontier of one surface, for every draw (a Frontier).
+
+    Parameters are those of the frontier's power laws ('exponent', 'intercept') and of the law
+    'loss', each (draws,), NaN in a draw that does not determine them. `n` counts the cells of draw
+    0; `optima` are those of the grid, by law and 'C'; `intervals` are by the delta method.
+    """
+
+    method: str
+    n: int
+    parameters: dict[tuple[str, str], np.ndarray]
+    flags: dict[str, list[str]]
+    optima: dict[str, np.ndarray]
+    model: Quadratic | Additive | None = None
+    constraint: Constraint | None = None
+    usable: np.ndarray | None = None
+    intervals: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    returns: Returns | None = None
+    form: str = "surface"
+
+    def predict(self, law: str, C: np.ndarray) -> np.ndarray:
+        """N_opt, D_opt, L_min or R_on_1/L at compute C (points,): (draws, points).
+
+        NaN in draws without an optimum, for the return without a law of it, and for other laws.
+        """
+        C = np.asarray(C, dtype=np.float64)
+        draws = len(self.parameters["N_opt", "exponent"])
+        if self.model is None or law not in (*FRONTIER, "R_on_1/L"):
+            return np.full((draws, len(C)), np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ln_N = np.where(self.usable[:, None], self.model.ln_N(C, self.constraint), np.nan)
+            ln_D = self.constraint.ln_D(ln_N, C)
+            if law in ("N_opt", "D_opt"):
+                return np.exp(ln_N if law == "N_opt" else ln_D)
+            loss = self.model.loss(ln_N, ln_D)
+        if law == "L_min":
+            return loss
+        return np.full_like(loss, np.nan) if self.returns is None else self.returns.at(loss)
+
+    def spread(self, law: str) -> tuple[float, int]:
+        """Standard deviation of ln(measured / predicted) over the grid's optima, by draw 0, and its
+        degrees of freedom; (NaN, 0) where there are too few."""
+        if law == "R_on_1/L" and self.returns is not None:
+            return self.returns.spread
+        if self.model is None or not self.usable[0] or law not in self.optima:
+            return np.nan, 0
+        away = np.log(self.optima[law] / self.predict(law, self.optima["C"])[0])
+        freedom = len(away) - (3 if law == "L_min" else 2)
+        return (float(np.sqrt(away @ away / freedom)), freedom) if freedom > 0 else (np.nan, 0)
+
+
+def fit(
+    runs: Runs,
+    resamples: int,
+    settings: Laws,
+    returns: Returns | None = None,
+    *,
+    only: tuple[str, ...] = (),
+) -> list[Surface]:
+    """The frontier of one game by every surface of METHODS (or those of `only`).
+
+    Whole runs are drawn with replacement (see `whole_runs`). A surface that cannot be fitted has
+    NaN parameters and a flag that says why. Cells whose loss exceeds settings.plateau times the
+    action entropy, where that is known, do not enter.
+    """
+    flags = []
+    weight = whole_runs(runs, resamples, settings.seed)
+    with np.errstate(invalid="ignore"):
+        guessing = settings.plateau * runs.entropy < runs.L
+    weight[:, guessing] = 0.0
+    cells = Cells.of(runs.N, runs.D, np.broadcast_to(runs.L, weight.shape), weight)
+    bound = constraint(runs.N, runs.D, runs.C, weight, settings.rho)
+    optima = measured(runs, settings)
+    if guessing.any():
+        flags.append(f"plateau: {guessing.sum()} cells, no better than guessing, are left out")
+    elif not np.isfinite(runs.entropy).all():
+        flags.append("plateau: unknown action entropy, cells no better than guessing may be in")
+    return [
+        _fit(method, runs, cells, bound, optima, flags, settings, returns)
+        for method in only or METHODS
+    ]
+
+
+def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
+    """How often each row is in the measurement and in `count` resamples: (1 + count, rows).
+
+    A row that is the mean of several runs' losses counts as often. A resample draws as many runs as
+    there are, with replacement. Unlike a grid, a surface does without a size that was not drawn;
+    and a resample of residuals would have to be made about each surface of its own, or test one
+    surface by the misfit of another.
+    """
+    weight = np.ones((1 + count, len(runs.L)))
+    if count and runs.count:
+        shares = np.full(runs.count, 1 / runs.count)
+        drawn = generator(runs.game, seed, "runs").multinomial(runs.count, shares, size=count)
+        weight[1:] = drawn[:, runs.run]
+    return weight * runs.losses
+
+
+def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
+    """The grid's optima of the measurement, of budgets with settings.min_sizes sizes: C and each
+    law of FRONTIER (budgets,)."""
+    if not len(runs.L):
+        return {law: np.empty(0) for law in ("C", *FRONTIER)}
+    cells = profiles(runs, measurement(runs))
+    best = lowest(cells, "grid", settings.vertex_within)
+    many = np.isfinite(cells.L[0]).sum(axis=1) >= settings.min_sizes
+    values = (best.C, best.N, best.D, best.y)
+    return {law: v[0, many] for law, v in zip(("C", *FRONTIER), values, strict=True)}
+
+
+def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surface:
+    """One surface, with its frontier if it has one."""
+    by = METHODS[method]
+    keys = [(law, name) for law in FRONTIER for name in ("exponent", "intercept")]
+    keys += [("loss", name) for name in by.names]
+    values = dict.fromkeys(keys, np.full(cells.draws, np.nan))
+    flags = {law: [] for law in FRONTIER} | {"loss": list(notes)}
+    nothing = Surface(method, cells.n, values, flags, optima)
+    why = cells.refusal(by.sizes, by.cells)
+    if why:
+        return _refused(nothing, why)
+    model, converged = by.fit(cells)
+    known = converged & cells.enough(by.sizes, by.cells)
+    if not known[0]:
+        return _refused(nothing, by.failure)
+    values |= {("loss", k): np.where(known, v, np.nan) for k, v in model.parameters.items()}
+    flags["loss"] += _missing(known, "give no surface")
+    why = model.refusal(bound)
+    if why:
+        return _refused(nothing, why)
+    usable = known & model.usable(bound)
+    here = cells.rows[cells.weight[0] > 0]
+    middle = float(np.exp(np.log(runs.C[here]).mean()))
+    for law, *pair in zip(
+        FRONTIER, model.exponents(bound, middle), model.intercepts(bound), strict=True
+    ):
+        for name, value in zip(("exponent", "intercept"), pair, strict=True):
+            values[law, name] = np.where(usable, value, np.nan)
+        flags[law] += [*bound.flags, *_missing(usable, "have no optimum at fixed compute")]
+    if returns is not None:
+        values["R_on_1/L", "exponent"] = returns.exponent
+        flags["R_on_1/L"] = ["of_grid: the law of the grid's optima, at the loss of the surface"]
+    surface = Surface(method, cells.n, values, flags, optima, model, bound, usable, {}, returns)
+    flags["N_opt"] += _outside(surface, runs, here)
+    if isinstance(model, Quadratic):
+        flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")
+        run = runs.run[cells.rows]
+        intervals = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
+        if isinstance(intervals, str):
+            for law in FRONTIER:
+                flags[law].append(intervals)
+        else:
+            surface.intervals.update({(law, "exponent"): ends for law, ends in intervals.items()})
+    else:
+        flags["L_min"].append("reducible: exponent of L_min - E")
+        unknown = _unidentified(model.E[usable], np.exp(cells.centre[2]), settings.level)
+        flags["L_min"] += unknown
+        flags["loss"] += unknown
+    return surface
+
+
+def _refused(surface: Surface, why: str) -> Surface:
+    for flags in surface.flags.values():
+        flags.append(why)
+    return surface
+
+
+def _missing(known: np.ndarray, what: str) -> list[str]:
+    """A flag of the resamples that are left out of the intervals, if any."""
+    count = int((~known[1:]).sum())
+    return [f"draws: {count} of {len(known) - 1} resamples {what}"] if count else []
+
+
+def _outside(surface: Surface, runs: Runs, here: np.ndarray) -> list[str]:
+    """A flag of the budgets whose N_opt lies beyond their sizes, if any."""
+    budgets = np.unique(runs.position[here])
+    groups = [here[runs.position[here] == position] for position in budgets]
+    C = np.exp([np.log(runs.C[rows]).mean() for rows in groups])
+    N = surface.predict("N_opt", C)[0]
+    beyond = sum(
+        not runs.N[rows].min() <= at <= runs.N[rows].max()
+        for rows, at in zip(groups, N, strict=True)
+    )
+    if not beyond:
+        return []
+    return [f"outside: N_opt lies beyond the measured sizes at {beyond} of {len(budgets)} budgets"]
+
+
+def _unidentified(E: np.ndarray, scale: float, level: float) -> list[str]:
+    """A flag if E (draws,) or its bootstrap interval is at 0."""
+    if E[0] <= NOTHING * scale:
+        return ["not_identified: E is at 0, the cells do not show an irreducible loss"]
+    low = np.quantile(E[1:], 0.5 - level / 2) if len(E) > 1 else E[0]
+    if low <= NOTHING * scale:
+        return [f"not_identified: the interval of E, {E[0]:.3g}, reaches 0"]
+    return []

@@ -1,0 +1,68 @@
+"""What a segment of training keeps on disk on its way: state, curve and times."""
+
+import time
+
+from ilscaling.files import write_json
+from ilscaling.grid import Spend
+from ilscaling.learning import precision
+from ilscaling.learning.algorithm import Learner
+from ilscaling.learning.record import RunRecord
+from ilscaling.learning.segments import Segment
+from ilscaling.learning.state import State
+
+
+class Checkpoint:
+    """Writes a state that can be resumed, every `checkpoint_seconds` and at every stop.
+
+    While a missing cell is made behind the furthest state of the run, that state stays, with its
+    curve and times; the one on the way is kept beside it until it is there.
+    """
+
+    def __init__(
+        self, state: State, learner: Learner, segment: Segment, run: RunRecord, spend: Spend
+    ):
+        self.state, self.learner, self.segment = state, learner, segment
+        self.run, self.spend, self.batch = run, spend, run.batch
+        self.furthest = segment.furthest
+        self.saved_at = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the last one is old."""
+        return time.monotonic() - self.saved_at > self.state.settings.checkpoint_seconds
+
+    def save(self) -> None:
+        """Write curve, times and state; one that is not finite is not worth resuming."""
+        self.saved_at = time.monotonic()
+        if not self.state.finite():
+            return
+        self.write_curve()
+        behind = self.state.update < self.furthest
+        if self.state.team.first and not behind:
+            write_json(self.segment.file("timing", ".json"), self._times())
+        path = self.segment.behind if behind else self.segment.state
+        self.state.save(path, self.segment.digest, self.learner)
+        if self.state.team.first and not behind:
+            self.segment.behind.unlink(missing_ok=True)
+
+    def write_curve(self) -> None:
+        """Write the learning curve, unless a longer one is there."""
+        if self.state.team.first and self.state.update >= self.furthest:
+            self.state.curve.write(
+                self.segment.file("curve", ".csv"),
+                batch=self.batch,
+                flops=self.spend.flops,
+                rate=self.state.rate,
+            )
+
+    def _times(self) -> dict:
+        samples, seconds = self.state.update * self.batch, self.state.seconds
+        return {
+            "seconds": round(seconds, 1),
+            "samples": samples,
+            "samples_per_second": round(samples / seconds, 1) if seconds else None,
+            "processor": precision.processor(self.state.device),
+            "device": self.state.device,
+            "devices": self.run.devices,
+            "threads": self.run.threads,
+            "precision": self.run.precision,
+        }

@@ -1,0 +1,112 @@
+"""A cell's weights and record on disk: `<budget>.safetensors` and `<budget>.json`.
+
+The record is written last: where it stands and matches, the cell is complete. Neither holds a time
+or a name of a machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ilscaling import policies, registry
+from ilscaling.errors import IlscalingError, TrainingError
+from ilscaling.files import atomic, read_json, sha256, write_json
+from ilscaling.grid import Cell
+from ilscaling.learning.record import CellRecord
+
+FORMAT = "ilscaling-snapshot-1"  # of the weights; the record has its own
+REMEDY = "train the run again: complete cells are kept, this one is made anew"
+
+
+def paths(out: Path, cells: Sequence[Cell]) -> list[Path]:
+    """The snapshots of a run; raises TrainingError for budgets of one name."""
+    files = [out / f"{cell.name}.safetensors" for cell in cells]
+    if len(set(files)) < len(files):
+        raise TrainingError(
+            f"budgets differ by less than six digits: {[cell.budget for cell in cells]}",
+            where="budgets",
+        )
+    return files
+
+
+def write(path: Path, weights: dict[str, torch.Tensor] | None, record: CellRecord) -> CellRecord:
+    """Write weights (none for a failed cell), then the record; returns the record."""
+    digest = None
+    if weights is None:
+        path.unlink(missing_ok=True)
+    else:
+        tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+        with atomic(path) as temporary:
+            # One entry only: safetensors writes several in no fixed order.
+            save_file(tensors, temporary, metadata={"format": FORMAT})
+        digest = sha256(path)
+    record = replace(record, sha256=digest)
+    write_json(path.with_suffix(".json"), record.to_json())
+    return record
+
+
+def kept(path: Path, digest: str) -> CellRecord | None:
+    """The record of a complete cell of the run with that digest, None if there is none."""
+    try:
+        record = CellRecord.from_json(read_json(path.with_suffix(".json")))
+        whole = record.status == "failed" or record.sha256 == sha256(path)
+        return record if whole and record.run.digest == digest else None
+    except (OSError, ValueError, LookupError, TypeError, TrainingError):
+        return None
+
+
+def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
+    """The policy of a snapshot, in evaluation mode on the CPU, and its record.
+
+    Raises TrainingError if the file or the record beside it is missing, truncated, changed or not
+    what its name says, or if the cell failed.
+    """
+    path = Path(path)
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        raise TrainingError("the snapshot's record is missing", where=str(beside), fix=REMEDY)
+    try:
+        record = CellRecord.from_json(read_json(beside))
+    except ValueError as error:
+        raise TrainingError(f"not a JSON record ({error})", where=str(beside), fix=REMEDY) from None
+    except TrainingError as error:
+        raise TrainingError(error.what, where=str(beside), fix=REMEDY) from None
+    if record.status != "done":
+        raise TrainingError(
+            f"this cell has no policy: {record.reason}",
+            where=str(beside),
+            fix="lower train.rate, or leave the cell out",
+        )
+    if not path.is_file():
+        raise TrainingError("snapshot is missing", where=str(path), fix=REMEDY)
+    if record.sha256 != sha256(path):
+        raise TrainingError(
+            "snapshot is truncated or was changed: its digest is not the recorded one",
+            where=str(path),
+            fix=REMEDY,
+        )
+    if record.run.family not in registry.names("FAMILY"):
+        raise TrainingError(
+            f"nobody has defined its family {record.run.family!r}",
+            where=str(beside),
+            fix="load_policy(path, extensions=[FILE])   or --params or --study with the parameters"
+            " that list the family's file under `extensions`",
+        )
+    try:
+        tensors = load_file(path)
+        policy = policies.build(record.run.family, record.run.size, **record.run.shape)
+        policy.load_state_dict(tensors)
+    except SafetensorError as error:
+        raise TrainingError(
+            f"not a safetensors file ({error})", where=str(path), fix=REMEDY
+        ) from None
+    except (KeyError, RuntimeError, IlscalingError) as error:
+        raise TrainingError(
+            f"weights do not fit the recorded policy: {error}", where=str(path), fix=REMEDY
+        ) from None
+    return policy.eval().requires_grad_(False), record

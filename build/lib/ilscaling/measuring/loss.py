@@ -1,0 +1,181 @@
+"""What a policy says of held-out demonstrations, with standard errors over whole episodes.
+
+It is measured in float32 on every device: the loss is what the laws are fitted to, and must depend
+neither on the type that a run trained in nor on what a processor is fast at.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ilscaling.policies.reading import tensors
+from ilscaling.store import GameLoader, Loader, Split
+
+# Games side by side, and frames of all of them, in one pass of a sequence policy.
+LANES, PASS = 8, 512
+# The loader's fields that `per_step` is given.
+SCORED = ("action", "index")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over steps, and its standard error over episodes: None for a single episode."""
+
+    mean: float
+    se: float | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A policy on one split: `estimates` has a name for each quantity of `per_step`."""
+
+    steps: int
+    episodes: int
+    estimates: dict[str, Estimate]
+
+    def not_finite(self) -> list[str]:
+        """Names of the quantities that are no finite number."""
+        values = {name: [e.mean, e.se or 0.0] for name, e in self.estimates.items()}
+        return [name for name, pair in values.items() if not np.isfinite(pair).all()]
+
+
+def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """What is measured of each step; a new quantity is a new entry here, and its field in SCORED.
+
+    Parameters
+    ----------
+    logits : float32 (n, actions)
+    batch : the loader's fields SCORED of these n steps, such as action int64 (n,)
+
+    Returns
+    -------
+    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, and `top1`, whether the
+    demonstrated action is the likeliest.
+    """
+    logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
+    return {
+        "loss": torch.nn.functional.cross_entropy(logits, action, reduction="none"),
+        "top1": (logits.argmax(1) == action).double(),
+    }
+
+
+def held_out(
+    policy: nn.Module,
+    split: Split,
+    *,
+    frames: int | None = None,
+    inventory: bool = False,
+    batch: int = 256,
+    lanes: int = LANES,
+    device: str = "cpu",
+    cut: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> HeldOut:
+    """Measure `policy` on every step of `split`, in float32.
+
+    Parameters
+    ----------
+    policy : on `device`, in evaluation mode
+    split : demonstrations that it was not trained on
+    frames : observations in a stack; None for a sequence policy, which goes through each game
+        from its start with its state, as when it plays
+    inventory : whether a sequence policy sees the inventory
+    batch : stacks that are served at once, in order
+    lanes : games of a sequence policy side by side; no effect but rounding
+    device : 'cpu' or 'cuda'
+    cut : frames after which a sequence policy's memory is emptied, as between the stretches that it
+        may have been trained on (`train.context`); None: its memory is carried through a game
+    progress : called with the steps of each batch
+
+    Returns
+    -------
+    Means over steps with standard errors over episodes: see `per_step` and `ratio`.
+    """
+    sums: dict[str, np.ndarray] = {}
+    if frames is None:
+        passes = _games(policy, split, inventory, lanes, device, cut)
+    else:
+        passes = _stacks(policy, split, frames, batch, device)
+    with torch.inference_mode(), float32(device):
+        for logits, served in passes:
+            episode = np.searchsorted(split.starts, served["index"], side="right") - 1
+            for name, values in per_step(logits, served).items():
+                total = np.bincount(episode, values.numpy(), split.episodes)
+                sums[name] = sums.get(name, 0.0) + total
+            if progress is not None:
+                progress(len(episode))
+    sizes = np.diff(split.starts)
+    return HeldOut(
+        split.steps, split.episodes, {name: ratio(total, sizes) for name, total in sums.items()}
+    )
+
+
+@contextmanager
+def float32(device: str) -> Iterator[None]:
+    """Compute in float32 alone: no autocast, and no TF32 or bfloat16 within matrix products."""
+    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(torch.device(device).type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolution
+
+
+# Logits (n, actions) and the fields of n steps.
+Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
+
+
+def _stacks(
+    policy: nn.Module, split: Split, frames: int, batch: int, device: str
+) -> Iterator[Pass]:
+    with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
+        (field,) = split.observation
+        for samples in loader:
+            screens = torch.from_numpy(samples[field]).to(device)
+            yield policy(screens), {name: samples[name] for name in SCORED}
+
+
+def _games(
+    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str, cut: int | None
+) -> Iterator[Pass]:
+    state, lanes = None, min(lanes, split.episodes)
+    context, reader = cut or max(1, PASS // lanes), getattr(policy, "reader", None)
+    kinds = {"inventory": inventory, "reader": reader}
+    with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
+        for samples in loader:
+            # What a lane ends with is padding, which is not scored.
+            real = samples["index"] >= 0
+            if state is not None:
+                state = {name: values[: len(real)] for name, values in state.items()}
+            batch = tensors(samples, device)
+            logits, state = policy(batch, None if cut else state)
+            yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
+
+
+def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
+    """Mean of a quantity over the steps of m sampled episodes, and its standard error.
+
+    The steps of an episode are not independent, the episodes are, and their lengths are random
+    too: R = sum y / sum n is a ratio of two means over clusters, with variance
+    m / (m - 1) * sum (y - R n)^2 / (sum n)^2 (Cochran, Sampling Techniques, 3rd ed. 1977, sections
+    2.11 and 9A.1; no correction for a finite population).
+
+    Parameters
+    ----------
+    sums : (m,), the quantity's sum y in each episode
+    sizes : (m,), steps n of each
+    """
+    sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
+    count, total = len(sizes), sizes.sum()
+    mean = sums.sum() / total
+    if count < 2:
+        return Estimate(float(mean), None)
+    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
+    return Estimate(float(mean), float(np.sqrt(variance)))

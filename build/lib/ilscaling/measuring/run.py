@@ -1,0 +1,158 @@
+"""The cells of one run: every snapshot measured, one JSON record each."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ilscaling import games
+from ilscaling.files import digest
+from ilscaling.learning.snapshot import load_policy
+from ilscaling.measuring.cell import SPLITS, CellMeasurement
+from ilscaling.measuring.loss import held_out
+from ilscaling.measuring.replay import Replays
+from ilscaling.measuring.returns import PolicyEpisode, play
+from ilscaling.params import Evaluation, Model
+from ilscaling.progress import tqdm
+from ilscaling.seeds import Purpose, seeds
+from ilscaling.store import Split, open_split
+
+
+def evaluate_run(
+    snapshots: list[str | Path],
+    demos: str | Path,
+    settings: Evaluation,
+    emulator: Model,
+    out: str | Path,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+) -> list[dict]:
+    """Measure every snapshot of a run and write `out/<budget>.json` for each, atomically.
+
+    A record holds the snapshot's identity, the loss on the dev and on the test split in float32
+    (see `loss.held_out`), the return (see `games.score.summary` and `cell.halves`), and of
+    sequence policies the first episode as a `replay`. A snapshot that failed in training, or with
+    a weight, loss or return that is not finite, gets a record that says so instead. What was
+    measured on the same snapshot, data and settings is not measured again: see `CellMeasurement`.
+
+    Parameters
+    ----------
+    snapshots : JSON records (or the safetensors beside them) of cells of one run
+    demos : the store of demonstrations, whose dev and test splits are measured
+    settings, emulator : how the policies play
+    out : folder of the records
+    device : 'cpu' or 'cuda'
+    threads : of PyTorch and of the emulators
+
+    Returns
+    -------
+    The records, in the order of `snapshots`.
+
+    Raises
+    ------
+    TrainingError : for snapshots that cannot be read or belong to another game than `demos`
+    StoreError : for bad data
+    """
+    torch.set_num_threads(threads)
+    splits = {name: open_split(demos, name) for name in SPLITS}
+    dev, out = splits["dev"], Path(out)
+    method = {
+        "splits": list(SPLITS),
+        "precision": "float32",
+        "settings": settings.model_dump(exclude={"random_episodes", "lanes"}),
+        "emulator": emulator.model_dump(),
+        "demonstrations": digest(dev.attrs),
+    }
+    cells = [CellMeasurement.begin(Path(snapshot), dev, method, out) for snapshot in snapshots]
+    for cell in cells:
+        if cell.status == "failed":
+            cell.save()
+    policies = [(cell, _policy(cell, device)) for cell in cells if cell.status == "todo"]
+    _measure_losses(_unfinished(policies), splits, device)
+    _measure_returns(_unfinished(policies), dev, settings, emulator, threads)
+    return [cell.record() for cell in cells]
+
+
+# Cells with their policies.
+Policies = list[tuple[CellMeasurement, nn.Module]]
+
+
+def _unfinished(policies: Policies) -> Policies:
+    return [(cell, policy) for cell, policy in policies if cell.status == "todo"]
+
+
+def _policy(cell: CellMeasurement, device: str) -> nn.Module:
+    """The cell's policy; weights that are not finite fail the cell, whatever the loss they give."""
+    policy, _ = load_policy(cell.weights)
+    for name, weight in policy.state_dict().items():
+        if not weight.isfinite().all():
+            cell.fail(f"the weights are not finite: {name}")
+            break
+    return policy.to(device)
+
+
+def _measure_losses(policies: Policies, splits: dict[str, Split], device: str) -> None:
+    """Measure each policy on each split that its cell lacks."""
+    missing = [splits[name].steps for cell, _ in policies for name in cell.unread_splits()]
+    with tqdm(total=sum(missing), unit="step", unit_scale=True, desc="held-out loss") as bar:
+        for cell, policy in policies:
+            for name in cell.unread_splits():
+                if cell.status == "failed":
+                    break
+                measured = held_out(
+                    policy,
+                    splits[name],
+                    frames=cell.shape.get("frames"),
+                    inventory=cell.shape.get("inventory", False),
+                    device=device,
+                    progress=bar.update,
+                )
+                cell.add_split(name, measured)
+
+
+def _measure_returns(
+    policies: Policies,
+    demos: Split,
+    settings: Evaluation,
+    emulator: Model,
+    threads: int,
+) -> None:
+    """Play the episodes that the cells lack, all policies in one pool of lanes."""
+    if not policies:
+        return
+    # The policy with the lowest loss first: it plays the longest games, and whatever comes last
+    # leaves lanes idle.
+    policies = sorted(policies, key=lambda pair: pair[0].held_out["dev"].estimates["loss"].mean)
+    cells = [cell for cell, _ in policies]
+    wanted = [
+        PolicyEpisode(place, number)
+        for place, cell in enumerate(cells)
+        for number in cell.unplayed(settings.episodes)
+    ]
+    domain, name, shape = demos.attrs["domain"], demos.attrs["game"], cells[0].shape
+    sequences = "frames" not in shape
+    replays = Replays([k for k, (_, number) in enumerate(wanted) if sequences and number == 0])
+    lanes = min(settings.lanes, len(wanted))
+    game = games.make(domain, name, lanes, emulator, threads=threads)
+    total = len(cells) * settings.episodes
+    bar = tqdm(total=total, initial=total - len(wanted), unit="episode", desc=f"playing {name}")
+    try:
+        for position, episode in play(
+            [policy for _, policy in policies],
+            game,
+            wanted,
+            frames=shape.get("frames"),
+            inventory=shape.get("inventory", False),
+            seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
+            temperature=settings.temperature,
+            on_step=replays.on_step if sequences else None,
+            threads=threads,
+        ):
+            place, number = wanted[position]
+            replay = replays.record(position, episode, 0) if position in replays.actions else None
+            cells[place].add_episode(number, episode, settings.episodes, replay)
+            bar.update(1)
+    finally:
+        bar.close()
+        game.close()

@@ -1,0 +1,131 @@
+"""Reading a YAML file that somebody wrote: what is ambiguous or without bound is refused.
+
+PyYAML takes the last of two equal keys without a word, expands aliases without end and recurses
+once a level. So the file is looked at as events and nodes before any value is built.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ilscaling.errors import ParamsError
+
+# libyaml reads ten times as fast as PyYAML, where it is there.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_BYTES = 1_000_000  # our largest study file has 9,000
+MAX_DEPTH = 50
+MAX_VALUES = 100_000  # keys and values, each alias counted as often as it is used
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Parameters
+    ----------
+    path
+        A file of at most `MAX_BYTES` in UTF-8.
+
+    Raises
+    ------
+    ParamsError
+        For a file that cannot be read, is too large, is not UTF-8, is no YAML mapping, holds a key
+        twice (with both lines), an alias of itself, or more levels or values than a study can have.
+    """
+    where = str(path)
+    text = _text(Path(path))
+    try:
+        _refuse_deep(text, where)
+        node = yaml.compose(text, Loader=LOADER)
+        if node is not None:
+            _count(node, where, {}, set())
+        values = yaml.load(text, Loader=LOADER)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"not YAML: {error}", where=where, fix="correct that line") from None
+    except (ValueError, TypeError) as error:  # such as the date 2026-02-30, or a list as a key
+        raise ParamsError(f"a value that YAML cannot read: {error}", where=where) from None
+    if not isinstance(values, dict):
+        raise ParamsError(
+            f"a parameter file is a mapping of sections, not {type(values).__name__}",
+            where=where,
+            fix="ilscaling params --explain lists every key",
+        )
+    return values
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            raise ParamsError(
+                f"a parameter file of {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are",
+                where=str(path),
+                fix="give a parameter file or a study, such as params.yaml",
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ParamsError(
+            f"cannot read parameters: {error.strerror}",
+            where=str(path),
+            fix="give the path of a parameter file or a study, such as params.yaml",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"the file is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
+            where=str(path),
+            fix=f"iconv -f LATIN1 -t UTF-8 '{path}' > utf8.yaml",
+        ) from None
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    """Raise ParamsError for more than `MAX_DEPTH` levels; reading events does not recurse."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise ParamsError(
+                f"more than {MAX_DEPTH} levels",
+                where=f"{where}, line {event.start_mark.line + 1}",
+                fix="a study has about five: ilscaling params --explain",
+            )
+
+
+def _count(node: yaml.Node, where: str, sizes: dict[int, int], above: set[int]) -> int:
+    """Values in a node with its aliases expanded; raises ParamsError for what the file may not
+    hold. sizes: of nodes that were counted; above: nodes that hold this one."""
+    line = f"{where}, line {node.start_mark.line + 1}"
+    if id(node) in above:
+        raise ParamsError("an alias that holds itself", where=line, fix="write the values out")
+    if id(node) in sizes:
+        return sizes[id(node)]
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        _refuse_twice(node, where)
+        children = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    size = 1 + sum(_count(child, where, sizes, above | {id(node)}) for child in children)
+    if size > MAX_VALUES:
+        raise ParamsError(
+            f"more than {MAX_VALUES:,} values, aliases expanded",
+            where=line,
+            fix="use fewer aliases (*name); `like: NAME` lets a game start from another",
+        )
+    sizes[id(node)] = size
+    return size
+
+
+def _refuse_twice(node: yaml.MappingNode, where: str) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        line = key.start_mark.line + 1
+        if (first := lines.setdefault((key.tag, key.value), line)) != line:
+            raise ParamsError(
+                f"the key {key.value!r} stands twice, in lines {first} and {line}",
+                where=where,
+                fix="remove one of them",
+            )

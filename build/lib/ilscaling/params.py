@@ -1,0 +1,550 @@
+"""Typed parameters of a study: defaults, bounds, units, and one clear error per bad key.
+
+`params.yaml` is the only configuration. Here stand its types; the comments a user reads stand in
+the file itself. Every number is a number: a string such as '1e-3' (which YAML does not read as a
+float) is refused, and so is an unknown key, with the nearest known one.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable
+from functools import cache, reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from ilscaling import registry
+from ilscaling.errors import IlscalingError, ParamsError
+from ilscaling.parameter_files import read_mapping
+from ilscaling.seeds import EPISODES
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Model(BaseModel):
+    """Base of every section: strict types, no unknown keys, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Recorded(Model):
+    """What is recorded, of whatever game."""
+
+    train_steps: Count = Field(500_000, description="steps to train on, at least")
+    dev_steps: Count = Field(20_000, description="steps of held-out episodes for the dev loss")
+    test_steps: Count = Field(20_000, description="steps of held-out episodes nobody selects by")
+    jobs: Count = Field(4, description="parallel recording jobs over disjoint seeds")
+    seed: Episode = Field(0, description="first episode's number, and seed of the splits")
+    chunk_steps: Count = Field(256, description="steps a Zarr chunk (the unit of decompression)")
+    shard_steps: Count = Field(32_768, description="steps a Zarr shard (the unit of storage)")
+
+    @model_validator(mode="after")
+    def _shards_hold_chunks(self):
+        if self.shard_steps % self.chunk_steps:
+            raise ValueError(
+                f"shard_steps ({self.shard_steps}) must be a multiple of "
+                f"chunk_steps ({self.chunk_steps})"
+            )
+        return self
+
+
+class Demonstrations(Recorded):
+    """What is recorded of a game of Atari or of an extension."""
+
+    # Before a block of shuffled stacks a chunk is read for its last screens: shorter than a block.
+    chunk_steps: Count = Field(64, description="steps a Zarr chunk (the unit of decompression)")
+    lanes: Count = Field(8, description="games side by side in one job")
+
+
+class Rule(Model):
+    """A quantity as a power of the size: value * (size / at) ** power."""
+
+    value: Positive = Field(description="the quantity at size `at`")
+    at: Positive = Field(16, description="the size at which `value` holds")
+    power: float = Field(0.0, description="exponent; 0: the same for every size")
+
+    def __call__(self, size: float) -> float:
+        return self.value * (size / self.at) ** self.power
+
+
+def _threads(value: object) -> object:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"a whole number from 1 on, or auto, not {value!r}")
+
+
+class Training(Model):
+    """Behaviour cloning, of whatever policy."""
+
+    batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
+    rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
+    schedule: Name = Field(
+        "constant",
+        description="the rate after the warm-up; cosine: every cell is a run of its own; "
+        "wsd: one trunk a run, each budget branches off a cooldown",
+    )
+    cooldown: Annotated[float, Field(ge=0.01, le=0.5)] = Field(
+        0.2, description="wsd: share of a budget in which the rate falls"
+    )
+    final: Fraction = Field(
+        0.0, description="cosine, wsd: rate at a cell's last update, as a share of the full one"
+    )
+    ema: Fraction = Field(
+        0.0,
+        description="averaged weights: horizon as a share of the steps so far; 0: off",
+    )
+    buffer_steps: Count = Field(16_384, description="samples shuffled together")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the device is faster at it"
+    )
+    threads: Annotated[int | Literal["auto"], BeforeValidator(_threads)] = Field(
+        1,
+        description="CPU threads a run; auto: by its share of the work, so that another machine "
+        "gives other last bits",
+    )
+    checkpoint_seconds: Positive = Field(60.0, description="time between resumable states")
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_known(cls, name: str) -> str:
+        registry.get("SCHEDULE", name, "train.schedule")
+        return name
+
+    def batch_of(self, size: int) -> int:
+        """Samples a step at `size`: the rule's value rounded to a power of two."""
+        return 2 ** max(0, round(math.log2(self.batch(size))))
+
+    def refuse_sizes(self, sizes: list[int]) -> None:
+        """Raise ValueError for a size that cannot be trained with these settings."""
+
+
+class Train(Training):
+    """Behaviour cloning from stacks of frames, by Adam."""
+
+    frames: Count = Field(4, description="frames that the policy sees")
+
+
+class TrainSequences(Training):
+    """Behaviour cloning from stretches of play, by AdamW; a sample is one frame."""
+
+    context: Annotated[int, Field(ge=1)] = Field(
+        32, description="frames of a stretch, and how far back the transformer sees; 2 ** k"
+    )
+    depth: Count | None = Field(None, description="layers; null: by the family's rule")
+    inventory: bool = Field(False, description="show the policy what the player carries")
+    clip: Positive = Field(1.0, description="largest norm of the gradient")
+    beta2: Annotated[float, Field(gt=0, lt=1)] = Field(0.98, description="AdamW's second beta")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, of matrices")
+
+    @model_validator(mode="after")
+    def _context_divides_batches(self):
+        if self.context & (self.context - 1):
+            raise ValueError(f"context ({self.context}) must be a power of two, as batches are")
+        return self
+
+    def refuse_sizes(self, sizes: list[int]) -> None:
+        for size in sizes:
+            if self.batch_of(size) < self.context:
+                raise ValueError(
+                    f"train.batch is {self.batch_of(size)} frames at size {size}, less than "
+                    f"one stretch of train.context ({self.context})"
+                )
+
+
+class Cells(Model):
+    """The cells: sizes x seeds, each measured at every budget on its way."""
+
+    sizes: Annotated[list[Count], Field(min_length=1)] = Field(
+        description="the family's size dial (cnn: width of the first convolution; "
+        "transformer, lstm: width of a layer)"
+    )
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field([0], description="one run each")
+    budgets: Annotated[list[Positive], Field(min_length=1)] = Field(
+        description="training FLOPs at which a run is measured, rising"
+    )
+    flops: Literal["exact", "published", "6nd"] = Field(
+        "exact", description="FLOP convention of budgets; 6nd: 6 x parameters x samples"
+    )
+    min_updates: Count = Field(
+        100, description="cells with fewer gradient steps are left out of the grid"
+    )
+    max_epochs: Positive = Field(
+        4.0, description="cells that would see their data more often are left out of the grid"
+    )
+
+    @model_validator(mode="after")
+    def _rising_and_once(self):
+        if any(b <= a for a, b in zip(self.budgets, self.budgets[1:], strict=False)):
+            raise ValueError(f"budgets must rise, each once: {self.budgets}")
+        for name in ("sizes", "seeds"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} holds a value twice: {values}")
+        return self
+
+
+class Evaluation(Model):
+    """How a cell is measured."""
+
+    episodes: Count = Field(20, description="full episodes for the return")
+    lanes: Count = Field(8, description="games side by side; no effect on the results")
+    seed: Episode = Field(0, description="first episode's number; never one that was recorded")
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="1 samples the policy, 0 plays its best action"
+    )
+    random_episodes: Count = Field(100, description="episodes of uniformly random play")
+
+
+class Section(Model):
+    """A game of the study, or a setting of one: what all domains have in common.
+
+    A domain's own class says how its games are run, who plays them, and what is recorded. The class
+    of `train` is that of the policy family; an algorithm's settings stand under its name.
+    """
+
+    domain: Name = Field(description="which interface plays it")
+    algorithm: Name = Field("cloning", description="how a policy learns from the expert")
+    emulator: Model
+    expert: Model
+    demonstrations: Recorded
+    grid: Cells
+    train: Training
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="measurement")
+
+    @model_validator(mode="after")
+    def _sizes_can_be_trained(self):
+        self.train.refuse_sizes(self.grid.sizes)
+        return self
+
+
+def _optional(kind: Any, description: str) -> Any:
+    """A field whose default is its class's own, if it is one class."""
+    default = {"default_factory": kind} if isinstance(kind, type) else {}
+    return Field(description=description, **default)
+
+
+@cache
+def _section_class(base: type[Section], train: Any, algorithm: str, options: Any) -> type[Section]:
+    fields = {"train": (train, _optional(train, "how a policy is trained"))}
+    if options is not None:
+        fields[algorithm] = (options, _optional(options, f"settings of {algorithm}"))
+    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
+
+
+def _seeing(shown: str, families: Iterable[str]) -> list[str]:
+    """Those of the families that see what a domain shows."""
+    return [name for name in families if shown in registry.get("FAMILY", name).sees]
+
+
+def section_class(domain: str, family: str, algorithm: str = "cloning") -> type[Section]:
+    """Class of the sections of a domain, whose policies are of a family and learn by an algorithm.
+
+    Raises ExtensionError for an unknown name, ParamsError for a family that does not see what the
+    domain shows.
+    """
+    entry, policies = registry.get("DOMAIN", domain), registry.get("FAMILY", family)
+    if entry.shows not in policies.sees:
+        fitting = _seeing(entry.shows, registry.names("FAMILY"))
+        raise ParamsError(
+            f"the family {family!r} does not see what the domain {domain!r} shows ({entry.shows})",
+            where="grid.family",
+            fix=f"families that do: {', '.join(fitting)}",
+        )
+    options = registry.get("ALGORITHM", algorithm).settings
+    return _section_class(entry.section, policies.settings, algorithm, options)
+
+
+class Forecast(Model):
+    """What `snakemake forecast` trains: the size that the law proposes at a larger budget."""
+
+    factor: Annotated[float, Field(gt=1)] = Field(
+        2.0, description="the budget, in multiples of the game's largest"
+    )
+
+
+class Laws(Model):
+    """How laws are fitted."""
+
+    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of the intervals")
+    flops: Literal["realised", "nominal"] = Field(
+        "realised", description="compute that is fitted on"
+    )
+    vertex_within: Annotated[float, Field(gt=1)] = Field(
+        2.0, description="cells enter a parabola up to so many times the budget's lowest loss"
+    )
+    plateau: Annotated[float, Field(gt=0)] = Field(
+        0.95,
+        description="budgets whose lowest loss exceeds this share of the action entropy are "
+        "before the law's regime and left out of the fits",
+    )
+    min_updates: Annotated[int, Field(ge=0)] = Field(
+        100, description="cells with fewer gradient steps are left out of the fits"
+    )
+    max_epochs: Positive = Field(
+        4.0, description="cells that saw their data more often are left out"
+    )
+    min_sizes: Count = Field(3, description="budgets with fewer sizes are left out of the fits")
+    hold_out: Count = Field(
+        1, description="largest budgets that the test of prediction holds out of its fits"
+    )
+    bootstrap: Annotated[int, Field(ge=0)] = Field(
+        1000, description="resamples of the runs behind the bootstrap intervals; 0: none"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the resampling")
+    rho: Positive | None = Field(
+        None,
+        description="exponent of N in C = k N^rho D; null: estimated from the cells",
+    )
+    forecast: Forecast = Field(default_factory=Forecast, description="the forecast target")
+
+
+class Devices(Rule):
+    """GPUs that a run takes, as a power of its parameters: value * (parameters / at) ** power."""
+
+    value: Positive = Field(1.0, description="GPUs of a run of `at` parameters")
+    at: Positive = Field(1e6, description="parameters")
+    power: float = Field(0.0, description="exponent; 0: the same for every run")
+
+    def __call__(self, parameters: float) -> float:
+        """A power of two from 1/16 on; below 1 the share of one GPU."""
+        return 2.0 ** max(-4, round(math.log2(super().__call__(parameters))))
+
+
+class Machine(Model):
+    """What a run takes of the machine; changes no result beyond rounding and is in no key."""
+
+    gpus: Devices = Field(
+        Devices(), description="GPUs a run, a power of two; below 1: the share of one"
+    )
+
+
+class Params(Model):
+    """A whole study."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        "default",
+        description="its name: results stand in results/NAME, and studies/NAME.yaml, if there is"
+        " one, is laid over these parameters",
+    )
+    extensions: list[str] = Field([], description="Python files, or folders, that add entries")
+    games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1)] = Field(
+        description="the games: Atari by ROM name, others by any name"
+    )
+    laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
+    machine: Machine = Field(default_factory=Machine, description="what a run takes of it")
+
+
+def _any_section(domain: str) -> type[Section]:
+    """Class of the sections of a domain with any built-in family that sees it."""
+    entry = registry.get("DOMAIN", domain)
+    families = _seeing(entry.shows, registry.BUILT_IN["FAMILY"])
+    settings = dict.fromkeys(registry.get("FAMILY", name).settings for name in families)
+    return _section_class(entry.section, Union[tuple(settings)], "cloning", None)  # noqa: UP007
+
+
+def schema() -> dict:
+    """JSON schema of `params.yaml`, with the built-in domains and families."""
+    kinds = tuple(_any_section(name) for name in registry.BUILT_IN["DOMAIN"])
+    section = Annotated[Union[kinds], Field(discriminator="domain")]  # noqa: UP007
+    games = Annotated[dict[Name, section], Field(min_length=1)]
+    whole = create_model(
+        "Params", __base__=Params, __doc__=Params.__doc__,
+        games=(games, Field(description=Params.model_fields["games"].description)),
+    )  # fmt: skip
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole.model_json_schema()}
+
+
+def explain(model: type[Model] = Params, prefix: str = "") -> list[str]:
+    """One line a key: its place, type or default, and meaning."""
+    lines = []
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        if name == "games" and model is Params:
+            for domain in registry.names("DOMAIN"):
+                section = _any_section(domain)
+                lines += explain(section, f"games.<{section.__name__}>.")
+            continue
+        inner = _section(field.annotation)
+        if inner is not None and not issubclass(inner, Rule):
+            lines.append(f"{key}: {field.description}")
+            lines += explain(inner, f"{key}.")
+            continue
+        default = "required" if field.is_required() else f"default {field.get_default()}"
+        lines.append(f"{key}: {field.description} ({default})")
+    return lines
+
+
+def _section(annotation) -> type[Model] | None:
+    """The section that a field holds (or may hold), None for a plain value."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Model):
+            return kind
+    return None
+
+
+def overlay(base: dict, change: dict) -> dict:
+    """`base` with `change` laid over it, section by section; null removes a key of `games`."""
+    merged = dict(base)
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = overlay(merged[key], value)
+        else:
+            merged[key] = value
+    if isinstance(merged.get("games"), dict):
+        merged["games"] = {k: v for k, v in merged["games"].items() if v is not None}
+    return merged
+
+
+def study_file(values: dict, folder: str | Path) -> Path | None:
+    """studies/NAME.yaml of a project's folder, if parameters name a study that has one."""
+    file = Path(folder, "studies", f"{values.get('study', 'default')}.yaml")
+    return file if file.is_file() else None
+
+
+def read(path: str | Path, *studies: str | Path) -> Params:
+    """Read and check a parameter file, the studies laid over it, and the one that they name."""
+    parts = [read_mapping(file) for file in (path, *studies)]
+    whole = reduce(overlay, parts, {})
+    named = study_file(whole, Path(path).parent)
+    if named is not None and named.resolve() not in [Path(file).resolve() for file in studies]:
+        whole = reduce(overlay, [parts[0], read_mapping(named), *parts[1:]], {})
+    return check(whole, where=" + ".join(str(f) for f in (path, *studies)))
+
+
+def check(values: dict, *, where: str = "params.yaml") -> Params:
+    """Validate a mapping and load the extensions that it names.
+
+    A game with the key `like: NAME` starts from game NAME of the same mapping, and its other keys
+    are laid over it: so that a study may compare settings without repeating them.
+
+    Raises
+    ------
+    ParamsError
+        It lists every bad key at once.
+    ExtensionError
+        For a bad extension.
+    """
+    files, sections = values.get("extensions") or [], values.get("games")
+    if isinstance(files, list) and all(isinstance(file, str) for file in files):
+        registry.load(files)
+    problems, games = [], sections
+    if isinstance(sections, dict):
+        checked = {
+            name: _checked(name, section, problems)
+            for name, section in _likes(sections, where).items()
+        }
+        games = {name: section for name, section in checked.items() if section is not None}
+    try:
+        params = Params.model_validate({**values, "games": games})
+    except ValidationError as error:
+        bad_games = [e for e in error.errors() if e["loc"][:1] == ("games",)]
+        others = [e for e in error.errors() if e["loc"][:1] != ("games",)]
+        # Games that are gone because they are bad have their own lines.
+        shown = others if problems else others + bad_games
+        problems += [_explain(problem, Params) for problem in shown]
+        params = None
+    if problems:
+        raise ParamsError(
+            "bad parameters:\n" + "\n".join(f"  - {line}" for line in problems),
+            where=where,
+            fix="ilscaling params --explain lists every key with its type, unit and default",
+        )
+    return params
+
+
+def _checked(name: str, values: object, problems: list[str]) -> Section | None:
+    """A game's section, typed by its domain, family and algorithm; None if it is bad: `problems`
+    then says why."""
+    at = f"games.{name}"
+    if not isinstance(values, dict):
+        problems.append(f"{at}: a mapping of keys is wanted, not {values!r}")
+        return None
+    known = registry.names("DOMAIN")
+    if not isinstance(domain := values.get("domain"), str) or domain not in known:
+        given = "" if domain is None else f", not {domain!r}"
+        close = difflib.get_close_matches(str(domain), known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        problems.append(f"{at}.domain: wanted, one of {', '.join(known)}{given}{hint}")
+        return None
+    entry = registry.get("DOMAIN", domain)
+    grid, algorithm = values.get("grid"), values.get("algorithm", "cloning")
+    default = _section(entry.section.model_fields["grid"].annotation).model_fields["family"]
+    family = grid.get("family", default.get_default()) if isinstance(grid, dict) else None
+    if not isinstance(family, str):  # its own line is in what pydantic says of the rest
+        family = _seeing(entry.shows, registry.BUILT_IN["FAMILY"])[0]
+    try:
+        kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
+        section = kind.model_validate(values)
+        entry.refuse_unknown(section, at)
+    except ValidationError as error:
+        for problem in error.errors():
+            problems.append(_explain(problem, kind, ("games", name)))
+        return None
+    except IlscalingError as error:
+        if error.where.startswith("params"):
+            raise
+        raise type(error)(error.what, where=f"params: {at}.{error.where}", fix=error.fix) from None
+    return section
+
+
+def _likes(games: dict, where: str) -> dict:
+    """The games with every `like` resolved."""
+
+    def resolved(name: str, through: tuple[str, ...]) -> object:
+        section = games[name]
+        if not isinstance(section, dict) or "like" not in section:
+            return section
+        base = section["like"]
+        if base not in games or base in (*through, name):
+            raise ParamsError(
+                f"games.{name}.like: {base!r} is "
+                + ("no game of the study" if base not in games else "like itself"),
+                where=where,
+                fix=f"games are: {', '.join(games)}",
+            )
+        change = {key: value for key, value in section.items() if key != "like"}
+        return overlay(resolved(base, (*through, name)), change)
+
+    return {name: resolved(name, ()) for name in games}
+
+
+def _explain(problem: dict, model: type[Model], above: tuple[str, ...] = ()) -> str:
+    """A line about what pydantic found wrong in `model`, which stands at `above`."""
+    location = [part for part in problem["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in (*above, *location))
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
+        return f"{key}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
+    if problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], str):
+        hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
+        return f"{key}: a number is wanted, {problem['input']!r} is a string{hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
+    return f"{key or 'params'}: {message}{given}"
+
+
+def _keys_at(model: type[Model], location: list) -> list[str]:
+    """Known keys of the section at `location` in `model`."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        model = (_section(field.annotation) if field else None) or model
+    return list(model.model_fields)

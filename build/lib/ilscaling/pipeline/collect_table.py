@@ -1,0 +1,42 @@
+"""Gather the measurements of every cell into the results table."""
+
+import argparse
+from pathlib import Path
+
+from ilscaling import files, plan, store, tables, tabulate
+from ilscaling.grid import budget_name
+from ilscaling.pipeline import result_folder, study_context
+
+
+def levels(game: dict, domain: str) -> dict:
+    """What the game's rows are judged by: expert, random play, blind prediction of actions."""
+    train = store.open_split(game["demos"], "train")
+    random = files.read_json(game["random"])
+    return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
+
+
+def rows(known: study_context.Study) -> list[dict]:
+    """A row of the results table for every cell of a study's grid."""
+    domains = {name: game.domain for name, game in known.params.games.items()}
+    of_game = {name: levels(game, domains[name]) for name, game in known.games.items()}
+    found = []
+    for cell in plan.cells(known.params):
+        record, key = None, ""
+        if cell.declared:
+            made = known.by_run[cell.run]
+            key = made["evaluation_key"]
+            folder = Path(made["evaluation_dir"])
+            record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
+        found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
+    return found
+
+
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `table`."""
+    table = rows(study)
+    tables.write_table(out / "results.csv", table)
+    return {"rows": len(table)}
+
+
+if __name__ == "__main__":
+    result_folder.main(make, __doc__)

@@ -1,0 +1,172 @@
+"""What the terminal shows: the line with the ETA, why a job failed, the closing words.
+
+Snakemake's logger plugin `ilscaling` (see `snakemake_logger_plugin_ilscaling`) passes every record
+on to here; the Snakefile says what study it is.
+"""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from ilscaling.pipeline.keys import Keys
+from ilscaling.pipeline.progress_display import Monitor
+
+# What the line with the ETA says better.
+CHATTER = {LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.PROGRESS, LogEvent.JOB_ERROR}
+WORDS = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Error in rule ")
+NOTHING = "Nothing to be done"
+LINES = 12  # of a failed job's log
+
+
+class Console:
+    """What is shown of a pipeline.
+
+    Parameters
+    ----------
+    keys
+        The study.
+    monitor
+        The line with the ETA.
+    quiet
+        Whether nothing is added to Snakemake's own words, as in a dry run.
+    """
+
+    def __init__(self, keys: Keys, monitor: Monitor, *, quiet: bool):
+        self.keys, self.monitor, self.quiet = keys, monitor, quiet
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Add what a record of Snakemake's logger calls for."""
+        if self.quiet:
+            return
+        if getattr(record, "event", None) == LogEvent.JOB_ERROR:
+            _say(failure(record))
+        elif str(record.msg).startswith(NOTHING):
+            # Snakemake says nothing of its own when there is nothing to do.
+            self.conclude()
+
+    def conclude(self) -> None:
+        """Print where the report is and what was fitted, if the study is complete."""
+        published = Path(self.keys.published_dir)
+        try:
+            metrics = json.loads((published / "metrics.json").read_text())
+            report = (published / "report.html").resolve(strict=True)
+            words = headline(metrics, published)
+        except (OSError, ValueError):
+            return
+        _say("\n".join([f"\nReport:  {report}", *words]))
+
+    def advise(self) -> None:
+        """Print what to do after a failure."""
+        _say(
+            "\nA job failed. Fix the cause and give the same command again: nothing that was"
+            " finished is computed twice."
+        )
+
+
+current: Console | None = None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")  # at once: Snakemake's own words come from another thread
+
+
+def is_shown(record: logging.LogRecord) -> bool:
+    """Whether Snakemake's own record belongs on the terminal."""
+    return getattr(record, "event", None) not in CHATTER and not WORDS.match(str(record.msg))
+
+
+def failure(record: logging.LogRecord) -> str:
+    """Why a job failed: the end of its log, and what ended it if that does not say so."""
+    logs = [Path(name) for name in record.log if Path(name).is_file()]
+    lines = [f"\nError in rule {record.rule_name}, job {record.jobid}"]
+    said = False
+    for log in logs:
+        text = log.read_text(errors="replace").rstrip()
+        said = said or "error:" in text or "Traceback" in text
+        tail = [line.split("\r")[-1] for line in text.splitlines()[-LINES:]]
+        lines += (
+            [f"{log} ends with:", *(f"  {line}" for line in tail)] if tail else [f"{log}: empty"]
+        )
+    job = dict(record.aux or {}).get("external_jobid")
+    if state := job and slurm_state(str(job)):
+        lines.append(f"Slurm job {job}: {state}")
+    elif not said:
+        lines.append(
+            "The log names no cause: the job was killed from outside (no memory was left, a time"
+            " limit, a signal) or crashed (a segmentation fault)."
+        )
+    return "\n".join(lines)
+
+
+def slurm_state(job: str) -> str:
+    """How a job of Slurm ended, such as 'OUT_OF_MEMORY' or 'TIMEOUT'; empty if it can't be told."""
+    try:
+        command = ["scontrol", "show", "job", job]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    state = re.search(r"JobState=(\S+)", done.stdout)
+    reason = re.search(r"Reason=(\S+)", done.stdout)
+    told = "" if reason is None or reason[1] == "None" else f" ({reason[1]})"
+    return f"{state[1]}{told}" if state else ""
+
+
+LAWS = {
+    "N_opt": "compute-optimal parameters  N ~ C^",
+    "D_opt": "compute-optimal samples     D ~ C^",
+    "L_min": "lowest loss                 L ~ C^",
+    "R_max": "highest return              R ~ C^",
+    "R_on_1/L": "return on loss              R ~ (1/L)^",
+}
+
+
+def headline(metrics: dict, published: Path) -> list[str]:
+    """The fitted exponents for the terminal, one line a law, each with the interval that the report
+    quotes and, below, with what a sceptic should know of it."""
+    exponents = _exponents(published)
+    lines = []
+    for game, numbers in metrics.items():
+        method = "parabola vertices" if numbers["method"] == "vertex" else "grid minima"
+        lines.append(f"\n{game}: {numbers['cells_done']} cells, exponents from {method}")
+        for law, text in LAWS.items():
+            exponent = exponents.get((game, law, numbers["method"]))
+            lines += _law(text, exponent) if exponent else [f"  {text} not fitted"]
+        best, share = numbers.get("best_return"), numbers.get("best_return_of_expert")
+        if best is not None:
+            of = "" if share is None else f", {share:.0%} of the expert's"
+            lines.append(f"  best return {best:.1f}{of}")
+    return lines
+
+
+def _exponents(published: Path) -> dict[tuple[str, str, str], dict]:
+    """Exponents of power laws by (game, law, method), as `show.rows.of_records` gives them."""
+    # Only here: a Snakefile that is read needs no statistics.
+    from ilscaling.laws import POWER
+    from ilscaling.show import rows
+
+    fits = json.loads((published / "laws/fits.json").read_text())
+    return {names[:3]: row for names, row in rows.of_records(fits).items() if names[3] == POWER}
+
+
+def _law(text: str, exponent: dict) -> list[str]:
+    """A law's line, and one for each of its flags."""
+    from ilscaling.show import rows
+
+    notes = [f"      {note}" for note in exponent["notes"]]
+    if exponent["estimate"] is None:
+        return [f"  {text} not fitted", *notes]
+    ends = rows.best_interval(exponent)
+    kind = next((kind for kind in rows.PREFERRED if kind in exponent["intervals"]), None)
+    share = f"{100 * exponent['level']:g} %"
+    interval = "  no interval" if ends is None else (
+        f"  [{ends[0]:.3f}, {ends[1]:.3f}] {share} {INTERVALS[kind]}"
+    )  # fmt: skip
+    return [f"  {text}{exponent['estimate']:.3f}{interval}", *notes]
+
+
+INTERVALS = {"bootstrap": "by bootstrap over runs", "t": "by Student's t", "delta": "by formula"}

@@ -1,0 +1,40 @@
+"""The study that `snakemake forecast` trains: one cell a game and seed, where its laws point."""
+
+from ilscaling import plan
+from ilscaling.errors import ParamsError
+from ilscaling.params import Params
+
+
+def budget(params: Params, game: str) -> float:
+    """FLOPs of a game's forecast: `laws.forecast.factor` times its largest budget."""
+    return params.laws.forecast.factor * max(params.games[game].grid.budgets)
+
+
+def study(params: Params, proposals: list[dict]) -> Params:
+    """`params` with each proposed game's grid cut down to its proposal, and no other game.
+
+    proposals: records with `game`, `budget` and `size` (None where there is no law to follow).
+    """
+    games = {}
+    for proposed in proposals:
+        if proposed["size"] is None:
+            continue
+        section = params.games[proposed["game"]]
+        cell = {"sizes": [proposed["size"]], "budgets": [proposed["budget"]]}
+        # It stands beyond the grid, whose limit may lie below the whole of the data.
+        once = {"max_epochs": max(1.0, section.grid.max_epochs)}
+        grid = section.grid.model_copy(update={**cell, **once})
+        games[proposed["game"]] = section.model_copy(update={"grid": grid})
+    return params.model_copy(update={"games": games})
+
+
+def refuse_impossible(wanted: Params) -> None:
+    """Raise ParamsError where a proposed cell breaks the study's own rules of the grid."""
+    try:
+        plan.cells(wanted)
+    except ParamsError as error:
+        raise ParamsError(
+            f"the forecast cannot be trained: {error.what}",
+            where="params: laws.forecast.factor",
+            fix="lower the factor, or record more: demonstrations.train_steps",
+        ) from None

@@ -1,0 +1,102 @@
+"""Keys and paths of runs and their evaluations."""
+
+from ilscaling import files, registry, schedules
+from ilscaling.grid import Run
+from ilscaling.pipeline import training_jobs
+from ilscaling.pipeline.keys.demonstrations import Demonstrations
+from ilscaling.pipeline.keys.recipe import LENGTH, key
+
+
+class Runs(Demonstrations):
+    """What is made of the demonstrations, run by run.
+
+    A run's key does not name its budgets: one that is added later goes on from the run's last
+    state. The names of its lists do.
+    """
+
+    def run_key(self, run: Run) -> str:
+        return self._once(("train", run), lambda: self._run_key(run))
+
+    def trunk_key(self, run: Run) -> str:
+        """Key of what the cells of a run share: of all but how they branch off."""
+        return self._once(("trunk", run), lambda: self._run_key(run, schedules.all_read()))
+
+    def _run_key(self, run: Run, apart: set[str] | None = None) -> str:
+        section = self.section(run.game)
+        train = section.train
+        content = [
+            self.demos_key(run.game),
+            [run.game, run.family, run.size, run.seed],
+            # By value: a rule that changes for other sizes leaves this run alone.
+            {"batch": train.batch_of(run.size), "rate": train.rate(run.size)},
+            train.model_dump(
+                exclude={"batch", "rate", "checkpoint_seconds"}
+                | (schedules.unread(train) if apart is None else apart)
+            ),
+            section.grid.flops,
+            [section.algorithm, section.model_dump(include={section.algorithm})],
+        ]
+        roots = (
+            *registry.files("ALGORITHM", section.algorithm),
+            *registry.files("SCHEDULE", train.schedule),
+            *registry.files("FAMILY", run.family),
+        )
+        if not registry.get("ALGORITHM", section.algorithm).plays:
+            return key("train", content, *roots)
+        # It steps the game and may ask the expert.
+        domain = self.domain(run.game)
+        content.append(
+            [section.emulator.model_dump(), self.expert_key(run.game), domain.recorded(section)]
+        )
+        roots = (*roots, *domain.code("record", section))
+        return self.game_key("train", run.game, content, *roots)
+
+    def schedule(self, run: Run) -> schedules.Schedule:
+        return schedules.of(self.section(run.game).train)
+
+    def has_trunk(self, run: Run) -> bool:
+        """Whether the run's cells branch off a trunk."""
+        return any(job.part.kind == "trunk" for job in self.trainings(run))
+
+    def run_dir(self, run: Run) -> str:
+        schedule = self.schedule(run)
+        kind = f"-{schedule.name}" if schedule.branches else ""
+        return f"data/runs/{run.game}/{run.name}{kind}-{self.run_key(run)}"
+
+    def trunk_dir(self, run: Run) -> str:
+        return f"data/runs/{run.game}/{run.name}-trunk-{self.trunk_key(run)}"
+
+    def curve(self, run: Run) -> str:
+        """The learning curve of a run up to its largest budget."""
+        mark = f"-{self.runs[run][-1].name}" if self.schedule(run).branches else ""
+        return f"{self.run_dir(run)}/curve{mark}.csv"
+
+    def budgets_digest(self, run: Run) -> str:
+        """Digest of the run's budgets: names the list of its snapshots."""
+        return files.digest([cell.budget for cell in self.runs[run]])[:LENGTH]
+
+    def trainings(self, run: Run) -> list[training_jobs.Training]:
+        """The jobs that train a run, in their order."""
+        return self._once(("trainings", run), lambda: training_jobs.of(self, run))
+
+    def run_manifests(self, run: Run) -> list[str]:
+        """The lists of a run's cells: of all, or where they branch off of one or several each."""
+        return [job.output for job in self.trainings(run) if job.part.kind != "trunk"]
+
+    def evaluation_key(self, run: Run) -> str:
+        return self._once(("evaluate", run), lambda: self._evaluation_key(run))
+
+    def _evaluation_key(self, run: Run) -> str:
+        section = self.section(run.game)
+        content = [
+            self.run_key(run),
+            section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
+            section.emulator.model_dump(),
+        ]
+        return self.game_key("evaluate", run.game, content, *registry.files("FAMILY", run.family))
+
+    def evaluation_dir(self, run: Run) -> str:
+        return f"data/evaluations/{run.game}/{run.name}-{self.evaluation_key(run)}"
+
+    def evaluation_manifest(self, run: Run) -> str:
+        return f"{self.evaluation_dir(run)}/cells-{self.budgets_digest(run)}.json"

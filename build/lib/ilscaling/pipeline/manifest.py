@@ -1,0 +1,113 @@
+"""Which files of the store a study names, and whether what calls itself finished is whole.
+
+A run's folder serves studies with other budgets, too, so the folder's name does not tell which of
+its cells this study needs.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ilscaling import schedules
+from ilscaling.grid import Run, budget_name
+from ilscaling.pipeline.keys import Keys
+
+STAGES = ("demonstrations", "runs", "evaluations")
+STATE = "state.safetensors"
+# What a run's folder holds of the run as a whole, each written before the next.
+COURSE = ("curve.csv", "timing.json", STATE)
+DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A keyed folder, or file, that a study names.
+
+    Parameters
+    ----------
+    path
+        Where it is, from the project's folder: below data/.
+    lists
+        The files that say what is complete, each written after all that it lists; none of a file.
+    names
+        The files that the study needs; None: all that the folder holds.
+    """
+
+    path: Path
+    lists: tuple[str, ...] = ()
+    names: frozenset[str] | None = None
+
+    def wants(self, name: str) -> bool:
+        return self.names is None or name in self.names
+
+
+def expected(keys: Keys, *stages: str) -> Iterator[Expected]:
+    """Every folder or file that the study names below the folders of `stages`; those of its
+    forecast, once it is proposed, may be folders of the study over again."""
+    if "demonstrations" in stages:
+        for folder in sorted({keys.demos_dir(game) for game in keys.params.games}):
+            yield Expected(Path(folder), (DONE,))
+    if "evaluations" in stages:
+        for path in sorted({keys.random(game) for game in keys.params.games}):
+            yield Expected(Path(path))
+    for run, cells in keys.runs.items():
+        if "runs" in stages:
+            yield from _trainings(keys, run)
+        if "evaluations" in stages:
+            list_file = Path(keys.evaluation_manifest(run))
+            records = {f"{budget_name(cell.budget)}.json" for cell in cells}
+            names = frozenset({list_file.name, *records})
+            yield Expected(list_file.parent, (list_file.name,), names)
+    beyond = [stage for stage in stages if stage != "demonstrations"]
+    if beyond and (forecast := keys.forecast()):
+        yield from expected(forecast, *beyond)
+
+
+def _trainings(keys: Keys, run: Run) -> Iterator[Expected]:
+    """The folders of a run: its own, and that of its trunk if it has one."""
+    lists, names = [], set()
+    for job in keys.trainings(run):
+        path, budgets = Path(job.output), [budget_name(cell.budget) for cell in job.part.cells]
+        if job.part.kind == "trunk":
+            train = keys.params.games[run.game].train
+            stops = schedules.trunk(train, [cell.updates for cell in job.part.cells])
+            states = {f"update-{stop}.safetensors" for stop in stops}
+            needed = frozenset({path.name, "failed.json", *states, *COURSE})
+            yield Expected(path.parent, (path.name,), needed)
+            continue
+        lists.append(path.name)
+        names |= {path.name, *(f"{b}.json" for b in budgets)}
+        names |= {f"{b}.safetensors" for b in budgets}
+        if job.part.kind == "train":
+            names |= set(COURSE)
+        else:
+            names |= {f"curve-{b}.csv" for b in budgets} | {f"timing-{b}.json" for b in budgets}
+    yield Expected(Path(keys.run_dir(run)), tuple(lists), frozenset(names))
+
+
+def is_whole(folder: Path, list_file: str, names: frozenset[str] | None) -> bool:
+    """Whether a folder holds what one of its lists names. A checkout or a deletion that was
+    interrupted leaves it with holes."""
+    try:
+        if list_file == DONE:
+            return _is_whole_store(folder)
+        for name in json.loads((folder / list_file).read_text()):
+            if name.endswith(".safetensors"):
+                if not (folder / name).is_file():
+                    return False
+                continue
+            record = json.loads((folder / name).read_text())
+            weights = (folder / name).with_suffix(".safetensors")
+            if weights.name in names and record["status"] == "done" and not weights.is_file():
+                return False
+    except (OSError, ValueError, LookupError):
+        return False
+    return True
+
+
+def _is_whole_store(folder: Path) -> bool:
+    """Whether every file of the demonstrations is there, in its recorded size."""
+    store = folder / "demos.zarr"
+    listed = json.loads((store / "zarr.json").read_text())["attributes"]["files"]
+    return all((store / name).stat().st_size == file["bytes"] for name, file in listed.items())

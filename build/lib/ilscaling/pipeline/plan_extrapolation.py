@@ -1,0 +1,29 @@
+"""What the fitted laws propose and predict at the forecast's budget, before anything is trained."""
+
+import argparse
+from pathlib import Path
+
+from ilscaling import laws, plan, tables
+from ilscaling.pipeline import extrapolation_study, result_folder, study_context
+
+
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `proposal`."""
+    wanted, fit = study.params, laws.read(inputs.fit / "laws")
+    table = tables.read_table(inputs.table / "results.csv")
+    proposals, predictions = [], []
+    for name, game in wanted.games.items():
+        budget = extrapolation_study.budget(wanted, name)
+        largest = table.loc[table["game"] == name, "params"].max()
+        sizes = plan.buildable(name, game, 100 * largest)
+        rows = table[table["game"] == name]
+        forecast = laws.forecast(rows, wanted.laws, budget, sizes={name: sizes})
+        known = forecast.notna()
+        predictions += forecast.astype(object).where(known, None).to_dict("records")
+        proposals.append(laws.proposal(fit, forecast, name, budget, sizes))
+    extrapolation_study.refuse_impossible(extrapolation_study.study(wanted, proposals))
+    return {"proposals": proposals, "predictions": predictions}
+
+
+if __name__ == "__main__":
+    result_folder.main(make, __doc__, "table", "fit")

@@ -1,0 +1,79 @@
+"""Draw every figure of the study, with the data behind it, and the expert at play."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ilscaling import files, games, grid, laws, registry, store, tables
+from ilscaling.measuring import replay
+from ilscaling.pipeline import figure_metadata, result_folder, study_context
+from ilscaling.show import figures
+from ilscaling.show.figures import gallery, replays, terminal
+
+SPLITS = ("train", "dev", "test")
+
+
+def returns(known: study_context.Study) -> pd.DataFrame:
+    """Return of every recorded episode: game, split, return."""
+    rows = []
+    for game, paths in known.games.items():
+        for split in SPLITS:
+            found = store.open_split(paths["demos"], split).returns()
+            rows.append(pd.DataFrame({"game": game, "split": split, "return": found}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def curves(known: study_context.Study) -> pd.DataFrame:
+    """Learning curves of all runs: the columns of curve.csv, with game, size and seed."""
+    rows = []
+    for run, made in known.by_run.items():
+        curve = pd.read_csv(made["curve"])
+        # A run that was once trained further than this study's budgets still shows this study.
+        curve = curve[curve["flops"] <= made["flops"]]
+        rows.append(curve.assign(game=run.game, size=run.size, seed=run.seed))
+    return pd.concat(rows, ignore_index=True)
+
+
+def games_played(
+    known: study_context.Study, game: str, table: pd.DataFrame
+) -> dict[str, terminal.Play]:
+    """A game of NetHack by the expert, and at each budget one by the agent with the lowest loss."""
+    shown = {"expert": terminal.recorded(known.games[game]["demos"])}
+    done = table[(table["game"] == game) & (table["status"] == "done")]
+    for budget, at in done.groupby("budget", sort=True):
+        best = at.loc[at["dev_loss"].idxmin()]
+        run = grid.Run(game, best["family"], int(best["size"]), int(best["seed"]))
+        folder = Path(known.by_run[run]["evaluation_dir"])
+        kept = files.read_json(folder / f"{grid.budget_name(budget)}.json")["replay"]
+        played = terminal.replay(
+            known.params.games[game].emulator, kept["seed"], replay.actions(kept)
+        )
+        shown[replays.agent(budget)] = played
+    return shown
+
+
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `figures`: every figure of the study."""
+    specs = {name: games.of(name, game) for name, game in study.params.games.items()}
+    table = tables.read_table(inputs.table / "results.csv")
+    figures.draw_all(
+        table,
+        laws.read(inputs.fit / "laws"),
+        out,
+        curves=curves(study),
+        returns=returns(study),
+        human={name: spec.human_return for name, spec in specs.items()},
+        forecast=study_context.forecast(inputs.forecast),
+    )
+    for game, paths in study.games.items():
+        gallery.pictures(paths["demos"], out, game)
+        if registry.get("DOMAIN", study.params.games[game].domain).replays:
+            replays.write(out / f"replay-{game}.json", games_played(study, game, table))
+    for path in sorted(out.iterdir()):
+        figure_metadata.write(path, out.name)
+    return {}
+
+
+if __name__ == "__main__":
+    result_folder.main(make, __doc__, "table", "fit", "forecast")

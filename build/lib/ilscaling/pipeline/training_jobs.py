@@ -1,0 +1,38 @@
+"""The jobs that train a run: its parts (see `ilscaling.plan.part`) and what they make."""
+
+from dataclasses import dataclass
+
+from ilscaling import files, plan, schedules
+from ilscaling.grid import Run, budget_name
+
+NAMES = {"train": "training", "trunk": "trunk of", "branch": "branches of"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """output: the list of what the job makes; its rule is called as the part's kind."""
+
+    run: Run
+    part: plan.TrainingJob
+    output: str
+
+    @property
+    def name(self) -> str:
+        return f"{NAMES[self.part.kind]} {self.run.name}"
+
+
+def of(keys, run: Run) -> list[Training]:
+    """The jobs of a run of `Keys`."""
+    found = plan.parts(keys.params.games[run.game], keys.runs[run])
+    return [Training(run, part, _output(keys, run, part)) for part in found]
+
+
+def _output(keys, run: Run, part: plan.TrainingJob) -> str:
+    if part.kind == "train":
+        return f"{keys.run_dir(run)}/cells-{keys.budgets_digest(run)}.json"
+    if part.kind == "trunk":
+        train = keys.params.games[run.game].train
+        stops = schedules.trunk(train, [cell.updates for cell in part.cells])
+        return f"{keys.trunk_dir(run)}/states-{files.digest(stops)[:12]}.json"
+    digest = files.digest([budget_name(cell.budget) for cell in part.cells])[:12]
+    return f"{keys.run_dir(run)}/branches-{digest}.json"

@@ -1,0 +1,52 @@
+"""Write the report of the study: one HTML file that opens offline."""
+
+import argparse
+from pathlib import Path
+
+from ilscaling import laws, registry, store, tables
+from ilscaling.pipeline import result_folder, run_metadata, study_context
+from ilscaling.show import report, titles
+from ilscaling.show.figures import gallery
+
+
+def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]:
+    """What the report shows of each game's data and expert."""
+    found = {}
+    for game, paths in known.games.items():
+        attrs = store.open_split(paths["demos"], "train").attrs
+        domain = registry.get("DOMAIN", known.params.games[game].domain)
+        shown = {
+            "splits": attrs["splits"],
+            "images": gallery.paths(attrs["domain"], figures, game),
+            **domain.facts(known.params.games[game], Path(paths["demos"]), paths["expert"]),
+        }
+        if domain.replays:
+            shown["replay"] = figures / f"replay-{game}.json"
+        found[game] = shown
+    return found
+
+
+def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
+    """The step `report`."""
+    report.write(
+        out / "report.html",
+        title=f"Scaling laws of imitation learning: {titles.together(list(study.games))}",
+        params=study.params.model_dump(mode="json", exclude={"machine"}),
+        table=tables.read_table(inputs.table / "results.csv"),
+        fit=laws.read(inputs.fit / "laws"),
+        figures_dir=inputs.figures,
+        demonstrations=demonstrations(study, inputs.figures),
+        provenance=run_metadata.gather(study),
+        forecast=study_context.forecast(inputs.forecast),
+        links={
+            "results table": "results.csv",
+            "fits": "laws/fits.json",
+            "optima": "laws/optima.csv",
+            "metrics": "metrics.json",
+        },
+    )
+    return {}
+
+
+if __name__ == "__main__":
+    result_folder.main(make, __doc__, "table", "fit", "figures", "forecast")

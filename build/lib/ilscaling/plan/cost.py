@@ -1,0 +1,150 @@
+"""What each job of a study costs: time, disk, memory."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ilscaling import flops, registry, schedules
+from ilscaling.domains.costs import Steps
+from ilscaling.errors import WorkflowError
+from ilscaling.grid import Cell
+from ilscaling.params import Section
+from ilscaling.plan import memory
+from ilscaling.plan.speed import REFERENCE, Pace, Speed
+
+START_SECONDS = 6.0  # importing torch, opening the data
+DEV_BATCH = 256  # steps that the dev loss takes at once
+LONGER = 2.5  # a policy's episodes than random play's, as measured in Breakout (docs/plans.md)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job takes.
+
+    Parameters
+    ----------
+    seconds
+        On one thread, beside a device if the speed has one.
+    bytes
+        On disk.
+    memory
+        Bytes, at its largest.
+    """
+
+    seconds: float
+    bytes: float
+    memory: float = 0.0
+
+
+def steps_of(name: str, game: Section) -> Steps:
+    """An episode of a game of the study, within the emulator's limit."""
+    return registry.get("DOMAIN", game.domain).steps(name, game)
+
+
+def expert_cost(game: Section, speed: Speed = REFERENCE) -> Cost:
+    """Training an expert; nothing where one exists."""
+    return registry.get("DOMAIN", game.domain).expert_cost(game, speed) or Cost(0.0, 0.0)
+
+
+def record_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
+    """One recording job; nothing where recordings of others are taken."""
+    domain = registry.get("DOMAIN", game.domain)
+    if not domain.records(game):
+        return Cost(0.0, 0.0)
+    play, per = speed.game(game.domain), steps_of(name, game)
+    steps = recorded_steps(game) / game.demonstrations.jobs
+    seconds = steps * (play.record + play.restart / per.episode)
+    return Cost(START_SECONDS + seconds, steps * per.bytes, domain.record_memory(name, game))
+
+
+def shard_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
+    """Making a store of what was recorded; memory: of one process."""
+    steps, play = recorded_steps(game), speed.game(game.domain)
+    size = steps * steps_of(name, game).bytes
+    return Cost(START_SECONDS + steps * play.shard, size, memory.shard(game, name))
+
+
+def recorded_steps(game: Section) -> int:
+    wanted = game.demonstrations
+    return wanted.train_steps + wanted.dev_steps + wanted.test_steps
+
+
+def train_cost(
+    game: Section, cells_of_run: Sequence[Cell], speed: Speed = REFERENCE, part: str = "run"
+) -> Cost:
+    """Training one run.
+
+    Parameters
+    ----------
+    cells_of_run
+        Its cells, by rising budget.
+    part
+        'run', or its 'trunk' or 'branches' alone.
+
+    Returns
+    -------
+    Cost
+        On disk: weights a cell, the resumable state and that of every branch.
+    """
+    last, ends = cells_of_run[-1], [cell.updates for cell in cells_of_run]
+    own = sum(schedules.own(game.train, end) for end in ends)
+    updates = {"run": sum(schedules.added(game.train, ends)), "branches": own}
+    updates["trunk"] = updates["run"] - own
+    samples = updates[part] * last.batch
+    rate = _rate(game, speed)
+    seconds = START_SECONDS + rate.seconds(samples, exact_flops(game, last), last.batch)
+    weights = 0 if part == "trunk" else len(ends)
+    states = 0 if part == "branches" else 1
+    if states and schedules.of(game.train).branches:
+        states += len(schedules.trunk(game.train, ends))
+    size = 4.0 * last.params * (weights + 4 * states)
+    return Cost(seconds, size, memory.train(game, last))
+
+
+def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:
+    """Dev loss, test loss and return of one run's cells."""
+    last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
+    rate, per = _rate(game, speed), steps_of(last.run.game, game)
+    # A forward pass is a third of the FLOPs, and half of the rest.
+    half = Pace(rate.sample / 2, rate.flop / 3, rate.update / 2, rate.reading)
+    steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
+    loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
+    returns = wanted.episodes * (per.episode * play.play + play.restart)
+    seconds = START_SECONDS + len(cells_of_run) * (loss + returns)
+    return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))
+
+
+def random_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
+    """Measuring random play, whose episodes are short."""
+    play, steps = speed.game(game.domain), steps_of(name, game).episode / LONGER
+    seconds = game.evaluation.random_episodes * (steps * play.record + play.restart)
+    return Cost(START_SECONDS + seconds, 4_000.0, memory.RANDOM)
+
+
+def _rate(game: Section, speed: Speed) -> Pace:
+    return speed.rate(game.grid.family)
+
+
+def exact_flops(game: Section, cell: Cell) -> int:
+    """Training FLOPs a sample as PyTorch executes them, whatever the budgets' convention."""
+    if game.grid.flops == "exact":
+        return int(cell.per_sample)
+    return _exact(game.grid.family, cell.run.size, memory.shape(cell.run.game, game))
+
+
+@lru_cache(maxsize=4096)
+def _exact(family: str, size: int, shape: tuple) -> int:
+    return flops.ledger(family, size, **dict(shape)).training
+
+
+def refuse_without_space(folder: str | Path, wanted: float) -> None:
+    """Raise WorkflowError unless `folder`'s disk has `wanted` bytes and a tenth more free."""
+    free = shutil.disk_usage(folder).free
+    if free < 1.1 * wanted:
+        raise WorkflowError(
+            f"the study needs about {wanted / 1e9:.1f} GB on disk, {free / 1e9:.1f} GB are free",
+            where=str(Path(folder).resolve()),
+            fix="free some space, or record less: demonstrations.train_steps",
+        )

@@ -1,0 +1,155 @@
+"""All jobs of a study, and their makespan: how long they take side by side on a machine."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ilscaling import registry
+from ilscaling.grid import Cell, by_run
+from ilscaling.params import Params, Section
+from ilscaling.plan import cost
+from ilscaling.plan.cost import Cost
+from ilscaling.plan.part import parts
+from ilscaling.plan.speed import REFERENCE, Speed
+
+KINDS = ("expert", "record", "shard", "train", "evaluate", "random")
+ON_DEVICE = {"expert", "train", "evaluate"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job, and the positions among the jobs of those that it waits for."""
+
+    kind: str
+    game: str
+    name: str
+    cost: Cost
+    after: tuple[int, ...] = ()
+
+
+def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[Job]:
+    """The whole study from nothing; every job stands behind those that it waits for."""
+    todo: list[Job] = []
+    stores: dict[tuple, int] = {}
+    for name, game in params.games.items():
+        store = _source(name, game)
+        if store not in stores:
+            stores[store] = _data(todo, name, game, speed)
+        for run, cells in by_run(planned).items():
+            if run.game == name:
+                behind, trained = (stores[store],), []
+                for part in parts(game, cells, speed):
+                    trained.append(len(todo))
+                    todo.append(Job("train", name, run.name, part.cost, behind))
+                    if part.kind == "trunk":
+                        behind = (trained[-1],)
+                evaluate = cost.evaluate_cost(game, cells, speed)
+                todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
+    return todo
+
+
+def _source(name: str, game: Section) -> tuple:
+    """What tells demonstrations apart: sections of a game may share theirs."""
+    kept = registry.get("DOMAIN", game.domain).source(name, game)
+    return kept, *(part.model_dump_json() for part in
+                   (game.emulator, game.expert, game.demonstrations))  # fmt: skip
+
+
+def _data(todo: list[Job], name: str, game: Section, speed: Speed) -> int:
+    """Add the jobs that make a game's demonstrations; returns the position of the last."""
+    before: tuple[int, ...] = ()
+    expert = cost.expert_cost(game, speed)
+    if expert.seconds:
+        todo.append(Job("expert", name, "ppo", expert))
+        before = (len(todo) - 1,)
+    part, first = cost.record_cost(game, name, speed), len(todo)
+    if part.seconds:
+        count = game.demonstrations.jobs
+        todo += [Job("record", name, f"part-{n}", part, before) for n in range(count)]
+    parts = tuple(range(first, len(todo))) or before
+    todo.append(Job("random", name, "random", cost.random_cost(game, name, speed)))
+    todo.append(Job("shard", name, "store", cost.shard_cost(game, name, speed), parts))
+    return len(todo) - 1
+
+
+@dataclass
+class Makespan:
+    """Jobs side by side.
+
+    Parameters
+    ----------
+    seconds
+        Until the last job has ended.
+    memory
+        Most bytes at once.
+    """
+
+    seconds: float = 0.0
+    memory: float = 0.0
+
+
+def makespan(todo: list[Job], cores: int, gpus: int = 0) -> Makespan:
+    """Run the jobs whenever a core (and a device, for those that compute on one, if `gpus`) is
+    free, the longest that may start first. One core a job."""
+    children: list[list[int]] = [[] for _ in todo]
+    waits = [len(job.after) for job in todo]
+    for number, job in enumerate(todo):
+        for other in job.after:
+            children[other].append(number)
+    ready = [number for number, count in enumerate(waits) if not count]
+    running: list[tuple[float, int]] = []
+    free = {"core": cores, "gpu": gpus}
+    span, now, memory = Makespan(), 0.0, 0.0
+    while ready or running:
+        for number in sorted(ready, key=lambda n: -todo[n].cost.seconds):
+            needs = ["core"] + (["gpu"] if gpus and todo[number].kind in ON_DEVICE else [])
+            if all(free[slot] for slot in needs):
+                for slot in needs:
+                    free[slot] -= 1
+                ready.remove(number)
+                memory += todo[number].cost.memory
+                heapq.heappush(running, (now + todo[number].cost.seconds, number))
+            if not free["core"]:
+                break
+        span.memory = max(span.memory, memory)
+        now, number = heapq.heappop(running)
+        job = todo[number]
+        memory -= job.cost.memory
+        free["core"] += 1
+        free["gpu"] += bool(gpus) and job.kind in ON_DEVICE
+        for child in children[number]:
+            waits[child] -= 1
+            if not waits[child]:
+                ready.append(child)
+    span.seconds = now
+    return span
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Sum of seconds and bytes, largest memory."""
+    costs = list(costs)
+    return Cost(
+        sum(c.seconds for c in costs),
+        sum(c.bytes for c in costs),
+        max((c.memory for c in costs), default=0.0),
+    )
+
+
+def total_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
+    """The whole study from nothing: thread-seconds and bytes (parts and shards at once)."""
+    return total(job.cost for job in jobs(params, planned, speed))
+
+
+def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
+    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget."""
+    factor, costs = params.laws.forecast.factor, []
+    for name, game in params.games.items():
+        runs = [cells for run, cells in by_run(planned).items() if run.game == name]
+        largest = max(cells[-1].budget for cells in runs)
+        runs = [cells for cells in runs if cells[-1].budget == largest]
+        middle = runs[len(runs) // 2]
+        train = cost.train_cost(game, middle, speed)
+        evaluate = cost.evaluate_cost(game, middle[-1:], speed)
+        seconds = len(game.grid.seeds) * (factor * train.seconds + evaluate.seconds)
+        costs.append(Cost(seconds, train.bytes + evaluate.bytes, train.memory))
+    return total(costs)

@@ -1,0 +1,211 @@
+"""The plan for people: what a study holds, needs and takes, by game and in all."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ilscaling.grid import Cell, by_run
+from ilscaling.params import Params
+from ilscaling.plan import schedule
+from ilscaling.plan.cost import exact_flops, steps_of
+from ilscaling.plan.schedule import Job, Makespan, makespan
+from ilscaling.plan.speed import Speed
+
+COLUMNS = {
+    "runs": "training runs",
+    "cells": "cells that are measured",
+    "left_out": "cells that are left out",
+    "flops": "training FLOPs, in the convention of the game's budgets",
+    "flops_exact": "the same, counted exactly",
+    "samples": "samples trained on, what cells share once",
+    "steps": "steps of demonstrations",
+    "epochs": "most epochs of a cell over its data",
+    "disk_gb": "GB on disk",
+    "memory_gb": "GB of memory of the largest job",
+    **{f"{kind}_h": f"hours of {kind} jobs, one after the other" for kind in schedule.KINDS},
+    "total_h": "hours of all jobs, one after the other",
+}
+
+
+# Of machines that are rented with GPUs, about; `ilscaling plan --cores` names another number.
+CORES_A_GPU = 8
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the study is to run: jobs at once on CPU cores and on devices, and how fast. A job on a
+    device takes a core, too."""
+
+    cores: int
+    gpus: int
+    speed: Speed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's plan. table: a row a game and a last one in all (`COLUMNS`). separate: FLOPs of
+    the cells as runs of their own, counted exactly."""
+
+    table: pd.DataFrame
+    left_out: dict[str, Counter]
+    warnings: list[str]
+    makespan: Makespan
+    machine: Machine
+    forecast_hours: float
+    separate: float
+
+
+def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
+    """Sum up the cells and jobs of a study."""
+    todo = schedule.jobs(params, planned, machine.speed)
+    rows = [_row(name, params, planned, todo) for name in params.games]
+    table = pd.DataFrame(rows)
+    table.loc[len(table)] = {"game": "in all", **_all(table)}
+    left_out = {
+        name: Counter(_kind(c.reason) for c in planned if c.run.game == name and not c.declared)
+        for name in params.games
+    }
+    more = schedule.forecast_cost(params, planned, machine.speed)
+    return Plan(
+        table,
+        left_out,
+        [*_warnings(params, planned), *_too_large(todo, machine)],
+        makespan(todo, machine.cores, machine.gpus),
+        machine,
+        more.seconds / 3600,
+        sum(
+            c.flops / c.per_sample * exact_flops(params.games[c.run.game], c)
+            for c in planned
+            if c.declared
+        ),
+    )
+
+
+def _row(name: str, params: Params, planned: list[Cell], todo: list[Job]) -> dict:
+    game, mine = params.games[name], [c for c in planned if c.run.game == name]
+    last = [cells[-1] for run, cells in by_run(planned).items() if run.game == name]
+    costs = [job for job in todo if job.game == name]
+    wanted = game.demonstrations
+    hours = {
+        f"{kind}_h": sum(job.cost.seconds for job in costs if job.kind == kind) / 3600
+        for kind in schedule.KINDS
+    }
+    return {
+        "game": name,
+        "runs": len(last),
+        "cells": sum(c.declared for c in mine),
+        "left_out": sum(not c.declared for c in mine),
+        "flops": sum(c.added for c in mine),
+        "flops_exact": sum(c.added / c.per_sample * exact_flops(game, c) for c in mine),
+        "samples": sum(c.added / c.per_sample for c in mine),
+        "steps": wanted.train_steps + wanted.dev_steps + wanted.test_steps,
+        "epochs": max(c.epochs for c in last),
+        "disk_gb": sum(job.cost.bytes for job in costs) / 1e9,
+        "memory_gb": max(job.cost.memory for job in costs) / 1e9,
+        **hours,
+        "total_h": sum(hours.values()),
+    }
+
+
+def _all(table: pd.DataFrame) -> dict:
+    largest = {"epochs", "memory_gb"}
+    # FLOPs of several conventions have no sum; counted exactly they have one.
+    totals = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
+    return {**totals, "flops": float("nan")}
+
+
+def _kind(reason: str) -> str:
+    """Why a cell is left out, without its own numbers."""
+    return "fewer than min_updates" if "min_updates" in reason else (
+        "more than max_epochs" if "max_epochs" in reason else reason
+    )  # fmt: skip
+
+
+def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
+    for name, game in params.games.items():
+        twice = [c for c in planned if c.run.game == name and c.declared and c.epochs > 1]
+        if twice:
+            most = max(c.epochs for c in twice)
+            yield (
+                f"{name}: {len(twice)} cells see their data more than once, up to {most:.1f} times"
+                f" ({game.demonstrations.train_steps:,} steps: demonstrations.train_steps)"
+            )
+        episode = steps_of(name, game).episode
+        few = game.demonstrations.dev_steps / episode
+        if few < 10:
+            yield (
+                f"{name}: about {few:.0f} episodes to measure the dev loss on"
+                f" (demonstrations.dev_steps), whose standard error needs some"
+            )
+
+
+def _too_large(todo: list[Job], machine: Machine) -> Iterable[str]:
+    device = machine.speed.device
+    if device is None:
+        return
+    jobs = [job for job in todo if job.kind in schedule.ON_DEVICE]
+    for job in jobs:
+        # What a run holds is the same there as on a CPU, but for the buffers that stay outside.
+        if job.cost.memory > device.memory:
+            yield (
+                f"{job.game}, {job.kind} {job.name}: {job.cost.memory / 1e9:.0f} GB do not fit on"
+                f" {device.name} ({device.memory / 1e9:.0f} GB): lower train.batch"
+            )
+
+
+def show(plan: Plan) -> str:
+    """The plan as text."""
+    table = plan.table.set_index("game")
+    hours = [name for name in table if name.endswith("_h")]
+    counts = table[[name for name in table if name not in hours]]
+    spans = table[hours].rename(columns=lambda name: name.removesuffix("_h"))
+    lines = [counts.to_string(formatters=FORMATS, na_rep=""), ""]
+    spent = counts["flops_exact"].iloc[-1]
+    lines.append(f"{spent / plan.separate:.0%} of the FLOPs of a run for every cell")
+    lines += [f"{name}: left out {_list(why)}" for name, why in plan.left_out.items() if why]
+    lines += [f"warning: {warning}" for warning in plan.warnings]
+    lines += ["", "time of the jobs one after the other", spans.map(_span).to_string(), ""]
+    machine, span = plan.machine, plan.makespan
+    where = f"{machine.cores} jobs at once, one a core"
+    if machine.gpus:
+        where += f", of which at most {min(machine.gpus, machine.cores)} on a GPU"
+    lines.append(
+        f"side by side ({where}): about {_span(span.seconds / 3600)}, at most"
+        f" {span.memory / 1e9:.1f} GB of memory"
+    )
+    lines.append(f"times: {machine.speed.origin}")
+    lines.append(f"snakemake forecast, once the laws are fitted: {_span(plan.forecast_hours)} more")
+    return "\n".join(lines)
+
+
+def _list(why: Counter) -> str:
+    return ", ".join(f"{count} cells ({reason})" for reason, count in why.most_common())
+
+
+def _span(hours: float) -> str:
+    """'40 s', '12 min', '5.2 h', '30 d'."""
+    if hours == 0:
+        return "-"
+    for limit, unit, size in ((1 / 60, "s", 3600), (1, "min", 60), (72, "h", 1)):
+        if hours < limit:
+            value = hours * size
+            return f"{value:.1f} {unit}" if unit == "h" and value < 10 else f"{value:.0f} {unit}"
+    return f"{hours / 24:,.0f} d"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _exponent(value: float) -> str:
+    return f"{value:.2e}"
+
+
+FORMATS = {
+    **dict.fromkeys(("runs", "cells", "left_out"), _count),
+    **dict.fromkeys(("flops", "flops_exact", "samples", "steps"), _exponent),
+    "epochs": "{:.2f}".format,
+    **dict.fromkeys(("disk_gb", "memory_gb"), "{:.2f}".format),
+}

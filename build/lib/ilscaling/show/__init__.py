@@ -1,0 +1,1 @@
+"""What people see: figures, tables, the report, and the words in them."""

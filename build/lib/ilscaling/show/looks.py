@@ -1,0 +1,114 @@
+"""How laws, methods and forms are called and drawn: the one table of each, in their order.
+
+A form brings its own look (laws.Form); a law or a method of ours has its row here.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from ilscaling.laws import FORMS, POWER
+
+FLOPS = "training FLOPs"
+PARAMETERS = "parameters"
+DEV_LOSS = "dev loss (nats a step)"
+RETURN = "return (game points)"
+# Okabe and Ito's colours, told apart with any colour vision; methods also differ in marker.
+GRID, VERTEX, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#9a9a9a"
+
+
+class Law(NamedTuple):
+    """A law in words: what it is of, its symbol as mathtext and as HTML, what it is a power of, the
+    label of its axis, and whether that has plain numbers rather than powers of ten."""
+
+    name: str
+    symbol: str
+    html: str
+    of: str
+    axis: str
+    plain: bool
+
+    @property
+    def formula(self) -> str:
+        """As mathtext, with an exponent a."""
+        return rf"${self.symbol}\propto {self.of}^{{\,a}}$"
+
+
+LAWS = {
+    "L_min": Law(
+        "lowest loss", r"L_{\min}", "L<sub>min</sub>", "C", "lowest loss (nats a step)", True
+    ),
+    "N_opt": Law(
+        "optimal parameters",
+        r"N_{\mathrm{opt}}",
+        "N<sub>opt</sub>",
+        "C",
+        "optimal parameters",
+        False,
+    ),
+    "D_opt": Law(
+        "optimal samples", r"D_{\mathrm{opt}}", "D<sub>opt</sub>", "C", "optimal samples", False
+    ),
+    "R_max": Law("best return", r"R_{\max}", "R<sub>max</sub>", "C", "best " + RETURN, True),
+    "R_on_1/L": Law("return at the lowest loss", "R", "R", "(1/L)", RETURN, True),
+}
+
+
+class Method(NamedTuple):
+    """A method in words: its column, legend, and how its optima are called in a sentence; its
+    colour, marker, whether that is filled, and the style of its line."""
+
+    label: str
+    legend: str
+    phrase: str
+    colour: str
+    marker: str
+    filled: bool = True
+    line: str | tuple = "-"
+
+
+METHODS = {
+    "grid": Method("grid", "grid minimum", "the best cells", GRID, "o", False, (0, (4, 2))),
+    "vertex": Method("vertex", "vertex", "the vertices of the isoFLOP parabolas", VERTEX, "D"),
+    "quadratic": Method("quadratic", "quadratic", "the quadratic surface", "#009E73", "s"),
+    "chinchilla": Method("chinchilla", "chinchilla", "the additive surface", "#AA4499", "^"),
+    "varpro": Method("varpro", "varpro", "the additive surface", "#666633", "v"),
+}
+SURFACE = "surface"
+
+
+class Way(NamedTuple):
+    """A method with the form that it fits: how it is called and drawn."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+def has_way(method: str, form: str) -> bool:
+    """Whether a (method, form) is known here."""
+    return method in METHODS and (form in FORMS or form == SURFACE)
+
+
+def way(method: str, form: str) -> Way:
+    """The look of a (method, form)."""
+    look = METHODS[method]
+    label = look.label if form in (POWER, SURFACE) else f"{look.label}, {form}"
+    return Way(label, look.colour, look.marker)
+
+
+def place(method: str, form: str) -> tuple[int, int]:
+    """Where a (method, form) stands among others: power laws and surfaces, then form by form."""
+    forms = [name for name in FORMS if name != POWER]
+    return (0 if form in (POWER, SURFACE) else 1 + forms.index(form), [*METHODS].index(method))
+
+
+def ways(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The distinct (method, form) of `pairs` that are known, in order."""
+    return sorted({pair for pair in pairs if has_way(*pair)}, key=lambda pair: place(*pair))
+
+
+def ways_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (method, form) of rows with these columns, in order."""
+    return ways(zip(rows["method"], rows["form"], strict=True))

@@ -1,0 +1,85 @@
+"""Size and SHA-256 of every file of a store, and the errors that name a bad one."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import zarr
+
+from ilscaling.errors import StoreError
+from ilscaling.files import sha256
+
+FORMAT = "ilscaling-demos-1"
+REMEDY = "restore it with 'dvc checkout', or delete the folder and make it again with 'snakemake'"
+
+
+def files(path: str | Path) -> dict[str, dict]:
+    """Relative path -> {bytes, sha256} of every file below `path` but the root's own metadata,
+    which holds this table."""
+    root = Path(path)
+    found = sorted(f for f in root.rglob("*") if f.is_file() and f != root / "zarr.json")
+    return {
+        f.relative_to(root).as_posix(): {"bytes": f.stat().st_size, "sha256": sha256(f)}
+        for f in found
+    }
+
+
+def attributes(path: str | Path) -> dict:
+    """Root attributes of a store; raises StoreError for anything else."""
+    path = Path(path)
+    if not path.exists():
+        raise StoreError("there are no demonstrations", where=str(path), fix=REMEDY)
+    try:
+        attrs = dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
+    # Zarr raises whatever the damage leads to: KeyError, JSONDecodeError, TypeError ...
+    except Exception as error:
+        raise StoreError(
+            f"not a Zarr group ({type(error).__name__}: {error})",
+            where=str(path / "zarr.json"),
+            fix=REMEDY,
+        ) from None
+    if attrs.get("format") != FORMAT:
+        raise StoreError(
+            f"format is {attrs.get('format')!r}, not {FORMAT!r}", where=str(path), fix=REMEDY
+        )
+    return attrs
+
+
+def check_size(path: Path, name: str, expected: dict) -> None:
+    """Raise StoreError if a file is missing or has another size than it was written with.
+
+    Zarr itself reads a missing shard as zeros, without a word.
+    """
+    try:
+        size = (path / name).stat().st_size
+    except FileNotFoundError:
+        raise StoreError("shard is missing", where=str(path / name), fix=REMEDY) from None
+    if size != expected["bytes"]:
+        raise StoreError(
+            f"shard is truncated or was changed: {size} bytes, {expected['bytes']} were written",
+            where=str(path / name),
+            fix=REMEDY,
+        )
+
+
+def check_content(path: Path, name: str, expected: dict) -> None:
+    """Raise StoreError if a file is not, bit by bit, what was written."""
+    check_size(path, name, expected)
+    if sha256(path / name) != expected["sha256"]:
+        raise StoreError(
+            "shard is corrupted: its SHA-256 is not the recorded one",
+            where=str(path / name),
+            fix=REMEDY,
+        )
+
+
+def verify(path: str | Path, names: Iterable[str] | None = None) -> int:
+    """Check every file of a store (or those in `names`) against its SHA-256.
+
+    Returns the number of files; raises StoreError naming the first bad one.
+    """
+    path = Path(path)
+    table = attributes(path)["files"]
+    names = list(table if names is None else names)
+    for name in names:
+        check_content(path, name, table[name])
+    return len(names)

@@ -1,0 +1,136 @@
+"""One split of a store, opened for reading."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from ilscaling.errors import StoreError
+from ilscaling.store import checksums
+from ilscaling.store.reader import ArrayReader
+
+SPLITS = ("train", "dev", "test")
+# The columns of the episode table; `split` is a position in SPLITS.
+COLUMNS = {
+    "seed": np.int64,
+    "steps": np.int64,
+    "return": np.float64,
+    "truncated": np.bool_,
+    "split": np.uint8,
+}
+
+
+def few(shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it."""
+    return len(shape) < 2 and np.prod(shape) * np.dtype(dtype).itemsize <= 8
+
+
+class Split:
+    """Steps of whole episodes; holds the episode table in memory and no step."""
+
+    def __init__(self, path: str | Path, name: str):
+        self.path, self.name = Path(path), name
+        self.attrs = checksums.attributes(path)
+        if name not in self.attrs["splits"]:
+            raise StoreError(
+                f"no split {name!r}; there are {', '.join(self.attrs['splits'])}", where=str(path)
+            )
+        self.actions: tuple[str, ...] = tuple(self.attrs["actions"])
+        self._files = self.attrs["files"]
+        for file, expected in self._files.items():
+            if file.startswith((f"{name}/", "episodes/")):
+                checksums.check_size(self.path, file, expected)
+        try:
+            root = zarr.open_group(self.path, mode="r", zarr_format=3)
+            self._arrays = {key: root[name][key] for key in self.attrs["fields"]}
+            mine = root["episodes"]["split"][:] == SPLITS.index(name)
+            self.table = {key: root["episodes"][key][:][mine] for key in COLUMNS}
+        except Exception as error:
+            checksums.verify(self.path, [f for f in self._files if f.endswith("zarr.json")])
+            checksums.verify(self.path, [f for f in self._files if f.startswith("episodes/")])
+            raise self._error(error, str(self.path / name)) from error
+        self._readers = {
+            key: ArrayReader(self.path / name / key, array) for key, array in self._arrays.items()
+        }
+        self.starts = np.concatenate([[0], np.cumsum(self.table["steps"])]).astype(np.int64)
+        self.steps, self.episodes = int(self.starts[-1]), len(self.starts) - 1
+        for key, array in self._arrays.items():
+            if array.shape[0] != self.steps:
+                raise StoreError(
+                    f"{key} holds {array.shape[0]} steps, its episodes {self.steps}",
+                    where=str(self.path / name / key),
+                    fix=checksums.REMEDY,
+                )
+
+    @property
+    def fields(self) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Array name -> (shape of one step, dtype)."""
+        return {key: (array.shape[1:], array.dtype) for key, array in self._arrays.items()}
+
+    @property
+    def observation(self) -> tuple[str, ...]:
+        """Names of the fields that a policy sees."""
+        return tuple(k for k in self._arrays if k not in ("action", "reward", "episode"))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the fields of few bytes a step, which are compressed by the shard."""
+        whole = [k for k, array in self._arrays.items() if array.chunks[0] == array.shards[0]]
+        return tuple(k for k in whole if few(*self.fields[k]))
+
+    @cached_property
+    def chunk_steps(self) -> int:
+        """Steps that are decompressed together."""
+        return min(self._arrays[name].chunks[0] for name in self.observation)
+
+    @cached_property
+    def shard_steps(self) -> int:
+        """Steps that are stored in one file an array."""
+        return self._arrays["action"].shards[0]
+
+    def read(self, field: str, start: int, stop: int) -> np.ndarray:
+        """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
+        shape, dtype = self.fields[field]
+        out = np.empty((min(stop, self.steps) - start, *shape), dtype)
+        self.read_into(field, start, out)
+        return out
+
+    def read_into(self, field: str, start: int, out: np.ndarray) -> None:
+        """Fill `out` (n, ...), contiguous, with the steps [start, start + n) of a field."""
+        reader = self._readers[field]
+        try:
+            reader.read(start, out)
+        # A failed checksum is a ValueError, an unreadable disk an OSError.
+        except Exception as error:
+            names = [f"{self.name}/{field}/{n}" for n in reader.names(start, start + len(out))]
+            checksums.verify(self.path, names)
+            raise self._error(error, ", ".join(str(self.path / n) for n in names)) from error
+
+    def _error(self, error: Exception, where: str) -> StoreError:
+        return StoreError(
+            f"cannot read split {self.name!r} ({type(error).__name__}: {error})",
+            where=where,
+            fix=checksums.REMEDY,
+        )
+
+    def action_counts(self) -> np.ndarray:
+        """How often each action was taken: int64 (actions,)."""
+        counts = np.zeros(len(self.actions), np.int64)
+        for start in range(0, self.steps, self.shard_steps):
+            taken = self.read("action", start, min(start + self.shard_steps, self.steps))
+            counts += np.bincount(taken, minlength=len(counts))
+        return counts
+
+    def returns(self) -> np.ndarray:
+        """The game's own score of each episode: float64 (episodes,)."""
+        return self.table["return"]
+
+
+def open_split(path: str | Path, split: str) -> Split:
+    """Open a split of a store.
+
+    Raises StoreError if the store is missing, of another format, or has a shard that is missing
+    or of a wrong size; content is checked when it is read, and all of it by `verify`.
+    """
+    return Split(path, split)

@@ -1,0 +1,84 @@
+"""The results table: one row for every cell of the grid, done, failed or left out."""
+
+import numpy as np
+
+from ilscaling.errors import TrainingError
+from ilscaling.grid import Cell, epochs
+
+# Columns that a cell's evaluation fills, by the name in its record. Left-out cells carry what was
+# planned; failed ones what was spent until they failed.
+MEASURED = {
+    **{name: name for name in (
+        "flops", "samples", "updates", "epochs", "unique_samples",
+        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+        "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
+        "return_mean", "return_se", "return_median", "return_first", "return_second",
+        "depth_mean", "length_mean", "episodes", "status", "reason",
+    )},
+    "top1": "dev_top1",
+}  # fmt: skip
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Entropy in nats of the frequencies behind `counts` (actions,): the dev loss of a policy
+    that knows how often each action is played and does not look at the screen."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def levels(
+    splits: dict[str, dict], action_counts: np.ndarray, random: dict, *, domain: str = ""
+) -> dict:
+    """What a game's rows are judged by: expert, random play, blind prediction of actions.
+
+    splits: the store's summary of each split; action_counts: int64 (actions,) of the training
+    split; random: the measurement of uniformly random play. domain: the game's, for its column.
+    """
+    episodes = sum(split["episodes"] for split in splits.values())
+    return {
+        "domain": domain,
+        "train_steps": splits["train"]["steps"],
+        "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
+        "random_return": random["return_mean"],
+        "action_entropy": entropy(action_counts),
+    }
+
+
+def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
+    """A row of `tables.COLUMNS`.
+
+    record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see
+    `levels`.
+    """
+    if record is None and cell.declared:
+        raise TrainingError(
+            f"no measurement of {cell.run.game} {cell.run.name} at {cell.budget:g} FLOPs",
+            fix="snakemake --cores all evaluations",
+        )
+    planned = {
+        "game": cell.run.game,
+        "algorithm": cell.algorithm,
+        "family": cell.run.family,
+        "size": cell.run.size,
+        "seed": cell.run.seed,
+        "budget": cell.budget,
+        "params": cell.params,
+        "batch": cell.batch,
+        "rate": cell.rate,
+        **judged_by,
+    }
+    if record is None:
+        left_out = {
+            "flops": cell.flops,
+            "added": 0.0,
+            "samples": cell.samples,
+            "updates": cell.updates,
+            "epochs": epochs(cell.samples, judged_by["train_steps"]),
+            "status": "left out",
+            "reason": cell.reason,
+        }
+        return {**planned, **left_out, "key": ""}
+    # A run that failed may have ended before it reached the cell.
+    added = max(0.0, record["flops"] - (cell.flops - cell.added))
+    measured = {column: record.get(name) for column, name in MEASURED.items()}
+    return {**planned, **measured, "added": added, "key": key}

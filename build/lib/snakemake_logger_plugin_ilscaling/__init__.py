@@ -1,0 +1,63 @@
+"""Snakemake's logger plugin of this project: `snakemake --logger ilscaling`, as profiles/default.
+
+Shows what Snakemake would, without its scheduling chatter, and what `ilscaling.pipeline.console`
+adds. Snakemake loads it before it reads the Snakefile, which says whose code of `ilscaling` this
+pipeline is of; so it imports nothing of it and looks for the console when there is one.
+"""
+
+import logging
+import sys
+
+from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+# The log file has them.
+QUIET = {Quietness.RULES, Quietness.HOST, Quietness.REASON}
+
+
+class LogHandler(LogHandlerBase):
+    """Prints records on the terminal."""
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        quiet = {*(settings.quiet or ()), *QUIET}
+        stream = sys.stdout if settings.stdout else sys.stderr
+        self._terminal = ColorizingTextHandler(nocolor=settings.nocolor, stream=stream)
+        self._terminal.setFormatter(DefaultFormatter(quiet, settings.show_failed_logs))
+        self._terminal.addFilter(
+            DefaultFilter(
+                quiet,
+                settings.debug_dag,
+                settings.verbose,
+                settings.dryrun,
+                settings.printshellcmds,
+            )
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console = sys.modules.get("ilscaling.pipeline.console")
+        if console is None or console.is_shown(record):
+            self._terminal.handle(record)
+        if console is not None and console.current is not None:
+            console.current.handle(record)
+
+    @property
+    def writes_to_stream(self) -> bool:
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        return False
