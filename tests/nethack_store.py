@@ -15,6 +15,7 @@ FIELDS = {
     "inventory": ((55,), np.dtype(np.int16)),
     "action": ((), np.dtype(np.uint8)),
     "reward": ((), np.dtype(np.float32)),
+    "expert_probs": ((len(ACTIONS),), np.dtype(np.float16)),
 }
 # What stands right of the player, and the key for it.
 TOLD = {"a": 3, "b": 17, "c": 40, "d": 80}
@@ -46,14 +47,17 @@ def game(rng: np.random.Generator, steps: int) -> dict[str, np.ndarray]:
         "tty_chars": chars, "tty_colors": colours, "tty_cursor": cursor,
         "inventory": rng.integers(0, 5977, (steps, 55), np.int16),
         "action": action, "reward": reward,
+        # As of a player who presses the key nine times of ten, and any at random once.
+        "expert_probs": np.float16(0.9 * np.eye(len(ACTIONS))[action] + 0.1 / len(ACTIONS)),
     }  # fmt: skip
 
 
-def write(path: Path, *, inventory: bool = False, **lengths: list[int]) -> Path:
+def write(path: Path, *, inventory: bool = False, said: bool = False, **lengths: list[int]) -> Path:
     """Make the store; `lengths`: split -> steps of each of its games."""
     rng = np.random.default_rng(0)
     attributes = {"game": "nethack", "domain": "nethack", "actions": list(ACTIONS)}
-    fields = {name: kind for name, kind in FIELDS.items() if inventory or name != "inventory"}
+    left_out = {"inventory": not inventory, "expert_probs": not said}
+    fields = {name: kind for name, kind in FIELDS.items() if not left_out.get(name, False)}
     splits = {}
     with store.create(path, fields, attributes, chunk_steps=32, shard_steps=256) as writer:
         for split, steps in lengths.items():

@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ilscaling.domains.atari import policy
 from ilscaling.domains.atari.record import record as play_expert
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError, GameError, IlscalingError, StoreError
-from ilscaling.games import play
+from ilscaling.games import episodes, play
 from ilscaling.games.jobs import job
 from ilscaling.params import Demonstrations
 from ilscaling.policies.acting import probabilities
@@ -25,6 +26,7 @@ from ilscaling.store.recording import LEVEL, Recording, create
 from ilscaling.store.shard import assign, shard
 from ilscaling.store.writer import create_array
 
+ROOT = Path(__file__).resolve().parents[1]
 EMULATOR = Emulator(max_steps=30, noop_max=2)
 SETTINGS = Demonstrations(
     train_steps=60, dev_steps=31, test_steps=10, jobs=2, lanes=3, chunk_steps=8, shard_steps=32
@@ -127,6 +129,44 @@ def test_bad_requests_are_refused_and_leave_no_file(expert, tmp_path):
     with pytest.raises(GameError, match="ran out"):
         record(expert, tmp_path / "a.zip", seeds=[0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_experts_distribution_stands_beside_each_step(tmp_path):
+    expert = ROOT / "experts/breakout.safetensors"  # of opinions that change with the screen
+    record(expert, tmp_path / "part.zip", steps=170)
+    shard([tmp_path / "part.zip"], tmp_path / "a.zarr", settings=SETTINGS)
+    split = store.open_split(tmp_path / "a.zarr", "train")
+    network, _ = policy.load(expert, "breakout")
+    kinds = {"frames": policy.STACK, "batch": split.steps, "stop": split.steps}
+    with store.Loader(split, **kinds, labels=("expert_probs",)) as loader:
+        batch = next(loader)
+    wanted = probabilities(network, batch["screen"], 1.0)
+    assert split.says_distribution and batch["expert_probs"].dtype == np.float16
+    assert np.abs(batch["expert_probs"] - wanted).max() < 1e-3
+    # A row that is one step off would show.
+    assert np.abs(batch["expert_probs"] - np.roll(wanted, 1, 0)).max() > 0.1
+    with store.Loader(split, **kinds) as loader:
+        plain = next(loader)
+    assert "expert_probs" not in plain and (plain["index"] == batch["index"]).all()
+
+
+def test_who_says_an_action_alone_leaves_no_distribution(tmp_path):
+    """An expert that has drawn its action itself would else count as one without doubts."""
+
+    def hidden(observation, episode, fresh):
+        return np.eye(4)[np.random.default_rng(0).integers(4, size=len(episode))]
+
+    game = games.make("atari", "breakout", 2, EMULATOR)
+    attributes = {**game.spec.attributes(EMULATOR), "expert": {}, "versions": {}}
+    part, out = tmp_path / "part.zip", tmp_path / "a.zarr"
+    options = {"seeds": range(9), "steps": 170, "says_distribution": False}
+    episodes.write(part, game, hidden, attributes, **options)
+    game.close()
+    shard([part], out, settings=SETTINGS)
+    split = store.open_split(out, "train")
+    assert not split.says_distribution
+    with pytest.raises(StoreError, match="says its actions alone"):
+        store.Loader(split, frames=1, batch=1, labels=("expert_probs",))
 
 
 def test_store_holds_the_parts_whole_episodes_once(parts, tmp_path):

@@ -190,6 +190,14 @@ def test_a_strangers_expert_plays_nethack_and_nle_records_it(tmp_path):
     facts = registry.get("DOMAIN", "nethack").facts(study.games["nethack"], demos, None)
     assert facts["expert"]["player"] == "descender of an extension"
 
+    # What it said of every key, on the screen before it: with the noise that was asked for.
+    split = store.open_split(demos, "train")
+    act = brought.player(study.games["nethack"].expert, games.spec("nethack", "nethack"))
+    seen = {name: split.read(name, 0, split.steps) for name in split.observation}
+    wanted = act(seen, np.zeros(split.steps), np.ones(split.steps, bool))
+    stored = split.read("expert_probs", 0, split.steps)
+    assert np.allclose(stored, wanted, atol=1e-3) and len(np.unique(wanted, axis=0)) > 1
+
     # A key is drawn in a recording as in the playing loop: the same game comes of a seed.
     section, spec = study.games["nethack"], games.spec("nethack", "nethack")
     lanes = vector.Vector("nethack", 2, section.emulator)

@@ -32,7 +32,8 @@ from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring import replay
 from ilscaling.measuring import run as measuring
 from ilscaling.measuring.cell import halves
-from ilscaling.measuring.loss import Estimate, float32, held_out, ratio
+from ilscaling.measuring.floor import against
+from ilscaling.measuring.loss import float32, held_out
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.measuring.run import evaluate_run
@@ -43,6 +44,8 @@ from ilscaling.policies.players import WIDE
 from ilscaling.policies.reading import read, tensors
 from ilscaling.seeds import Purpose, seeds
 from ilscaling.show.figures import gallery
+from ilscaling.store import floor
+from ilscaling.store.ratio import Estimate, ratio
 
 ACTIONS = games.spec("atari", "breakout").actions
 FAST = Emulator(max_steps=40)
@@ -62,6 +65,7 @@ def demos(tmp_path_factory):
         "screen": ((84, 84), np.dtype(np.uint8)),
         "action": ((), np.dtype(np.uint8)),
         "reward": ((), np.dtype(np.float32)),
+        "expert_probs": ((4,), np.dtype(np.float16)),
     }
     attributes = {"game": "breakout", "domain": "atari", "actions": list(ACTIONS)}
     splits = {}
@@ -72,8 +76,9 @@ def demos(tmp_path_factory):
                 {
                     "screen": rng.integers(0, 256, (n, 84, 84), np.uint8),
                     # The mix of actions changes between episodes: steps are not independent.
-                    "action": rng.choice(4, n, p=rng.dirichlet(np.ones(4))).astype(np.uint8),
+                    "action": rng.choice(4, n, p=(p := rng.dirichlet(np.ones(4)))).astype(np.uint8),
                     "reward": (rng.random(n) < 0.1).astype(np.float32),
+                    "expert_probs": np.tile(p, (n, 1)).astype(np.float16),
                 }
                 for n in lengths
             ]
@@ -124,6 +129,28 @@ def test_the_loss_of_a_uniform_policy_is_the_logarithm_of_the_number_of_actions(
     assert loss.se == pytest.approx(0, abs=1e-12)
     assert top1.mean == (split.read("action", 0, split.steps) == 0).mean() and top1.se > 0
     assert (measured.steps, measured.episodes) == (split.steps, 6)
+
+
+def test_the_expected_loss_is_the_experts_entropy_and_the_divergence_from_it(demos):
+    """Of a policy that is the same everywhere, by sums of plain Python."""
+    split = store.open_split(demos, "dev")
+    chances = [0.4, 0.3, 0.2, 0.1]
+    measured = held_out(Constant(*map(math.log, chances)), split, frames=4, batch=50).estimates
+    rows = split.read("expert_probs", 0, split.steps).astype(float)
+    expected, entropy = [], []
+    for row in rows:
+        shares = [p / sum(row) for p in row]
+        expected.append(-sum(p * math.log(q) for p, q in zip(shares, chances, strict=True)))
+        entropy.append(-sum(p * math.log(p) for p in shares if p > 0))
+    assert measured["expected_loss"].mean == pytest.approx(np.mean(expected), rel=1e-6)
+    assert measured["kl"].mean == pytest.approx(np.mean(expected) - np.mean(entropy), rel=1e-6)
+    of_expert = floor.expert_entropy(split)
+    assert of_expert.mean == pytest.approx(np.mean(entropy), rel=1e-6) and of_expert.se > 0
+    # The demonstrated actions were drawn from it: the two losses estimate the same thing.
+    assert abs(measured["loss"].mean - measured["expected_loss"].mean) < 0.15
+    # An expert without doubts: its expected loss is the loss, and its floor is nothing.
+    certain = against(torch.tensor([[0.0, 1.0]]).double(), np.array([[0, 1]], np.float16))
+    assert certain["kl"] == certain["expected_loss"] == pytest.approx(math.log(1 + math.exp(-1)))
 
 
 def test_the_loss_sees_every_step_with_its_own_stack_and_episode(demos):
@@ -493,7 +520,8 @@ def remembering(family: str, seed: int, size: int = 8) -> nn.Module:
 @pytest.fixture(scope="module")
 def nethack(tmp_path_factory):
     path, lengths = tmp_path_factory.mktemp("nethack") / "demos.zarr", [150, 37, 5, 90, 64]
-    return nethack_store.write(path, inventory=True, train=lengths, dev=lengths, test=[40, 80])
+    kinds = {"inventory": True, "said": True}
+    return nethack_store.write(path, **kinds, train=lengths, dev=lengths, test=[40, 80])
 
 
 @FAMILIES
@@ -501,7 +529,7 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
     split = store.open_split(nethack, "dev")
     policy = remembering(family, 0)
     fields = ("tty_chars", "tty_colors", "tty_cursor")
-    sums, hits = np.zeros(split.episodes), 0
+    sums, hits, expected = np.zeros(split.episodes), 0, 0.0
     for number, (start, stop) in enumerate(zip(split.starts, split.starts[1:], strict=False)):
         state, previous = policy.initial(1), 121
         seen = {name: split.read(name, start, stop) for name in fields}
@@ -509,7 +537,9 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
             batch = {name: values[None, t : t + 1] for name, values in seen.items()}
             batch |= {"previous": np.array([[previous]]), "first": np.array([[t == 0]])}
             logits, state = policy(tensors(read(policy.reader, batch)), state)
-            sums[number] -= float(logits[0, 0].double().log_softmax(0)[action])
+            logs = logits[0, 0].double().log_softmax(0).numpy()
+            sums[number] -= logs[action]
+            expected -= (0.9 * logs[action] + 0.1 * logs.mean()) / split.steps
             hits += int(logits.argmax()) == action
             previous = action
     lengths = np.diff(split.starts)
@@ -518,6 +548,7 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
         loss, top1 = measured.estimates["loss"], measured.estimates["top1"]
         assert loss.mean == pytest.approx(sums.sum() / split.steps, rel=1e-5)
         assert loss.se == pytest.approx(ratio(sums, lengths).se, rel=1e-3)
+        assert measured.estimates["expected_loss"].mean == pytest.approx(expected, rel=1e-3)
         assert top1.mean == pytest.approx(hits / split.steps, abs=2 / split.steps)
         assert (measured.steps, measured.episodes) == (346, 5)
 

@@ -8,6 +8,7 @@ import pickle
 import signal
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -15,9 +16,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from ilscaling.domains.atari import ppo
 from ilscaling.domains.atari.importing import import_sb3
+from ilscaling.domains.atari.lanes import Group
 from ilscaling.domains.atari.measure import measure
 from ilscaling.domains.atari.policy import ExpertPolicy, load, save
 from ilscaling.domains.atari.section import PPO as PPOParams
@@ -115,25 +119,22 @@ def test_measuring_adds_to_the_record_and_is_repeatable(expert):
 
 def test_ppo_resumes_after_an_interruption_and_exports(tmp_path, monkeypatch):
     out, work = tmp_path / "expert.safetensors", tmp_path / "work"
-    step = ppo.AtariLanes.step_wait
+    send = Group.send
 
-    def asked_to_stop(lanes):
+    def asked_to_stop(group, action):
         signal.raise_signal(signal.SIGTERM)
-        return step(lanes)
+        send(group, action)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ppo.AtariLanes, "step_wait", asked_to_stop)
+        patched.setattr(Group, "send", asked_to_stop)
         with pytest.raises(SystemExit, match="143"):
             ppo.train("breakout", FAST, TINY, out, work)
     assert not out.exists()
     with safe_open(work / "checkpoint.safetensors", "pt") as file:
         assert file.metadata()["steps"] == "64"
 
-    seen = []
-    restore = ppo.restore
-    monkeypatch.setattr(ppo, "restore", lambda *args: seen.append(restore(*args)))
     ppo.train("breakout", FAST, TINY, out, work, every=128)
-    assert seen == [64]
+    assert (work / "log" / "64" / "progress.csv").read_text().count("\n") == 2
     policy, record = load(out, "breakout")
     assert record["steps"] == TINY.steps
     with safe_open(work / "checkpoint.safetensors", "pt") as file:
@@ -143,6 +144,78 @@ def test_ppo_resumes_after_an_interruption_and_exports(tmp_path, monkeypatch):
     other = TINY.model_copy(update={"rate": 0.1})
     with pytest.raises(ExpertError, match="other settings"):
         ppo.train("breakout", FAST, other, out, work)
+
+
+def test_any_seed_trains_and_groups_of_lanes_change_nothing(tmp_path):
+    """Seeds of emulators have 31 bits; with more threads the lanes are two groups."""
+    settings = TINY.model_copy(update={"seed": 2**31 - 1, "lanes": 8})
+    for threads in (1, 2):
+        work = tmp_path / str(threads)
+        record = ppo.train(
+            "breakout", FAST, settings, work / "e.safetensors", work, threads=threads
+        )
+        assert record["steps"] == 256
+    one, two = (load(tmp_path / name / "e.safetensors")[0].state_dict() for name in "12")
+    for name, weight in one.items():
+        assert torch.allclose(weight, two[name], atol=1e-4), name
+
+
+def test_an_update_is_that_of_stable_baselines():
+    """From the same weights and rollout, advantages included, to the same weights."""
+    settings = PPOParams(steps=100, lanes=2, horizon=16, epochs=3, batch=32, clip=0.1)
+    theirs = PPO(
+        "CnnPolicy", DummyVecEnv([Screens] * 2), learning_rate=2.5e-4, clip_range=0.1, n_steps=16,
+        batch_size=32, n_epochs=3, vf_coef=settings.value, ent_coef=settings.entropy, device="cpu",
+    )  # fmt: skip
+    ours = ppo.Trainer(4, settings, device="cpu", bfloat16=False)
+    names = {
+        name: name.replace("features.", "features_extractor.", 1)
+        for name in ours.network.state_dict()
+    }
+    weights = {name: w.clone() for name, w in theirs.policy.state_dict().items()}
+    ours.network.load_state_dict({name: weights[other] for name, other in names.items()})
+
+    random = np.random.default_rng(0)
+    screens = random.integers(0, 256, (17, 2, 4, 84, 84), dtype=np.uint8)
+    action = random.integers(0, 4, (16, 2))
+    points = random.integers(-2, 3, (16, 2)).astype(np.float32)
+    done = random.random((16, 2)) < 0.2
+    buffer, begins = theirs.rollout_buffer, np.ones(2, bool)
+    for at in range(16):
+        seen, taken = torch.from_numpy(screens[at]), torch.from_numpy(action[at])
+        with torch.no_grad():
+            value, log, _ = theirs.policy.evaluate_actions(seen, taken)
+        buffer.add(screens[at], action[at][:, None], np.sign(points[at]), begins, value, log)
+        begins = done[at]
+    with torch.no_grad():
+        last = theirs.policy.predict_values(torch.from_numpy(screens[16]))
+    buffer.compute_returns_and_advantage(last, begins)
+    theirs.set_logger(Logger(None, []))
+    theirs.train()
+
+    class Played:
+        """Lanes that play what is given."""
+
+        lanes, at = slice(0, 2), 0
+
+        def latest(self):
+            before = max(0, self.at - 1)
+            return screens[self.at], points[before], done[before], np.zeros(2, bool)
+
+        def send(self, _):
+            self.at += 1
+
+    lanes = SimpleNamespace(groups=[Played()], shape=(4, 84, 84))
+    # Numbers in [0, 1) that choose these actions of policies near uniform.
+    played = ours.rollout(lanes, (action + 0.5) / 4)
+    assert np.array_equal(played["action"], action.reshape(-1))
+    ours.settings = settings.model_copy(update={"steps": 10**9})  # so that nothing falls
+    ours.update(played, np.random.default_rng(0))
+    for name, other in names.items():
+        trained, start = theirs.policy.state_dict()[other], weights[other]
+        moved = ours.network.state_dict()[name]
+        assert torch.allclose(moved, trained, atol=2e-5), name
+        assert not torch.allclose(trained, start, atol=1e-4), name
 
 
 # --- checkpoints of Stable-Baselines3 ------------------------------------------------------------

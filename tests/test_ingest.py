@@ -98,6 +98,7 @@ def test_the_store_says_where_it_comes_from(recorded, demos):
         assert [game["seed"] for game in mine] == list(split.table["seed"])
         assert [g["seed"] in cut for g in mine] == list(split.table["truncated"])
     assert cut and store.verify(demos)
+    assert not attrs["ingest"]["expert_probs"] and "expert_probs" not in attrs["fields"]
 
 
 def test_the_number_of_processes_does_not_matter_nor_when_it_was_recorded(demos, tmp_path):

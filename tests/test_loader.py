@@ -19,6 +19,14 @@ LENGTHS = [1, 7, 2, 3, 19, 8, 8, 41, 1, 1, 14]
 STEPS = sum(LENGTHS)
 
 
+NAMES = 9  # so many probabilities are stored in chunks, as screens are
+
+
+def said(step: np.ndarray) -> np.ndarray:
+    """What the expert says at a step, float16 (steps, NAMES): no two steps the same."""
+    return (step[:, None] + np.arange(NAMES) / 16).astype(np.float16)
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     """A store whose screen is its own step number."""
@@ -26,6 +34,7 @@ def path(tmp_path_factory):
     fields = {
         "screen": ((1, 2), np.dtype(np.uint8)),
         "action": ((), np.dtype(np.uint8)),
+        "expert_probs": ((NAMES,), np.dtype(np.float16)),
         "reward": ((), np.dtype(np.float32)),
     }
     starts = np.cumsum([0, *LENGTHS])
@@ -40,6 +49,7 @@ def path(tmp_path_factory):
         {
             "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
             "action": (t % 3).astype(np.uint8),
+            "expert_probs": said(t),
             "reward": np.zeros(len(t), np.float32),
         }
         for t in map(np.arange, starts[:-1], starts[1:])
@@ -67,6 +77,9 @@ def take(split, samples: int, **options) -> dict[str, np.ndarray]:
     step = joined["index"]
     naive = np.stack([np.maximum(step - k, first[step]) for k in range(frames - 1, -1, -1)], 1)
     assert (joined["screen"][:, :, 0] @ [100, 1] == naive).all()
+    for label in options.get("labels", ()):
+        assert (joined[label] == split.read(label, 0, STEPS)[step]).all()
+    assert set(joined) == {"screen", "action", "index", *options.get("labels", ())}
     assert (joined["action"] == step % 3).all() and joined["action"].dtype == np.int64
     return joined
 
@@ -77,6 +90,13 @@ batch = st.integers(1, 70)
 # From 16 blocks of a chunk a buffer to one of three chunks.
 buffer_steps = st.integers(1, 130) | st.integers(1024, 1792)
 seed = st.integers(0, 2**31 - 1)
+labels = st.sampled_from([(), ("reward",), ("expert_probs",), ("reward", "expert_probs")])
+
+
+def test_labels_that_are_not_stored_are_refused_before_anything_is_read(split):
+    with pytest.raises(StoreError, match="hold no weather") as error:
+        store.Loader(split, frames=1, batch=1, labels=("expert_probs", "weather"))
+    assert str(split.path) in error.value.where
 
 
 @few
@@ -91,13 +111,15 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(split, frames, batch,
 
 
 @few
-@given(batch, batch, buffer_steps, seed, st.integers(0, 3 * STEPS))
-def test_the_order_knows_neither_batch_size_nor_history(split, one, other, buffer, seed, start):
+@given(batch, batch, buffer_steps, seed, st.integers(0, 3 * STEPS), labels)
+def test_the_order_knows_neither_batch_size_history_nor_labels(
+    split, one, other, buffer, seed, start, labels
+):
     options = {"frames": 3, "buffer_steps": buffer, "seed": seed}
     whole = take(split, start + 150, batch=one, **options)
-    resumed = take(split, 150, batch=other, start=start, **options)
-    for name, values in resumed.items():
-        assert (values == whole[name][start:]).all()
+    resumed = take(split, 150, batch=other, start=start, labels=labels, **options)
+    for name in whole:
+        assert (resumed[name] == whole[name][start:]).all()
 
 
 @few

@@ -26,6 +26,7 @@ def path(tmp_path_factory):
         "screen": ((1, 2), np.dtype(np.uint8)),
         "inventory": ((2,), np.dtype(np.int16)),
         "action": ((), np.dtype(np.uint8)),
+        "expert_probs": ((3,), np.dtype(np.float16)),
         "reward": ((), np.dtype(np.float32)),
     }
     starts = np.cumsum([0, *LENGTHS])
@@ -41,6 +42,7 @@ def path(tmp_path_factory):
             "screen": np.stack([t // 100, t % 100], -1).astype(np.uint8)[:, None],
             "inventory": np.stack([-t, -t - 1], -1).astype(np.int16),
             "action": (t * t % 3).astype(np.uint8),
+            "expert_probs": (t[:, None] / [2, 4, 8]).astype(np.float16),
             "reward": np.zeros(len(t), np.float32),
         }
         for t in map(np.arange, starts[:-1], starts[1:])
@@ -65,6 +67,7 @@ def check(split, batch: dict[str, np.ndarray]) -> None:
     assert (batch["previous"][real] == np.where(begins, NONE, (step - 1) ** 2 % 3)).all()
     assert batch["first"][real][begins].all()
     if "inventory" in batch:
+        assert (batch["expert_probs"][real] == step[:, None] / [2, 4, 8]).all()
         assert (batch["inventory"][real] == np.stack([-step, -step - 1], -1)).all()
 
 
@@ -93,7 +96,7 @@ seed = st.integers(0, 2**31 - 1)
 def test_shuffled_is_every_stretch_once_an_epoch(split, context, rows, buffer, seed):
     count = STEPS // context
     options = {"context": context, "batch": rows * context, "buffer_steps": buffer, "seed": seed}
-    batches = take(split, 3 * count, **options, inventory=True)
+    batches = take(split, 3 * count, **options, inventory=True, labels=("expert_probs",))
     assert (batches["index"] % context == np.arange(context)).all()
     epochs = batches["index"][:, 0].reshape(3, count) // context
     assert (np.sort(epochs) == np.arange(count)).all()

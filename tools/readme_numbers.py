@@ -41,19 +41,20 @@ def block(metrics: dict) -> str:
     for game, found in metrics.items():
         method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
         lines += [
-            f"What it should show for {title(game)}, with exponents fitted to "
-            f"{method} and 95 % intervals by bootstrap over runs (another CPU gives other last "
-            "digits, and another course of training):",
+            f"What it should show for {title(game)}: exponents with their 95 % intervals by "
+            "bootstrap over runs (another CPU gives other last digits, and another course of "
+            "training). Optimal parameters and samples are the median of four methods, the rest "
+            f"is fitted to {method}:",
             "",
-            "| law | exponent | interval | the paper's exponent |",
+            "| law | exponent | 95 % interval | the paper's exponent |",
             "| --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():
             theirs = PAPER.get(game, {}).get(law, "")
-            if found.get(f"{law}_r2") is None:  # two points lie on any line
-                lines.append(f"| {text} | not fitted, {found[f'{law}_n']} budgets | | {theirs} |")
+            if found.get(law) is None:
+                lines.append(f"| {text} | not quoted, {found[f'{law}_n']} budgets | | {theirs} |")
                 continue
-            lines.append(f"| {text} | {found[law]:.3f} | {quoted(found, law)} | {theirs} |")
+            lines.append(f"| {text} | {found[law]:.3f} | {interval(found, law)} | {theirs} |")
         lines += [
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
@@ -66,15 +67,6 @@ def block(metrics: dict) -> str:
             "",
         ]
     return "\n".join(lines[:-1])
-
-
-def quoted(found: dict, law: str) -> str:
-    """The interval that report and terminal show, too: by bootstrap if there is one, else by t."""
-    drawn = interval(found, f"{law}_boot")
-    if drawn != "none":
-        return drawn
-    by_t = interval(found, law)
-    return by_t if by_t == "none" else f"{by_t} (by t: the resamples give none)"
 
 
 def interval(found: dict, name: str) -> str:
@@ -120,7 +112,7 @@ def schedules(metrics: dict) -> str:
     spent = [f"{v['training_flops']:.3g} ({_share(v)})" for v in columns.values()]
     rows.append(["FLOPs, of those of separate runs", *spent])
     for law, text in list(LAWS.items())[:4]:
-        rows.append([text, *(f"{v[law]:.3f}{_ends(v, law)}" for v in columns.values())])
+        rows.append([text, *(_exponent(v, law) for v in columns.values())])
     rows.append(["lowest dev loss", *(f"{v['lowest_dev_loss']:.3f}" for v in columns.values())])
     rows.append(["best return", *(f"{v['best_return']:.1f}" for v in columns.values())])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -128,6 +120,10 @@ def schedules(metrics: dict) -> str:
 
 def _share(found: dict) -> str:
     return f"{found['training_flops'] / found['separate_flops']:.0%}"
+
+
+def _exponent(found: dict, law: str) -> str:
+    return "not quoted" if found.get(law) is None else f"{found[law]:.3f}{_ends(found, law)}"
 
 
 def _ends(found: dict, law: str) -> str:

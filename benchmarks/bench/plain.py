@@ -70,7 +70,7 @@ def stepper(run, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
 
     def step() -> None:
         adam.zero_grad()
-        loss = run.state.feed.loss(policy, batch)
+        loss = run.learner.loss(policy, batch)
         loss.backward()
         if run.state.clip is not None:
             nn.utils.clip_grad_norm_(policy.parameters(), run.state.clip, foreach=False)

@@ -9,8 +9,8 @@ from measure import Line, line, seconds
 
 from ilscaling import games, policies
 from ilscaling.games.play import Act, moments
+from ilscaling.learning.players import player
 from ilscaling.learning.snapshot import load_policy
-from ilscaling.measuring.returns import player
 
 CHUNK = 40
 

@@ -9,10 +9,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ilscaling import flops, games, policies, registry, schedules
 from ilscaling.errors import ParamsError, TrainingError
-from ilscaling.params import Params, Section, Training
+from ilscaling.params import COUNTS, Params, Section, Training
 
 
 @dataclass(frozen=True, order=True)
@@ -65,7 +66,7 @@ class Cell:
     updates, samples
         What fits into the budget: whole updates only.
     flops
-        FLOPs that they spend, acting and other networks of the algorithm included.
+        FLOPs that they spend, of the kinds that the budget counts (`grid.counts`).
     added
         FLOPs that the grid spends for this cell, beside the cells before it.
     own
@@ -76,6 +77,10 @@ class Cell:
         Empty for a declared cell, else why it is left out.
     algorithm
         What trains it.
+    flops_learner
+        FLOPs of the policy's updates.
+    spent
+        What the algorithm pays beside them: `algorithm.Spent`.
     """
 
     run: Run
@@ -94,6 +99,8 @@ class Cell:
     epochs: float
     reason: str = ""
     algorithm: str = "cloning"
+    flops_learner: float = 0.0
+    spent: Any = None
 
     @property
     def declared(self) -> bool:
@@ -191,7 +198,7 @@ def of_run(
     for position, budget in enumerate(budgets):
         updates = spend.updates(budget)
         samples = updates * spend.batch
-        seen = epochs(samples, limits.steps)
+        seen = epochs(samples, spend.steps(limits.steps, updates))
         reason = ""
         if updates < 1:
             reason = "budget is below one batch"
@@ -219,6 +226,8 @@ def of_run(
                 epochs=seen,
                 reason=reason,
                 algorithm=spend.algorithm,
+                flops_learner=float(spend.learner(updates)),
+                spent=spend.beside(updates),
             )
         )
         reached = reached if reason else leaves
@@ -237,18 +246,44 @@ class Spend:
     def algorithm(self) -> str:
         return "cloning" if self.section is None else self.section.algorithm
 
+    @property
+    def entry(self):
+        """The entry ALGORITHM."""
+        return registry.get("ALGORITHM", self.algorithm)
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Which FLOPs a budget sums."""
+        return COUNTS if self.section is None else tuple(self.section.grid.counts)
+
     def beside(self, updates: int):
         """What the algorithm spends beside the updates of the policy: `algorithm.Spent`."""
-        entry = registry.get("ALGORITHM", self.algorithm)
-        return entry.spends(updates, self.batch, self.ledger, self.section)
+        return self.entry.spends(updates, self.batch, self.ledger, self.section)
+
+    def learner(self, updates: int) -> int:
+        """FLOPs of the policy's updates alone."""
+        return updates * self.entry.update(self.batch, self.ledger, self.section)
+
+    def counted(self, updates: int, spent) -> int:
+        """FLOPs that a budget counts, of so many updates and what was spent beside them."""
+        of = {
+            "learner": self.learner(updates),
+            "acting": spent.flops_acting,
+            "discriminator": spent.flops_discriminator,
+        }
+        return sum(of[name] for name in self.counts)
 
     def flops(self, updates: int) -> int:
-        """FLOPs in all."""
-        return updates * self.batch * self.ledger.training + self.beside(updates).flops
+        """FLOPs that a budget counts."""
+        return self.counted(updates, self.beside(updates))
+
+    def steps(self, stored: int, updates: int) -> int:
+        """Steps to learn from by an update, of so many that are stored."""
+        return max(1, self.entry.steps(stored, self.beside(updates)))
 
     def updates(self, budget: float) -> int:
         """The most updates whose FLOPs are within the budget."""
-        low, high = 0, int(budget // (self.ledger.training * self.batch))
+        low, high = 0, int(budget // self.learner(1))
         if self.flops(high) <= budget:
             return high
         while high - low > 1:

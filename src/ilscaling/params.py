@@ -169,6 +169,10 @@ class TrainSequences(Training):
                 )
 
 
+# What a budget may sum: FLOPs of the policy's updates, of its play, and of other networks.
+COUNTS = ("learner", "acting", "discriminator")
+
+
 class Cells(Model):
     """The cells: sizes x seeds, each measured at every budget on its way."""
 
@@ -183,6 +187,11 @@ class Cells(Model):
     flops: Literal["exact", "published", "6nd"] = Field(
         "exact", description="FLOP convention of budgets; 6nd: 6 x parameters x samples"
     )
+    counts: Annotated[list[Literal[COUNTS]], Field(min_length=1)] = Field(
+        list(COUNTS),
+        description="FLOPs that a budget sums: of the policy's updates (always), of its play, of "
+        "networks beside it",
+    )
     min_updates: Count = Field(
         100, description="cells with fewer gradient steps are left out of the grid"
     )
@@ -194,7 +203,9 @@ class Cells(Model):
     def _rising_and_once(self):
         if any(b <= a for a, b in zip(self.budgets, self.budgets[1:], strict=False)):
             raise ValueError(f"budgets must rise, each once: {self.budgets}")
-        for name in ("sizes", "seeds"):
+        if "learner" not in self.counts:
+            raise ValueError(f"counts must hold learner, or budgets count no update: {self.counts}")
+        for name in ("sizes", "seeds", "counts"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} holds a value twice: {values}")
@@ -211,6 +222,15 @@ class Evaluation(Model):
         1.0, description="1 samples the policy, 0 plays its best action"
     )
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
+    own_states: bool = Field(
+        False, description="ask the expert in these episodes: the loss on the policy's own states"
+    )
+
+    @model_validator(mode="after")
+    def _own_states_as_played(self):
+        if self.own_states and self.temperature != 1:
+            raise ValueError("own_states measures what the policy plays: temperature must be 1")
+        return self
 
 
 class Section(Model):
@@ -287,8 +307,10 @@ class Laws(Model):
     flops: Literal["realised", "nominal"] = Field(
         "realised", description="compute that is fitted on"
     )
-    vertex_within: Annotated[float, Field(gt=1)] = Field(
-        2.0, description="cells enter a parabola up to so many times the budget's lowest loss"
+    window: Annotated[float, Field(gt=1)] | None = Field(
+        5.0,
+        description="cells enter a parabola or a surface up to so many times larger or smaller "
+        "than the budget's best size; null: all",
     )
     plateau: Annotated[float, Field(gt=0)] = Field(
         0.95,
@@ -494,6 +516,7 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
         kind = section_class(domain, family, algorithm if isinstance(algorithm, str) else "cloning")
         section = kind.model_validate(values)
         entry.refuse_unknown(section, at)
+        _refuse_unfit(entry, section)
     except ValidationError as error:
         for problem in error.errors():
             problems.append(_explain(problem, kind, ("games", name)))
@@ -503,6 +526,23 @@ def _checked(name: str, values: object, problems: list[str]) -> Section | None:
             raise
         raise type(error)(error.what, where=f"params: {at}.{error.where}", fix=error.fix) from None
     return section
+
+
+def _refuse_unfit(domain: Any, section: Section) -> None:
+    """Raise ExpertError or ParamsError for an algorithm, or a measurement, that wants more of the
+    expert than it says."""
+    algorithm = registry.get("ALGORITHM", section.algorithm)
+    if algorithm.asks:
+        domain.refuse_silent(section, "algorithm")
+    if section.evaluation.own_states:
+        domain.refuse_silent(section, "evaluation.own_states")
+    if "expert_probs" in algorithm.labels and not domain.says_distribution(section):
+        raise ParamsError(
+            f"the algorithm {algorithm.name!r} learns the expert's distribution, and this one says "
+            "its actions alone",
+            where="algorithm",
+            fix="algorithm: cloning, or an expert that says its distribution (docs/extending.md)",
+        )
 
 
 def _likes(games: dict, where: str) -> dict:

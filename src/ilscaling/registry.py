@@ -49,7 +49,14 @@ BUILT_IN = {
         "transformer": "ilscaling.policies.transformer",
         "lstm": "ilscaling.policies.lstm",
     },
-    "ALGORITHM": {"cloning": "ilscaling.learning.cloning"},
+    "ALGORITHM": {
+        "cloning": "ilscaling.learning.cloning",
+        "soft": "ilscaling.learning.soft",
+        "dagger": "ilscaling.learning.dagger",
+        "iq": "ilscaling.learning.iq",
+        "ppo": "ilscaling.learning.ppo",
+        "adversarial": "ilscaling.learning.adversarial",
+    },
     "SCHEDULE": {
         "constant": "ilscaling.schedules.constant",
         "cosine": "ilscaling.schedules.cosine",

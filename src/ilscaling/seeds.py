@@ -1,7 +1,7 @@
 """Which seed an episode has: two purposes never share one, however many episodes they play.
 
 An episode is a purpose and a number. Its seed has 31 bits, what ALE takes (NLE and Gymnasium take
-more): the purpose in the highest three, the number in the other 28. Three purposes are free.
+more): the purpose in the highest three, the number in the other 28. Two purposes are free.
 """
 
 from enum import IntEnum
@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     RANDOM_PLAY = 2
     EXPERT = 3  # how well an expert plays
     CALIBRATION = 4
+    LEARNING = 5  # play that an algorithm learns from
 
 
 def seeds(purpose: Purpose, first: int = 0, *, count: int | None = None, step: int = 1) -> range:

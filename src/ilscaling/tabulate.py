@@ -2,18 +2,24 @@
 
 import numpy as np
 
+from ilscaling import registry
 from ilscaling.errors import TrainingError
 from ilscaling.grid import Cell, epochs
+from ilscaling.store.ratio import Estimate
 
+# The splits that policies are measured on.
+HELD_OUT = ("dev", "test")
 # Columns that a cell's evaluation fills, by the name in its record. Left-out cells carry what was
 # planned; failed ones what was spent until they failed.
 MEASURED = {
     **{name: name for name in (
         "flops", "samples", "updates", "epochs", "unique_samples",
-        "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+        "env_steps", "expert_labels", "flops_learner", "flops_acting", "flops_discriminator",
         "dev_loss", "dev_loss_se", "test_loss", "test_loss_se",
         "return_mean", "return_se", "return_median", "return_first", "return_second",
-        "depth_mean", "length_mean", "episodes", "status", "reason",
+        "dev_expected_loss", "dev_expected_loss_se", "dev_kl", "dev_kl_se",
+        "test_expected_loss", "test_expected_loss_se", "test_kl", "test_kl_se",
+        "own_loss", "own_loss_se", "depth_mean", "length_mean", "episodes", "status", "reason",
     )},
     "top1": "dev_top1",
 }  # fmt: skip
@@ -27,12 +33,18 @@ def entropy(counts: np.ndarray) -> float:
 
 
 def levels(
-    splits: dict[str, dict], action_counts: np.ndarray, random: dict, *, domain: str = ""
+    splits: dict[str, dict],
+    action_counts: np.ndarray,
+    random: dict,
+    *,
+    domain: str = "",
+    floors: dict[str, Estimate | None] | None = None,
 ) -> dict:
     """What a game's rows are judged by: expert, random play, blind prediction of actions.
 
     splits: the store's summary of each split; action_counts: int64 (actions,) of the training
     split; random: the measurement of uniformly random play. domain: the game's, for its column.
+    floors: dev and test split -> entropy of the expert (`store.floor.expert_entropy`).
     """
     episodes = sum(split["episodes"] for split in splits.values())
     return {
@@ -41,7 +53,18 @@ def levels(
         "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
         "random_return": random["return_mean"],
         "action_entropy": entropy(action_counts),
+        **_floors(floors or {}),
     }
+
+
+def _floors(floors: dict[str, Estimate | None]) -> dict:
+    """The columns of the expert's entropy on dev and test split."""
+    columns = {}
+    for split, prefix in (("dev", ""), ("test", "test_")):
+        floor = floors.get(split) or Estimate(None, None)
+        columns[f"{prefix}expert_entropy"] = floor.mean
+        columns[f"{prefix}expert_entropy_se"] = floor.se
+    return columns
 
 
 def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
@@ -68,12 +91,14 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
         **judged_by,
     }
     if record is None:
+        stored = judged_by["train_steps"]
+        steps = registry.get("ALGORITHM", cell.algorithm).steps(stored, cell.spent)
         left_out = {
             "flops": cell.flops,
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": epochs(cell.samples, judged_by["train_steps"]),
+            "epochs": epochs(cell.samples, steps),
             "status": "left out",
             "reason": cell.reason,
         }

@@ -182,6 +182,20 @@ def get_demonstrations_store(wildcards):
     return keys.demos(wildcards.game)
 
 
+def get_asked_expert(wildcards):
+    """File of the expert that the algorithm asks; none where nothing has to be read."""
+    study, run, _ = look_up(wildcards)
+    file = study.asked_expert(run)
+    return ancient(file) if file else []
+
+
+def get_measuring_expert(wildcards):
+    """File of the expert that the run's evaluation asks; none where nothing has to be read."""
+    study, run, _ = look_up(wildcards)
+    file = study.measuring_expert(run)
+    return ancient(file) if file else []
+
+
 def get_trunk(wildcards):
     """List of the states at which the run's budgets branch off."""
     study, run, _ = look_up(wildcards)

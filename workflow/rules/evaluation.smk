@@ -5,12 +5,14 @@ rule evaluate:
     input:
         demonstrations=get_demonstrations,
         cells=get_run_lists,
+        expert=get_measuring_expert,
     output:
         cells="data/evaluations/{game}/{run}/cells-{budgets}.json",
     params:
         settings=get_settings,
         store=get_demonstrations_store,
         lists=get_run_options,
+        expert=get_expert_option,
         gpus=get_gpus,
     log:
         "logs/evaluate/{game}-{run}-{budgets}.log",
@@ -23,7 +25,7 @@ rule evaluate:
         runtime=get_runtime("evaluate"),
     shell:
         "exec python -m ilscaling evaluate --params {params.settings} --game {wildcards.game}"
-        " {params.lists} --demos {params.store} --gpus {params.gpus} --out {output.cells}"
+        " {params.lists} {params.expert} --demos {params.store} --gpus {params.gpus} --out {output.cells}"
         " > {log} 2>&1"
 
 

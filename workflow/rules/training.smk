@@ -6,6 +6,7 @@
 rule train:
     input:
         demonstrations=get_demonstrations,
+        expert=get_asked_expert,
     output:
         cells="data/runs/{game}/{run}/cells-{budgets}.json",
     params:
@@ -14,6 +15,7 @@ rule train:
         store=get_demonstrations_store,
         run=get_run,
         branch="",
+        expert=get_expert_option,
         gpus=get_gpus,
     log:
         "logs/train/{game}-{run}-{budgets}.log",
@@ -28,7 +30,7 @@ rule train:
     shell:
         "exec python -m ilscaling {params.verb} --params {params.settings} --game {wildcards.game}"
         " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.branch}"
-        " --gpus {params.gpus} --threads {threads} --out {output} > {log} 2>&1"
+        " {params.expert} --gpus {params.gpus} --threads {threads} --out {output} > {log} 2>&1"
 
 
 # What the budgets of a run share, with a state wherever one branches off.
@@ -47,6 +49,7 @@ use rule train as train_trunk with:
 use rule train as train_branch with:
     input:
         demonstrations=get_demonstrations,
+        expert=get_asked_expert,
         trunk=get_trunk,
     output:
         cells="data/runs/{game}/{run}/branches-{budgets}.json",

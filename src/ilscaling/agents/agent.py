@@ -12,8 +12,8 @@ from ilscaling import games, params, registry
 from ilscaling.agents import episode
 from ilscaling.errors import ParamsError, TrainingError
 from ilscaling.learning import snapshot
+from ilscaling.learning.players import player
 from ilscaling.learning.record import CellRecord
-from ilscaling.measuring import returns
 from ilscaling.params import Section
 from ilscaling.policies.reading import read, tensors
 from ilscaling.seeds import Purpose, seeds
@@ -152,7 +152,7 @@ class Agent:
         """
         wanted = section.evaluation
         game = games.make(section.domain, self.game, 1, section.emulator)
-        act = returns.player(
+        act = player(
             [self.network],
             game,
             frames=self.frames,

@@ -7,8 +7,8 @@ import typer
 
 from ilscaling import files
 from ilscaling.cli import job as jobs
-from ilscaling.cli.options import PARAMS, Demos, GameName, Gpus, ParamsFile, Threads
-from ilscaling.cli.sections import section
+from ilscaling.cli.options import PARAMS, Demos, ExpertFile, GameName, Gpus, ParamsFile, Threads
+from ilscaling.cli.sections import domain, section
 
 
 def evaluate(
@@ -22,6 +22,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     gpus: Gpus = 1.0,
     threads: Threads = 1,
+    expert: ExpertFile = None,
 ) -> None:
     """Measure loss on the dev and test splits, and return, of every cell of a run."""
     jobs.begin(out, whole_folder=True, gpus=gpus)
@@ -29,6 +30,8 @@ def evaluate(
     from ilscaling.learning import precision
 
     settings = section(path, game)
+    wanted = settings.evaluation.own_states
+    asked = domain(settings).asked(game, settings, expert) if wanted else None
     cells = {name: part.parent / name for part in run for name in files.read_json(part)}
     names = sorted(cells, key=lambda name: float(name.removesuffix(".json")))
     measuring.evaluate_run(
@@ -39,5 +42,6 @@ def evaluate(
         out.parent,
         device=precision.device(device),
         threads=threads,
+        expert=asked,
     )
     files.write_json(out, {name: files.sha256(out.parent / name) for name in names})

@@ -17,3 +17,6 @@ TrainThreads = Annotated[
 ]
 PARAMS = Path("params.yaml")
 Gpus = Annotated[float, typer.Option(help="GPUs, or the share of one.", min=0)]
+ExpertFile = Annotated[
+    Path | None, typer.Option(help="File of the expert, if it is asked and reads one.")
+]

@@ -28,6 +28,8 @@ def tabulate(
     """Gather the measurements of a game's runs into a results table: one row a cell."""
     from ilscaling import grid, params, store, tables
     from ilscaling import tabulate as table
+    from ilscaling.store.floor import expert_entropy
+    from ilscaling.tabulate import HELD_OUT
 
     study, settings = params.read(path), section(path, game)
     only = study.model_copy(update={"games": {game: settings}})
@@ -37,6 +39,7 @@ def tabulate(
         train.action_counts(),
         files.read_json(random),
         domain=settings.domain,
+        floors={name: expert_entropy(store.open_split(demos, name)) for name in HELD_OUT},
     )
     folders = {}
     for folder in evaluations:

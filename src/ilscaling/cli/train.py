@@ -7,12 +7,20 @@ import typer
 
 from ilscaling import files
 from ilscaling.cli import job as jobs
-from ilscaling.cli.options import PARAMS, Demos, GameName, Gpus, ParamsFile, TrainThreads
+from ilscaling.cli.options import (
+    PARAMS,
+    Demos,
+    ExpertFile,
+    GameName,
+    Gpus,
+    ParamsFile,
+    TrainThreads,
+)
 from ilscaling.cli.sections import section
 from ilscaling.errors import ParamsError
 
 # What a budget's own part writes: names before the budget's.
-BRANCH_FILES = ("", "state-", "curve-", "timing-")
+BRANCH_FILES = ("", "state-", "curve-", "timing-", "algorithm-")
 
 
 def _cells_of(path: Path, game: str, size: int, seed: int) -> tuple:
@@ -52,8 +60,9 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     gpus: Gpus = 1.0,
     threads: TrainThreads = None,
+    expert: ExpertFile = None,
 ) -> None:
-    """Behaviour cloning of one run, with a snapshot at every budget; resumes after a kill.
+    """Train one run by its algorithm, with a snapshot at every budget; resumes after a kill.
 
     On several devices: torchrun --standalone --nproc-per-node 2 -m ilscaling train ...
     """
@@ -82,6 +91,7 @@ def train(
             device=device,
             threads=threads,
             team=team,
+            expert=expert,
             **({} if trunk is None else {"trunk": trunk}),
         )
     if not team.first:
@@ -100,6 +110,7 @@ def trunk(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     gpus: Gpus = 1.0,
     threads: TrainThreads = None,
+    expert: ExpertFile = None,
 ) -> None:
     """What the cells of a run share, with a state wherever one branches off (schedule wsd)."""
     jobs.begin(out, whole_folder=True, gpus=gpus)
@@ -118,6 +129,7 @@ def trunk(
             device=device,
             threads=threads,
             team=team,
+            expert=expert,
         )
     if team.first:
         files.write_json(out, left)

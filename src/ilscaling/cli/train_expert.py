@@ -19,7 +19,7 @@ def train_expert(
     gpus: Gpus = 1.0,
     threads: Threads = 1,
 ) -> None:
-    """Train an Atari expert by PPO (Stable-Baselines3) and export its policy."""
+    """Train an Atari expert by PPO and export its policy."""
     jobs.begin(work / "work", whole_folder=True, gpus=gpus)
     settings = section(path, game)
     domain(settings).train_expert(game, settings, out, work, device=device, threads=threads)

@@ -106,7 +106,10 @@ def record(
             "versions": {name: version(name) for name in ("gymnasium", "numpy")},
         }
         act = player(asked, vector.spec)
-        episodes.write(out, vector, act, attributes, seeds=seeds, steps=steps)
+        episodes.write(
+            out, vector, act, attributes, seeds=seeds, steps=steps,
+            says_distribution=expert.says_distribution,
+        )  # fmt: skip
     finally:
         vector.close()
 

@@ -159,6 +159,40 @@ class Domain(ABC):
         kept = f"git checkout -- {file}   or " if tracked(file) else f"put it at {file}, or "
         return f"{kept}set the parameter to null"
 
+    def asked(self, name: str, section: Section, file: Path | None):
+        """The expert as `games.play.Act`, to be asked in games that another plays. `file`: that
+        of the expert, if there is one."""
+        from ilscaling.domains import brought
+
+        self.refuse_silent(section, "algorithm")
+        spec = self.spec(self.game(name, section), section.emulator)
+        return brought.player(section.expert, spec)
+
+    def says_distribution(self, section: Section) -> bool:
+        """Whether the demonstrations will hold what the expert says of every action."""
+        name = self.brought(section)
+        return name is not None and registry.get("EXPERT", name).says_distribution
+
+    def refuse_silent(self, section: Section, where: str) -> None:
+        """Raise ExpertError for an expert that cannot say what it would do in a game that another
+        plays."""
+        name = self.brought(section)
+        if name is None:
+            raise self._silent("the domain's own expert", where)
+        if not registry.get("EXPERT", name).follows:
+            raise self._silent(f"the expert {name!r}", where)
+
+    def _silent(self, who: str, where: str):
+        from ilscaling.errors import ExpertError
+
+        return ExpertError(
+            f"{who} cannot say what it would do in a game that another plays",
+            where=where,
+            fix="algorithm: cloning, or another that learns from recorded play alone, and "
+            "evaluation.own_states: false; or an extension's expert with follows=True "
+            "(docs/extending.md)",
+        )
+
     def train_expert(
         self, name: str, section: Section, out: Path, work: Path, *, device: str, threads: int
     ) -> None:

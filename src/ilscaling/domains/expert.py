@@ -41,10 +41,17 @@ class Expert:
         None: it sees the observation, an array (lanes, ...) of a game with one field, else
         {field: (lanes, ...)}. A number: the last so many of a game with one field, (lanes, frames,
         ...), the newest last; an episode's first is repeated.
+    says_distribution
+        Whether the weights are those that its actions are drawn by; they are then stored with
+        each step. False for an expert that has chosen an action by chance of its own and answers
+        a weight for that one alone.
     record
         record(emulator, seeds, steps, out, file): for experts that play in a program of their own,
         which records them. Writes at `out` what the domain's own recording would write, whole
-        episodes of the first of `seeds` with `steps` steps together. Then `player` is not asked.
+        episodes of the first of `seeds` with `steps` steps together. Then `player` does not play.
+    follows
+        Whether `player` also answers in a game that another plays: it goes by what it sees, and
+        not by what it has answered before. Algorithms that ask the expert refuse one that does not.
     """
 
     CALLED: ClassVar = ("player",)
@@ -52,4 +59,6 @@ class Expert:
     name: str
     player: Callable[[Path | None], Act]
     frames: int | None = None
+    says_distribution: bool = True
     record: Callable[[Any, Iterable[int], int, Path, Path | None], None] | None = None
+    follows: bool = True

@@ -10,6 +10,7 @@ from ilscaling.errors import GameError
 from ilscaling.games import play
 from ilscaling.progress import tqdm
 from ilscaling.store import recording
+from ilscaling.store.split import EXPERT_PROBS
 
 CHUNK = 256  # steps; only a unit of compression here, the store has its own
 
@@ -22,6 +23,7 @@ def write(
     *,
     seeds: Iterable[int],
     steps: int,
+    says_distribution: bool = True,
 ) -> dict:
     """Play and write a recording.
 
@@ -43,6 +45,10 @@ def write(
         One an episode, in the order in which they count.
     steps
         How many are wanted, at least.
+    says_distribution
+        Whether what `act` answers is the player's distribution, which is then recorded with each
+        step: `expert_probs`, float16 (steps, actions). False for a player that has drawn its
+        action by chance of its own and says that one alone.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def write(
     """
     bar = tqdm(total=steps, unit="step", unit_scale=True, desc=f"{game.spec.name} expert")
     with recording.create(out, attributes, chunk=CHUNK) as writer, bar:
-        for episode in _episodes(game, act, seeds, steps, bar):
+        for episode in _episodes(game, act, seeds, steps, says_distribution, bar):
             writer.add(*episode)
         if writer.steps < steps:
             raise GameError(
@@ -68,13 +74,19 @@ def write(
 
 
 def _episodes(
-    game: games.VectorGame, act: play.Act, seeds: Iterable[int], steps: int, bar: tqdm
+    game: games.VectorGame,
+    act: play.Act,
+    seeds: Iterable[int],
+    steps: int,
+    says_distribution: bool,
+    bar: tqdm,
 ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
     """Complete episodes in the order of the seeds, until they have `steps` steps."""
     played = complete = following = 0
     observations: list[list[dict[str, np.ndarray]]] = [[] for _ in range(game.lanes)]
     actions: list[list[int]] = [[] for _ in range(game.lanes)]
     rewards: list[list[float]] = [[] for _ in range(game.lanes)]
+    said: list[list[np.ndarray]] = [[] for _ in range(game.lanes)]
     waiting: dict[int, tuple] = {}  # ended, but an earlier seed has not
 
     def needed() -> Iterator[int]:
@@ -92,6 +104,8 @@ def _episodes(
             observations[lane].append({k: v[lane].copy() for k, v in moment.observation.items()})
             actions[lane].append(int(moment.action[lane]))
             rewards[lane].append(float(moment.reward[lane]))
+            if says_distribution:
+                said[lane].append(moment.probabilities[lane].astype(np.float16))
             if moment.done[lane]:
                 arrays = {
                     **{
@@ -101,9 +115,12 @@ def _episodes(
                     "action": np.array(actions[lane], np.uint8),
                     "reward": np.array(rewards[lane], np.float32),
                 }
+                if says_distribution:
+                    arrays[EXPERT_PROBS] = np.stack(said[lane])
                 ended = (int(moment.seed[lane]), arrays, bool(moment.truncated[lane]))
                 waiting[int(moment.episode[lane])] = ended
-                observations[lane], actions[lane], rewards[lane] = [], [], []
+                for parts in (observations, actions, rewards, said):
+                    parts[lane] = []
         while complete < steps and following in waiting:
             episode = waiting.pop(following)
             complete += len(episode[1]["reward"])

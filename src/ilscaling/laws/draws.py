@@ -26,6 +26,8 @@ WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
 MEMORY = 20_000_000
 # Below this share an eigenvalue of a block's residual maker is rounding.
 SINGULAR = 1e-3
+# Sizes from which a profile's asymmetry can be told from its runs.
+MANY = 8
 # Fewer runs than these leave nothing between them: three determine the surface along size.
 FEWEST = 4
 
@@ -122,9 +124,14 @@ def _resampled(runs: Runs, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
 def _surface(
     N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A quadratic in ln N and ln C through y, and each run's residuals for the bootstrap."""
+    """A quadratic in ln N and ln C through y, from MANY sizes on a cubic, and each run's residuals
+    for the bootstrap. What a quadratic misses of a profile that is steeper on one side would be
+    taken for the runs' deviation."""
     n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
-    columns = np.stack([np.ones_like(n), n, c, n * n, n * c, c * c], 1)
+    columns = [np.ones_like(n), n, c, n * n, n * c, c * c]
+    if len(np.unique(N)) >= MANY:
+        columns += [n**3, n * n * c, n * c * c, c**3]
+    columns = np.stack(columns, 1)
     columns /= np.linalg.norm(columns, axis=0).clip(1e-12)
     left, values, _ = np.linalg.svd(columns, full_matrices=False)
     basis = left[:, values > 1e-9 * values[0]]

@@ -34,12 +34,14 @@ class Frontier(Protocol):
 
 @dataclass(frozen=True)
 class Points:
-    """A Frontier through the optima of single budgets, each law by one form."""
+    """A Frontier through the optima of single budgets, each law by one form; `runs_dof` are the
+    degrees of freedom between runs, 0 without resamples."""
 
     method: str
     form: str
     curves: dict[str, forms.Curve]
     flags: dict[str, list[str]]
+    runs_dof: int = 0
 
     @property
     def parameters(self) -> dict[tuple[str, str], np.ndarray]:
@@ -60,6 +62,15 @@ class Points:
     def spread(self, law: str) -> tuple[float, int]:
         curve = self.curves[law]
         return (curve.sigma, curve.dof) if curve.dof > 0 else (np.nan, 0)
+
+    def scatter(self, law: str) -> float:
+        """Standard deviation of a budget's optimum among the resamples, in ln: the root mean square
+        over budgets; 0 without any."""
+        y = self.curves[law].y[1:]
+        several = np.isfinite(y).sum(axis=0) > 1
+        if not several.any():
+            return 0.0
+        return float(np.sqrt(np.nanvar(np.log(y[:, several]), axis=0, ddof=1).mean()))
 
     def leverage(self, law: str, C: np.ndarray) -> np.ndarray:
         """1/n + (x - mean)^2 / sum of squares of ln x, of a power law by least squares."""
@@ -92,8 +103,8 @@ def points(
     )
     frontiers = []
     for method in profiles.METHODS:
-        low = profiles.lowest(cells, method, settings.vertex_within)
-        high = profiles.highest(cells, method, settings.vertex_within)
+        low = profiles.lowest(cells, method, settings.window)
+        high = profiles.highest(cells, method, settings.window)
         with np.errstate(divide="ignore", invalid="ignore"):
             at = {
                 "L_min": (low.C, low.y, loss_in),
@@ -110,5 +121,5 @@ def points(
             flags = {
                 law: [*filter(None, [curve.reason]), *curve.flags] for law, curve in curves.items()
             }
-            frontiers.append(Points(method, name, curves, flags))
+            frontiers.append(Points(method, name, curves, flags, draws.dof))
     return frontiers

@@ -1,11 +1,21 @@
 """All fits of one game: every law by every method, its test on larger budgets, the verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from ilscaling.laws import cells, forms, optima, regime, surfaces, validation, verdicts
+from ilscaling.laws import (
+    cells,
+    chance,
+    forms,
+    headline,
+    optima,
+    regime,
+    surfaces,
+    validation,
+    verdicts,
+)
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import Frontier, LeftOut, points
@@ -61,7 +71,7 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
         row
         for method in METHODS
         if means is not None
-        for row in optima.rows(runs, means, judged, method, settings.vertex_within)
+        for row in optima.rows(runs, means, judged, method, settings.window)
     ]
     left_out = LeftOut(
         frozenset(budget.position for budget in judged if budget.excluded),
@@ -89,9 +99,13 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
             exponent=exponent,
             spread=grid.spread("R_on_1/L"),
         )
-    # A surface rests on the budgets that have left the plateau, whatever their number of sizes.
-    inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
+    inside = _inside(admitted, runs)
     return [*lines, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
+
+
+def _inside(admitted: Admitted, runs: Runs) -> np.ndarray:
+    """The rows that a surface rests on: of budgets that have left the plateau."""
+    return ~np.isin(runs.position, sorted(admitted.left_out.loss))
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
@@ -106,6 +120,7 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
         fits += [{**fit, "interval": "bootstrap"} for fit in fits]
     for frontier in fitted:
         fits += _records(frontier, fits, drawn, names)
+    fits += _headline(admitted, drawn, fitted, settings, names)
     notes = list(admitted.notes)
     if 0 < drawn.count < settings.bootstrap:
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
@@ -122,7 +137,8 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
             hold_out=settings.hold_out,
             draws=min(validation.DRAWS, settings.bootstrap),
         )
-    judged = verdicts.verdicts(game, table, tested)
+    rare = chance.chances(fitted, verdicts.COMPARED)
+    judged = verdicts.verdicts(game, table, tested, rare)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 
@@ -199,6 +215,35 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
         if delta and record["estimate"] is not None:
             low, high = (float(end) for end in delta)
             records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
+    return records
+
+
+def _headline(
+    admitted: Admitted, drawn: Draws, fitted: list[Frontier], settings: Laws, names: dict
+) -> list[Fit]:
+    """The records of the median of the methods; none without a cell."""
+    if not fitted:
+        return []
+    inside = _inside(admitted, admitted.runs)
+    part = admitted.runs.where(inside)
+    of = headline.headline(part, drawn.where(inside), fitted, settings)
+    records = []
+    for law, values in of.exponents.items():
+        record = blank(
+            **names,
+            law=law,
+            method=headline.NAME,
+            form=forms.POWER,
+            parameter="exponent",
+            interval="bootstrap",
+            n=of.n,
+            flags=of.flags[law],
+        )
+        if np.isfinite(values[0]):
+            record["estimate"] = float(values[0])
+            some = replace(drawn, values={k: v[: len(values)] for k, v in drawn.values.items()})
+            _interval(record, values, some, quantiles=False)
+        records.append(record)
     return records
 
 

@@ -13,9 +13,13 @@ def prediction(
     """A law's value at compute C (points,) and the interval of a measurement there.
 
     Returns (predicted, low, high), each (points,); low and high are NaN where the residuals leave
-    no freedom. A power law by least squares has Student's interval of a new observation; all else
-    combines the draws, about their median, with the residuals' t-distribution. Return on 1/loss
-    adds the loss's own spread, as it is predicted from a predicted loss.
+    no freedom. All combine the resamples' scatter of the prediction with that of a measurement
+    about it: snapshots of a run share its luck, so that a line through them looks better known than
+    it is, the more so the farther it is drawn out. A power law adds the variances and has Student's
+    quantile with runs - 1 degrees of freedom, or, without resamples, his interval of a new
+    observation; all else adds the deviations, about their median, to the residuals'
+    t-distribution. Return on 1/loss adds the loss's own spread, as it is predicted from a predicted
+    loss.
     """
     C = np.asarray(C, dtype=np.float64)
     draws = frontier.predict(law, C)
@@ -28,8 +32,21 @@ def prediction(
     if dof < 1 or not (np.isfinite(predicted).any() and np.isfinite(spreads).all()):
         return predicted, unknown, unknown
     variances = [(by * sd) ** 2 for (by, _), (sd, _) in zip(parts, spreads, strict=True)]
-    sigma = np.sqrt(sum(variances))
+    variance = sum(variances)
+    sigma = np.sqrt(variance)
     leverage = getattr(frontier, "leverage", None)
+    if frontier.form == "power" and leverage is not None and frontier.runs_dof:
+        known = np.isfinite(draws[1:])
+        with np.errstate(all="ignore"):
+            line = np.log(np.where(known, draws[1:], np.nan))
+            line = np.nanvar(line, axis=0, ddof=1)
+        # A new optimum scatters as those at hand do among the resamples, or about the law.
+        own = sum((by * frontier.scatter(name)) ** 2 for by, name in parts)
+        half = stdtrit(frontier.runs_dof, 0.5 + level / 2) * np.sqrt(
+            line + np.maximum(variance, own)
+        )
+        half = np.where(2 * known.sum(axis=0) >= len(known), half, np.nan)
+        return predicted, predicted * np.exp(-half), predicted * np.exp(half)
     if frontier.form == "power" and leverage is not None:
         wider = [v * leverage(name, C) for v, (_, name) in zip(variances, parts, strict=True)]
         half = stdtrit(dof, 0.5 + level / 2) * np.sqrt(sigma**2 + sum(wider))

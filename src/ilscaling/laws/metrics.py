@@ -10,9 +10,9 @@ from ilscaling.tables import halves, positions, spent
 
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
-    """Per game: the exponents by the method it quotes, their R2 and intervals (t and bootstrap),
-    how well they foretold larger budgets, the verdict on the power law of the loss, and what was
-    reached.
+    """Per game: the exponents that it quotes with their method and interval (StudyFit.quoted), R2
+    and budgets of the line through the optima of `method`, how well that foretold larger budgets,
+    the verdict on the power law of the loss, and what was reached.
 
     `best_return` is the highest return of a cell (mean over its seeds; chosen on one half of the
     episodes and judged on the other, where both are known), `best_return_of_expert`
@@ -26,11 +26,10 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     method = fit.method(game)
     values: dict = {"method": method}
     for law in LAWS:
-        record = fit.power(game, law, method)
-        values |= {law: record["estimate"], f"{law}_r2": record["r2"], f"{law}_n": record["n"]}
+        record, line = fit.quoted(game, law), fit.power(game, law, method)
+        values |= {law: record["estimate"], f"{law}_method": record["method"]}
         values |= {f"{law}_low": record["ci_low"], f"{law}_high": record["ci_high"]}
-        drawn = fit.power(game, law, method, "bootstrap")
-        values |= {f"{law}_boot_low": drawn["ci_low"], f"{law}_boot_high": drawn["ci_high"]}
+        values |= {f"{law}_r2": line["r2"], f"{law}_n": line["n"]}
     values |= _prediction(fit, game, method)
     status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
     done = rows[status == "done"]

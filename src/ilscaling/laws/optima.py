@@ -51,7 +51,7 @@ TYPES |= dict.fromkeys(("used", "used_return", "tested", "halved"), bool)
 
 
 def rows(
-    runs: Runs, cells: Profiles, budgets: list[Budget], method: str, within: float
+    runs: Runs, cells: Profiles, budgets: list[Budget], method: str, window: float | None
 ) -> list[dict]:
     """The optima of one game by one method, a row of COLUMNS a budget.
 
@@ -61,10 +61,10 @@ def rows(
         The measured profiles of `runs`.
     budgets : list of Budget
         One for each profile.
-    within : float
-        See `profiles.lowest`.
+    window : float or None
+        See `profiles.near`.
     """
-    low, high = lowest(cells, method, within), highest(cells, method, within)
+    low, high = lowest(cells, method, window), highest(cells, method, window)
     chosen_return = cells.R if cells.R_first is None else cells.R_first
     sizes = runs.size[np.unique(runs.N, return_index=True)[1]]
     lines = []

@@ -123,26 +123,55 @@ def profiles(runs: Runs, draws: Draws) -> Profiles:
     )
 
 
-def lowest(cells: Profiles, method: str, within: float) -> Optima:
+def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
     """The lowest loss of each budget: chosen on dev losses, judged on test losses.
 
     Parameters
     ----------
     method : str
         'grid': the cell with the lowest loss (the smaller of equals). 'vertex': the vertex of a
-        parabola of ln L in ln N over cells with a loss up to `within` times the lowest; refused
-        with fewer than three such cells, no positive curvature, or beyond the budget's sizes.
-        Judged by the parabola through the other losses of the same cells at that vertex.
+        parabola of ln L in ln N over the cells near the lowest (see `near`); refused with fewer
+        than three such cells, no positive curvature, or beyond the budget's sizes. Judged by the
+        parabola through the other losses of the same cells at that vertex.
+    window : float or None
+        See `near`.
     """
-    return _optima(cells, cells.L, cells.L_test, method, within)
+    return _optima(cells, cells.L, cells.L_test, method, window)
 
 
-def highest(cells: Profiles, method: str, within: float) -> Optima:
+def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
+    """Which cells of a profile lie about its lowest one: (draws, budgets, sizes).
+
+    Those with up to `window` times as many or as few parameters, and at least the next size on
+    either side, so that a coarse grid has three; None: all. A window in sizes means the same
+    whatever the loss cannot fall below, where a ratio of losses holds every cell once that floor is
+    most of the loss. About the optimum an additive surface costs the same excess at the same ratio
+    of sizes, at every budget.
+
+    Parameters
+    ----------
+    N : array (sizes,)
+        Parameters, rising.
+    y : array (draws, budgets, sizes)
+        Losses, NaN where absent.
+    """
+    there = np.isfinite(y)
+    if window is None or not y.shape[2]:
+        return there
+    best = np.where(there, y, np.inf).argmin(axis=2)
+    inside = np.abs(np.log(N) - np.log(N)[best][..., None]) <= np.log(window) * (1 + 1e-9)
+    # A cell's place among those of its profile: the neighbours of the best are one place away.
+    place = there.cumsum(axis=2)
+    beside = np.abs(place - np.take_along_axis(place, best[..., None], 2)) <= 1
+    return there & (inside | beside)
+
+
+def highest(cells: Profiles, method: str, window: float | None) -> Optima:
     """The highest return of each budget, as the lowest 1/R for the vertex: chosen on the first half
     of the episodes and judged on the second, where these are known."""
     chosen, judged = (cells.R, None) if cells.R_first is None else (cells.R_first, cells.R_second)
     if method == "grid":
-        best = _optima(cells, -chosen, None if judged is None else -judged, method, within)
+        best = _optima(cells, -chosen, None if judged is None else -judged, method, window)
         y, by = -best.y, -best.chosen
         flipped = best.parabola
         top = np.where(np.isfinite(chosen[0]), chosen[0], -np.inf).max(1)
@@ -151,7 +180,7 @@ def highest(cells: Profiles, method: str, within: float) -> Optima:
         with np.errstate(divide="ignore", invalid="ignore"):
             inverse = np.where(chosen > 0, 1 / chosen, np.nan)
             other = None if judged is None else np.where(judged > 0, 1 / judged, np.nan)
-            best = _optima(cells, inverse, other, method, within, np.isfinite(chosen[0]))
+            best = _optima(cells, inverse, other, method, window, np.isfinite(chosen[0]))
             y, by = 1 / best.y, 1 / best.chosen
         flipped = -best.parabola
         top = np.where(np.isfinite(chosen[0]), chosen[0], -np.inf).max(1)
@@ -169,7 +198,7 @@ def _optima(
     y: np.ndarray,
     judged: np.ndarray | None,
     method: str,
-    within: float,
+    window: float | None,
     present: np.ndarray | None = None,
 ) -> Optima:
     """The lowest of y (draws, budgets, sizes), judged by `judged`; `present` (budgets, sizes) marks
@@ -177,7 +206,7 @@ def _optima(
     if method == "grid":
         return _cells(cells, y, y if judged is None else judged)
     present = np.isfinite(y[0]) if present is None else present
-    N, value, chosen, parabola, low, high, reasons = _vertices(cells.N, y, judged, within)
+    N, value, chosen, parabola, low, high, reasons = _vertices(cells.N, y, judged, window)
     # Between two neighbours FLOPs and samples go linearly in logs, returns in ln N.
     C, D = (np.exp(_between(N, cells.N, np.log(v)[None], present)) for v in (cells.C, cells.D))
     R = _between(N, cells.N, cells.R, present)
@@ -204,26 +233,25 @@ def _cells(cells: Profiles, y: np.ndarray, judged: np.ndarray) -> Optima:
     return Optima(take(cells.N[at]), C, D, value, R, chosen, bent, none, none, blank)
 
 
-def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, within: float):
+def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, window: float | None):
     """Of each profile N at the vertex of a parabola of ln y, the values there by both measurements
     (draws, budgets), and of draw 0 the parabola, the sizes' range and the reasons (see Optima)."""
     there = np.isfinite(y)
     positive = (np.where(there, y, 1.0) > 0).all(axis=2)
-    least = np.where(there, y, np.inf).min(axis=2, keepdims=True)
-    near = there & positive[..., None] & (y <= within * least)
+    inside = near(N, y, window) & positive[..., None]
     x = np.broadcast_to(np.log(N), y.shape)
-    n = near.sum(2)
+    n = inside.sum(2)
     with np.errstate(all="ignore"):
-        z = np.where(near, np.log(np.where(near, y, 1.0)), 0.0)
-        centre = np.where(near, x, 0.0).sum(2) / n
-        u = np.where(near, x - centre[..., None], 0.0)
+        z = np.where(inside, np.log(np.where(inside, y, 1.0)), 0.0)
+        centre = np.where(inside, x, 0.0).sum(2) / n
+        u = np.where(inside, x - centre[..., None], 0.0)
         s2, s3, s4 = ((u**k).sum(2) for k in (2, 3, 4))
         zero = np.zeros_like(s2)
         gram = np.stack([n, zero, s2, zero, s2, s3, s2, s3, s4], -1).reshape(*n.shape, 3, 3)
         few = (n < 3) | ~np.isfinite(gram).all((-1, -2)) | (s2 <= 0)
         gram[few] = np.eye(3)
         c0, c1, c2 = _parabola(gram, u, z)
-        half = (np.where(near, u, -np.inf).max(2) - np.where(near, u, np.inf).min(2)) / 2
+        half = (np.where(inside, u, -np.inf).max(2) - np.where(inside, u, np.inf).min(2)) / 2
         flat = ~(c2 * half**2 >= FLAT)
         at, bottom = centre - c1 / (2 * c2), c0 - c1**2 / (4 * c2)
         first = np.where(there, x, np.inf).min(2)
@@ -231,22 +259,22 @@ def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, within: f
         outside = ~((at >= first) & (at <= last))
         value, unknown = bottom, np.zeros_like(few)
         if judged is not None:
-            unknown = (near & ~(judged > 0)).any(2)
-            other = np.where(near & (judged > 0), np.log(np.where(judged > 0, judged, 1.0)), 0.0)
+            unknown = (inside & ~(judged > 0)).any(2)
+            other = np.where(inside & (judged > 0), np.log(np.where(judged > 0, judged, 1.0)), 0.0)
             t0, t1, t2 = _parabola(gram, u, other)
             value = t0 + t1 * (at - centre) + t2 * (at - centre) ** 2
     bad = few | flat | outside | unknown | ~positive
     N_at, value, chosen = (np.where(bad, np.nan, np.exp(np.where(bad, 0.0, v)))
                            for v in (at, value, bottom))  # fmt: skip
     parabola = np.stack([c0 - c1 * centre + c2 * centre**2, c1 - 2 * c2 * centre, c2], -1)[0]
-    low, high = (np.where(near[0], N, -s * np.inf) for s in (-1, 1))
+    low, high = (np.where(inside[0], N, -s * np.inf) for s in (-1, 1))
     low, high = low.min(1), high.max(1)
     reasons = []
     for b in range(y.shape[1]):
         if not positive[0, b]:
             reason = "not_positive: no logarithm"
         elif n[0, b] < 3:
-            reason = f"cells: {n[0, b]} within {within:g} x the best, three needed"
+            reason = f"cells: {n[0, b]} about the best, three needed"
         elif flat[0, b] or few[0, b]:
             reason = "curvature: the parabola has no inner optimum"
         elif outside[0, b]:

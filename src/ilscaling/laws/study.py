@@ -12,8 +12,9 @@ import pandas as pd
 from ilscaling import registry
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
-from ilscaling.laws import across, optima, regime, validation, verdicts
+from ilscaling.laws import across, headline, optima, regime, validation, verdicts
 from ilscaling.laws.game import GameFit, fit_game
+from ilscaling.laws.lines import EXACT
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.params import Laws
 
@@ -49,6 +50,29 @@ class StudyFit:
         known = f"games {', '.join(self.games)}; laws {', '.join(LAWS)}"
         raise FitError(f"no fit of {', '.join(wanted[1:])} for {game}", fix=f"there are: {known}")
 
+    def quoted(self, game: str, law: str) -> Fit:
+        """The record to quote: the one exponent with its one interval, by bootstrap over runs.
+
+        Of N_opt and D_opt the median of the methods (see headline), else, and where too few of
+        them have an exponent, the power law of the game's `method`. What would be certain for want
+        of evidence is not quoted: without an interval, or where all optima are alike, the
+        `estimate` is None and a flag says why.
+        """
+        if law in headline.LAWS:
+            wanted = (game, law, headline.NAME)
+            middle = (f for f in self.fits if (f["game"], f["law"], f["method"]) == wanted)
+            for fit in middle:
+                if fit["estimate"] is not None and _certain(fit) is None:
+                    return fit
+        fit = self.power(game, law, interval="bootstrap")
+        if fit["estimate"] is None:
+            return fit
+        why = _certain(fit)
+        if why is None:
+            return fit
+        flags = [*fit["flags"], f"not_quoted: {why}"]
+        return {**fit, **dict.fromkeys(("estimate", "ci_low", "ci_high")), "flags": flags}
+
     def regression(self, game: str, law: str, method: str | None = None):
         """The power law of a game as the results object of statsmodels, to hold and to print.
 
@@ -80,6 +104,17 @@ class StudyFit:
         count = rows["method"].value_counts()
         vertices, cells = count.get("vertex", 0), count.get("grid", 0)
         return "vertex" if vertices >= 5 and 2 * vertices >= cells else "grid"
+
+
+def _certain(fit: Fit) -> str | None:
+    """Why an exponent is not to be quoted, although a line could be drawn."""
+    if fit["method"] != headline.NAME and fit["n"] < 3:
+        return f"{fit['n']} budgets, through which any line goes"
+    if fit["ci_low"] is None:
+        return "no interval"
+    if fit["ci_high"] - fit["ci_low"] < EXACT:
+        return "every resample gives the same, as where all optima lie at one size"
+    return None
 
 
 def fit_table(

@@ -11,8 +11,8 @@ from ilscaling.laws.additive import Additive
 from ilscaling.laws.batched import Cells
 from ilscaling.laws.chinchilla import chinchilla
 from ilscaling.laws.constraint import Constraint, constraint
-from ilscaling.laws.draws import generator, measurement
-from ilscaling.laws.profiles import lowest, profiles
+from ilscaling.laws.draws import Draws, generator, measurement
+from ilscaling.laws.profiles import lowest, near, profiles
 from ilscaling.laws.quadratic import Quadratic
 from ilscaling.laws.runs import Runs
 from ilscaling.laws.varpro import varpro
@@ -121,24 +121,68 @@ def fit(
 
     Whole runs are drawn with replacement (see `whole_runs`). A surface that cannot be fitted has
     NaN parameters and a flag that says why. Cells whose loss exceeds settings.plateau times the
-    action entropy, where that is known, do not enter.
+    action entropy, where that is known, do not enter, nor do those far from their budget's best
+    (see `around`).
     """
-    flags = []
     weight = whole_runs(runs, resamples, settings.seed)
+    losses = np.broadcast_to(runs.L, weight.shape)
+    return _surfaces(runs, losses, weight, settings, returns, only or tuple(METHODS))
+
+
+def about(runs: Runs, draws: Draws, settings: Laws) -> list[Surface]:
+    """As `fit`, of the resamples of grid and vertex: residuals about a smooth surface.
+
+    The scatter of the exponents among these draws is theirs, their centre that of the smooth
+    surface: for standard deviations, not for quantiles.
+    """
+    weight = np.broadcast_to(draws.weight * runs.losses, draws.L.shape)
+    return _surfaces(runs, draws.L, weight, settings, None, tuple(METHODS))
+
+
+def _surfaces(
+    runs: Runs,
+    losses: np.ndarray,
+    weight: np.ndarray,
+    settings: Laws,
+    returns: Returns | None,
+    methods: tuple[str, ...],
+) -> list[Surface]:
+    """Every method's surface of losses (draws, rows), which count `weight` times."""
+    flags = []
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
-    weight[:, guessing] = 0.0
-    cells = Cells.of(runs.N, runs.D, np.broadcast_to(runs.L, weight.shape), weight)
-    bound = constraint(runs.N, runs.D, runs.C, weight, settings.rho)
+    far = ~around(runs, settings.window)
+    cells = Cells.of(runs.N, runs.D, losses, weight * ~(guessing | far))
+    bound = constraint(runs.N, runs.D, runs.C, weight * ~guessing, settings.rho)
     optima = measured(runs, settings)
     if guessing.any():
         flags.append(f"plateau: {guessing.sum()} cells, no better than guessing, are left out")
     elif not np.isfinite(runs.entropy).all():
         flags.append("plateau: unknown action entropy, cells no better than guessing may be in")
+    if far.any():
+        flags.append(
+            f"window: {far.sum()} of {len(far)} cells, more than {settings.window:g} times off the"
+            " best size of their budget, are left out"
+        )
     return [
-        _fit(method, runs, cells, bound, optima, flags, settings, returns)
-        for method in only or METHODS
+        _fit(method, runs, cells, bound, optima, flags, settings, returns) for method in methods
     ]
+
+
+def around(runs: Runs, window: float | None) -> np.ndarray:
+    """Which rows (rows,) lie about the measured best size of their budget (see profiles.near).
+
+    A surface has a form of its own, which holds best where it is fitted: far cells, of which a
+    budget may have many, would move its optimum. A budget of fewer than three sizes shows no
+    optimum, and all of its rows stay.
+    """
+    if window is None or not len(runs.L):
+        return np.ones(len(runs.L), dtype=bool)
+    cells = profiles(runs, measurement(runs))
+    several = np.isfinite(cells.L[0]).sum(axis=1) >= 3
+    inside = near(cells.N, cells.L, window)[0] | ~several[:, None]
+    row, column = np.searchsorted(cells.position, runs.position), np.searchsorted(cells.N, runs.N)
+    return inside[row, column]
 
 
 def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
@@ -163,7 +207,7 @@ def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
     if not len(runs.L):
         return {law: np.empty(0) for law in ("C", *FRONTIER)}
     cells = profiles(runs, measurement(runs))
-    best = lowest(cells, "grid", settings.vertex_within)
+    best = lowest(cells, "grid", settings.window)
     many = np.isfinite(cells.L[0]).sum(axis=1) >= settings.min_sizes
     values = (best.C, best.N, best.D, best.y)
     return {law: v[0, many] for law, v in zip(("C", *FRONTIER), values, strict=True)}

@@ -1,5 +1,7 @@
 """Does the pure power law hold? The forms of each law side by side, and a verdict in words."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,7 @@ COLUMNS = {
     "aic": "float64",
     "bic": "float64",
     "delta_aic": "float64",
+    "chance": "float64",
     "rolling_error": "float64",
     "exponent": "float64",
     "exponent_above": "float64",
@@ -29,26 +32,43 @@ COLUMNS = {
 COMPARED = ("L_min", "R_max", "N_opt", "D_opt")
 # A form is better by more than this much AIC (Burnham and Anderson 2002: less is no difference).
 BETTER = 2.0
-# Up to so much more the evidence only leans: residuals along compute are correlated, which the
-# criterion does not know, and the better of two forms has been chosen.
-DECISIVE = 10.0
+# A lead that a true power law shows more often than this does not reject it.
+RARE = 0.05
 # With six budgets AICc charges a saturating law 30 more than the power law: no evidence.
 ENOUGH = 7
 # One-step predictions below which rolling errors are not compared.
 PREDICTIONS = 3
 
 
-def verdicts(game: str, optima: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
+def verdicts(
+    game: str,
+    optima: pd.DataFrame,
+    validation: pd.DataFrame,
+    chances: Mapping[tuple[str, str], float] | None = None,
+) -> pd.DataFrame:
     """The forms of every law of one game, by grid and by vertex: a table of COLUMNS.
 
-    `optima` are the game's measured optima, `validation` the rows of `validation.validate`.
-    delta_aic is the power law's AIC (of small samples: see forms.form.Curve.aic) minus the form's;
-    rolling_error the root mean square of ln(predicted/measured) one budget ahead, over the origins
-    from which every form predicts (empty for under PREDICTIONS of them). The verdict of the form
-    with the lowest AIC: the power law holds if that is not lower by more than BETTER; it is
-    rejected if it is lower by more than DECISIVE and the rolling error is lower, too; between the
-    two the evidence leans against it; where the rolling error disagrees or is unknown the verdict
-    is 'undecided', and the power law stays preferred.
+    The power law is rejected if another form has a lower AIC, and a true power law would show such
+    a lead in at most RARE of studies; whether that form also predicts the next budget better is
+    said. Where nothing says how rare the lead is, the verdict is 'undecided', and the power law
+    stays preferred.
+
+    Parameters
+    ----------
+    optima : DataFrame
+        The game's measured optima.
+    validation : DataFrame
+        Rows of `validation.validate`.
+    chances : mapping, optional
+        (law, method) -> how often chance makes as large a lead (see chance.chances).
+
+    Returns
+    -------
+    DataFrame
+        delta_aic is the power law's AIC (of small samples: see forms.form.Curve.aic) minus the
+        form's, `chance` that of the best form's lead, rolling_error the root mean square of
+        ln(predicted/measured) one budget ahead, over the origins from which the power law and the
+        best form predict (empty for under PREDICTIONS of them).
     """
     rows = []
     for method in ("grid", "vertex"):
@@ -56,16 +76,18 @@ def verdicts(game: str, optima: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
             points, fitted = curves(optima, law, method)
             mine = validation[(validation["law"] == law) & (validation["method"] == method)]
             names = {"game": game, "law": law, "method": method}
-            rows += [{**names, **row} for row in _compare(points, fitted, mine)]
+            rare = (chances or {}).get((law, method), np.nan)
+            rows += [{**names, **row} for row in _compare(points, fitted, mine, rare)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _compare(
-    points: pd.DataFrame, curves: dict[str, Curve], validation: pd.DataFrame
+    points: pd.DataFrame, curves: dict[str, Curve], validation: pd.DataFrame, chance: float
 ) -> list[dict]:
     aic = {form: float(curve.aic[0]) for form, curve in curves.items()}
-    rolling = _rolling(validation, [form for form in aic if np.isfinite(aic[form])])
-    verdict, preferred = _verdict(curves, aic, rolling, int(points["edge"].sum()))
+    rolling = _rolling(validation, aic)
+    edges = int(points["edge"].sum())
+    verdict, preferred = _verdict(curves, aic, rolling, chance, edges)
     rows = []
     for form, curve in curves.items():
         reason = curve.reason
@@ -81,6 +103,7 @@ def _compare(
                 "aic": aic[form],
                 "bic": float(curve.bic[0]),
                 "delta_aic": aic[POWER] - aic[form],
+                "chance": chance,
                 "rolling_error": rolling.get(form, np.nan),
                 **values,
                 "preferred": form == preferred,
@@ -91,18 +114,31 @@ def _compare(
     return rows
 
 
-def _rolling(validation: pd.DataFrame, among: list[str]) -> dict[str, float]:
-    """One-step error of each form over the origins that all of them predict from."""
-    one = validation[(validation["ahead"] == 1) & validation["form"].isin(among)]
-    errors = one.pivot_table(index="trained_on", columns="form", values="error")
-    errors = errors.reindex(columns=among).dropna()
-    if len(errors) < PREDICTIONS:
+def _rolling(validation: pd.DataFrame, aic: dict[str, float]) -> dict[str, float]:
+    """One-step error of each form over the origins that the power law and the best form predict
+    from: a form that needs more budgets than these two would leave few origins."""
+    known = {form: value for form, value in aic.items() if np.isfinite(value)}
+    if POWER not in known:
         return {}
-    return {form: float(np.sqrt((errors[form] ** 2).mean())) for form in among}
+    best = min(known, key=known.get)
+    if best == POWER:
+        best = min(known.keys() - {POWER}, key=lambda form: (known[form], form), default=POWER)
+    one = validation[(validation["ahead"] == 1) & validation["form"].isin(list(known))]
+    errors = one.pivot_table(index="trained_on", columns="form", values="error")
+    errors = errors.reindex(columns=list(known)).dropna(subset=[POWER, best])
+    return {
+        form: float(np.sqrt((errors[form] ** 2).mean()))
+        for form in known
+        if errors[form].notna().sum() >= PREDICTIONS
+    }
 
 
 def _verdict(
-    curves: dict[str, Curve], aic: dict[str, float], rolling: dict[str, float], edges: int
+    curves: dict[str, Curve],
+    aic: dict[str, float],
+    rolling: dict[str, float],
+    chance: float,
+    edges: int,
 ) -> tuple[str, str]:
     """The sentence, and the preferred form ('' where none could be fitted)."""
     n = int(curves[POWER].n[0])
@@ -114,25 +150,41 @@ def _verdict(
     toward, mimicked = curves[best].toward
     change = f"delta AIC {_short(delta)}"
     preferred = POWER
-    if delta <= BETTER:
+    rare = chance <= RARE and delta > 0
+    if delta <= BETTER and not rare:
         text = f"the power law holds: no form is better by more than {BETTER:g} AIC"
         if n < ENOUGH:
             text = f"not rejected, though {n} budgets could hardly tell: no form is better by AIC"
-    elif not rolling:
-        text = f"undecided: AIC prefers {toward} ({change}), too few budgets to test extrapolation"
+    elif np.isnan(chance):
+        text = f"undecided: AIC prefers {toward} ({change}), which no resamples of the runs judge"
+    elif not rare:
+        text = (
+            f"the power law holds: AIC prefers {toward} ({change}), but so it does in"
+            f" {_percent(chance)} of studies of a power law"
+        )
     else:
-        ours, theirs = (_decimals(rolling[form]) for form in (best, POWER))
-        errors = f"extrapolation error {ours} against {theirs}"
-        if rolling[best] < rolling[POWER]:
-            rejected = "the pure power law is rejected"
-            if delta <= DECISIVE:
-                rejected = "the evidence leans against the pure power law,"
-            text, preferred = f"{rejected} toward {toward}: {change}, {errors}", best
-        else:
-            text = f"undecided: AIC prefers {toward} ({change}), extrapolation does not ({errors})"
-    if edges and mimicked and delta > BETTER:
+        text = (
+            f"the pure power law is rejected toward {toward}: {change}, as in {_percent(chance)}"
+            f" of studies of a power law, {_extrapolation(rolling, best)}"
+        )
+        preferred = best
+    if edges and mimicked and (rare or delta > BETTER):
         text += f"; {edges} of {n} optima are at the grid's edge, which mimics saturation"
     return text, preferred
+
+
+def _extrapolation(rolling: dict[str, float], best: str) -> str:
+    """What predictions of the next budget say of the best form."""
+    if not {best, POWER} <= rolling.keys():
+        return "too few budgets to test extrapolation"
+    ours, theirs = (_decimals(rolling[form]) for form in (best, POWER))
+    if rolling[best] < rolling[POWER]:
+        return f"extrapolation error {ours} against {theirs}"
+    return f"though it extrapolates no better (error {ours} against {theirs})"
+
+
+def _percent(share: float) -> str:
+    return "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _short(value: float) -> str:

@@ -24,7 +24,9 @@ class Adam(torch.optim.AdamW):
     def __init__(self, policy: nn.Module, settings: Training, tables: frozenset[str] = frozenset()):
         """tables: names of weights that are looked up row by row."""
         self.named = dict(policy.named_parameters())
-        decayed = {n for n, weight in self.named.items() if weight.ndim > 1 and n not in tables}
+        decay = getattr(settings, "weight_decay", 0.0)
+        # One group without decay: each group is a kernel of its own.
+        decayed = {n for n, w in self.named.items() if decay and w.ndim > 1 and n not in tables}
         groups = [
             {"params": [w for n, w in self.named.items() if n in decayed]},
             {"params": [w for n, w in self.named.items() if n not in decayed], "weight_decay": 0.0},
@@ -32,7 +34,7 @@ class Adam(torch.optim.AdamW):
         super().__init__(
             [group for group in groups if group["params"]],
             betas=(0.9, getattr(settings, "beta2", 0.999)),
-            weight_decay=getattr(settings, "weight_decay", 0.0),
+            weight_decay=decay,
             fused=True,
         )
 

@@ -82,6 +82,8 @@ class Given:
     section
         The whole section: domain, emulator, expert, and the algorithm's settings; None: the run
         knows nothing but the demonstrations.
+    expert
+        File of the expert, for algorithms that ask it; None: it reads none.
     """
 
     split: Split
@@ -93,6 +95,7 @@ class Given:
     folder: Path
     team: Ranks
     section: Section | None = None
+    expert: Path | None = None
 
     @property
     def options(self) -> Any:
@@ -115,7 +118,11 @@ class Learner:
         run cannot go on. Of several ranks the lanes are saved together.
     own
         Name -> tensor, what else a state must hold, such as what the expert was asked.
+    clip
+        Largest norm of the gradient; None: what the settings say.
     """
+
+    clip: float | None = None
 
     def __init__(self, given: Given):
         self.given = given
@@ -162,20 +169,39 @@ class Learner:
         """
 
     def unique_samples(self, samples: int) -> int:
-        """Different samples among the first `samples`."""
+        """Different samples among the first `samples`, which are those of the batches so far. All
+        ranks call this."""
         return min(samples, self.given.split.steps)
 
     def save(self) -> tuple[Tensors, dict]:
-        """What a state must hold: tensors by name, and values for JSON."""
+        """What a state must hold: tensors by name, and values for JSON. All ranks call this; what
+        the first gives is saved."""
         return self.own, {}
 
-    def restore(self, tensors: Tensors, values: dict) -> None:
-        """Take up what `save` gave; tensors are on the device."""
+    def restore(self, tensors: Tensors, values: dict, files: Path) -> None:
+        """Take up what `save` gave.
+
+        Parameters
+        ----------
+        tensors, values
+            The same; tensors are on the device.
+        files
+            The folder in which the run that saved them left files of its own: `given.folder`, or
+            that of the trunk which a branch leaves.
+        """
         self.own = tensors
 
 
 def _nothing(updates: int, batch: int, ledger: Ledger, section: Section | None) -> Spent:
     return Spent()
+
+
+def _batch(batch: int, ledger: Ledger, section: Section | None) -> int:
+    return batch * ledger.training
+
+
+def _stored(steps: int, spent: Spent) -> int:
+    return steps
 
 
 @dataclass(frozen=True)
@@ -193,16 +219,37 @@ class Algorithm:
     plays
         Whether it plays the game or asks the expert: emulator and expert are then part of what
         the run is.
+    asks
+        Whether it asks the expert in games that its policy plays: an expert that cannot answer
+        there is refused.
+    labels
+        Further fields of a step that it reads, such as `expert_probs`; demonstrations without them
+        are refused.
     spends
         (updates, batch, ledger, section) -> what so many updates pay for beside the policy's own:
         the plan turns budgets into updates by it, and training refuses one that misses its FLOPs.
         It never falls with the updates. Default: nothing.
+    update
+        (batch, ledger, section) -> FLOPs of an update of the policy on a batch of so many samples.
+        Default: every sample passes it once, forward and backward.
+    steps
+        (steps, spent) -> steps that it has to learn from, of which the samples are epochs: of the
+        stored ones, and of what was spent. Default: the stored ones.
     """
 
-    CALLED: ClassVar = ("make", "spends")
+    CALLED: ClassVar = ("make", "spends", "update", "steps")
 
     name: str
     make: Callable[[Given], Learner]
     settings: type[Model] | None = None
     plays: bool = False
+    asks: bool = False
+    labels: tuple[str, ...] = ()
     spends: Callable[[int, int, Ledger, Section | None], Spent] = _nothing
+    update: Callable[[int, Ledger, Section | None], int] = _batch
+    steps: Callable[[int, Spent], int] = _stored
+
+    @property
+    def pays(self) -> bool:
+        """Whether it pays for anything beside the updates of its policy."""
+        return self.spends is not _nothing

@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
 
 class Cloning(Learner):
-    """Batches of the demonstrations in the order of the policy's family."""
+    """Batches of the demonstrations in the order of the policy's family.
+
+    Attributes
+    ----------
+    labels
+        Further fields of a step that a batch holds.
+    """
+
+    labels: tuple[str, ...] = ()
 
     def __init__(self, given: Given):
         from ilscaling.learning import feed  # torch
 
         self.feed: Feed = feed.make(given.split, given.train, given.run.family, given.team)
+        given.split.refuse_missing(self.labels)
         super().__init__(given)
 
     @property
@@ -31,7 +40,7 @@ class Cloning(Learner):
         return self.feed.items(batch)
 
     def batches(self, split, *, batch, seed, start):
-        return self.feed.batches(split, batch=batch, seed=seed, start=start)
+        return self.feed.batches(split, batch=batch, seed=seed, start=start, labels=self.labels)
 
     def logits(self, policy, batch):
         """Of every sample of a batch, (samples, actions)."""

@@ -26,8 +26,11 @@ class Feed(Protocol):
         """How many items, and which, a batch of so many samples can be shared by."""
         ...
 
-    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
-        """This rank's part of batches of `batch` samples from sample number `start` on."""
+    def batches(
+        self, split: Split, *, batch: int, seed: int, start: int, labels: tuple[str, ...] = ()
+    ) -> Prefetched:
+        """This rank's part of batches of `batch` samples from sample number `start` on; `labels`:
+        further fields of a step that they hold, such as `expert_probs`."""
         ...
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
@@ -50,7 +53,9 @@ class Stacks:
     def items(self, batch: int) -> tuple[int, str]:
         return batch, "stacks"
 
-    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
+    def batches(
+        self, split: Split, *, batch: int, seed: int, start: int, labels: tuple[str, ...] = ()
+    ) -> Prefetched:
         return Loader(
             split,
             frames=self.settings.frames,
@@ -59,6 +64,7 @@ class Stacks:
             start=start,
             buffer_steps=self.settings.buffer_steps,
             part=(self.team.rank, self.team.count),
+            labels=labels,
         )
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
@@ -85,7 +91,9 @@ class Stretches:
     def items(self, batch: int) -> tuple[int, str]:
         return batch // self.settings.context, f"stretches of {self.settings.context} frames"
 
-    def batches(self, split: Split, *, batch: int, seed: int, start: int) -> Prefetched:
+    def batches(
+        self, split: Split, *, batch: int, seed: int, start: int, labels: tuple[str, ...] = ()
+    ) -> Prefetched:
         return SequenceLoader(
             split,
             context=self.settings.context,
@@ -96,6 +104,7 @@ class Stretches:
             order=self.order,
             inventory=self.settings.inventory,
             part=(self.team.rank, self.team.count),
+            labels=labels,
             reader=self.reader,
         )
 

@@ -23,8 +23,9 @@ def step(state: State, learner: Learner, batch: feed.Batch) -> None:
     with precision.autocast(state.device, state.type):
         loss = learner.loss(state.shared, batch)
     loss.backward()
-    if state.clip is not None:
-        nn.utils.clip_grad_norm_(state.weights, state.clip, foreach=True)
+    clip = state.clip if learner.clip is None else learner.clip
+    if clip is not None:
+        nn.utils.clip_grad_norm_(state.weights, clip, foreach=True)
     state.adam.move(state.rate(state.update))
     state.average()
     state.curve.add(state.update, state.team.mean(loss))

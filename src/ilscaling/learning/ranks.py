@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import distributed, nn
 
@@ -72,6 +73,14 @@ class Ranks:
         found = torch.tensor(values, dtype=torch.int64)
         distributed.all_reduce(found, distributed.ReduceOp.MAX)
         return found.tolist()
+
+    def any(self, marks: np.ndarray) -> np.ndarray:
+        """What is true on any rank, bool."""
+        if self.count == 1:
+            return marks
+        found = torch.from_numpy(marks.astype(np.uint8))
+        distributed.all_reduce(found, distributed.ReduceOp.MAX)
+        return found.numpy().astype(bool)
 
     def joined(self, carried: Tensors) -> Tensors:
         """What all ranks carry, their lanes one after the other."""

@@ -148,6 +148,8 @@ def run_record(
     own = {} if section is None else section.model_dump(include={algorithm})
     if entry.plays:
         own |= section.model_dump(include={"domain", "emulator", "expert"})
+    if entry.pays and section is not None:
+        own["counts"] = section.grid.counts  # which update a budget ends at
     inputs = [own, digest(split.attrs), split.name]
     unread = schedules.unread(settings)
     return replace(
@@ -175,10 +177,12 @@ class CellRecord:
     budget
         FLOPs that it was given.
     flops
-        FLOPs that it spent in all, from the run's start.
+        FLOPs that it spent from the run's start, of the kinds that its budget counts.
+    flops_learner
+        FLOPs of the policy's updates.
     spent
-        What of them and beside them the algorithm spent: acting, other networks, the environment's
-        steps and the expert's labels.
+        What the algorithm spent beside them: acting, other networks, the environment's steps and
+        the expert's labels.
     updates, samples
         Until the budget, or until it failed.
     unique_samples
@@ -196,6 +200,7 @@ class CellRecord:
     run: RunRecord
     budget: float
     flops: int
+    flops_learner: int
     spent: Spent
     updates: int
     samples: int

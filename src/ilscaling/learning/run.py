@@ -31,6 +31,7 @@ def run(
     device: str = "auto",
     threads: int | None = None,
     team: ranks.Ranks = ranks.ALONE,
+    expert: Path | None = None,
 ) -> list[CellRecord]:
     """Train one policy and write its snapshot at every budget.
 
@@ -60,6 +61,8 @@ def run(
     team
         See `ranks`: each member calls this and computes on its part of every batch; the first
         writes.
+    expert
+        File of the expert, for algorithms that ask it.
 
     Returns
     -------
@@ -77,7 +80,9 @@ def run(
     StoreError
         Where the data cannot be read or are fewer than the family needs.
     """
-    training = TrainingRun(split, settings, cells, Path(out), section, device, threads, team)
+    training = TrainingRun(
+        split, settings, cells, Path(out), section, device, threads, team, expert
+    )
     if schedules.of(settings).branches:
         return training.branches(Path(trunk or training.out / "trunk"))
     return training.way()
@@ -93,13 +98,16 @@ def run_trunk(
     device: str = "auto",
     threads: int | None = None,
     team: ranks.Ranks = ranks.ALONE,
+    expert: Path | None = None,
 ) -> dict[str, int]:
     """Train what the cells of a run share and leave its state in `out` wherever one branches off.
 
     Arguments, stopping and errors as of `run`. Returns the states that there are: file -> update;
     a loss that is not finite ends the trunk before the others.
     """
-    training = TrainingRun(split, settings, cells, Path(out), section, device, threads, team)
+    training = TrainingRun(
+        split, settings, cells, Path(out), section, device, threads, team, expert
+    )
     stops = schedules.trunk(settings, [cell.updates for cell in cells])
     training.trunk(stops, training.out)
     team.meet()

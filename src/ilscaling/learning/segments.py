@@ -50,6 +50,15 @@ class Segment:
         return self.folder / f"{kind}{self.mark}{suffix}"
 
     @property
+    def files(self) -> Path:
+        """Folder of the algorithm's own files."""
+        return self.file("algorithm", "")
+
+    def files_of(self, state: Path) -> Path:
+        """The same of the segment that has left a state: this one, or a trunk's."""
+        return self.files if state in (self.state, self.behind) else state.with_name("algorithm")
+
+    @property
     def state(self) -> Path:
         """The furthest state."""
         return self.file("state", ".safetensors")

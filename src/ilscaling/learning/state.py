@@ -101,10 +101,9 @@ class State:
 
     def save(self, path: Path, digest: str, learner: Learner) -> None:
         """Write the state of the run with that digest, atomically; all ranks call this."""
-        carried = self.team.joined(learner.carried)
+        carried, (tensors, values) = self.team.joined(learner.carried), learner.save()
         if not self.team.first:
             return
-        tensors, values = learner.save()
         meta = {
             "format": FORMAT,
             "run": digest,
@@ -116,8 +115,8 @@ class State:
         with atomic(path) as temporary:
             save_file(self._tensors(carried, tensors), temporary, metadata=meta)
 
-    def restore(self, path: Path, learner: Learner) -> None:
-        """Go on from a state that `saved` has accepted."""
+    def restore(self, path: Path, learner: Learner, files: Path) -> None:
+        """Go on from a state that `saved` has accepted. files: see `Learner.restore`."""
         with safe_open(path, "pt") as file:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -126,7 +125,7 @@ class State:
         learner.carried = self.team.part(_under("carried/", tensors, self.device))
         learner.spent = Spent(**json.loads(meta["spent"]))
         own = _under("algorithm/", tensors, self.device)
-        learner.restore(own, json.loads(meta["algorithm"]))
+        learner.restore(own, json.loads(meta["algorithm"]), files)
         with torch.no_grad():
             for number, (name, weight) in enumerate(self.policy.named_parameters()):
                 weight.copy_(tensors[f"weight/{name}"])

@@ -1,5 +1,6 @@
 """What all training of one run has in common: its cells, and the ways to them."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -35,10 +36,12 @@ class TrainingRun:
         device: str = "auto",
         threads: int | None = None,
         team: ranks.Ranks = ranks.ALONE,
+        expert: Path | None = None,
     ):
         _refuse(cells)
         self.split, self.settings, self.cells, self.out = split, settings, list(cells), out
         self.section, self.team, self.device = section, team, precision.device(device)
+        self.expert = expert
         self.run, convention = cells[0].run, cells[0].convention
         record = run_record(
             split, settings, self.run, convention=convention, device=self.device, section=section
@@ -74,6 +77,7 @@ class TrainingRun:
             folder=folder,
             team=self.team,
             section=self.section,
+            expert=self.expert,
         )
         return self.algorithm.make(given)
 
@@ -110,10 +114,10 @@ class TrainingRun:
         """Train along a segment; yields as `loop.train` does, with state and learner."""
         # All has been written that may be read, and all is read before more is written.
         self.team.meet()
-        state, learner = self.state(segment.end), self.learner(segment.file("algorithm", ""))
+        state, learner = self.state(segment.end), self.learner(segment.files)
         start = segment.start()
         if start is not None:
-            state.restore(start, learner)
+            state.restore(start, learner, segment.files_of(start))
         checkpoint = Checkpoint(state, learner, segment, self.record, self.spend)
         self.team.meet()
         batch = self.record.batch
@@ -174,6 +178,7 @@ class TrainingRun:
                 records[position] = self.write(paths[position], weights, record)
             # The rate has fallen: nothing goes on from here.
             segment.state.unlink(missing_ok=True)
+            shutil.rmtree(segment.files, ignore_errors=True)
         return records
 
     def _branch(self, segment: Segment, cell: Cell, failed: dict | None) -> tuple:
@@ -247,16 +252,17 @@ class TrainingRun:
         return self._record(cell, update, self.spend.beside(update), unique, None, failed["reason"])
 
     def _record(self, cell, update, spent, unique, loss, failure) -> CellRecord:
-        samples = update * self.record.batch
+        samples, entry = update * self.record.batch, self.spend.entry
         return CellRecord(
             run=self.record,
             budget=cell.budget,
-            flops=samples * self.ledger.training + spent.flops,
+            flops=self.spend.counted(update, spent),
+            flops_learner=self.spend.learner(update),
             spent=spent,
             updates=update,
             samples=samples,
             unique_samples=unique,
-            epochs=epochs(samples, self.split.steps),
+            epochs=epochs(samples, max(1, entry.steps(self.split.steps, spent))),
             train_loss=loss,
             status="failed" if failure else "done",
             reason=failure,

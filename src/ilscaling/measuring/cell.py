@@ -15,15 +15,18 @@ from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
 from ilscaling.learning.snapshot import REMEDY
 from ilscaling.measuring import episode as episodes
-from ilscaling.measuring.loss import Estimate, HeldOut
+from ilscaling.measuring import own_states
+from ilscaling.measuring.loss import HeldOut
 from ilscaling.store import Split
+from ilscaling.store.ratio import Estimate
 
 SPLITS = ("dev", "test")
 # What a cell's record takes over from its snapshot's.
 IDENTITY = (
     "game", "family", "size", "seed", "budget", "flops", "convention", "params",
     "updates", "samples", "batch", "rate", "ema", "epochs", "train_loss", "algorithm",
-    "unique_samples", "env_steps", "expert_labels", "flops_acting", "flops_discriminator",
+    "unique_samples", "env_steps", "expert_labels", "flops_learner", "flops_acting",
+    "flops_discriminator",
 )  # fmt: skip
 # What else it takes over, where a policy has it: what the policy sees.
 SHAPE = ("frames", "context", "depth", "inventory")
@@ -174,7 +177,10 @@ class CellMeasurement:
         self.replay = replay or self.replay
         if not self.unplayed(count):
             together = Episodes.join([self.played[n] for n in range(count)])
+            together, own = own_states.split(together)
             self.status, self.scores = "done", {**summary(together), **halves(together.returns)}
+            if own is not None:
+                self.scores |= {"own_loss": own.mean, "own_loss_se": own.se}
         self.save()
 
 

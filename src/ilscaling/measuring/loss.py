@@ -12,21 +12,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilscaling.measuring import floor
 from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
+from ilscaling.store.ratio import Estimate, ratio
+from ilscaling.store.split import EXPERT_PROBS
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
-# The loader's fields that `per_step` is given.
-SCORED = ("action", "index")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over steps, and its standard error over episodes: None for a single episode."""
-
-    mean: float
-    se: float | None
+# The loader's fields that `per_step` is given, and what the expert said where that is stored.
+SCORED = ("action", "index", EXPERT_PROBS)
 
 
 @dataclass(frozen=True)
@@ -53,14 +48,27 @@ def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, to
 
     Returns
     -------
-    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, and `top1`, whether the
-    demonstrated action is the likeliest.
+    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, `top1`, whether the
+    demonstrated action is the likeliest, and what `floor.against` measures where the expert's
+    distribution is known.
     """
     logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
-    return {
+    values = {
         "loss": torch.nn.functional.cross_entropy(logits, action, reduction="none"),
         "top1": (logits.argmax(1) == action).double(),
     }
+    if EXPERT_PROBS in batch:
+        values |= floor.against(logits, batch[EXPERT_PROBS])
+    return values
+
+
+def _labels(split: Split) -> tuple[str, ...]:
+    """The fields of a step that are read for the measurement alone."""
+    return (EXPERT_PROBS,) if split.says_distribution else ()
+
+
+def _scored(samples: dict[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+    return {name: samples[name][rows] for name in SCORED if name in samples}
 
 
 def held_out(
@@ -135,11 +143,13 @@ Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
 def _stacks(
     policy: nn.Module, split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
-    with Loader(split, frames=frames, batch=batch, shuffle=False, stop=split.steps) as loader:
+    with Loader(
+        split, frames=frames, batch=batch, shuffle=False, stop=split.steps, labels=_labels(split)
+    ) as loader:
         (field,) = split.observation
         for samples in loader:
             screens = torch.from_numpy(samples[field]).to(device)
-            yield policy(screens), {name: samples[name] for name in SCORED}
+            yield policy(screens), _scored(samples, slice(None))
 
 
 def _games(
@@ -147,7 +157,7 @@ def _games(
 ) -> Iterator[Pass]:
     state, lanes = None, min(lanes, split.episodes)
     context, reader = cut or max(1, PASS // lanes), getattr(policy, "reader", None)
-    kinds = {"inventory": inventory, "reader": reader}
+    kinds = {"inventory": inventory, "reader": reader, "labels": _labels(split)}
     with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
             # What a lane ends with is padding, which is not scored.
@@ -156,26 +166,4 @@ def _games(
                 state = {name: values[: len(real)] for name, values in state.items()}
             batch = tensors(samples, device)
             logits, state = policy(batch, None if cut else state)
-            yield logits[batch["index"] >= 0], {name: samples[name][real] for name in SCORED}
-
-
-def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
-    """Mean of a quantity over the steps of m sampled episodes, and its standard error.
-
-    The steps of an episode are not independent, the episodes are, and their lengths are random
-    too: R = sum y / sum n is a ratio of two means over clusters, with variance
-    m / (m - 1) * sum (y - R n)^2 / (sum n)^2 (Cochran, Sampling Techniques, 3rd ed. 1977, sections
-    2.11 and 9A.1; no correction for a finite population).
-
-    Parameters
-    ----------
-    sums : (m,), the quantity's sum y in each episode
-    sizes : (m,), steps n of each
-    """
-    sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
-    count, total = len(sizes), sizes.sum()
-    mean = sums.sum() / total
-    if count < 2:
-        return Estimate(float(mean), None)
-    variance = count / (count - 1) * ((sums - mean * sizes) ** 2).sum() / total**2
-    return Estimate(float(mean), float(np.sqrt(variance)))
+            yield logits[batch["index"] >= 0], _scored(samples, real)

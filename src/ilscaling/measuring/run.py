@@ -7,9 +7,11 @@ from torch import nn
 
 from ilscaling import games
 from ilscaling.files import digest
+from ilscaling.games.play import Act, Moment
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring.cell import SPLITS, CellMeasurement
 from ilscaling.measuring.loss import held_out
+from ilscaling.measuring.own_states import OwnStates
 from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import PolicyEpisode, play
 from ilscaling.params import Evaluation, Model
@@ -27,6 +29,7 @@ def evaluate_run(
     *,
     device: str = "cpu",
     threads: int = 1,
+    expert: Act | None = None,
 ) -> list[dict]:
     """Measure every snapshot of a run and write `out/<budget>.json` for each, atomically.
 
@@ -44,6 +47,7 @@ def evaluate_run(
     out : folder of the records
     device : 'cpu' or 'cuda'
     threads : of PyTorch and of the emulators
+    expert : asked at each step that the policies play (see `own_states`); None: nobody is
 
     Returns
     -------
@@ -70,7 +74,7 @@ def evaluate_run(
             cell.save()
     policies = [(cell, _policy(cell, device)) for cell in cells if cell.status == "todo"]
     _measure_losses(_unfinished(policies), splits, device)
-    _measure_returns(_unfinished(policies), dev, settings, emulator, threads)
+    _measure_returns(_unfinished(policies), dev, settings, emulator, threads, expert)
     return [cell.record() for cell in cells]
 
 
@@ -117,6 +121,7 @@ def _measure_returns(
     settings: Evaluation,
     emulator: Model,
     threads: int,
+    expert: Act | None,
 ) -> None:
     """Play the episodes that the cells lack, all policies in one pool of lanes."""
     if not policies:
@@ -133,6 +138,14 @@ def _measure_returns(
     domain, name, shape = demos.attrs["domain"], demos.attrs["game"], cells[0].shape
     sequences = "frames" not in shape
     replays = Replays([k for k, (_, number) in enumerate(wanted) if sequences and number == 0])
+    own = None if expert is None else OwnStates(expert)
+    watching = [replays.on_step] if sequences else []
+    watching += [] if own is None else [own.on_step]
+
+    def on_step(moment: Moment) -> None:
+        for watch in watching:
+            watch(moment)
+
     lanes = min(settings.lanes, len(wanted))
     game = games.make(domain, name, lanes, emulator, threads=threads)
     total = len(cells) * settings.episodes
@@ -146,11 +159,13 @@ def _measure_returns(
             inventory=shape.get("inventory", False),
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
-            on_step=replays.on_step if sequences else None,
+            on_step=on_step if watching else None,
             threads=threads,
         ):
             place, number = wanted[position]
             replay = replays.record(position, episode, 0) if position in replays.actions else None
+            if own is not None:
+                episode = own.added(position, episode)
             cells[place].add_episode(number, episode, settings.episodes, replay)
             bar.update(1)
     finally:

@@ -4,15 +4,19 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
-from ilscaling.grid import budget_name
 from ilscaling.pipeline import result_folder, study_context
+from ilscaling.store.floor import expert_entropy
+from ilscaling.tabulate import HELD_OUT
 
 
 def levels(game: dict, domain: str) -> dict:
     """What the game's rows are judged by: expert, random play, blind prediction of actions."""
     train = store.open_split(game["demos"], "train")
     random = files.read_json(game["random"])
-    return tabulate.levels(train.attrs["splits"], train.action_counts(), random, domain=domain)
+    floors = {name: expert_entropy(store.open_split(game["demos"], name)) for name in HELD_OUT}
+    return tabulate.levels(
+        train.attrs["splits"], train.action_counts(), random, domain=domain, floors=floors
+    )
 
 
 def rows(known: study_context.Study) -> list[dict]:
@@ -26,7 +30,7 @@ def rows(known: study_context.Study) -> list[dict]:
             made = known.by_run[cell.run]
             key = made["evaluation_key"]
             folder = Path(made["evaluation_dir"])
-            record = files.read_json(folder / f"{budget_name(cell.budget)}.json")
+            record = files.read_json(folder / f"{cell.name}.json")
         found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
     return found
 

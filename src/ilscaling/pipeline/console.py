@@ -13,6 +13,7 @@ from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ilscaling.errors import FitError
 from ilscaling.pipeline.keys import Keys
 from ilscaling.pipeline.progress_display import Monitor
 
@@ -56,7 +57,7 @@ class Console:
             metrics = json.loads((published / "metrics.json").read_text())
             report = (published / "report.html").resolve(strict=True)
             words = headline(metrics, published)
-        except (OSError, ValueError):
+        except (OSError, ValueError, FitError):
             return
         _say("\n".join([f"\nReport:  {report}", *words]))
 
@@ -126,16 +127,21 @@ LAWS = {
 
 
 def headline(metrics: dict, published: Path) -> list[str]:
-    """The fitted exponents for the terminal, one line a law, each with the interval that the report
-    quotes and, below, with what a sceptic should know of it."""
-    exponents = _exponents(published)
+    """The quoted exponents for the terminal, one line a law, each with its interval and, below,
+    with what a sceptic should know of it."""
+    # Only here: a Snakefile that is read needs no statistics.
+    from ilscaling import laws
+    from ilscaling.show import rows
+
+    fit = laws.read(published / "laws")
     lines = []
     for game, numbers in metrics.items():
         method = "parabola vertices" if numbers["method"] == "vertex" else "grid minima"
-        lines.append(f"\n{game}: {numbers['cells_done']} cells, exponents from {method}")
+        lines.append(f"\n{game}: {numbers['cells_done']} cells, optima from {method}")
         for law, text in LAWS.items():
-            exponent = exponents.get((game, law, numbers["method"]))
-            lines += _law(text, exponent) if exponent else [f"  {text} not fitted"]
+            quoted = fit.quoted(game, law)
+            lines.append(f"  {text}{_exponent(quoted)}")
+            lines += [f"      {rows.note(flag)}" for flag in quoted["flags"]]
         best, share = numbers.get("best_return"), numbers.get("best_return_of_expert")
         if best is not None:
             of = "" if share is None else f", {share:.0%} of the expert's"
@@ -143,30 +149,8 @@ def headline(metrics: dict, published: Path) -> list[str]:
     return lines
 
 
-def _exponents(published: Path) -> dict[tuple[str, str, str], dict]:
-    """Exponents of power laws by (game, law, method), as `show.rows.of_records` gives them."""
-    # Only here: a Snakefile that is read needs no statistics.
-    from ilscaling.laws import POWER
-    from ilscaling.show import rows
-
-    fits = json.loads((published / "laws/fits.json").read_text())
-    return {names[:3]: row for names, row in rows.of_records(fits).items() if names[3] == POWER}
-
-
-def _law(text: str, exponent: dict) -> list[str]:
-    """A law's line, and one for each of its flags."""
-    from ilscaling.show import rows
-
-    notes = [f"      {note}" for note in exponent["notes"]]
-    if exponent["estimate"] is None:
-        return [f"  {text} not fitted", *notes]
-    ends = rows.best_interval(exponent)
-    kind = next((kind for kind in rows.PREFERRED if kind in exponent["intervals"]), None)
-    share = f"{100 * exponent['level']:g} %"
-    interval = "  no interval" if ends is None else (
-        f"  [{ends[0]:.3f}, {ends[1]:.3f}] {share} {INTERVALS[kind]}"
-    )  # fmt: skip
-    return [f"  {text}{exponent['estimate']:.3f}{interval}", *notes]
-
-
-INTERVALS = {"bootstrap": "by bootstrap over runs", "t": "by Student's t", "delta": "by formula"}
+def _exponent(quoted: dict) -> str:
+    if quoted["estimate"] is None:
+        return " not quoted"
+    ends = f"[{quoted['ci_low']:.3f}, {quoted['ci_high']:.3f}]"
+    return f"{quoted['estimate']:.3f}  {ends} {100 * quoted['level']:g} % by bootstrap over runs"

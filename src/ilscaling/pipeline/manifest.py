@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ilscaling import schedules
-from ilscaling.grid import Run, budget_name
+from ilscaling.grid import Run
 from ilscaling.pipeline.keys import Keys
 
 STAGES = ("demonstrations", "runs", "evaluations")
@@ -56,7 +56,7 @@ def expected(keys: Keys, *stages: str) -> Iterator[Expected]:
             yield from _trainings(keys, run)
         if "evaluations" in stages:
             list_file = Path(keys.evaluation_manifest(run))
-            records = {f"{budget_name(cell.budget)}.json" for cell in cells}
+            records = {f"{cell.name}.json" for cell in cells}
             names = frozenset({list_file.name, *records})
             yield Expected(list_file.parent, (list_file.name,), names)
     beyond = [stage for stage in stages if stage != "demonstrations"]
@@ -68,7 +68,7 @@ def _trainings(keys: Keys, run: Run) -> Iterator[Expected]:
     """The folders of a run: its own, and that of its trunk if it has one."""
     lists, names = [], set()
     for job in keys.trainings(run):
-        path, budgets = Path(job.output), [budget_name(cell.budget) for cell in job.part.cells]
+        path, budgets = Path(job.output), [cell.name for cell in job.part.cells]
         if job.part.kind == "trunk":
             train = keys.params.games[run.game].train
             stops = schedules.trunk(train, [cell.updates for cell in job.part.cells])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ilscaling import files, plan, schedules
-from ilscaling.grid import Run, budget_name
+from ilscaling.grid import Run
 
 NAMES = {"train": "training", "trunk": "trunk of", "branch": "branches of"}
 
@@ -34,5 +34,5 @@ def _output(keys, run: Run, part: plan.TrainingJob) -> str:
         train = keys.params.games[run.game].train
         stops = schedules.trunk(train, [cell.updates for cell in part.cells])
         return f"{keys.trunk_dir(run)}/states-{files.digest(stops)[:12]}.json"
-    digest = files.digest([budget_name(cell.budget) for cell in part.cells])[:12]
+    digest = files.digest([cell.name for cell in part.cells])[:12]
     return f"{keys.run_dir(run)}/branches-{digest}.json"

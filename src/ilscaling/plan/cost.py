@@ -94,13 +94,25 @@ def train_cost(
     updates["trunk"] = updates["run"] - own
     samples = updates[part] * last.batch
     rate = _rate(game, speed)
-    seconds = START_SECONDS + rate.seconds(samples, exact_flops(game, last), last.batch)
+    # An algorithm may show its policy more than the samples.
+    passes = last.flops_learner / max(1, last.samples * last.per_sample) or 1.0
+    seconds = START_SECONDS + passes * rate.seconds(samples, exact_flops(game, last), last.batch)
+    seconds += updates[part] / last.updates * play_seconds(game, last, speed)
     weights = 0 if part == "trunk" else len(ends)
     states = 0 if part == "branches" else 1
     if states and schedules.of(game.train).branches:
         states += len(schedules.trunk(game.train, ends))
     size = 4.0 * last.params * (weights + 4 * states)
     return Cost(seconds, size, memory.train(game, last))
+
+
+def play_seconds(game: Section, cell: Cell, speed: Speed = REFERENCE) -> float:
+    """Seconds of a run's play up to a cell; an expert's answer takes about as long as a step of
+    the game that it plays (docs/measurements.md)."""
+    if cell.spent is None:
+        return 0.0
+    play = speed.game(game.domain)
+    return cell.spent.env_steps * play.play + cell.spent.expert_labels * play.record / 2
 
 
 def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:

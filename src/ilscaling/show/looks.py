@@ -69,6 +69,7 @@ class Method(NamedTuple):
 
 
 METHODS = {
+    "median": Method("median", "median of four", "the median of four methods", INK, "P"),
     "grid": Method("grid", "grid minimum", "the best cells", GRID, "o", False, (0, (4, 2))),
     "vertex": Method("vertex", "vertex", "the vertices of the isoFLOP parabolas", VERTEX, "D"),
     "quadratic": Method("quadratic", "quadratic", "the quadratic surface", "#009E73", "s"),

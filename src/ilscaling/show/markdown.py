@@ -35,9 +35,8 @@ def _key(fit: StudyFit) -> str:
     share = f"{100 * levels[0]:.3g} %" if levels else "The"
     return (
         f"Power laws on training FLOPs C ({', '.join(flops)}), R on 1/L_min. {share} intervals of "
-        "the exponents: `t` by least squares as if budgets were independent, `bootstrap` "
-        "over runs, whose snapshots move together, `delta` by the delta method. The "
-        "method quoted for a game is bold.\n"
+        "the exponents by bootstrap over runs, whose snapshots move together. What is quoted "
+        "for a law is bold.\n"
     )
 
 
@@ -45,18 +44,13 @@ def _exponents(fit: StudyFit, game: str) -> str:
     rows, seen = [], []
     for row in of.exponents(fit, game):
         cells = [row["law"], f"**{row['method']}**" if row["quoted"] else row["method"]]
-        if row["estimate"] is None:
-            cells += ["not fitted", "", ""]
-        else:
-            formula = row["intervals"].get("t", row["intervals"].get("delta"))
-            kind = " (delta)" if "delta" in row["intervals"] else ""
-            resampled = row["intervals"].get("bootstrap", (None, None))
-            shown = interval(*formula) + kind if formula else MISSING
-            cells += [fixed(row["estimate"]), shown, interval(*resampled) or MISSING]
+        shown = of.best_interval(row) or (None, None)
+        unknown = row["estimate"] is None
+        cells += ["not fitted" if unknown else fixed(row["estimate"]), interval(*shown) or MISSING]
         marks = ", ".join(str(of.footnote(text, seen)) for text in row["notes"])
         rows.append([*cells, row["n"], fixed(row["r2"]), marks])
-    head = ["law", "method", "exponent", "t interval", "bootstrap", "n", "R²", "notes"]
-    return _grid(head, rows, "lllllrrl") + _footnotes(seen)
+    head = ["law", "method", "exponent", "interval", "n", "R²", "notes"]
+    return _grid(head, rows, "llllrrl") + _footnotes(seen)
 
 
 def _footnotes(seen: list[str]) -> str:

@@ -8,8 +8,9 @@ from ilscaling.laws import LAWS, POWER, StudyFit, summary
 from ilscaling.show import looks
 from ilscaling.show.words import interval, number
 
-# The interval to show where there is room for one: by bootstrap over runs, else by formula.
-PREFERRED = ("bootstrap", "t", "delta")
+# The one interval that people read: by bootstrap over runs, of a surface without one by the delta
+# method; never Student's, which takes the snapshots of a run for independent.
+PREFERRED = ("bootstrap", "delta")
 
 
 # What tells two exponents of a study apart. A form other than the power law has parameters that are
@@ -47,9 +48,9 @@ def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
 
 def exponents(fit: StudyFit, game: str) -> list[dict]:
     """The exponents of a game, a row a (law, method): law, method, form, estimate, intervals
-    {kind: (low, high)}, level, n, r2, quoted, notes. The game's quoted method comes first."""
+    {kind: (low, high)}, level, n, r2, quoted, notes. Those that are quoted come first."""
     rows: dict[tuple, dict] = {}
-    quoted = fit.method(game)
+    quoted = {law: fit.quoted(game, law) for law in LAWS}
     for record in fit.fits:
         power = record["form"] == POWER
         if record["game"] != game or record["parameter"] != "exponent" or record["law"] not in LAWS:
@@ -61,7 +62,8 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
         row = rows.setdefault(
             key,
             {name: record[name] for name in names}
-            | {"intervals": {}, "notes": [], "quoted": power and record["method"] == quoted},
+            | {"intervals": {}, "notes": []}
+            | {"quoted": power and record["method"] == quoted[record["law"]]["method"]},
         )
         if record["ci_low"] is not None:
             row["intervals"][record["interval"]] = (record["ci_low"], record["ci_high"])
@@ -79,7 +81,7 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
 
 
 def best_interval(row: dict) -> tuple[float, float] | None:
-    """The interval to show where there is room for one (see PREFERRED)."""
+    """The one interval that people read (see PREFERRED)."""
     return next((row["intervals"][k] for k in PREFERRED if k in row["intervals"]), None)
 
 

@@ -7,7 +7,7 @@ permuted. A thread fills the next buffer while this one is served.
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -79,10 +79,22 @@ class Column:
         return np.concatenate(shards)[begin : begin + stop - start]
 
 
-class _Stacks(Buffer):
-    """The decompressed steps of some blocks, each behind the few that its first stacks need."""
+def reading(split: Split, field: str) -> Callable[[int, int], np.ndarray]:
+    """Reads steps [start, stop) of a field, in the way that its chunks ask for."""
+    if field in split.columns:
+        return Column(split, field)
+    return lambda start, stop: split.read(field, start, stop)
 
-    def __init__(self, split: Split, frames: int, block: int, blocks: int):
+
+class _Stacks(Buffer):
+    """The decompressed steps of some blocks, each behind the few that its first stacks need.
+
+    labels: further fields, one value a sample.
+    """
+
+    def __init__(
+        self, split: Split, frames: int, block: int, blocks: int, labels: tuple[str, ...] = ()
+    ):
         self.split, self.frames, self.block = split, frames, block
         capacity = blocks * (block + frames - 1)
         self.storage = {
@@ -92,6 +104,8 @@ class _Stacks(Buffer):
         }
         self.step = self.action = self.stacks = np.empty(0, np.int64)
         self._actions = Column(split, "action")
+        self._labels = {name: reading(split, name) for name in labels}
+        self.labels: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.step)
@@ -105,6 +119,7 @@ class _Stacks(Buffer):
         # Steps before a block that its first stacks reach back to.
         halos = np.where(np.append(False, follows), 0, self._ages(starts))
         sizes, actions = stops - starts, []
+        labels: dict[str, list[np.ndarray]] = {name: [] for name in self._labels}
         ends = np.cumsum(sizes + halos)
         for start, stop, halo, end in np.stack([starts, stops, halos, ends], 1).tolist():
             if stopped.is_set():
@@ -113,12 +128,15 @@ class _Stacks(Buffer):
             for name, storage in self.storage.items():
                 split.read_into(name, start - halo, storage[rows])
             actions.append(self._actions(start, stop))
+            for name, read in self._labels.items():
+                labels[name].append(read(start, stop))
         step = np.arange(sizes.sum()) + np.repeat(stops - np.cumsum(sizes), sizes)
         row = step + np.repeat(ends - stops, sizes)
         back = np.minimum(self._ages(step)[:, None], np.arange(self.frames - 1, -1, -1))
         # Arrays of their own, that batches may be part of: only `storage` is written to again.
         self.stacks = (row[:, None] - back)[order]
         self.action = np.concatenate(actions)[order].astype(np.int64)
+        self.labels = {name: np.concatenate(parts)[order] for name, parts in labels.items()}
         self.step = step[order]
 
     def _ages(self, steps: np.ndarray) -> np.ndarray:
@@ -130,6 +148,7 @@ class _Stacks(Buffer):
     def rows(self, served: slice) -> dict[str, np.ndarray]:
         stacks = self.stacks[served]
         batch = {name: np.take(steps, stacks, axis=0) for name, steps in self.storage.items()}
+        batch |= {name: values[served] for name, values in self.labels.items()}
         return batch | {"action": self.action[served], "index": self.step[served]}
 
 
@@ -142,11 +161,13 @@ class Loader(Prefetched):
     size nor history. `start` samples are passed over at once, which resumes a run exactly.
 
     Every epoch has each sample once, in an order of its own; batches run on across epochs.
-    `shuffle=False` serves the steps in order. `stop`: sample number at which to end; the last
-    batch may be short. `part`: as of `Prefetched`. Holds two buffers of `buffer_steps` in memory
-    (rounded to whole chunks).
+    `shuffle=False` serves the steps in order. `labels`: further fields of a step that a batch is
+    to hold, as they are stored, such as `expert_probs` float16 (B, actions); what is not named is
+    not read. `stop`: sample number at which to end; the last batch may be short. `part`: as of
+    `Prefetched`. Holds two buffers of `buffer_steps` in memory (rounded to whole chunks).
 
-    Raises StoreError, at the batch that would need it, if a shard cannot be read.
+    Raises StoreError for labels that the split lacks, and, at the batch that would need it, if a
+    shard cannot be read.
     """
 
     def __init__(
@@ -161,7 +182,9 @@ class Loader(Prefetched):
         shuffle: bool = True,
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
+        labels: tuple[str, ...] = (),
     ):
+        split.refuse_missing(labels)
         block = block_steps(split.chunk_steps, buffer_steps)
         # A pass shorter than the buffer does not allocate more than it reads.
         wanted = split.steps if stop is None or shuffle else min(stop - start, split.steps)
@@ -171,7 +194,7 @@ class Loader(Prefetched):
             plan(
                 split.steps, block, buffer_steps, seed=seed, shuffle=shuffle, start=start, stop=stop
             ),
-            [_Stacks(split, frames, block, blocks) for _ in range(2)],
+            [_Stacks(split, frames, block, blocks, labels) for _ in range(2)],
             batch_sizes(batch, start, stop),
             part,
         )

@@ -17,7 +17,7 @@ import numpy as np
 from ilscaling.errors import StoreError
 from ilscaling.store.loader import Column, block_steps, plan
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
-from ilscaling.store.split import Split
+from ilscaling.store.split import TAKEN, Split
 
 FEWER = "lower train.context or train.batch, or record more games"
 
@@ -163,8 +163,9 @@ class _Stretches(Buffer):
         # What is served in this order: small fields, and what the reader has made of the others.
         self.arranged: dict[str, np.ndarray] = {}
         self.frames = None
-        self._observation = [name for name in split.observation if name in steps]
+        self._stored = [name for name in split.fields if name in steps and name != "action"]
         self._columns = {name: Column(split, name) for name in split.columns}
+        self._taken = self._columns.get(TAKEN, self._columns["action"])
 
     def __len__(self) -> int:
         return len(self.order)
@@ -180,16 +181,17 @@ class _Stretches(Buffer):
             if stopped.is_set():
                 return
             rows = slice(row, row + stop - start)
-            for name in self._observation:
+            for name in self._stored:
                 if name in self._columns:
                     steps[name][rows] = self._columns[name](start, stop)
                 else:
                     split.read_into(name, start, steps[name][rows])
             before = max(start - 1, 0)
-            actions = self._columns["action"](before, stop)
             steps["index"][rows] = np.arange(start, stop)
-            steps["action"][rows] = actions[start - before :]
-            steps["previous"][row + before - start + 1 : rows.stop] = actions[:-1]
+            steps["action"][rows] = self._columns["action"](start, stop)
+            if before < stop - 1:
+                taken = self._taken(before, stop - 1)
+                steps["previous"][row + before - start + 1 : rows.stop] = taken
             for game in range(*games):
                 first = row + split.starts[game] - start
                 steps["first"][first] = True
@@ -220,7 +222,9 @@ class _Sequences(Prefetched):
     def __init__(
         self, split: Split, contents, context: int, capacity: int, inventory: bool,
         reader: Reader | None, sizes, part: tuple[int, int] = (0, 1),
+        labels: tuple[str, ...] = (),
     ):  # fmt: skip
+        split.refuse_missing(labels)
         names = [name for name in split.observation if inventory or name != "inventory"]
         if reader is not None:
             names = reader.fields
@@ -231,7 +235,7 @@ class _Sequences(Prefetched):
                 fix="set train.inventory to false, or record with it",
             )
         fields = {
-            **{name: split.fields[name] for name in names},
+            **{name: split.fields[name] for name in (*names, *labels)},
             "action": ((), np.dtype(np.int64)),
             "previous": ((), np.dtype(np.int64)),
             "first": ((), np.dtype(bool)),
@@ -251,13 +255,15 @@ class SequenceLoader(_Sequences):
     number of actions. first: before this frame nothing may be seen; a game begins or, in streams,
     an epoch. index: the step's position in the split. With a `reader` there are `frames`, what it
     makes of the fields and of `previous`, in place of these; without one, the inventory only if
-    `inventory`. batch, start, stop: in frames, `batch` a multiple of `context`; `start` resumes a
-    run exactly. order 'shuffled' or 'streams': see there; row b of all batches is stream b. Both
-    are functions of (split, seed, position), shuffled ones of `buffer_steps` too, streams of B.
-    part: as of `Prefetched`; the other parts' streams are not read. Holds `buffer_steps` in memory
-    (of streams its part of them), and twice what is served of so many.
+    `inventory`. labels: further fields of a step, as of `store.loader.Loader`. batch, start, stop:
+    in frames, `batch` a multiple of `context`; `start` resumes a run exactly. order 'shuffled' or
+    'streams': see there; row b of all batches is stream b. Both are functions of (split, seed,
+    position), shuffled ones of `buffer_steps` too, streams of B. part: as of `Prefetched`; the
+    other parts' streams are not read. Holds `buffer_steps` in memory (of streams its part of them),
+    and twice what is served of so many.
 
-    Raises StoreError for a split of fewer steps than one stretch ('streams': one batch), and at the
+    Raises StoreError for labels that the split lacks, for one of fewer steps than one stretch
+    ('streams': one batch), and at the
     batch that would need it if a shard cannot be read. Stretches longer than a game are allowed.
     """
 
@@ -275,6 +281,7 @@ class SequenceLoader(_Sequences):
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
         reader: Reader | None = None,
+        labels: tuple[str, ...] = (),
     ):
         count, rest = divmod(batch, context)
         if rest or not count:
@@ -308,7 +315,9 @@ class SequenceLoader(_Sequences):
             buffer, first = blocks * block * context, start // context
             contents = shuffled(split, context, block, buffer, seed=seed, start=first, stop=end)
         stretches = batch_sizes(count, start // context, end)
-        super().__init__(split, contents, context, buffer, inventory, reader, stretches, part)
+        super().__init__(
+            split, contents, context, buffer, inventory, reader, stretches, part, labels
+        )
 
 
 class GameLoader(_Sequences):
@@ -327,9 +336,12 @@ class GameLoader(_Sequences):
         buffer_steps: int = 16_384,
         inventory: bool = False,
         reader: Reader | None = None,
+        labels: tuple[str, ...] = (),
     ):
         lanes = min(lanes, split.episodes)
         contents, passes = whole(split, context, lanes, buffer_steps)
         together = min(max(1, buffer_steps // (lanes * context)), len(passes))
         capacity = together * lanes * context
-        super().__init__(split, contents, context, capacity, inventory, reader, iter(passes))
+        super().__init__(
+            split, contents, context, capacity, inventory, reader, iter(passes), labels=labels
+        )

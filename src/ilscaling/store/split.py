@@ -11,6 +11,12 @@ from ilscaling.store import checksums
 from ilscaling.store.reader import ArrayReader
 
 SPLITS = ("train", "dev", "test")
+# What the expert says of every action at a step, where it says so: float16 (T, actions).
+EXPERT_PROBS = "expert_probs"
+# The action that was taken, where another is to be learned (`action`); absent: they are the same.
+TAKEN = "taken"
+# The fields of a step that no policy sees.
+LABELS = ("action", "reward", "episode", EXPERT_PROBS, TAKEN)
 # The columns of the episode table; `split` is a position in SPLITS.
 COLUMNS = {
     "seed": np.int64,
@@ -71,7 +77,24 @@ class Split:
     @property
     def observation(self) -> tuple[str, ...]:
         """Names of the fields that a policy sees."""
-        return tuple(k for k in self._arrays if k not in ("action", "reward", "episode"))
+        return tuple(k for k in self._arrays if k not in LABELS)
+
+    @property
+    def says_distribution(self) -> bool:
+        """Whether the expert's distribution is stored with each step, as `expert_probs`."""
+        return EXPERT_PROBS in self.fields
+
+    def refuse_missing(self, labels: tuple[str, ...]) -> None:
+        """Raise StoreError if a field that a batch is to hold is not stored."""
+        for name in labels:
+            if name not in self.fields:
+                raise StoreError(
+                    f"the demonstrations hold no {name}"
+                    + (": their expert says its actions alone" if name == EXPERT_PROBS else ""),
+                    where=str(self.path),
+                    fix="choose what needs none, such as algorithm: cloning, or an expert that "
+                    "says its distribution (docs/extending.md)",
+                )
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -92,6 +92,21 @@ class _Atari(Domain):
             threads=threads,
         )
 
+    def asked(self, name, section, file):
+        if self.brought(section) is not None:
+            return super().asked(name, section, file)
+        from ilscaling.domains.atari.player import asked
+
+        wanted = section.expert
+        return asked(_wanted(file), self.game(name, section), wanted.temperature, wanted.noise)
+
+    def says_distribution(self, section) -> bool:
+        return self.brought(section) is None or super().says_distribution(section)
+
+    def refuse_silent(self, section, where) -> None:
+        if self.brought(section) is not None:
+            super().refuse_silent(section, where)
+
     def record(self, name, section, job, out: Path, *, expert=None, threads=1) -> None:
         if self.brought(section) is not None:
             super().record(name, section, job, out, threads=threads)

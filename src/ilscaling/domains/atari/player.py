@@ -68,10 +68,19 @@ def playing(
             "expert": {"digest": record["sha256"], **known},
             "versions": {name: version(name) for name in ("ale-py", "numpy", "torch")},
         }
-        act = play.Stacks(
-            policy.STACK,
-            lambda stacks, _: play.mixed(probabilities(network, stacks, temperature), noise),
-        )
-        yield Playing(vector, act, record, attributes)
+        yield Playing(vector, _act(network, temperature, noise), record, attributes)
     finally:
         vector.close()
+
+
+def asked(expert: str | Path, game: str, temperature: float, noise: float) -> play.Act:
+    """An expert's file as the playing loop takes it, without a game of its own; as `playing`."""
+    network, _ = policy.load(expert, game)
+    return _act(network, temperature, noise)
+
+
+def _act(network, temperature: float, noise: float) -> play.Act:
+    return play.Stacks(
+        policy.STACK,
+        lambda stacks, _: play.mixed(probabilities(network, stacks, temperature), noise),
+    )

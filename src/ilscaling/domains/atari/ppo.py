@@ -1,188 +1,200 @@
-"""An Atari expert by PPO (Stable-Baselines3) with its published Atari settings.
+"""An Atari expert by PPO with its published Atari settings, fast on few cores.
 
 Settings: those of RL Baselines3 Zoo for `atari` (8 lanes x 128 steps, 4 epochs, batch 256,
 rate 2.5e-4 and clip range 0.1 both falling linearly to 0, value 0.5, entropy 0.01), on the games
 of this study: sticky actions, no automatic FIRE. A lost life ends the return estimate but not the
-game, and rewards are clipped to their sign, both in training only.
+game, and rewards are clipped to their sign, both in training only. Weights start, and losses are
+weighted, as in Stable-Baselines3, to which a test compares its learning.
 """
 
+import csv
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
+from torch.nn import functional as F
 
-from ilscaling.domains.atari.game import SCREEN, emulator, spec
-from ilscaling.domains.atari.policy import STACK, ExpertPolicy, NatureFeatures, save
+from ilscaling.domains.atari.actor_critic import ActorCritic
+from ilscaling.domains.atari.game import spec
+from ilscaling.domains.atari.lanes import AtariLanes
+from ilscaling.domains.atari.policy import save
 from ilscaling.domains.atari.section import PPO as PPOParams
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.errors import ExpertError
 from ilscaling.files import atomic, digest
+from ilscaling.games.play import draw
 from ilscaling.interrupts import interrupts
+from ilscaling.policies.gradient import advantages, surrogate
 from ilscaling.progress import tqdm
 
+FORMAT = "ilscaling-ppo-1"
+COLUMNS = ("steps", "games", "score_mean_100", "loss", "entropy", "steps_per_second")
+NORM = 0.5  # largest of a gradient
 
-class AtariLanes(VecEnv):
-    """ALE's vectorised environment as Stable-Baselines3's: stack of 4, clipped rewards, a lost
-    life reported as done. Keeps the whole games' unclipped scores in `returns`."""
 
-    def __init__(self, game: str, lanes: int, options: Emulator, *, seed: int, threads: int):
-        self._env = emulator(
-            game, lanes, options, threads=threads, stack_num=STACK, life_loss_info=True
+class Trainer:
+    """Weights, optimiser and count of steps; on disk the same.
+
+    Parameters
+    ----------
+    actions
+        How many the game has.
+    settings
+        How it is trained.
+    device, bfloat16
+        Where the networks compute, and in which type.
+    """
+
+    def __init__(self, actions: int, settings: PPOParams, *, device: str, bfloat16: bool):
+        self.settings, self.device, self.bfloat16 = settings, device, bfloat16
+        self.steps = 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_numbers(settings.seed, 0)[0])
+            self.network = ActorCritic(settings.width, actions).to(device)
+        self.weights = list(self.network.parameters())
+        self.adam = torch.optim.Adam(self.weights, eps=1e-5, fused=True)
+
+    def autocast(self) -> torch.autocast:
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16)
+
+    def answer(self, screens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Probabilities float64 (n, actions), log-probabilities float32 (n, actions) and values
+        float32 (n,) of stacks uint8 (n, 4, 84, 84)."""
+        with torch.inference_mode(), self.autocast():
+            logits, value = self.network(torch.from_numpy(screens).to(self.device))
+            logs = F.log_softmax(logits, 1)
+            chances = logs.double().exp()
+        return chances.cpu().numpy(), logs.cpu().numpy(), value.cpu().numpy()
+
+    def rollout(self, lanes: AtariLanes, uniform: np.ndarray) -> dict[str, np.ndarray]:
+        """Play on; uniform: numbers in [0, 1) that choose the actions, (horizon, lanes)."""
+        horizon, count = uniform.shape
+        played = {
+            "screens": np.empty((horizon, count, *lanes.shape), np.uint8),
+            "action": np.empty((horizon, count), np.int64),
+            "before": np.empty((horizon, count), np.float32),
+        }
+        reward = np.empty((horizon, count))
+        done = np.empty((horizon, count), bool)
+        values = np.empty((horizon + 1, count))
+        for at in range(horizon):
+            for group in lanes.groups:  # while one is answered, the others' emulators run
+                mine = group.lanes
+                screens, *rest = group.latest()
+                if at:
+                    self._follow(group, rest, reward[at - 1, mine], done[at - 1, mine])
+                chances, logs, values[at, mine] = self.answer(screens)
+                action = draw(chances, uniform[at, mine])
+                group.send(action)
+                played["screens"][at, mine] = screens
+                played["action"][at, mine] = action
+                played["before"][at, mine] = np.take_along_axis(logs, action[:, None], 1)[:, 0]
+        for group in lanes.groups:
+            mine = group.lanes
+            screens, *rest = group.latest()
+            self._follow(group, rest, reward[-1, mine], done[-1, mine])
+            values[-1, mine] = self.answer(screens)[2]
+        advantage = advantages(
+            reward,
+            values,
+            done,
+            np.zeros_like(done),
+            discount=self.settings.discount,
+            trace=self.settings.gae,
         )
-        self._seed = seed
-        self._score = np.zeros(lanes)
-        self._lives = np.zeros(lanes, np.int64)
-        self.returns: list[float] = []
-        super().__init__(
-            lanes,
-            spaces.Box(0, 255, (STACK, *SCREEN), np.uint8),
-            spaces.Discrete(len(spec(game).actions)),
+        played["advantage"] = advantage.astype(np.float32)
+        played["target"] = (advantage + values[:-1]).astype(np.float32)
+        self.steps += reward.size
+        return {name: values.reshape(-1, *values.shape[2:]) for name, values in played.items()}
+
+    def _follow(self, group, outcome, reward, done) -> None:
+        """Write down what a step of a group led to, into views of its lanes."""
+        points, over, cut = outcome
+        reward[:], done[:] = np.sign(points), over
+        if cut.any():  # its value stands for what the limit has cut off
+            reward[cut] += self.settings.discount * self.answer(group.final(cut))[2]
+
+    def update(self, played: dict[str, np.ndarray], random: np.random.Generator) -> tuple:
+        """All passes over a rollout; mean loss and entropy."""
+        settings = self.settings
+        left = max(0.0, 1 - self.steps / settings.steps)
+        for group in self.adam.param_groups:
+            group["lr"] = settings.rate * left
+        size, seen = len(played["action"]), []
+        for _ in range(settings.epochs):
+            order = random.permutation(size)
+            for begin in range(0, size, settings.batch):
+                rows = order[begin : begin + settings.batch]
+                batch = {
+                    name: torch.from_numpy(values[rows]).to(self.device)
+                    for name, values in played.items()
+                }
+                seen.append(self._descend(batch, settings.clip * left))
+        return tuple(torch.stack(seen).mean(0).tolist())
+
+    def _descend(self, batch: dict[str, torch.Tensor], clip: float) -> torch.Tensor:
+        with self.autocast():
+            logits, value = self.network(batch["screens"])
+        loss, entropy = surrogate(
+            logits, batch["action"], batch["before"], batch["advantage"], clip
         )
+        loss = loss + self.settings.value * F.mse_loss(value, batch["target"])
+        loss = loss - self.settings.entropy * entropy
+        self.adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.weights, NORM, foreach=True)
+        self.adam.step()
+        return torch.stack([loss.detach(), entropy.detach()])
 
-    def reset(self) -> np.ndarray:
-        obs, info = self._env.reset(seed=self._seed)
-        self._score[:] = 0
-        self._lives = info["lives"].copy()
-        return obs.copy()
+    def save(self, path: Path, what: dict) -> None:
+        """Write weights, Adam's moments and the step count, atomically."""
+        tensors = {
+            f"policy/{name}": w.contiguous() for name, w in self.network.state_dict().items()
+        }
+        for index, state in self.adam.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"adam/{index}/{name}"] = value.contiguous()
+        meta = {"format": FORMAT, "steps": str(self.steps), "settings": digest(what)}
+        with atomic(path) as temporary:
+            save_file(tensors, temporary, metadata=meta)
 
-    def step_async(self, actions: np.ndarray) -> None:
-        self._env.send(np.asarray(actions, np.int64))
-
-    def step_wait(self):
-        obs, reward, terminated, truncated, info = self._env.recv()
-        done = terminated | truncated
-        self._score += reward
-        # Lives come back only with a new game; a lost life goes on with the same one.
-        over = done & (info["lives"] >= self._lives)
-        for lane in np.flatnonzero(over):
-            self.returns.append(float(self._score[lane]))
-            self._score[lane] = 0
-        self._lives = info["lives"].copy()
-        infos = [{} for _ in range(self.num_envs)]
-        for lane in np.flatnonzero(done):
-            infos[lane] = {
-                "terminal_observation": info["final_obs"][lane],
-                "TimeLimit.truncated": bool(truncated[lane] and not terminated[lane]),
-            }
-        return obs.copy(), np.sign(reward).astype(np.float32), done.copy(), infos
-
-    def close(self) -> None:
-        self._env.close()
-
-    # Stable-Baselines3 asks these of every VecEnv; nothing here has per-lane Python objects.
-    def get_attr(self, attr_name, indices=None):
-        return [getattr(self, attr_name, None)] * self.num_envs
-
-    def set_attr(self, attr_name, value, indices=None):
-        raise NotImplementedError
-
-    def env_method(self, method_name, *args, indices=None, **kwargs):
-        raise NotImplementedError
-
-    def env_is_wrapped(self, wrapper_class, indices=None):
-        return [False] * self.num_envs
-
-
-class Features(BaseFeaturesExtractor):
-    """`NatureFeatures` for Stable-Baselines3, in bfloat16 where that is asked for."""
-
-    def __init__(self, observation_space, width: float, bfloat16: bool):
-        nature = NatureFeatures(width)
-        super().__init__(observation_space, nature.features_dim)
-        self.nature = nature
-        self.bfloat16 = bfloat16
-
-    def forward(self, screens: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(screens.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.nature(screens)
-
-
-class Watch(BaseCallback):
-    """Progress bar with an ETA, mean score of the last 100 games, checkpoints."""
-
-    def __init__(self, lanes: AtariLanes, total: int, directory: Path, settings: dict, every: int):
-        super().__init__()
-        self.lanes, self.total, self.directory = lanes, total, directory
-        self.settings, self.every = settings, every
-        self.bar = None
-        self.saved = 0
-        self.received: list[int] = []
-
-    def _on_training_start(self) -> None:
-        self.saved = self.num_timesteps
-        self.bar = tqdm(
-            total=self.total, initial=self.num_timesteps, unit="step", unit_scale=True,
-            desc="PPO", mininterval=5, smoothing=0.05,
-        )  # fmt: skip
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_end(self) -> None:
-        self.bar.update(self.num_timesteps - self.bar.n)
-        if self.lanes.returns:
-            recent = self.lanes.returns[-100:]
-            self.bar.set_postfix(score=f"{np.mean(recent):.1f}", games=len(self.lanes.returns))
-            self.logger.record("game/score_mean_100", float(np.mean(recent)))
-        # Here the optimiser is between two updates, so weights and moments belong together.
-        if self.num_timesteps - self.saved >= self.every or self.received:
-            checkpoint(self.directory / "checkpoint.safetensors", self.model, self.settings)
-            self.saved = self.num_timesteps
-        if self.received:
-            raise SystemExit(128 + self.received[0])
-
-    def _on_training_end(self) -> None:
-        self.bar.close()
-
-
-def checkpoint(path: Path, model: PPO, settings: dict) -> None:
-    """Write weights, Adam's moments and the step count, atomically."""
-    # Stable-Baselines3 lists the shared features three times; the first name is enough.
-    tensors = {
-        f"policy/{name}": value.contiguous()
-        for name, value in model.policy.state_dict().items()
-        if not name.startswith(("pi_", "vf_"))
-    }
-    for index, state in model.policy.optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            tensors[f"adam/{index}/{name}"] = torch.as_tensor(value).contiguous()
-    meta = {"steps": str(model.num_timesteps), "settings": digest(settings)}
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata=meta)
-
-
-def restore(path: Path, model: PPO, settings: dict) -> int:
-    """Load a checkpoint of the same settings into `model`; returns its step count."""
-    with safe_open(path, "pt") as file:
-        meta = file.metadata()
-        if meta["settings"] != digest(settings):
-            raise ExpertError(
-                "the checkpoint belongs to other settings",
-                where=str(path),
-                fix=f"give another --work folder, or delete it: rm -r {path.parent}",
-            )
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    weights = {k.removeprefix("policy/"): v for k, v in tensors.items() if k.startswith("policy/")}
-    model.policy.load_state_dict(weights, strict=False)
-    state: dict[int, dict] = {}
-    for name, value in tensors.items():
-        if name.startswith("adam/"):
-            _, index, field = name.split("/")
+    def restore(self, path: Path, what: dict) -> None:
+        """Go on from a checkpoint of the same settings."""
+        fix = f"give another --work folder, or delete it: rm -r {path.parent}"
+        try:
+            with safe_open(path, "pt") as file:
+                meta = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ExpertError(f"not a checkpoint ({error})", where=str(path), fix=fix) from None
+        if meta.get("format") != FORMAT:
+            raise ExpertError("the checkpoint is another trainer's", where=str(path), fix=fix)
+        if meta["settings"] != digest(what):
+            raise ExpertError("the checkpoint belongs to other settings", where=str(path), fix=fix)
+        self.network.load_state_dict(_under("policy/", tensors))
+        state: dict[int, dict] = {}
+        for name, value in _under("adam/", tensors).items():
+            index, field = name.split("/")
             state.setdefault(int(index), {})[field] = value
-    adam = model.policy.optimizer.state_dict()
-    model.policy.optimizer.load_state_dict({"state": state, "param_groups": adam["param_groups"]})
-    model.num_timesteps = int(meta["steps"])
-    return model.num_timesteps
+        groups = self.adam.state_dict()["param_groups"]
+        self.adam.load_state_dict({"state": state, "param_groups": groups})
+        self.steps = int(meta["steps"])
+
+
+def _under(prefix: str, tensors: dict) -> dict:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _numbers(seed: int, purpose: int, steps: int = 0, count: int = 1) -> list[int]:
+    """Seeds in [0, 2**31), which is what an emulator takes, for any seed of the parameters."""
+    drawn = np.random.default_rng([seed, purpose, steps]).integers(2**31, size=count)
+    return drawn.tolist()
 
 
 def train(
@@ -202,82 +214,88 @@ def train(
     Returns the record that stands in the JSON beside `out`. `every`: steps between checkpoints.
     On SIGTERM or SIGINT one is written at the end of the rollout, and SystemExit raised with 128 +
     the signal's number.
-    A resumed training continues with the same weights, moments and schedule, in new episodes.
+    A resumed training continues with the same weights, moments and schedule, in new episodes: the
+    emulators' state is not saved, so it does not end with the bytes of one that was not stopped.
     """
     work = Path(work)
     work.mkdir(parents=True, exist_ok=True)
     what = {"game": game, "emulator": options.model_dump(), "ppo": settings.model_dump()}
     saved = work / "checkpoint.safetensors"
-    done_before = 0
-    if saved.exists():
-        with safe_open(saved, "pt") as file:
-            done_before = int(file.metadata()["steps"])
     torch.set_num_threads(threads)
-    lanes = AtariLanes(
-        game, settings.lanes, options, seed=settings.seed * 1_000_003 + done_before, threads=threads
-    )
-    model = PPO(
-        "CnnPolicy",
-        lanes,
-        learning_rate=lambda left: settings.rate * left,
-        clip_range=lambda left: settings.clip * left,
-        n_steps=settings.horizon,
-        batch_size=settings.batch,
-        n_epochs=settings.epochs,
-        gamma=settings.discount,
-        gae_lambda=settings.gae,
-        vf_coef=settings.value,
-        ent_coef=settings.entropy,
-        seed=None,  # the lanes seed themselves; SB3 would call VecEnv.seed
-        device=device,
-        policy_kwargs={
-            "features_extractor_class": Features,
-            "features_extractor_kwargs": {"width": settings.width, "bfloat16": bfloat16},
-            "net_arch": [],  # the heads sit on the features, as with the stock Nature CNN
-            "normalize_images": False,
-        },
-    )
-    torch.manual_seed(settings.seed * 1_000_003 + done_before)
+    actions = spec(game).actions
+    trainer = Trainer(len(actions), settings, device=device, bfloat16=bfloat16)
     if saved.exists():
-        restore(saved, model, what)
-    model.set_logger(configure(str(work / "log" / str(done_before)), ["csv", "tensorboard"]))
-    started = time.time()
-    watch = Watch(lanes, settings.steps, work, what, every)
-    if settings.steps > model.num_timesteps:
-        with interrupts() as watch.received:
-            model.learn(
-                settings.steps - model.num_timesteps,
-                callback=watch,
-                reset_num_timesteps=False,
-                log_interval=10,
-            )
-        checkpoint(saved, model, what)
+        trainer.restore(saved, what)
+    begun, started = trainer.steps, time.monotonic()
+    first = _numbers(settings.seed, 1, begun, settings.lanes)
+    random = np.random.default_rng([settings.seed, 2, begun])
+    lanes = AtariLanes(game, options, first, threads=threads)
+    bar = tqdm(
+        total=settings.steps, initial=begun, unit="step", unit_scale=True, desc="PPO",
+        mininterval=5, smoothing=0.05,
+    )  # fmt: skip
+    try:
+        with bar, _Log(work / "log" / str(begun)) as log, interrupts() as received:
+            last = begun
+            while trainer.steps < settings.steps:
+                uniform = random.random((settings.horizon, settings.lanes))
+                played = trainer.rollout(lanes, uniform)
+                loss, entropy = trainer.update(played, random)
+                score = float(np.mean(lanes.returns[-100:])) if lanes.returns else float("nan")
+                pace = (trainer.steps - begun) / (time.monotonic() - started)
+                log.add(trainer.steps, len(lanes.returns), score, loss, entropy, pace)
+                bar.update(trainer.steps - bar.n)
+                bar.set_postfix(score=f"{score:.1f}", games=len(lanes.returns), refresh=False)
+                # The optimiser is between two updates, so weights and moments belong together.
+                ended = trainer.steps >= settings.steps
+                if ended or received or trainer.steps - last >= every:
+                    trainer.save(saved, what)
+                    last = trainer.steps
+                if received and not ended:
+                    raise SystemExit(128 + received[0])
+    finally:
+        lanes.close()
     record = {
         **what,
         "algorithm": "PPO",
         "width": settings.width,
-        "actions": list(spec(game).actions),
-        "steps": model.num_timesteps,
+        "actions": list(actions),
+        "steps": trainer.steps,
         "training_score_mean_100": float(np.mean(lanes.returns[-100:])) if lanes.returns else None,
         "precision": "bfloat16" if bfloat16 else "float32",
         "device": device,
-        "seconds_since_resumed": round(time.time() - started),
-        "versions": {
-            name: version(name) for name in ("stable-baselines3", "torch", "ale-py", "gymnasium")
-        },
+        "seconds_since_resumed": round(time.monotonic() - started),
+        "versions": {name: version(name) for name in ("torch", "ale-py")},
     }
-    save(out, extract(model, settings.width), record)
-    lanes.close()
+    save(out, trainer.network.policy(), record)
     return record
 
 
-def extract(model: PPO, width: float) -> ExpertPolicy:
-    """The policy alone: features and action head of a trained model, on CPU."""
-    policy = ExpertPolicy(width, model.action_space.n)
-    state = model.policy.state_dict()
-    tensors = {
-        name: state[name.replace("features.", "features_extractor.nature.", 1)]
-        for name in policy.state_dict()
-    }
-    policy.load_state_dict(tensors)
-    return policy
+class _Log:
+    """Every tenth rollout: a row in progress.csv, and TensorBoard's numbers of it."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.rollouts = folder, 0
+
+    def __enter__(self):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.board = SummaryWriter(str(self.folder))
+        self.file = open(self.folder / "progress.csv", "w", newline="")
+        self.rows = csv.writer(self.file)
+        self.rows.writerow(COLUMNS)
+        return self
+
+    def add(self, *values) -> None:
+        self.rollouts += 1
+        if self.rollouts % 10 and self.rollouts != 1:
+            return
+        self.rows.writerow([f"{value:.6g}" if value % 1 else int(value) for value in values])
+        self.file.flush()
+        for name, value in zip(COLUMNS[1:], values[1:], strict=True):
+            self.board.add_scalar(f"ppo/{name}", value, values[0])
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.board.close()

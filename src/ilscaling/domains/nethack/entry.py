@@ -43,6 +43,17 @@ class _NetHack(Domain):
         played = seeds(Purpose.EXPERT, seed, count=episodes)
         return measure(section.emulator, played, processes=processes)
 
+    def says_distribution(self, section: NetHack) -> bool:
+        return section.expert.recordings is None and super().says_distribution(section)
+
+    def refuse_silent(self, section: NetHack, where: str) -> None:
+        if section.expert.recordings is not None:
+            raise self._silent("whoever played the recordings", where)
+        if self.brought(section) is None:
+            # It presses several keys to one end, and takes them for pressed.
+            raise self._silent("NetHack's built-in bot", where)
+        super().refuse_silent(section, where)
+
     def source(self, name: str, section: NetHack) -> str:
         return self.name  # whatever the sections are called
 

@@ -29,6 +29,7 @@ from ilscaling.progress import tqdm
 from ilscaling.store import recording
 from ilscaling.store.processes import spread
 from ilscaling.store.shard import assemble
+from ilscaling.store.split import EXPERT_PROBS
 
 REPORT = "ingest.json"
 BLOCK = 4096  # frames that are converted and compressed together, a chunk of the recordings
@@ -64,7 +65,9 @@ def ingest(
     found = listing(directories, recordings)
     if not found.games:
         raise _nothing(found, directories)
+    # A field of the store is one that every game has.
     inventory = all(game.inventory is not None for game in found.games)
+    said = all(game.expert_probs is not None for game in found.games)
     work = out.with_name(f".{out.name}.work")
     work.mkdir(parents=True, exist_ok=True)
     groups = [found.games[k : k + GROUP] for k in range(0, len(found.games), GROUP)]
@@ -72,7 +75,7 @@ def ingest(
     bar = tqdm(total=len(found.games), unit="game", desc="recordings")
     tasks = [(number, group) for number, group in enumerate(groups)]
     with bar:
-        for number, path in spread(read, tasks, given=(work, inventory), processes=processes):
+        for number, path in spread(read, tasks, given=(work, inventory, said), processes=processes):
             files_read[number] = path
             bar.update(len(groups[number]))
     kept, places, columns = [], [], []
@@ -98,6 +101,7 @@ def ingest(
         "left_out": reasons,
         "steps": int(table["steps"].sum()),
         "inventory": inventory,
+        "expert_probs": said,
     }
     splits, chosen = assemble(
         places,
@@ -156,16 +160,21 @@ def _origin(found: Listing, directories: list, kept: list[dict]) -> dict:
     }
 
 
-def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) -> tuple[int, Path]:
+def read(
+    work: Path, inventory: bool, said: bool, number: int, group: list[RecordedGame]
+) -> tuple[int, Path]:
     """Read a few games into a file in `work`, if it is not there; returns `number` and its path.
+
+    inventory, said: whether to read what is carried, and what the player said of every key.
 
     The file's name is a digest of all that it is made of. Its attributes say of every game what
     was kept and what was not.
     """
-    content = hashlib.sha256(f"{recording.FORMAT} {inventory} {version('nle')}".encode())
+    content = hashlib.sha256(f"{recording.FORMAT} {inventory} {said} {version('nle')}".encode())
     for game in group:
         content.update(repr((game.name, sorted(game.log.items()), game.record)).encode())
-        for path in (game.path, game.inventory if inventory else None):
+        beside = (game.inventory if inventory else None, game.expert_probs if said else None)
+        for path in (game.path, *beside):
             if path is not None:
                 content.update(files.sha256(path).encode())
     target = work / f"{content.hexdigest()[:24]}.zip"
@@ -177,7 +186,7 @@ def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) ->
             record = game.record or {}
             try:
                 truncated = record.get("truncated", game.quit)
-                writer.add(record.get("seed", 0), frames(game, inventory), truncated)
+                writer.add(record.get("seed", 0), frames(game, inventory, said), truncated)
             except Unusable as problem:
                 attributes["left_out"].append(left(game.name, problem.reason, problem.detail))
                 continue
@@ -199,7 +208,9 @@ def read(work: Path, inventory: bool, number: int, group: list[RecordedGame]) ->
     return number, target
 
 
-def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray]]:
+def frames(
+    game: RecordedGame, inventory: bool, said: bool = False
+) -> Iterator[dict[str, np.ndarray]]:
     """The store's fields of the player's steps of a game, BLOCK steps at a time; the arrays hold
     until the next block.
 
@@ -207,7 +218,10 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     """
     ttyrec.check(game.path)
     record = game.record
-    carried = _carried(game) if inventory else None
+    carried = _beside(game.inventory, "corrupted inventory") if inventory else None
+    probs = None
+    if said:
+        probs = _beside(game.expert_probs, "corrupted expert_probs")[EXPERT_PROBS]
     # The last frames may not be the player's, and a block's last reward is known a frame later.
     tape = ttyrec.Tape(game.path, BLOCK + ttyrec.TAIL + 1)
     tape.fill()
@@ -215,7 +229,7 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     done = 0
     while tape.fill():
         seen = tape.frames
-        yield _fields(seen, 0, BLOCK, seen["score"][BLOCK], done, carried)
+        yield _fields(seen, 0, BLOCK, seen["score"][BLOCK], done, carried, probs)
         done += BLOCK
         tape.drop(BLOCK)
     waiting = tape.frames
@@ -241,7 +255,7 @@ def frames(game: RecordedGame, inventory: bool) -> Iterator[dict[str, np.ndarray
     for start in range(0, end, BLOCK):
         stop = min(end, start + BLOCK)
         after = waiting["score"][min(stop, end - 1)]
-        yield _fields(waiting, start, stop, after, done + start, carried)
+        yield _fields(waiting, start, stop, after, done + start, carried, probs)
 
 
 def _fields(
@@ -251,6 +265,7 @@ def _fields(
     after: int,
     step: int,
     carried: dict[str, np.ndarray] | None,
+    probs: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """The store's fields of frames [start, stop), the first of which is a game's step `step`;
     `after`: the score after the last of them."""
@@ -270,11 +285,18 @@ def _fields(
         steps = np.arange(step, step + stop - start)
         row = np.searchsorted(carried["step"], steps, side="right") - 1
         fields["inventory"] = carried["inv_glyphs"][row]
+    if probs is not None:
+        fields[EXPERT_PROBS] = probs[step : step + stop - start]
+        if fields[EXPERT_PROBS].shape != (stop - start, len(ACTIONS)):
+            raise Unusable(
+                "corrupted expert_probs", f"{probs.shape} for step {step + stop - start}"
+            )
     return fields
 
 
-def _carried(game: RecordedGame) -> dict[str, np.ndarray]:
+def _beside(path: Path, reason: str) -> dict[str, np.ndarray]:
+    """The arrays of a file beside a game's recording; Unusable, for a reason, if it is damaged."""
     try:
-        return load_file(game.inventory)
+        return load_file(path)
     except Exception as error:
-        raise Unusable("corrupted inventory", str(error)) from None
+        raise Unusable(reason, str(error)) from None

@@ -39,9 +39,15 @@ class RecordedGame:
     @property
     def inventory(self) -> Path | None:
         """What the player carried, if it was recorded."""
-        path = self.path.with_name(
-            self.path.name.removesuffix(recording.RECORDING) + recording.INVENTORY
-        )
+        return self._beside(recording.INVENTORY)
+
+    @property
+    def expert_probs(self) -> Path | None:
+        """What the player said of every key, if it was recorded."""
+        return self._beside(recording.PROBS)
+
+    def _beside(self, kind: str) -> Path | None:
+        path = self.path.with_name(self.path.name.removesuffix(recording.RECORDING) + kind)
         return path if path.is_file() else None
 
 

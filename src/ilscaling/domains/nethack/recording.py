@@ -1,8 +1,10 @@
 """The built-in bot plays NetHack, and NetHack itself records it: a folder in the layout of NLD.
 
-The folder holds for every game `nle.<seed>.ttyrec3.bz2`, its line in `nle.xlogfile` and what the
-bot carried in `nle.<seed>.inventory.safetensors`; `games.json` says what the recordings do not:
-how many of the keys are the player's, and whether a limit of ours has cut the game.
+The folder holds for every game `nle.<seed>.ttyrec3.bz2`, its line in `nle.xlogfile`, what the
+player carried in `nle.<seed>.inventory.safetensors` and, where it says the distribution that it
+draws its keys from, that in `nle.<seed>.expert_probs.safetensors`; `games.json` says what the
+recordings do not: how many of the keys are the player's, and whether a limit of ours has cut the
+game.
 """
 
 import json
@@ -21,16 +23,22 @@ from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import GameError, StoreError
 from ilscaling.files import atomic, write_json
 from ilscaling.progress import tqdm
+from ilscaling.store.split import EXPERT_PROBS
 
 FORMAT = "ilscaling-games-1"
 RECORD = "games.json"
 LOG = "nle.xlogfile"
 INVENTORY = ".inventory.safetensors"
+PROBS = ".expert_probs.safetensors"
 RECORDING = ".ttyrec3.bz2"
 
 
 class Player(Protocol):
-    """Plays one game."""
+    """Plays one game.
+
+    One that draws its keys from a distribution shows it, after `act`, as `probabilities`
+    (actions,); the built-in bot says its key alone.
+    """
 
     def act(self, game: Game) -> int:
         """Code of the key to press, chosen from `game.observation`."""
@@ -126,6 +134,7 @@ def play(
     carried = game.observation["inv_glyphs"]
     changes: list[int] = []
     inventories: list[np.ndarray] = []
+    said: list[np.ndarray] = []
     seen = b""
     try:
         game.start(seed)
@@ -135,7 +144,10 @@ def play(
                 seen = now
                 changes.append(game.steps)
                 inventories.append(carried.copy())
-            game.press(player.act(game))
+            key = player.act(game)
+            if (probabilities := getattr(player, "probabilities", None)) is not None:
+                said.append(probabilities.astype(np.float16))
+            game.press(key)
             if game.steps % 256 == 0:
                 progress(256)
         progress(game.steps % 256)
@@ -145,6 +157,9 @@ def play(
         # The inventory before key `step`, and until the next of them.
         content = {"step": np.array(changes, np.int32), "inv_glyphs": np.stack(inventories)}
         save_file(content, temporary)
+    if said:
+        with atomic(folder / f"nle.{seed}{PROBS}") as temporary:
+            save_file({EXPERT_PROBS: np.stack(said)}, temporary)
     return {
         "file": file,
         "seed": int(seed),
@@ -172,7 +187,8 @@ class Journal:
         else:
             self._write(made)
         whole = {game["file"] for game in self.games}
-        kept = {*whole, *(f.replace(RECORDING, INVENTORY) for f in whole), LOG, self.path.name}
+        beside = {f.replace(RECORDING, kind) for f in whole for kind in (INVENTORY, PROBS)}
+        kept = {*whole, *beside, LOG, self.path.name}
         for file in folder.iterdir():
             if file.name not in kept:
                 file.unlink()
@@ -184,8 +200,11 @@ class Journal:
                 temporary.write_text("".join(own), encoding="latin-1")
 
     def add(self, game: dict) -> None:
-        for name in (game["file"], game["file"].replace(RECORDING, INVENTORY), LOG):
-            with open(self.folder / name, "rb") as file:
+        beside = [game["file"].replace(RECORDING, kind) for kind in (INVENTORY, PROBS)]
+        for path in (self.folder / name for name in (game["file"], *beside, LOG)):
+            if path.name.endswith(PROBS) and not path.exists():
+                continue
+            with open(path, "rb") as file:
                 os.fsync(file.fileno())
         self._write(game)
         self.games.append(game)

@@ -87,7 +87,7 @@ class Curve:
     Parameters
     ----------
     form : Form
-    x : array (draws, points)
+    x, y : array (draws, points)
         As fitted, NaN where absent.
     parameters : dict of str to array (draws,)
         NaN where a draw has too few points.
@@ -101,6 +101,7 @@ class Curve:
 
     form: Form
     x: np.ndarray
+    y: np.ndarray
     parameters: Parameters
     rss: np.ndarray
     n: np.ndarray
@@ -137,17 +138,17 @@ class Curve:
         """
         p = self.form.coefficients + 1
         free = np.where(self.n > p + 1, self.n - p - 1, np.nan)
-        return self._deviance() + 2 * p + 2 * p * (p + 1) / free
+        return self.deviance + 2 * p + 2 * p * (p + 1) / free
 
     @property
     def bic(self) -> np.ndarray:
         """Schwarz's criterion, (draws,), with the parameters of `aic`. NaN for n <= k + 2."""
         p = self.form.coefficients + 1
-        return self._deviance() + np.where(
-            self.n > p + 1, p * np.log(np.maximum(self.n, 1)), np.nan
-        )
+        return self.deviance + np.where(self.n > p + 1, p * np.log(np.maximum(self.n, 1)), np.nan)
 
-    def _deviance(self) -> np.ndarray:
+    @property
+    def deviance(self) -> np.ndarray:
+        """Twice the negative log-likelihood of Gaussian residuals, but for a constant: (draws,)."""
         n = np.maximum(self.n, 1)
         return n * np.log(np.maximum(self.rss / n, EXACT**2))
 
@@ -182,4 +183,4 @@ def fit(form: Form, x: np.ndarray, y: np.ndarray) -> Curve:
         reason = f"not_fitted: {points}, {form.phrase} needs {form.points}"
     else:
         flags = form.flags({name: values[0] for name, values in parameters.items()})
-    return Curve(form, x, parameters, rss, n, reason, flags)
+    return Curve(form, x, np.where(there, y, np.nan), parameters, rss, n, reason, flags)

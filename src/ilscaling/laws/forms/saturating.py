@@ -8,14 +8,15 @@ positive everywhere above x0.
 
 import numpy as np
 
-from ilscaling.laws.descent import Local, minimise
+from ilscaling.laws.descent import Descent, Local, minimise
 from ilscaling.laws.forms import straight
 from ilscaling.laws.forms.form import Form, Toward
 from ilscaling.laws.forms.straight import EXACT
 
 # The bend, in ln y over the points' range of ln x, is sought up to this.
 BEND = 50.0
-# Coarse starts: exponent at the first point over that of the power law, and bend.
+# Starts of the measurement, and of the draws: exponent at the first point over that of the power
+# law, and bend.
 STARTS = [(h, bend) for h in (0.7, 1.0, 1.5, 2.5, 5.0, 12.0) for bend in (0.3, 1, 2, 4, 8, 20)]
 FEW = [(1.2, 1.0), (2.5, 3.0), (5.0, 8.0)]
 # A quantile of the draws needs no more than half the digits of the measurement.
@@ -130,24 +131,31 @@ def _bend(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Exponent h at z = 0, bend h - g >= 0 and sum of squares of the best law, each (draws,).
 
-    Draw 0 starts from the best of a fine grid, the others from its optimum or the best of a coarse
-    one. Where no bend fits best, the sum of squares may exceed the power law's.
+    Draw 0 descends from every start, because the sum of squares may have several valleys; the
+    others from its optimum or the best of a few. Where no bend fits best, the sum of squares may
+    exceed the power law's.
     """
     sign = 1.0 if slope[0] > 0 else -1.0
     slope = np.where(np.isfinite(slope) & (sign * slope > 0), slope, sign * 1e-3)
     least, most = sorted((sign * 1e-9, sign * 10 * BEND))
-    x, value, starts = np.empty((0, 2)), np.empty(0), STARTS
-    for rows, steps, tolerance in zip((slice(0, 1), slice(1, None)), STEPS, TOLERANCE, strict=True):
-        if not len(z[rows]):
-            continue
+    bounds = np.array([least, 0.0]), np.array([most, BEND])
+
+    def descend(rows: np.ndarray, start: np.ndarray, steps: int, tolerance: float) -> Descent:
         squares = _Squares(z[rows], v[rows], there[rows], sign)
-        start = squares.best(slope[rows], starts)
-        lower, upper = np.array([least, 0.0]), np.array([most, BEND])
-        end = minimise(
-            squares, start, lower, upper, steps=steps, tolerance=tolerance, negligible=1e-28
-        )
-        x, value = np.vstack([x, end.x]), np.append(value, end.value)
+        return minimise(squares, start, *bounds, steps=steps, tolerance=tolerance, negligible=1e-28)
+
+    first = np.zeros(len(STARTS), np.int64)
+    everywhere = np.array([(h * slope[0], bend) for h, bend in STARTS])
+    ends = descend(first, everywhere, STEPS[0], TOLERANCE[0])
+    # Of valleys that are equally deep the first.
+    best = int(np.argmin(np.where(np.isfinite(ends.value), ends.value, np.inf)))
+    x, value = ends.x[best : best + 1], ends.value[best : best + 1]
+    if len(z) > 1:
+        others = np.arange(1, len(z))
         starts = [*FEW, (float(x[0, 0] / slope[0]), float(x[0, 1]))]
+        squares = _Squares(z[others], v[others], there[others], sign)
+        end = descend(others, squares.best(slope[others], starts), STEPS[1], TOLERANCE[1])
+        x, value = np.vstack([x, end.x]), np.append(value, end.value)
     return x[:, 0], x[:, 1], 2 * value
 
 

@@ -3,7 +3,6 @@
 from functools import cached_property
 
 from ilscaling import files, registry
-from ilscaling.grid import budget_name
 from ilscaling.pipeline import extrapolation_study
 from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
@@ -44,7 +43,7 @@ class Results(Runs):
             content = [
                 [[self.evaluation_key(run), self.budgets_digest(run)] for run in self.runs],
                 [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
-                [[budget_name(cell.budget), cell.reason] for cell in self.cells],
+                [[cell.name, cell.reason] for cell in self.cells],
             ]
             return key("table", content, *self._domain_code("game"))
         if step == "fit":

@@ -41,7 +41,10 @@ class Runs(Demonstrations):
             *registry.files("SCHEDULE", train.schedule),
             *registry.files("FAMILY", run.family),
         )
-        if not registry.get("ALGORITHM", section.algorithm).plays:
+        entry = registry.get("ALGORITHM", section.algorithm)
+        if entry.pays:
+            content.append(section.grid.counts)
+        if not entry.plays:
             return key("train", content, *roots)
         # It steps the game and may ask the expert.
         domain = self.domain(run.game)
@@ -50,6 +53,16 @@ class Runs(Demonstrations):
         )
         roots = (*roots, *domain.code("record", section))
         return self.game_key("train", run.game, content, *roots)
+
+    def asked_expert(self, run: Run) -> str | None:
+        """File of the expert that a run's algorithm asks, if any."""
+        asks = registry.get("ALGORITHM", self.section(run.game).algorithm).asks
+        return self.expert(run.game) if asks else None
+
+    def measuring_expert(self, run: Run) -> str | None:
+        """File of the expert that a run's evaluation asks, if any."""
+        asks = self.section(run.game).evaluation.own_states
+        return self.expert(run.game) if asks else None
 
     def schedule(self, run: Run) -> schedules.Schedule:
         return schedules.of(self.section(run.game).train)
@@ -93,7 +106,12 @@ class Runs(Demonstrations):
             section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
             section.emulator.model_dump(),
         ]
-        return self.game_key("evaluate", run.game, content, *registry.files("FAMILY", run.family))
+        roots = registry.files("FAMILY", run.family)
+        if section.evaluation.own_states:
+            domain = self.domain(run.game)
+            content.append([self.expert_key(run.game), domain.recorded(section)["expert"]])
+            roots = (*roots, *domain.code("record", section))
+        return self.game_key("evaluate", run.game, content, *roots)
 
     def evaluation_dir(self, run: Run) -> str:
         return f"data/evaluations/{run.game}/{run.name}-{self.evaluation_key(run)}"

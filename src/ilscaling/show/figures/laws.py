@@ -12,7 +12,6 @@ from ilscaling.show.titles import title
 
 NAME, TITLE = "laws", "Scaling laws"
 FITTED = ("estimate", "ci_low", "ci_high", "level", "r2", "n")  # what a line carries along
-RESAMPLED = ("boot_low", "boot_high")  # its interval by bootstrap over runs
 PANELS = ("L_min", "N_opt", "D_opt", "R_max")  # the laws on compute
 
 
@@ -44,7 +43,8 @@ def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
         values = zip(x, *laws.predict(record, x), strict=True)
         resampled = fit.power(game, law, method, interval="bootstrap")
         of_fit = {name: record[name] for name in FITTED}
-        of_fit |= dict(zip(RESAMPLED, (resampled["ci_low"], resampled["ci_high"]), strict=True))
+        # The interval is by bootstrap over runs, the one that everything quotes.
+        of_fit |= {name: resampled[name] for name in ("ci_low", "ci_high")}
         rows += [
             {**base, **of_fit, "kind": "line", "x": a, "y": mean, "low": low, "high": high}
             for a, mean, low, high in values
@@ -56,7 +56,7 @@ def frame(rows: list[dict]) -> pd.DataFrame:
     """Rows as a table with fixed columns, which keeps a CSV readable whatever was found."""
     names = ["game", "law", "method", "kind", "label", "budget", "x", "y", "low", "high", "used"]
     rows = [{"used": True, "edge": False, **row} for row in rows]
-    return pd.DataFrame(rows, columns=[*names, "edge", *FITTED, *RESAMPLED]).astype(
+    return pd.DataFrame(rows, columns=[*names, "edge", *FITTED]).astype(
         {"used": bool, "edge": bool}
     )
 
@@ -138,8 +138,7 @@ ABOVE = 27
 
 
 def exponents(ax: Axes, part: pd.DataFrame, law: str) -> None:
-    """The fitted exponents with their intervals, above the panel: by Student's t in square
-    brackets, by bootstrap over runs in round ones."""
+    """The fitted exponents with their intervals by bootstrap over runs, above the panel."""
     lines = part[part["kind"] == "line"].drop_duplicates("method").set_index("method")
     symbol, of = looks.LAWS[law].symbol, looks.LAWS[law].of
     narrow = ax.get_subplotspec().get_gridspec().ncols >= 4
@@ -157,12 +156,10 @@ def exponents(ax: Axes, part: pd.DataFrame, law: str) -> None:
 
 
 def _interval(fitted: pd.Series) -> str:
-    parts = []
-    for names, (left, right) in ((("ci_low", "ci_high"), "[]"), (RESAMPLED, "()")):
-        if fitted[list(names)].notna().all():
-            low, high = (words.exponent(fitted[name], fitted["estimate"]) for name in names)
-            parts.append(f"{left}{low}, {high}{right}")
-    return " ".join(parts) or "no interval"
+    if not fitted[["ci_low", "ci_high"]].notna().all():
+        return "no interval"
+    ends = (words.exponent(fitted[name], fitted["estimate"]) for name in ("ci_low", "ci_high"))
+    return "[{}, {}]".format(*ends)
 
 
 def _panel(ax: Axes, part: pd.DataFrame, law: str, labels: int) -> None:
@@ -192,7 +189,7 @@ def caption(data: pd.DataFrame) -> str:
     return (
         "Lowest loss, compute-optimal parameters and samples, and best return on training "
         "FLOPs C. Optima by the best cell of a budget (hollow, dashed) and by the vertex of its "
-        "parabola (filled, solid); lines: ordinary least squares in logarithms. Bands and square "
-        f"brackets: {band} t-intervals, which take budgets as independent; round brackets: "
-        "bootstrap over runs, which does not, as one run supplies all budgets of its size."
+        "parabola (filled, solid); lines: ordinary least squares in logarithms. Brackets: "
+        f"{band} intervals by bootstrap over runs, as one run supplies all budgets of its size. "
+        "Bands are those of the line alone, which takes budgets as independent: too narrow."
     )

@@ -16,19 +16,23 @@ TYPES = dict.fromkeys(("estimate", "low", "high", "level"), "float64")
 TYPES |= {"quoted": bool, "reducible": bool}
 # kind of interval -> how far below its row's middle, and how it is drawn
 KINDS = {
-    "t": (-0.13, {"lw": 1.2, "ls": "-"}),
     "delta": (-0.13, {"lw": 1.2, "ls": (0, (3, 1.2))}),
     "bootstrap": (0.17, {"lw": 3.0, "alpha": 0.4}),
 }
-NAMES = {"t": "Student's t", "delta": "delta method", "bootstrap": "bootstrap over runs"}
+NAMES = {"delta": "delta method", "bootstrap": "bootstrap over runs"}
 
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws, a row a record of an exponent: game, law, method, form, interval
-    (its kind), estimate, low, high, level, n, quoted (by the game's headline), reducible (of
+    (its kind), estimate, low, high, level, n, quoted, reducible (of
     L_min - E), reason (why there is no estimate)."""
     rows = []
+    quoted = {
+        (game, law): fit.quoted(game, law)["method"] for game in fit.games for law in laws.LAWS
+    }
     for record in fit.fits:
+        if record["interval"] not in KINDS:
+            continue  # Student's takes the snapshots of a run for independent
         surface = record["form"] == looks.SURFACE
         if record["parameter"] != "exponent" or not (surface or record["form"] == laws.POWER):
             continue
@@ -40,7 +44,7 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
         rows.append(
             {name: record[name] for name in COLUMNS if name in record}
             | {"low": record["ci_low"], "high": record["ci_high"], "n": record["n"]}
-            | {"quoted": not surface and record["method"] == fit.method(record["game"])}
+            | {"quoted": not surface and record["method"] == quoted[record["game"], record["law"]]}
             | {"reducible": any(flag.startswith("reducible:") for flag in record["flags"])}
             | {"reason": why(record["flags"]) if bare else ""}
         )
@@ -117,8 +121,9 @@ def caption(data: pd.DataFrame) -> str:
     gaps = len(missing.drop_duplicates(["game", "law", "method", "form"]))
     tail = f" {gaps} could not be fitted and say why." if gaps else ""
     return (
-        f"The exponent of each law by each method with its {share}intervals: thin by formula; "
-        "thick by a bootstrap that moves a run's snapshots together, as they are not independent, "
-        "and finds the optima anew. An arrow head: the interval goes on. "
+        f"The exponent of each law by each method with its {share}intervals: "
+        "by a bootstrap that moves a run's snapshots together, as they are not independent, "
+        "and finds the optima anew; thin, of the quadratic, by the delta method. "
+        "An arrow head: the interval goes on. "
         f"Surfaces (quadratic, chinchilla, varpro) say nothing of returns.{tail}"
     )

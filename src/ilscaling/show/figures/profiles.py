@@ -82,7 +82,7 @@ def _levels(panel: str, known: pd.DataFrame, human: float | None) -> list[dict]:
     """Reference levels: what the policies are compared with."""
     names = {
         "return": {"expert": "expert_return", "random": "random_return"},
-        "loss": {"action entropy": "action_entropy"},
+        "loss": {"action entropy": "action_entropy", "expert entropy": "expert_entropy"},
     }[panel]
     levels = {name: known[column].mean() for name, column in names.items() if column in known}
     if panel == "return":

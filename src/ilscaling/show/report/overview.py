@@ -11,7 +11,7 @@ from ilscaling.show.words import count, fixed, interval, known, number, power_ht
 # The laws of a card, in its order.
 SHOWN = ("N_opt", "D_opt", "L_min", "R_max")
 # Codes of flags by which a law is not determined, whatever its interval.
-DOUBTFUL = ("degenerate", "undetermined", "not identified", "two points", "no interval")
+DOUBTFUL = ("not quoted", "not identified", "two points")
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,21 @@ def setup(game: str, table: pd.DataFrame, parts: dict, params: dict) -> dict[str
 
 
 def card(fit: StudyFit, game: str) -> list[Exponent]:
-    """The exponents of a game's card, by the method that its headline quotes."""
-    quoted = {
-        row["law"]: row
-        for row in rows.exponents(fit, game)
-        if row["quoted"] and row["law"] in SHOWN
-    }
-    return [_exponent(quoted[law]) for law in SHOWN if law in quoted]
+    """The exponents of a game's card: those that everything else quotes, too."""
+    return [_exponent(fit.quoted(game, law)) for law in SHOWN]
 
 
-def _exponent(row: dict) -> Exponent:
-    look, ends = looks.LAWS[row["law"]], rows.best_interval(row)
-    fitted = known(row["estimate"])
+def _exponent(quoted: dict) -> Exponent:
+    look, fitted = looks.LAWS[quoted["law"]], known(quoted["estimate"])
+    notes = tuple(rows.note(flag) for flag in quoted["flags"])
+    ends = (quoted["ci_low"], quoted["ci_high"]) if known(quoted["ci_low"]) else None
     return Exponent(
         name=look.name,
         formula=f"<i>{look.html}</i> ∝ <i>{look.of}</i>",
-        value=fixed(row["estimate"], 2) if fitted else "not fitted",
+        value=fixed(quoted["estimate"], 2) if fitted else "not quoted",
         bounds=interval(*ends, lambda end: fixed(end, 2)) if fitted and ends else "",
-        verdict=verdict(row["estimate"], ends, row["notes"]),
-        notes=tuple(row["notes"]),
+        verdict=verdict(quoted["estimate"], ends, notes),
+        notes=notes,
     )
 
 

@@ -66,7 +66,7 @@ def _others(fit: StudyFit, game: str, seen: list[str]) -> list[dict]:
     ]
 
 
-KINDS = ("t", "bootstrap", "delta")
+KINDS = ("bootstrap", "delta")
 
 
 def held_out(fit: StudyFit, game: str) -> dict | None:

@@ -11,8 +11,6 @@ from ilscaling.show import looks
 from ilscaling.show.words import MISSING, count, fixed, known, number, power_html, with_error
 from ilscaling.tables import game_positions, halves, spent
 
-INTERVALS = {"bootstrap": "bootstrap over runs", "t": "Student's t"}
-
 
 def rule(of: dict) -> str:
     """A params.Rule in words: '64', or '0.002 at size 16, as size to the power −0.5'."""
@@ -94,14 +92,12 @@ def formula(fit: Fit) -> Markup:
 
 def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup:
     """What was found in a game, in two or three sentences."""
-    fits = {law: quoted(fit, game, law) for law in LAWS}
+    fits = {law: fit.quoted(game, law) for law in LAWS}
     used = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
     fitted = [law for law in ("N_opt", "D_opt", "L_min", "R_max") if known(fits[law]["estimate"])]
     if fitted:
-        kinds = [fits[law]["interval"] for law in fitted if known(fits[law]["ci_low"])]
-        kind = "bootstrap" if "bootstrap" in kinds else "t"
         laws = [
-            Markup("{} {}").format(looks.LAWS[law].name, _with_interval(fits[law], kind))
+            Markup("{} {}").format(looks.LAWS[law].name, _with_interval(fits[law]))
             for law in fitted
         ]
         sentence = Markup("In {}, from {} to {} training FLOPs <i>C</i>: {} ({}optima by {}).")
@@ -110,9 +106,7 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
             power_html(used["budget"].min(), 2),
             power_html(used["budget"].max(), 2),
             Markup("; ").join(laws),
-            f"{100 * fits[fitted[0]]['level']:g} % intervals by {INTERVALS[kind]}; "
-            if kinds
-            else "",
+            f"{100 * fits[fitted[0]]['level']:g} % intervals by bootstrap over runs; ",
             looks.METHODS[fit.method(game)].phrase,
         )
     else:
@@ -122,20 +116,11 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
     return Markup(" ").join(filter(None, [first, _best(rows), _spent(rows)]))
 
 
-def quoted(fit: StudyFit, game: str, law: str) -> Fit:
-    """The record to quote: with its interval by bootstrap over runs if there is one, else by t."""
-    resampled = fit.power(game, law, interval="bootstrap")
-    return resampled if resampled["ci_low"] is not None else fit.power(game, law)
-
-
-def _with_interval(fit: Fit, beside: str | None) -> Markup:
-    """The law with its interval, if it has one; `beside`: the kind that the sentence names."""
-    interval = Markup("")
-    if fit["ci_low"] is not None:
-        interval = Markup(" [{}, {}]").format(*(fixed(fit[c], 2) for c in ("ci_low", "ci_high")))
-        if fit["interval"] != "bootstrap" and beside == "bootstrap":
-            interval += Markup(" by t")
-    return formula(fit) + interval
+def _with_interval(fit: Fit) -> Markup:
+    """The law with its interval."""
+    return formula(fit) + Markup(" [{}, {}]").format(
+        *(fixed(fit[c], 2) for c in ("ci_low", "ci_high"))
+    )
 
 
 def _best(rows: pd.DataFrame) -> Markup:

@@ -1,5 +1,0 @@
-"""`python -m ilscaling` is `ilscaling`."""
-
-from ilscaling.cli.main import main
-
-main()

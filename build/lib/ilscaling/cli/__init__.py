@@ -1,1 +1,0 @@
-"""The command line: a module a stage, whose verbs are plain functions."""

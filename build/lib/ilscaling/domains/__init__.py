@@ -1,1 +1,0 @@
-"""Domains of games, a folder each."""

@@ -1,1 +1,0 @@
-"""Atari games by the Arcade Learning Environment."""

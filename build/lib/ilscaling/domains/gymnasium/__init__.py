@@ -1,1 +1,0 @@
-"""Games of extensions, as Gymnasium environments."""

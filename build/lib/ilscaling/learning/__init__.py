@@ -1,1 +1,0 @@
-"""Training of runs: `run` trains one, `loop` is what it does, an `algorithm` what it does it by."""

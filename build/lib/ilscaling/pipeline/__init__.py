@@ -1,1 +1,0 @@
-"""What the workflow is made of: keys and paths, the store of artefacts, locks, GPUs, lineage."""

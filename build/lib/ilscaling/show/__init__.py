@@ -1,1 +1,0 @@
-"""What people see: figures, tables, the report, and the words in them."""

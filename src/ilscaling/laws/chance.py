@@ -1,0 +1,85 @@
+"""How often a bend comes by chance: the forms' lead over the power law, where that law is true.
+
+Information criteria take residuals for independent, and charge nothing for the choice among forms.
+The optima of a study are neither: snapshots of a run share its luck, which bends a whole law at
+once. So the lead of the best form is compared with its leads in tables of the same runs under the
+fitted power law: the law's line, with the deviations of the resampled optima
+(a bootstrap test with the null hypothesis imposed; Davidson and MacKinnon 1999, with the p-value
+(1 + more extreme) / (1 + draws) of their equation 5).
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ilscaling.laws.forms import FORMS, POWER, Curve, fit
+from ilscaling.laws.forms.straight import least_squares
+
+# Draws that a p-value rests on, at most, and at least.
+MOST, LEAST = 400, 19
+# Laws that are power laws of the surface which runs are resampled about (see draws).
+STRAIGHT = ("N_opt", "D_opt")
+
+
+def chances(frontiers: Iterable, laws: Iterable[str]) -> dict[tuple[str, str], float]:
+    """(law, method) -> `chance` of the power-law frontiers among `frontiers`."""
+    laws = list(laws)
+    return {
+        (law, frontier.method): chance(frontier.curves[law], straight=law in STRAIGHT)
+        for frontier in frontiers
+        if frontier.form == POWER
+        for law in laws
+    }
+
+
+def chance(power: Curve, *, straight: bool = False) -> float:
+    """Share of tables under the fitted power law in which a form leads by as much AIC as measured.
+
+    Parameters
+    ----------
+    power : Curve
+        The power law, fitted to the measurement and its resamples.
+    straight : bool
+        Whether the law is a power law of the surface behind the resamples. Then a bend of their
+        mean is a bias of the method, as at the ends of the grid, and stays; else it is the
+        surface's own, and is taken out.
+
+    Returns
+    -------
+    float
+        NaN without a lead to judge, or with fewer than LEAST resamples.
+    """
+    x, y = power.x[0], power.y[0]
+    there = np.isfinite(x) & np.isfinite(y) & (y > 0)
+    drawn = power.y[1 : 1 + MOST, there]
+    if power.reason or len(drawn) < LEAST:
+        return np.nan
+    with np.errstate(all="ignore"):
+        away = np.log(np.where(drawn > 0, drawn, np.nan))
+        known = np.isfinite(away)
+        middle = np.where(known, away, 0.0).sum(0) / known.sum(0)
+        if straight:
+            intercept, slope, _ = least_squares(np.log(x[there])[None], middle[None])
+            middle = intercept + slope * np.log(x[there])
+        away = away - middle
+        line = np.log(power.predict(x[there])[0])
+    null = np.exp(line + away)
+    leads = lead(x[there], np.vstack([y[there], null]))
+    judged = leads[1:][np.isfinite(leads[1:])]
+    if not np.isfinite(leads[0]) or len(judged) < LEAST:
+        return np.nan
+    return float((1 + (judged >= leads[0]).sum()) / (1 + len(judged)))
+
+
+def lead(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The power law's AIC minus the lowest of the other forms': (draws,) for y (draws, points).
+
+    All draws are charged for their parameters as draw 0 is: with a point less the criterion of
+    small samples would charge so much more that no draw could lead.
+    """
+    curves = {name: fit(form, x, y) for name, form in FORMS.items()}
+    aic = {name: c.deviance + (c.aic[0] - c.deviance[0]) for name, c in curves.items()}
+    others = [values for name, values in aic.items() if name != POWER and np.isfinite(values[0])]
+    if not others:
+        return np.full(len(y), np.nan)
+    return aic[POWER] - np.fmin.reduce(others)

@@ -1,0 +1,87 @@
+"""The exponents to quote: the median of four methods, resampled as one statistic.
+
+Each method has a weakness that another lacks: a vertex throws away what its neighbours in compute
+know, a surface is wrong where its form is. Their median follows none of them far.
+docs/coverage.md has how often its interval covers planted exponents, and how wide it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ilscaling.laws import surfaces
+from ilscaling.laws.draws import Draws, interval
+from ilscaling.laws.forms import POWER
+from ilscaling.laws.runs import Runs
+from ilscaling.params import Laws
+
+NAME = "median"
+LAWS = ("N_opt", "D_opt")
+# Resamples: a standard deviation needs no more.
+DRAWS = 300
+# Methods that a median needs.
+FEWEST = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """Exponents (draws,) by law, the flags of each, and the cells that they rest on."""
+
+    exponents: dict[str, np.ndarray]
+    flags: dict[str, list[str]]
+    n: int
+    dof: int
+
+
+def headline(runs: Runs, draws: Draws, frontiers: Sequence, settings: Laws) -> Headline:
+    """The median of the exponents by the vertex and the three surfaces, in every draw.
+
+    All four are fitted to the same resamples, those of whole runs' residuals (see draws), so that
+    the median is resampled as one statistic. A method without an exponent of the measurement is
+    left out, with a flag; so is the median of fewer than FEWEST methods.
+
+    Parameters
+    ----------
+    runs : Runs
+        What surfaces are fitted to: rows of the budgets that enter.
+    draws : Draws
+        Of the same rows.
+    frontiers : sequence of Frontier
+        Those of `draws` by the vertex are taken from here.
+    """
+    count = min(draws.count, DRAWS)
+    some = replace(
+        draws,
+        values={name: values[: 1 + count] for name, values in draws.values.items()},
+        weight=draws.weight[: 1 + count],
+    )
+    fitted = {f.method: f for f in surfaces.about(runs, some, settings)}
+    fitted |= {f.method: f for f in frontiers if (f.method, f.form) == ("vertex", POWER)}
+    exponents, flags = {}, {law: [] for law in LAWS}
+    for law in LAWS:
+        by = {method: f.parameters[law, "exponent"][: 1 + count] for method, f in fitted.items()}
+        known = {method: values for method, values in by.items() if np.isfinite(values[0])}
+        if len(known) < len(by):
+            lacking = ", ".join(sorted(by.keys() - known.keys()))
+            flags[law].append(f"methods: {lacking} gives no exponent")
+        values = np.full(1 + count, np.nan)
+        if len(known) >= FEWEST:
+            every = np.stack(list(known.values()))
+            several = np.isfinite(every).sum(axis=0) >= FEWEST
+            values[several] = np.nanmedian(every[:, several], axis=0)
+            flags[law] += _apart(known, values[0], draws.dof, settings.level)
+        else:
+            flags[law].append(f"not_fitted: a median needs {FEWEST} methods with an exponent")
+        exponents[law] = values
+    return Headline(exponents, flags, int(np.isfinite(runs.L).sum()), draws.dof)
+
+
+def _apart(known: dict[str, np.ndarray], middle: float, dof: int, level: float) -> list[str]:
+    """A flag of the methods whose interval does not hold the median, if any."""
+    away = []
+    for method, values in known.items():
+        ends = interval(values, dof, level)
+        if ends is not None and not ends[0] <= middle <= ends[1]:
+            away.append(f"{method} says {values[0]:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]")
+    return [f"disagree: {'; '.join(away)}, which does not hold it"] if away else []
