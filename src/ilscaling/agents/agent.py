@@ -18,6 +18,9 @@ from ilscaling.params import Section
 from ilscaling.policies.reading import read, tensors
 from ilscaling.seeds import Purpose, seeds
 
+# Of a batch, what is no observation.
+APART = {"action", "reward", "episode", "index", "expert_probs"}
+
 
 @dataclass(frozen=True)
 class Agent:
@@ -84,20 +87,12 @@ class Agent:
         with torch.inference_mode():
             if self.frames is not None:
                 if isinstance(observation, Mapping):
-                    observation = next(
-                        values
-                        for name, values in observation.items()
-                        if name not in ("action", "reward", "episode", "index")
-                    )
+                    (observation,) = (v for n, v in observation.items() if n not in APART)
                 return self.network(torch.as_tensor(observation).to(device)).float().cpu()
             return self._of_sequences(observation, device)
 
     def _of_sequences(self, batch: Mapping, device: torch.device) -> torch.Tensor:
-        fields = {
-            name: np.asarray(values)
-            for name, values in batch.items()
-            if name not in ("action", "reward", "episode", "index")
-        }
+        fields = {name: np.asarray(values) for name, values in batch.items() if name not in APART}
         if not self.record.run.shape.get("inventory"):
             fields.pop("inventory", None)
         count, steps = next(iter(fields.values())).shape[:2]

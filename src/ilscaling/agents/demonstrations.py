@@ -19,7 +19,8 @@ class Demonstrations(Dataset):
 
     For `torch.utils.data.DataLoader`, shuffled or not, with workers or without. An item is a
     dictionary of tensors: each field of the observation (..., as stored), `action` int64 (),
-    `reward` float32 () and `episode` int64 (), the place of its episode in the split.
+    `reward` float32 () and `episode` int64 (), the place of its episode in the split; where the
+    store holds it, `expert_probs` float16 (actions,), the expert's own distribution.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ class Demonstrations(Dataset):
             item = {name: values[0] for name, values in item.items()}
         item["action"] = self._steps("action", rows[-1:])[0].astype(np.int64)
         item["reward"] = self._steps("reward", rows[-1:])[0]
+        if self.split.says_distribution:
+            item["expert_probs"] = self._steps("expert_probs", rows[-1:])[0]
         item["episode"] = np.int64(episode)
         return {name: torch.as_tensor(values) for name, values in item.items()}
 
