@@ -13,7 +13,7 @@ LONG = {
     "make bench",
     "make experiments",  # sets up; the tool behind it has a test of its own
     "pip install ilscaling",  # a test installs the wheel
-    "snakemake --cores all --resources gpu=4",
+    "make test-gpu",  # needs one
     "snakemake --cores all --configfile studies/wsd.yaml",
     "snakemake --cores all forecast",
     "dvc repro",

@@ -1,6 +1,7 @@
 """Demonstrations and policies for programs of others, what `ilscaling play` shows of them, and the
 page about both."""
 
+# ruff: noqa: F811
 import io
 import re
 import shutil

@@ -7,6 +7,7 @@ import typer
 from ilscaling.cli import (
     evaluate,
     experts,
+    fit,
     ingest,
     new,
     parameters,
@@ -15,6 +16,7 @@ from ilscaling.cli import (
     play,
     random_play,
     record,
+    relations,
     results,
     shard,
     train,
@@ -61,8 +63,9 @@ GROUPS = {
         "gc": pipeline.gc,
     },
     "Laws of any table of runs": {
-        "fit": results.fit,
-        "forecast": results.forecast,
+        "fit": fit.fit,
+        "forecast": fit.forecast,
+        "relations": relations.relations,
         "figures": results.figures,
         "report": results.report,
     },

@@ -26,6 +26,8 @@ WEIGHTS = np.concatenate([-WEIGHTS, WEIGHTS])
 MEMORY = 20_000_000
 # Below this share an eigenvalue of a block's residual maker is rounding.
 SINGULAR = 1e-3
+# Why a fit has no intervals that nobody wanted.
+NOT_ASKED = "no resamples were asked for"
 # Sizes from which a profile's asymmetry can be told from its runs.
 MANY = 8
 # Fewer runs than these leave nothing between them: three determine the surface along size.
@@ -74,7 +76,7 @@ def generator(*what: object) -> np.random.Generator:
     return np.random.default_rng(int(digest(list(what))[:16], 16))
 
 
-def measurement(runs: Runs, reason: str = "no resamples were asked for") -> Draws:
+def measurement(runs: Runs, reason: str = NOT_ASKED) -> Draws:
     """The measurement alone."""
     values = {name: getattr(runs, name)[None] for name in MEASURED}
     return Draws(values, np.ones((1, len(runs.L))), 0, reason)

@@ -75,7 +75,10 @@ def _best_return(done: pd.DataFrame) -> float | None:
     if "return_mean" not in done or done.empty:
         return None
     chosen, judged = halves(done) or (done["return_mean"], done["return_mean"])
-    cells = done.assign(chosen=chosen, judged=judged, position=positions(done["budget"]))
+    position = positions(done["budget"])
+    # A row without a budget is a cell of its own.
+    position = np.where(position < 0, -1 - np.arange(len(done)), position)
+    cells = done.assign(chosen=chosen, judged=judged, position=position)
     means = cells.groupby(["position", "params"])[["chosen", "judged"]].mean()
     known = means["chosen"].notna()
     return _number(means.loc[means["chosen"].idxmax(), "judged"]) if known.any() else None

@@ -71,7 +71,7 @@ def forecast(
     """
     parts = [
         predictions(runs, of, budget, level=settings.level, sizes=(sizes or {}).get(runs.game))
-        for runs, of in _fitted(table, settings)
+        for runs, of in fitted(table, settings)
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -79,12 +79,13 @@ def forecast(
 def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
     """The budget at which each game's return reaches `wanted`: a table of GOALS."""
     parts = [
-        goals_of(runs, of, wanted, level=settings.level) for runs, of in _fitted(table, settings)
+        goals_of(runs, of, wanted, level=settings.level) for runs, of in fitted(table, settings)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
+def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
+    """The admitted runs of each game of a table, and its frontiers by every method."""
     pairs = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)

@@ -13,6 +13,7 @@ from ilscaling import registry
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
 from ilscaling.laws import across, headline, optima, regime, validation, verdicts
+from ilscaling.laws.draws import NOT_ASKED
 from ilscaling.laws.game import GameFit, fit_game
 from ilscaling.laws.lines import EXACT
 from ilscaling.laws.records import LAWS, Fit, read_fits
@@ -111,7 +112,7 @@ def _certain(fit: Fit) -> str | None:
     if fit["method"] != headline.NAME and fit["n"] < 3:
         return f"{fit['n']} budgets, through which any line goes"
     if fit["ci_low"] is None:
-        return "no interval"
+        return "no interval" if not any(NOT_ASKED in flag for flag in fit["flags"]) else None
     if fit["ci_high"] - fit["ci_low"] < EXACT:
         return "every resample gives the same, as where all optima lie at one size"
     return None

@@ -133,8 +133,10 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
 
 
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
-    """Rows of `validation` of the largest held-out budget, in the order of laws and ways."""
+    """Rows of `validation` of the largest held-out budget, in the order of laws and ways; losses
+    of single rows, where there are no budgets, are in `rolling` alone."""
     rows = fit.validation[fit.validation["held_out"].astype(bool)]
+    rows = rows[rows["law"].isin(LAWS)]
     rows = rows[rows["game"] == game]
     return _sorted(rows[rows["position"] == rows["position"].max()])
 
@@ -153,7 +155,7 @@ def selection(fit: StudyFit, game: str) -> pd.DataFrame:
 
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
-    laws = list(LAWS)
+    laws = [*LAWS, "loss"]
     rows = rows.loc[[looks.has_way(r.method, r.form) for r in rows.itertuples()]]
     key = [(laws.index(r.law), looks.place(r.method, r.form)) for r in rows.itertuples()]
     return rows.iloc[sorted(range(len(rows)), key=key.__getitem__)].reset_index(drop=True)
