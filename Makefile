@@ -84,5 +84,14 @@ sweep: setup
 lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
+# Views of what was made, and what Snakemake keeps for itself: the next run brings them back from
+# the store in seconds. The store stays.
 clean:
-	rm -rf .snakemake logs data study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html
+	rm -rf .snakemake logs study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html site dist build
+	@echo "The store stays: $${ILSCALING_STORE:-data}. 'ilscaling gc' lists what no study needs; 'make clean-store' removes all of it."
+
+# Hours of computing: asks first.
+clean-store:
+	@store="$${ILSCALING_STORE:-data}"; du -sh "$$store" 2>/dev/null || { echo "no store at $$store"; exit 0; }; \
+	printf 'Remove all that was ever made there? Type yes: '; read -r answer; \
+	if [ "$$answer" = yes ]; then rm -rf "$$store"; else echo "Nothing was removed."; exit 1; fi

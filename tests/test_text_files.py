@@ -27,7 +27,11 @@ def _without_encoding(path: Path) -> list[str]:
             n.value for mode in modes if mode for n in ast.walk(mode) if hasattr(n, "value")
         ]
         binary = any(isinstance(c, str) and re.fullmatch("[rwax+]*b[+]?", c) for c in constants)
-        of_os = isinstance(called, ast.Attribute) and ast.unparse(called.value) in ("os", "Image", "tarfile")
+        of_os = isinstance(called, ast.Attribute) and ast.unparse(called.value) in (
+            "os",
+            "Image",
+            "tarfile",
+        )
         first = node.args[0] if node.args else None
         of_path = first is None or str(getattr(first, "value", "")) in ("r", "w", "a", "x", "r+")
         # Of an archive, or of something of ours that is no file.

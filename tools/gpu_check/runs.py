@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import torch
-from data import demos
+from made_up import demos
 from rows import Row, at_most, holds
 from safetensors.torch import load_file
 

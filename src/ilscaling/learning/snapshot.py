@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import flops, policies
+from ilscaling import flops, policies, registry
 from ilscaling.errors import DamagedFile, IlscalingError, TrainingError, remake
 from ilscaling.files import atomic, read_json, sha256, write_json
 from ilscaling.grid import Cell
@@ -98,6 +98,13 @@ def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
             "snapshot is truncated or was changed: its digest is not the recorded one", path
         )
     run = record.run
+    if run.family not in registry.names("FAMILY"):
+        raise TrainingError(
+            f"nobody has defined its family {run.family!r}",
+            where=str(beside),
+            fix="load_policy(path, extensions=[FILE])   or --params or --study with the parameters"
+            " that list the family's file under `extensions`",
+        )
     try:
         # Before anything is built: a record may ask for more than there is memory.
         params = flops.ledger(run.family, run.size, **run.shape).params
