@@ -159,5 +159,7 @@ def headline(metrics: dict, published: Path) -> list[str]:
 def _exponent(quoted: dict) -> str:
     if quoted["estimate"] is None:
         return " not quoted"
+    if quoted["ci_low"] is None:  # no resamples were asked for, or too few runs
+        return f"{quoted['estimate']:.3f}  without an interval"
     ends = f"[{quoted['ci_low']:.3f}, {quoted['ci_high']:.3f}]"
     return f"{quoted['estimate']:.3f}  {ends} {100 * quoted['level']:g} % by bootstrap over runs"

@@ -158,6 +158,8 @@ def _best(ax: Axes, part: pd.DataFrame, colours: dict) -> None:
 def _loss(ax: Axes, part: pd.DataFrame, colours: dict) -> None:
     _curves(ax, part, colours)
     _best(ax, part, colours)
+    # An expert that draws nothing has an entropy of 0, which a logarithmic axis has no place for.
+    part = part[(part["kind"] != "level") | (part["y"] > 0)]
     for level in part[part["kind"] == "level"].itertuples():
         ax.axhline(level.y, color="#888888", lw=0.9, ls=(0, (1, 1.5)), zorder=1)
         ax.annotate(
