@@ -130,6 +130,11 @@ def forecast(
         read = read[read["game"] == game]
     sizes = buildable(path, read)
     found = laws.forecast(read, settings, budget, sizes=sizes)
+    names = ["game", "quantity", "estimate", "low", "high", "method", "form", "flags"]
+    best = found.loc[found["quoted"], names]
+    print("The verdicts' choice:")
+    print(best.to_string(index=False, float_format="%.4g", na_rep=""))
+    print("\nBy every method and form:")
     print(found.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
         reached = laws.goals(read, settings, wanted)
