@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
     not PUBLISHED.exists(), reason="the released tables are not at ../shared/published"
 )
 # As the paper fits: nominal budgets, every budget whatever the number of its sizes.
-AS_PUBLISHED = Laws(flops="nominal", min_sizes=1, bootstrap=0)
+AS_PUBLISHED = Laws(flops="nominal", min_sizes=1, bootstrap=0, window=None)
 fitted = partial(laws.fit_table, validate=False)
 
 
