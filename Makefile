@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments test test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
+.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean
 
 demo: setup
 	snakemake --cores all
@@ -33,6 +33,12 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 test: setup
 	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not slurm" $(PYTEST_ARGS)
+
+# Whether a GPU computes what it should, and how fast: one table, under five minutes, no network. Needs
+# no set-up where Python 3.11 or later has PyTorch 2.4 or later; docs/performance.md says what else.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+test-gpu:
+	$(GPU_PYTHON) tools/gpu_check $(GPU_ARGS)
 
 test-slow: setup
 	pytest -q -m slow $(PYTEST_ARGS)
@@ -69,5 +75,14 @@ sweep: setup
 lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
 
+# Views of what was made, and what Snakemake keeps for itself: the next run brings them back from
+# the store in seconds. The store stays.
 clean:
-	rm -rf .snakemake logs data study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html
+	rm -rf .snakemake logs study results/*/keys results/*/figures results/*/laws results/*/*.csv results/*/*.html site dist build
+	@echo "The store stays: $${ILSCALING_STORE:-data}. 'ilscaling gc' lists what no study needs; 'make clean-store' removes all of it."
+
+# Hours of computing: asks first.
+clean-store:
+	@store="$${ILSCALING_STORE:-data}"; du -sh "$$store" 2>/dev/null || { echo "no store at $$store"; exit 0; }; \
+	printf 'Remove all that was ever made there? Type yes: '; read -r answer; \
+	if [ "$$answer" = yes ]; then rm -rf "$$store"; else echo "Nothing was removed."; exit 1; fi

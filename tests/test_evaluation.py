@@ -25,7 +25,7 @@ from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.jobs import job
-from ilscaling.games.play import Episodes
+from ilscaling.games.play import Episodes, ended, uniform
 from ilscaling.learning import precision
 from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
@@ -234,6 +234,24 @@ def test_an_episode_depends_on_policy_and_seed_alone():
     assert together[0][0] == [7, 8, 9, 10]
 
 
+def test_returns_after_so_many_steps_are_the_sums_up_to_there():
+    game, rewards = games.make("atari", "breakout", 2, Emulator(max_steps=300)), {}
+
+    def note(moment):
+        for lane in np.flatnonzero(moment.episode >= 0):
+            rewards.setdefault(int(moment.episode[lane]), []).append(float(moment.reward[lane]))
+
+    steps = (60, 150, 10_000)
+    act = uniform(len(ACTIONS))
+    for position, episode in ended(game, act, seeds=range(5), on_step=note, horizons=steps):
+        for horizon in steps:
+            wanted = sum(rewards[position][:horizon])
+            assert episode.extras[f"return_after_{horizon}"].tolist() == [wanted]
+        assert episode.extras["return_after_10000"] == episode.returns
+    game.close()
+    assert len(rewards) == 5 and sum(map(sum, rewards.values())) > 0
+
+
 def test_policies_are_not_mixed_up_in_the_pool():
     """Who never serves plays to the limit; who only serves loses five balls before it."""
     idle, server = Constant(9, -99, -99, -99), Constant(-99, 9, -99, -99)
@@ -262,7 +280,7 @@ def test_random_play_of_breakout_is_what_is_published_and_repeats():
 # --- cells ---------------------------------------------------------------------------------------
 
 BUDGETS = [1e8, 4e8]
-SETTINGS = Evaluation(episodes=2, lanes=3, seed=9)
+SETTINGS = Evaluation(episodes=2, lanes=3, seed=9, horizons=[5, 999])
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +297,9 @@ def snapshots(demos, tmp_path_factory):
 def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshots, tmp_path):
     records = evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path)
     for record, snapshot in zip(records, snapshots, strict=True):
+        assert record["return_after_999_mean"] == record["return_mean"]
+        assert record["return_after_5_mean"] <= record["return_mean"]
+        assert record["dev_kl"] > 0 < record["dev_kl_se"]
         assert read_json(tmp_path / snapshot.name) == record
         policy, made = load_policy(snapshot.with_suffix(".safetensors"))
         assert record["snapshot"] == made.sha256

@@ -42,7 +42,9 @@ def test_large_runs_take_more_gpus_and_small_ones_share_one(monkeypatch):
     assert min(taken.values()) == 1 / 16 and max(taken.values()) >= 2
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     largest = max(keys.runs, key=lambda run: keys.runs[run][-1].params)
-    assert run_resources.threads(keys, largest, [], 8) == max(taken.values())
+    smallest = min(keys.runs, key=lambda run: keys.runs[run][-1].params)
+    assert run_resources.threads(keys, largest, [], 8) == 4 * max(taken.values())
+    assert run_resources.threads(keys, smallest, [], 8) == 1
 
 
 def test_more_gpus_than_a_batch_can_be_shared_by_are_refused():

@@ -165,12 +165,14 @@ def _train(
     name: str, game: Section, family: str, size: int, demos: Path, folder: Path, device: str
 ) -> dict:
     """Train a size until its speed is known: seconds and exact FLOPs a sample."""
-    batch = game.train.batch_of(size)
-    batch = min(batch, policies.get(family).costs.batch) if device == "cpu" else batch
+    split = store.open_split(demos, "train")
+    # The little that was recorded, on a GPU the half of it at most in one batch: two in any order.
+    most = policies.get(family).costs.batch if device == "cpu" else split.steps // 2
+    context = getattr(game.train, "context", 1)
+    batch = max(context, min(game.train.batch_of(size), most) // context * context)
     # At a constant rate, so that a longer stretch goes on from a shorter one.
     small = {"batch": Rule(value=batch), "buffer_steps": 2_048, "checkpoint_seconds": 3_600.0}
     settings = game.train.model_copy(update={**small, "threads": 1, "schedule": "constant"})
-    split = store.open_split(demos, "train")
     shape = policies.shape(settings, len(split.actions))
     each = flops.ledger(family, size, **shape).training * batch
     out, run = folder / f"{family}-{size}", grid.Run(name, family, size, 0)

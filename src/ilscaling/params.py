@@ -112,8 +112,10 @@ class Training(Model):
         description="averaged weights: horizon as a share of the steps so far; 0: off",
     )
     buffer_steps: Count = Field(16_384, description="samples shuffled together")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where the device is faster at it"
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        "auto",
+        description="auto: bfloat16 where the device is faster at it, else float32; tf32: float32"
+        " with the tensor cores of a GPU",
     )
     threads: Annotated[int | Literal["auto"], BeforeValidator(_threads)] = Field(
         1,
@@ -222,6 +224,9 @@ class Evaluation(Model):
         1.0, description="1 samples the policy, 0 plays its best action"
     )
     random_episodes: Count = Field(100, description="episodes of uniformly random play")
+    horizons: list[Count] = Field(
+        [], description="steps after which the return so far is noted, too: docs/relations.md"
+    )
     own_states: bool = Field(
         False, description="ask the expert in these episodes: the loss on the policy's own states"
     )
@@ -354,7 +359,8 @@ class Machine(Model):
     """What a run takes of the machine; changes no result beyond rounding and is in no key."""
 
     gpus: Devices = Field(
-        Devices(), description="GPUs a run, a power of two; below 1: the share of one"
+        Devices(value=0.25, at=5e6, power=0.35),
+        description="GPUs a run, a power of two; below 1: the share of one",
     )
 
 

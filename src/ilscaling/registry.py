@@ -34,6 +34,7 @@ KINDS = {
     "ALGORITHM": ("ilscaling.learning.algorithm", "Algorithm"),
     "SCHEDULE": ("ilscaling.schedules.schedule", "Schedule"),
     "FORM": ("ilscaling.laws.forms.form", "Form"),
+    "RELATION": ("ilscaling.laws.relations.relation", "Relation"),
 }
 # kind -> name -> the module whose constant it is.
 BUILT_IN = {
@@ -66,6 +67,18 @@ BUILT_IN = {
         "power": "ilscaling.laws.forms.power",
         "saturating": "ilscaling.laws.forms.saturating",
         "broken": "ilscaling.laws.forms.broken",
+    },
+    "RELATION": {
+        "return_power": "ilscaling.laws.relations.return_power",
+        "return_sigmoid": "ilscaling.laws.relations.return_sigmoid",
+        "open_return_power": "ilscaling.laws.relations.open_return_power",
+        "open_return_sigmoid": "ilscaling.laws.relations.open_return_sigmoid",
+        "highest_return_power": "ilscaling.laws.relations.highest_return_power",
+        "highest_return_sigmoid": "ilscaling.laws.relations.highest_return_sigmoid",
+        "unrepeated": "ilscaling.laws.relations.unrepeated",
+        "repeated": "ilscaling.laws.relations.repeated",
+        "horizon": "ilscaling.laws.relations.horizon",
+        "demonstrations": "ilscaling.laws.relations.demonstrations",
     },
 }
 

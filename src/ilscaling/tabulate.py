@@ -4,6 +4,7 @@ import numpy as np
 
 from ilscaling import registry
 from ilscaling.errors import TrainingError
+from ilscaling.games.play import AFTER
 from ilscaling.grid import Cell, epochs
 from ilscaling.store.ratio import Estimate
 
@@ -39,22 +40,42 @@ def levels(
     *,
     domain: str = "",
     floors: dict[str, Estimate | None] | None = None,
+    returns_after: dict[int, float] | None = None,
 ) -> dict:
     """What a game's rows are judged by: expert, random play, blind prediction of actions.
 
     splits: the store's summary of each split; action_counts: int64 (actions,) of the training
     split; random: the measurement of uniformly random play. domain: the game's, for its column.
     floors: dev and test split -> entropy of the expert (`store.floor.expert_entropy`).
+    returns_after: steps -> the expert's mean return up to there (`store.horizon.returns_after`).
     """
     episodes = sum(split["episodes"] for split in splits.values())
     return {
         "domain": domain,
         "train_steps": splits["train"]["steps"],
+        "demonstrations": splits["train"]["episodes"],
         "expert_return": sum(s["return_mean"] * s["episodes"] for s in splits.values()) / episodes,
         "random_return": random["return_mean"],
         "action_entropy": entropy(action_counts),
         **_floors(floors or {}),
+        "expert_returns_after": after(returns_after or {}),
     }
+
+
+def after(returns: dict[int, float]) -> str:
+    """Returns after so many steps as a table holds them: '250:1.5 500:3'."""
+    return " ".join(f"{steps}:{value:.10g}" for steps, value in sorted(returns.items()))
+
+
+def _returns_after(record: dict) -> str:
+    """Those of a cell's record (see `games.play.ended`)."""
+    return after(
+        {
+            int(name.removeprefix(AFTER).removesuffix("_mean")): value
+            for name, value in record.items()
+            if name.startswith(AFTER) and name.endswith("_mean")
+        }
+    )
 
 
 def _floors(floors: dict[str, Estimate | None]) -> dict:
@@ -106,4 +127,5 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     # A run that failed may have ended before it reached the cell.
     added = max(0.0, record["flops"] - (cell.flops - cell.added))
     measured = {column: record.get(name) for column, name in MEASURED.items()}
+    measured["returns_after"] = _returns_after(record)
     return {**planned, **measured, "added": added, "key": key}

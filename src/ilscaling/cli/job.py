@@ -8,7 +8,7 @@ from ilscaling import progress
 from ilscaling.pipeline import gpu_allocator, job_lock
 
 PROGRESS = "ILSCALING_PROGRESS_DIR"  # where the workflow looks for the progress of its jobs
-RANK = "RANK"  # torchrun's name for a process's place among those that share a run
+LAUNCHED = "TORCHELASTIC_RUN_ID"  # set by torchrun in the processes that share a run
 
 
 def begin(
@@ -35,7 +35,7 @@ def begin(
     beside
         Names, without suffix, of other files that it writes into the folder of `out`.
     """
-    if RANK in os.environ:
+    if LAUNCHED in os.environ:
         return
     made = out.parent if whole_folder else out
     job_lock.acquire(job_lock.lock_file(made), str(made))

@@ -5,7 +5,7 @@ are drawn from a generator of its own, so neither lane nor neighbours matter. Ev
 given is played to its end; taking whichever episodes finish first would favour short ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,10 @@ from ilscaling.games.base import VectorGame
 # an idle lane, fresh bool (lanes,): the episode begins here) -> probabilities (lanes, actions).
 # A player with a method `taken` is told the actions int64 (lanes,) that were then drawn.
 Act = Callable[[dict[str, np.ndarray], np.ndarray, np.ndarray], np.ndarray]
+
+
+# What the return after so many steps is called among the counts of an episode.
+AFTER = "return_after_"
 
 
 @dataclass(frozen=True)
@@ -201,21 +205,31 @@ def ended(
     *,
     seeds: Iterable[int],
     on_step: Callable[[Moment], None] | None = None,
+    horizons: Sequence[int] = (),
 ) -> Iterator[tuple[int, Episodes]]:
     """Play one whole episode a seed (see `moments`): its position among the seeds and its scores,
-    alone in an `Episodes`, as soon as it has ended."""
+    alone in an `Episodes`, as soon as it has ended.
+
+    Of each of `horizons`, in steps, the extra `return_after_<steps>` is the return up to there, or
+    all of it of an episode that has ended before.
+    """
     returns = np.zeros(game.lanes)
+    after = {steps: np.zeros(game.lanes) for steps in horizons}
     lengths = np.zeros(game.lanes, np.int64)
     for moment in moments(game, act, seeds=seeds):
         returns += moment.reward
         lengths += 1
+        for steps, sums in after.items():
+            sums += np.where(lengths <= steps, moment.reward, 0.0)
         if on_step is not None:
             on_step(moment)
         for lane in np.flatnonzero(moment.done):
             scores = (moment.seed, returns, lengths, moment.truncated)
-            extras = {name: values[[lane]] for name, values in moment.extras.items()}
+            counts = moment.extras | {f"{AFTER}{steps}": sums for steps, sums in after.items()}
+            extras = {name: values[[lane]] for name, values in counts.items()}
             yield int(moment.episode[lane]), Episodes(*(s[[lane]] for s in scores), extras)
-            returns[lane] = lengths[lane] = 0
+            for sums in (returns, lengths, *after.values()):
+                sums[lane] = 0
 
 
 def rollout(

@@ -12,6 +12,7 @@ from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.game import Admitted, admit, frontiers
 from ilscaling.laws.interval import prediction
+from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws
 
 COLUMNS = {
@@ -42,6 +43,8 @@ GOALS = {
 QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
 # A goal is sought up to this multiple of the largest budget, at so many budgets.
 FAR, STEPS = 1e12, 600
+# The surface to believe where there are no profiles.
+SURFACE = "chinchilla"
 
 Sizes = Sequence[tuple[float, float]]
 
@@ -101,13 +104,18 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
+    """The admitted runs of each game of a table, and its frontiers by every method."""
+    return [(admitted.runs, of) for _, admitted, of in _fitted(table, settings)]
+
+
 def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
-    fitted = []
+    every = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)
         drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
-        fitted.append((game, admitted, frontiers(admitted, admitted.runs, drawn, settings)))
-    return fitted
+        every.append((game, admitted, frontiers(admitted, admitted.runs, drawn, settings)))
+    return every
 
 
 def _expert(rows: pd.DataFrame) -> float:
@@ -118,14 +126,18 @@ def _expert(rows: pd.DataFrame) -> float:
 
 def _quoted(rows: pd.DataFrame, game: str, admitted: Admitted, of: list[Frontier]) -> pd.Series:
     """Which row of each quantity to believe: by the game's quoted method, in the form that its
-    verdict prefers."""
+    verdict prefers; of a table without isoFLOP profiles by Chinchilla's surface."""
     best = optima.table(admitted.optima)
     rare = chance.chances(of, verdicts.COMPARED)
     judged = verdicts.verdicts(game, best, validation.table([]), rare)
-    method = optima.method(best)
+    method = optima.method(best) if len(best) else SURFACE
     quoted = pd.Series(False, index=rows.index)
     for law in QUANTITIES:
-        form = preferred(judged, game, "L_min" if law == "R_on_1/L" else law, method)
+        form = (
+            "surface"
+            if method == SURFACE
+            else preferred(judged, game, "L_min" if law == "R_on_1/L" else law, method)
+        )
         mine = (rows["quantity"] == law) & (rows["method"] == method)
         quoted |= mine & (rows["form"] == form) & rows["estimate"].notna()
     return quoted

@@ -1,6 +1,9 @@
 """What a segment of training keeps on disk on its way: state, curve and times."""
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
 
 from ilscaling.files import write_json
 from ilscaling.grid import Spend
@@ -25,13 +28,19 @@ class Checkpoint:
         self.run, self.spend, self.batch = run, spend, run.batch
         self.furthest = segment.furthest
         self.saved_at = time.monotonic()
+        self._writer = ThreadPoolExecutor(1)
+        self._written: Future | None = None
 
     def due(self) -> bool:
         """Whether the last one is old."""
         return time.monotonic() - self.saved_at > self.state.settings.checkpoint_seconds
 
-    def save(self) -> None:
-        """Write curve, times and state; one that is not finite is not worth resuming."""
+    def save(self, *, wait: bool = True) -> None:
+        """Write curve, times and state; one that is not finite is not worth resuming.
+
+        wait: until it is written. Else a GPU's run goes on while a thread writes the copy.
+        """
+        self.settle()
         self.saved_at = time.monotonic()
         if not self.state.finite():
             return
@@ -40,12 +49,27 @@ class Checkpoint:
         if self.state.team.first and not behind:
             write_json(self.segment.file("timing", ".json"), self._times())
         path = self.segment.behind if behind else self.segment.state
-        self.state.save(path, self.segment.digest, self.learner)
-        if self.state.team.first and not behind:
-            self.segment.behind.unlink(missing_ok=True)
+        write = self.state.copied(path, self.segment.digest, self.learner)
+
+        def all_of_it() -> None:
+            write()
+            if self.state.team.first and not behind:
+                self.segment.behind.unlink(missing_ok=True)
+
+        if wait or torch.device(self.state.device).type == "cpu":
+            all_of_it()
+        else:
+            self._written = self._writer.submit(all_of_it)
+
+    def settle(self) -> None:
+        """Wait for what is being written; raises what went wrong there."""
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
 
     def write_curve(self) -> None:
         """Write the learning curve, unless a longer one is there."""
+        self.settle()
         if self.state.team.first and self.state.update >= self.furthest:
             self.state.curve.write(
                 self.segment.file("curve", ".csv"),

@@ -24,7 +24,9 @@ class Cloning(Learner):
     def __init__(self, given: Given):
         from ilscaling.learning import feed  # torch
 
-        self.feed: Feed = feed.make(given.split, given.train, given.run.family, given.team)
+        self.feed: Feed = feed.make(
+            given.split, given.train, given.run.family, given.team, given.device
+        )
         given.split.refuse_missing(self.labels)
         super().__init__(given)
 

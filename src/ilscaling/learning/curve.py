@@ -37,9 +37,10 @@ class Curve:
             self.losses.append(mean)
             self.total.zero_()
 
-    def finite(self) -> bool:
-        """Whether every loss so far was finite; a sum keeps an infinity or a NaN."""
-        return all(map(math.isfinite, (self.total.item(), *self.losses)))
+    def finite(self, others: torch.Tensor) -> bool:
+        """Whether every loss so far was finite, and `others` bool () is true; a sum keeps an
+        infinity or a NaN."""
+        return all(map(math.isfinite, self.losses)) and bool(self.total.isfinite() & others)
 
     def recent(self, update: int) -> float:
         """Mean loss of the last closed row and all since: the last 5 to 10 % of the updates."""

@@ -8,10 +8,12 @@ from torch import nn
 
 from ilscaling import policies
 from ilscaling.errors import TrainingError
+from ilscaling.learning import devices
 from ilscaling.learning.ranks import ALONE, Ranks
 from ilscaling.params import Train, TrainSequences
 from ilscaling.policies.reading import Batch, read, tensors
 from ilscaling.store import Loader, SequenceLoader, Split
+from ilscaling.store.memory import HOST, Memory
 from ilscaling.store.prefetch import Prefetched
 
 __all__ = ["Batch", "Feed", "Stacks", "Stretches", "make", "tensors"]
@@ -46,7 +48,8 @@ class Feed(Protocol):
 class Stacks:
     """Stacks of a game's only field in shuffled order; a sample is a stack."""
 
-    def __init__(self, settings: Train, field: str, team: Ranks = ALONE):
+    def __init__(self, settings: Train, field: str, team: Ranks = ALONE, memory: Memory = HOST):
+        self.memory = memory
         self.settings, self.field, self.team = settings, field, team
         self.carried: dict[str, torch.Tensor] = {}
 
@@ -64,6 +67,7 @@ class Stacks:
             start=start,
             buffer_steps=self.settings.buffer_steps,
             part=(self.team.rank, self.team.count),
+            memory=self.memory,
             labels=labels,
         )
 
@@ -135,14 +139,15 @@ def make(
     settings: Train | TrainSequences,
     family: str,
     team: Ranks = ALONE,
+    device: str = "cpu",
 ) -> Feed:
-    """The feed of a family, for a member of a team; raises TrainingError for demonstrations that
-    lack what the family sees."""
+    """The feed of a family, for a member of a team, on a device; raises TrainingError for
+    demonstrations that lack what the family sees."""
     entry = policies.get(family)
     arrays = [name for name in policies.ARRAYS if name in split.fields]
     if entry.order is None:
         fields = tuple(arrays[:1] or policies.ARRAYS[:1])
-        feed: Feed = Stacks(settings, *fields, team)
+        feed: Feed = Stacks(settings, *fields, team, devices.memory(device))
     else:
         observation = {name: split.fields[name] for name in split.observation}
         shape = policies.shape(settings, len(split.actions), observation)

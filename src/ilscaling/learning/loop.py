@@ -81,7 +81,7 @@ def train(
                 state.seconds += time.perf_counter() - began
                 due, signal = state.team.largest(checkpoint.due(), *received[:1] or [0])
                 if due or signal:
-                    checkpoint.save()
+                    checkpoint.save(wait=bool(signal))
                 if signal:
                     raise SystemExit(128 + signal)
             checkpoint.save()

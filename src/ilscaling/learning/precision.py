@@ -4,7 +4,10 @@ On a CPU with bfloat16 instructions (AVX512_BF16, AMX) autocast trained every si
 faster than float32: 1.1 to 1.3 times up to w = 4, 1.5 to 1.8 times from w = 16 on (one thread,
 batches of 32 to 256). A sequence policy's many small operations gain nothing from it below a width
 of about 100: 0.85 to 0.9 times as fast at d = 16 and 64, 1.2 times at d = 128. Parameters, moments
-and loss stay float32.
+and loss stay float32, and on a CPU an LSTM's layers, which oneDNN trains in no other type.
+
+On a GPU a type is what its name says, convolutions and LSTM layers included: float32 without
+tensor cores, tf32 the same numbers with products of 10 bits of fraction, bfloat16 by autocast.
 """
 
 import os
@@ -35,8 +38,20 @@ def fast(device: str) -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
+def _has_tf32(device: str) -> bool:
+    # From Ampere on.
+    return device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 8
+
+
 def resolve(setting: str, device: str, family: str, size: int) -> str:
-    """'float32' or 'bfloat16' for a setting of params.Train.precision."""
+    """'float32', 'tf32' or 'bfloat16' for a setting of params.Train.precision. Raises TrainingError
+    for tf32 where no GPU has it."""
+    if setting == "tf32" and not _has_tf32(device):
+        raise TrainingError(
+            f"{device} does not compute in tf32",
+            where="train.precision",
+            fix="set train.precision to auto or float32",
+        )
     if setting != "auto":
         return setting
     narrow = device == "cpu" and size < policies.get(family).narrow
@@ -49,6 +64,29 @@ def threads(setting: int | str, given: int | None, ranks: int = 1) -> int:
     if setting != "auto":
         return setting
     return max(1, (given or len(os.sched_getaffinity(0))) // ranks)
+
+
+def prepare(device: str, precision: str, repeatable: bool) -> None:
+    """Make PyTorch compute in a type that a run may have on a device, and the same bits each time
+    where that is to be.
+
+    Parameters
+    ----------
+    device, precision
+        See `device` and `resolve`.
+    repeatable
+        Whether a GPU is to take only algorithms that repeat; PyTorch refuses an operation that has
+        none. A CPU takes no others.
+    """
+    torch.backends.cudnn.deterministic = True
+    if torch.device(device).type == "cpu":
+        return
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    # cuBLAS repeats with workspaces of a fixed size alone; some releases of PyTorch ask for this.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(repeatable)
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def autocast(device: str, precision: str) -> torch.autocast:

@@ -6,6 +6,7 @@ from that of one device by rounding alone. The first rank writes; what it writes
 many there were, but for the record.
 """
 
+import inspect
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from torch import distributed, nn
 
 from ilscaling.errors import TrainingError
 
+LAUNCHED = "TORCHELASTIC_RUN_ID"  # what torchrun alone sets
 Tensors = dict[str, torch.Tensor]
 
 
@@ -52,9 +54,15 @@ class Ranks:
         if self.count == 1:
             return policy
         # Weights come from the seed or from a state, on every rank the same; buffers are constant.
-        return nn.parallel.DistributedDataParallel(
-            policy, forward_sync_buffers=False, init_sync=False, gradient_as_bucket_view=True
-        )
+        make = nn.parallel.DistributedDataParallel
+        names = inspect.signature(make).parameters
+        how = {"gradient_as_bucket_view": True}
+        # By the names that this release of PyTorch has. `broadcast_buffers` is the older one, of
+        # which releases with both warn; PyTorch 2.4 has no `init_sync`, and so compares weights.
+        buffers = "forward_sync_buffers"
+        how[buffers if buffers in names else "broadcast_buffers"] = False
+        how |= {"init_sync": False} if "init_sync" in names else {}
+        return make(policy, **how)
 
     def mean(self, loss: torch.Tensor) -> torch.Tensor:
         """Mean over the ranks, float32 ()."""
@@ -105,7 +113,8 @@ ALONE = Ranks()
 def join(device: str) -> Iterator[Ranks]:
     """Meet the other processes that torchrun has started for this run, if there are any."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    # Clusters set WORLD_SIZE, too, for a process that nobody else will meet.
+    if count == 1 or LAUNCHED not in os.environ:
         yield ALONE
         return
     # All are on this machine: nothing need be heard outside of it.

@@ -52,6 +52,9 @@ class RunRecord:
         Two runs of one digest are the same run, whatever their budgets.
     trunk_digest
         The same of what its cells share.
+    repeatable
+        Whether the same run on the same kind of device gives the same bits: always on a CPU, on one
+        GPU where its family says so (see `policies.family`), never on several.
     devices, threads
         How many it was computed on: a run may go on with others, and then differs by rounding.
     """
@@ -75,6 +78,7 @@ class RunRecord:
     versions: dict[str, str]
     digest: str = ""
     trunk_digest: str = ""
+    repeatable: bool = True
     devices: int = 1
     threads: int = 1
 
@@ -141,6 +145,7 @@ def run_record(
         convention=convention,
         precision=precision.resolve(settings.precision, device, run.family, run.size),
         device=torch.device(device).type,
+        repeatable=torch.device(device).type == "cpu" or policies.get(run.family).repeatable,
         shape=shape,
         actions=tuple(split.actions),
         versions={"ilscaling": __version__, "torch": torch.__version__},
@@ -161,7 +166,7 @@ def run_record(
 
 def _digest(record: RunRecord, settings: Training, without: frozenset[str], inputs: list) -> str:
     # A run may go on on another device; the version of torch is in the key of the workflow's runs.
-    passing = {"digest", "trunk_digest", "device", "devices", "threads", "versions"}
+    passing = {"digest", "trunk_digest", "device", "repeatable", "devices", "threads", "versions"}
     known = {name: value for name, value in record.to_json().items() if name not in passing}
     return digest([known, settings.model_dump(exclude=set(APART | without)), inputs])
 

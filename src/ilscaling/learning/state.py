@@ -1,6 +1,7 @@
 """Everything that a run is at one update, in memory and on disk."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -80,7 +81,9 @@ class State:
     def finite(self) -> bool:
         """Whether losses and weights are finite; the last update's loss does not show in its own
         weights."""
-        return self.curve.finite() and all(bool(w.isfinite().all()) for w in self.weights)
+        largest = torch.stack(torch._foreach_norm(self.weights, torch.inf))
+        # One answer of the device, which a look at each weight would be waited for.
+        return self.curve.finite(largest.isfinite().all())
 
     def snapshot(self) -> Tensors:
         """The weights to measure: averaged if averaging is on."""
@@ -97,13 +100,28 @@ class State:
                 tensors[f"average/{name}"] = self.averages[number]
         for name, moment, value in self.adam.moments():
             tensors[f"adam/{name}/{moment}"] = value
-        return {name: value.cpu().contiguous() for name, value in tensors.items()}
+        if torch.device(self.device).type == "cpu":
+            return {name: value.contiguous() for name, value in tensors.items()}
+        # All copies at once, and one wait for them. What lies on the host may change there, too.
+        there = {
+            name: value.clone()
+            if value.device.type == "cpu"
+            else value.to("cpu", non_blocking=True)
+            for name, value in tensors.items()
+        }
+        torch.cuda.synchronize(self.device)
+        return {name: value.contiguous() for name, value in there.items()}
 
     def save(self, path: Path, digest: str, learner: Learner) -> None:
         """Write the state of the run with that digest, atomically; all ranks call this."""
+        self.copied(path, digest, learner)()
+
+    def copied(self, path: Path, digest: str, learner: Learner) -> Callable[[], None]:
+        """What writes the state as it is now; of a GPU's run it may be called when training has
+        gone on, of a CPU's at once. All ranks call this."""
         carried, (tensors, values) = self.team.joined(learner.carried), learner.save()
         if not self.team.first:
-            return
+            return lambda: None
         meta = {
             "format": FORMAT,
             "run": digest,
@@ -112,8 +130,13 @@ class State:
             "spent": json.dumps(asdict(learner.spent)),
             "algorithm": json.dumps(values),
         }
-        with atomic(path) as temporary:
-            save_file(self._tensors(carried, tensors), temporary, metadata=meta)
+        everything = self._tensors(carried, tensors)
+
+        def write() -> None:
+            with atomic(path) as temporary:
+                save_file(everything, temporary, metadata=meta)
+
+        return write
 
     def restore(self, path: Path, learner: Learner, files: Path) -> None:
         """Go on from a state that `saved` has accepted. files: see `Learner.restore`."""

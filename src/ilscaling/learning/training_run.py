@@ -49,6 +49,7 @@ class TrainingRun:
         self.record = replace(
             record,
             devices=team.count,
+            repeatable=record.repeatable and (team.count == 1 or self.device == "cpu"),
             threads=precision.threads(settings.threads, threads, team.count),
         )
         self.ledger = flops.ledger(
@@ -85,13 +86,14 @@ class TrainingRun:
         """The run before its first update."""
         family, size = self.run.family, self.run.size
         torch.set_num_threads(self.record.threads)
-        torch.backends.cudnn.deterministic = True
+        precision.prepare(self.device, self.record.precision, self.record.repeatable)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.run.seed)
             policy = policies.build(family, size, **self.record.shape)
         if not registry.is_built_in("FAMILY", family):
             source = feed.make(self.split, self.settings, family, self.team)
-            flops.refuse_miscounted(self.ledger, policy, *source.example(self.split, policy))
+            example = source.example(self.split, policy)
+            flops.refuse_miscounted(self.ledger, policy, *example, shared=self.team.count > 1)
         layers = policies.architecture(family, size, **self.record.shape)
         return State(
             policy,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ilscaling.learning import devices
 from ilscaling.measuring import floor
 from ilscaling.policies.reading import tensors
 from ilscaling.store import GameLoader, Loader, Split
@@ -20,6 +21,8 @@ from ilscaling.store.split import EXPERT_PROBS
 
 # Games side by side, and frames of all of them, in one pass of a sequence policy.
 LANES, PASS = 8, 512
+# On a GPU, which waits for the host once a pass: stacks, games side by side, frames. Assumed.
+DEVICE_BATCH, DEVICE_LANES, DEVICE_PASS = 1_024, 64, 16_384
 # The loader's fields that `per_step` is given, and what the expert said where that is stored.
 SCORED = ("action", "index", EXPERT_PROBS)
 
@@ -77,8 +80,8 @@ def held_out(
     *,
     frames: int | None = None,
     inventory: bool = False,
-    batch: int = 256,
-    lanes: int = LANES,
+    batch: int | None = None,
+    lanes: int | None = None,
     device: str = "cpu",
     cut: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -92,8 +95,8 @@ def held_out(
     frames : observations in a stack; None for a sequence policy, which goes through each game
         from its start with its state, as when it plays
     inventory : whether a sequence policy sees the inventory
-    batch : stacks that are served at once, in order
-    lanes : games of a sequence policy side by side; no effect but rounding
+    batch : stacks that are served at once, in order; None: as many as suit the device
+    lanes : games of a sequence policy side by side; no effect but rounding; None: likewise
     device : 'cpu' or 'cuda'
     cut : frames after which a sequence policy's memory is emptied, as between the stretches that it
         may have been trained on (`train.context`); None: its memory is carried through a game
@@ -104,10 +107,12 @@ def held_out(
     Means over steps with standard errors over episodes: see `per_step` and `ratio`.
     """
     sums: dict[str, np.ndarray] = {}
+    on_cpu = torch.device(device).type == "cpu"
     if frames is None:
-        passes = _games(policy, split, inventory, lanes, device, cut)
+        at_once = (lanes or LANES, PASS) if on_cpu else (lanes or DEVICE_LANES, DEVICE_PASS)
+        passes = _games(policy, split, inventory, *at_once, device, cut)
     else:
-        passes = _stacks(policy, split, frames, batch, device)
+        passes = _stacks(policy, split, frames, batch or (256 if on_cpu else DEVICE_BATCH), device)
     with torch.inference_mode(), float32(device):
         for logits, served in passes:
             episode = np.searchsorted(split.starts, served["index"], side="right") - 1
@@ -143,20 +148,20 @@ Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
 def _stacks(
     policy: nn.Module, split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
-    with Loader(
-        split, frames=frames, batch=batch, shuffle=False, stop=split.steps, labels=_labels(split)
-    ) as loader:
+    options = {"shuffle": False, "stop": split.steps, "memory": devices.memory(device)}
+    with Loader(split, frames=frames, batch=batch, labels=_labels(split), **options) as loader:
         (field,) = split.observation
         for samples in loader:
-            screens = torch.from_numpy(samples[field]).to(device)
+            screens = tensors({field: samples[field]}, device)[field]
             yield policy(screens), _scored(samples, slice(None))
 
 
 def _games(
-    policy: nn.Module, split: Split, inventory: bool, lanes: int, device: str, cut: int | None
-) -> Iterator[Pass]:
+    policy: nn.Module, split: Split, inventory: bool, lanes: int, frames: int, device: str,
+    cut: int | None,
+) -> Iterator[Pass]:  # fmt: skip
     state, lanes = None, min(lanes, split.episodes)
-    context, reader = cut or max(1, PASS // lanes), getattr(policy, "reader", None)
+    context, reader = cut or max(1, frames // lanes), getattr(policy, "reader", None)
     kinds = {"inventory": inventory, "reader": reader, "labels": _labels(split)}
     with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
@@ -166,4 +171,6 @@ def _games(
                 state = {name: values[: len(real)] for name, values in state.items()}
             batch = tensors(samples, device)
             logits, state = policy(batch, None if cut else state)
-            yield logits[batch["index"] >= 0], _scored(samples, real)
+            # Which are real the host knows: a mask on the device would have to be waited for.
+            places = torch.from_numpy(np.flatnonzero(real)).to(logits.device)
+            yield logits.flatten(0, 1).index_select(0, places), _scored(samples, real)

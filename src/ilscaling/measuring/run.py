@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ilscaling import games
+from ilscaling import flops, games
 from ilscaling.files import digest
 from ilscaling.games.play import Act, Moment
 from ilscaling.learning.snapshot import load_policy
 from ilscaling.measuring.cell import SPLITS, CellMeasurement
-from ilscaling.measuring.loss import held_out
+from ilscaling.measuring.loss import float32, held_out
 from ilscaling.measuring.own_states import OwnStates
 from ilscaling.measuring.replay import Replays
 from ilscaling.measuring.returns import PolicyEpisode, play
@@ -45,7 +45,8 @@ def evaluate_run(
     demos : the store of demonstrations, whose dev and test splits are measured
     settings, emulator : how the policies play
     out : folder of the records
-    device : 'cpu' or 'cuda'
+    device : 'cpu' or 'cuda', for the losses, one policy after the other; policies from
+        PLAYED_ON_DEVICE on play there, too, smaller ones on the CPU
     threads : of PyTorch and of the emulators
     expert : asked at each step that the policies play (see `own_states`); None: nobody is
 
@@ -72,11 +73,16 @@ def evaluate_run(
     for cell in cells:
         if cell.status == "failed":
             cell.save()
-    policies = [(cell, _policy(cell, device)) for cell in cells if cell.status == "todo"]
+    policies = [(cell, _policy(cell)) for cell in cells if cell.status == "todo"]
     _measure_losses(_unfinished(policies), splits, device)
-    _measure_returns(_unfinished(policies), dev, settings, emulator, threads, expert)
+    with float32(device):
+        _measure_returns(_unfinished(policies), dev, settings, emulator, threads, device, expert)
     return [cell.record() for cell in cells]
 
+
+# Forward FLOPs a step from which a policy plays on the GPU: below, starting its kernels is taken to
+# last longer than a CPU's arithmetic, which is compiled for the small ones. Not measured.
+PLAYED_ON_DEVICE = 3e7
 
 # Cells with their policies.
 Policies = list[tuple[CellMeasurement, nn.Module]]
@@ -86,14 +92,17 @@ def _unfinished(policies: Policies) -> Policies:
     return [(cell, policy) for cell, policy in policies if cell.status == "todo"]
 
 
-def _policy(cell: CellMeasurement, device: str) -> nn.Module:
-    """The cell's policy; weights that are not finite fail the cell, whatever the loss they give."""
-    policy, _ = load_policy(cell.weights)
+def _policy(cell: CellMeasurement) -> nn.Module:
+    """The cell's policy, on the CPU, with the FLOPs of a step as `flops_a_step`; weights that are
+    not finite fail the cell, whatever the loss they give."""
+    policy, record = load_policy(cell.weights)
+    run = record.run
+    policy.flops_a_step = flops.ledger(run.family, run.size, **run.shape).forward
     for name, weight in policy.state_dict().items():
         if not weight.isfinite().all():
             cell.fail(f"the weights are not finite: {name}")
             break
-    return policy.to(device)
+    return policy
 
 
 def _measure_losses(policies: Policies, splits: dict[str, Split], device: str) -> None:
@@ -105,7 +114,7 @@ def _measure_losses(policies: Policies, splits: dict[str, Split], device: str) -
                 if cell.status == "failed":
                     break
                 measured = held_out(
-                    policy,
+                    policy.to(device),
                     splits[name],
                     frames=cell.shape.get("frames"),
                     inventory=cell.shape.get("inventory", False),
@@ -113,6 +122,8 @@ def _measure_losses(policies: Policies, splits: dict[str, Split], device: str) -
                     progress=bar.update,
                 )
                 cell.add_split(name, measured)
+            # One at a time: a run may have as many snapshots as do not fit there together.
+            policy.to("cpu")
 
 
 def _measure_returns(
@@ -121,6 +132,7 @@ def _measure_returns(
     settings: Evaluation,
     emulator: Model,
     threads: int,
+    device: str,
     expert: Act | None,
 ) -> None:
     """Play the episodes that the cells lack, all policies in one pool of lanes."""
@@ -130,6 +142,7 @@ def _measure_returns(
     # leaves lanes idle.
     policies = sorted(policies, key=lambda pair: pair[0].held_out["dev"].estimates["loss"].mean)
     cells = [cell for cell, _ in policies]
+    where = device if policies[0][1].flops_a_step >= PLAYED_ON_DEVICE else "cpu"
     wanted = [
         PolicyEpisode(place, number)
         for place, cell in enumerate(cells)
@@ -152,7 +165,7 @@ def _measure_returns(
     bar = tqdm(total=total, initial=total - len(wanted), unit="episode", desc=f"playing {name}")
     try:
         for position, episode in play(
-            [policy for _, policy in policies],
+            [policy.to(where) for _, policy in policies],
             game,
             wanted,
             frames=shape.get("frames"),
@@ -160,6 +173,8 @@ def _measure_returns(
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
             on_step=on_step if watching else None,
+            threads=threads,
+            horizons=settings.horizons,
         ):
             place, number = wanted[position]
             replay = replays.record(position, episode, 0) if position in replays.actions else None

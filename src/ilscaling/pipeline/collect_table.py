@@ -4,25 +4,35 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files, plan, store, tables, tabulate
+from ilscaling.params import Section
 from ilscaling.pipeline import result_folder, study_context
 from ilscaling.store.floor import expert_entropy
+from ilscaling.store.horizon import returns_after
 from ilscaling.tabulate import HELD_OUT
 
 
-def levels(game: dict, domain: str) -> dict:
+def levels(game: dict, section: Section) -> dict:
     """What the game's rows are judged by: expert, random play, blind prediction of actions."""
     train = store.open_split(game["demos"], "train")
     random = files.read_json(game["random"])
     floors = {name: expert_entropy(store.open_split(game["demos"], name)) for name in HELD_OUT}
     return tabulate.levels(
-        train.attrs["splits"], train.action_counts(), random, domain=domain, floors=floors
+        train.attrs["splits"],
+        train.action_counts(),
+        random,
+        domain=section.domain,
+        floors=floors,
+        returns_after=returns_after(
+            [store.open_split(game["demos"], name) for name in store.SPLITS],
+            section.evaluation.horizons,
+        ),
     )
 
 
 def rows(known: study_context.Study) -> list[dict]:
     """A row of the results table for every cell of a study's grid."""
-    domains = {name: game.domain for name, game in known.params.games.items()}
-    of_game = {name: levels(game, domains[name]) for name, game in known.games.items()}
+    sections = known.params.games
+    of_game = {name: levels(game, sections[name]) for name, game in known.games.items()}
     found = []
     for cell in plan.cells(known.params):
         record, key = None, ""

@@ -1,9 +1,10 @@
 """GPUs for a job alone: a share of one, one, or several by torchrun.
 
-Every GPU has four lock files. A job takes some of one GPU's (a half: two), or all of several, and
-waits until they are free. The locks live as long as the job, which inherits their descriptors over
-an exec, so a killed job frees what it held. They lie in a folder of the user and the machine: all
-pipelines share them; under Slurm of the job, whose GPUs are its own. Without a GPU a job just runs.
+Every GPU has sixteen lock files. A job takes some of one GPU's (a half: eight), or all of several,
+and waits until they are free. The locks live as long as the job, which inherits their descriptors
+over an exec, so a killed job frees what it held. They lie in a folder of the user and the machine:
+all pipelines share them; under Slurm of the job, whose GPUs are its own. Without a GPU a job just
+runs.
 """
 
 import fcntl
@@ -17,10 +18,14 @@ import time
 from functools import cache
 from pathlib import Path
 
+from ilscaling import gpu_share
 from ilscaling.errors import WorkflowError
 
-SLOTS = 4  # the smallest share of a GPU is one of them
-GRACE = 30  # seconds that torchrun gives its processes to save a state
+SLOTS = 16  # the smallest share of a GPU is one of them
+# Seconds that torchrun gives its processes to save a state: 3 GB at 30 MB/s.
+GRACE = 100
+# Where drivers of NVIDIA, of AMD and of Windows' Linux show that there is a GPU.
+DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
 
 
 @cache
@@ -35,16 +40,42 @@ def listed() -> tuple[str, ...]:
     return tuple(re.findall(r"^GPU .*\(UUID: ([^)]+)\)", text, re.MULTILINE))
 
 
+@cache
+def counted(drivers: Path = Path("/dev")) -> tuple[str, ...]:
+    """Indices of the machine's GPUs by PyTorch, for machines with a driver and no nvidia-smi."""
+    if not any(True for pattern in DRIVERS for _ in drivers.glob(pattern)):
+        return ()
+    program = "import torch; print(torch.cuda.device_count())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    count = int(done.stdout) if done.stdout.strip().isdecimal() else 0
+    return tuple(map(str, range(count)))
+
+
+def exclusive() -> bool:
+    """Whether a GPU of the machine lets in one process alone, and no server shares it out."""
+    server = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"), "control")
+    if server.exists():
+        return False
+    try:
+        text = subprocess.run(
+            ["nvidia-smi", "--query-gpu=compute_mode", "--format=csv,noheader"],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return "Exclusive" in text
+
+
 def devices() -> dict[str, str]:
     """The usable GPUs by the name to give to CUDA; the value is the same whoever names the GPU.
 
     Those that CUDA_VISIBLE_DEVICES names (by index, UUID or the beginning of one) up to the first
     that CUDA would not know, else all. An index counts as nvidia-smi does, which CUDA follows where
-    all GPUs are alike or CUDA_DEVICE_ORDER is PCI_BUS_ID.
+    all GPUs are alike or CUDA_DEVICE_ORDER is PCI_BUS_ID, as `take` makes it unless it is set.
     """
     visible, gpus = os.environ.get("CUDA_VISIBLE_DEVICES"), listed()
     if visible is None:
-        return {uuid: uuid for uuid in gpus}
+        return {name: name for name in gpus or counted()}
     usable: dict[str, str] = {}
     for name in map(str.strip, visible.split(",")):
         if name.isdecimal() and (not gpus or int(name) < len(gpus)):
@@ -157,7 +188,8 @@ def torchrun(command: list[str], ranks: int) -> list[str]:
     """`command`, of the form 'python -m MODULE ...', as so many processes that share a run."""
     python, *module = command
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    return [python, *launcher, f"--shutdown-timeout={GRACE}", *module]
+    # All are on this machine, whose name need not be an address of it.
+    return [python, *launcher, "--local-addr=127.0.0.1", *module]
 
 
 def take(share: float, command: list[str]) -> None:
@@ -171,12 +203,19 @@ def take(share: float, command: list[str]) -> None:
         What this process runs, 'python -m MODULE ...': with several GPUs it becomes torchrun,
         which starts the command once for each.
     """
-    usable = devices()
     if share <= 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif usable:
-        taken = acquire(usable, possible(share, usable), folder())
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+        return
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    if usable := devices():
+        if share < 1 and exclusive():
+            _say("a whole GPU instead of a share: it lets in one process alone (compute mode)")
+            share = 1.0
+        share = possible(share, usable)
+        taken = acquire(usable, share, folder())
+        os.environ |= {"CUDA_VISIBLE_DEVICES": ",".join(taken), gpu_share.VARIABLE: f"{share:g}"}
         if len(taken) > 1:
+            # An option of the same name is younger than some releases of PyTorch.
+            os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
             whole = torchrun(command, len(taken))
             os.execvp(whole[0], whole)

@@ -1,6 +1,6 @@
 """What a job takes of the machine: GPUs by the run's parameters, threads by its share of the work.
 
-Neither is in any key. The same study runs on two cores and on eight GPUs, and its results differ by
+Neither is in any key. The same study runs on two cores and on eight GPUs, whose updates differ by
 rounding alone; on a CPU an explicit `train.threads` makes them the same to the last byte.
 """
 
@@ -16,8 +16,8 @@ from ilscaling.pipeline.keys import Keys
 
 # Training FLOPs of an update that a further CPU thread is worth; benchmarks/threads.py measures it.
 WORTH_A_THREAD = 5e8
-# On a GPU the processor reads and decodes, and starts the GPU's kernels.
-THREADS_A_GPU = 2
+# On a GPU the processor reads and decodes, copies, and starts the GPU's kernels. Not measured.
+CORES_A_GPU = 4
 
 
 def gpus(params: Params, cells: list[plan.Cell]) -> float:
@@ -48,15 +48,17 @@ def threads(keys: Keys, run: Run, waiting: Collection[Run], cores: int | None) -
 
     So runs that are as long as each other take a thread each if there are more of them than cores,
     and share the cores if there are fewer; one that is longer than the rest together takes more.
-    On GPUs each takes what feeds them. cores: None where jobs go to a cluster, for GPUs too.
+    On GPUs each takes what feeds them, or its share of that; PyTorch has `train.threads` of these
+    where they are a number. cores: None where jobs go to a cluster, for GPUs too.
     """
     cells, train = keys.runs[run], keys.params.games[run.game].train
     on_gpus = cores is None or bool(gpu_allocator.devices())
-    ranks = max(1, int(gpus(keys.params, cells))) if on_gpus else 1
-    if train.threads != "auto":
-        return ranks * train.threads
     if on_gpus:
-        return ranks * THREADS_A_GPU
+        devices = gpus(keys.params, cells)
+        own = 1 if train.threads == "auto" else max(1, int(devices)) * train.threads
+        return max(own, round(CORES_A_GPU * devices))
+    if train.threads != "auto":
+        return train.threads
     work = {one: _seconds(keys, one) for one in {*waiting, run}}
     fair = cores * work[run] / math.fsum(work.values())
     last = cells[-1]

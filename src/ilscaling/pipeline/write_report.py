@@ -7,6 +7,7 @@ from ilscaling import laws, registry, store, tables
 from ilscaling.pipeline import result_folder, run_metadata, study_context
 from ilscaling.show import report, titles
 from ilscaling.show.figures import gallery
+from ilscaling.store.floor import expert_entropy
 
 
 def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]:
@@ -20,6 +21,16 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
             "images": gallery.paths(attrs["domain"], figures, game),
             **domain.facts(known.params.games[game], Path(paths["demos"]), paths["expert"]),
         }
+        floor = expert_entropy(store.open_split(paths["demos"], "dev"))
+        if floor is not None:
+            about = "" if floor.se is None else f" ± {floor.se:.2g}"
+            shown["expert"] = {
+                **shown["expert"],
+                "entropy": f"{floor.mean:.4g}{about} nats a step of dev, the floor of the dev loss",
+            }
+        if (film := figures / f"agents-{game}.gif").is_file():
+            caption = "Agents by training budget beside the expert, in one game (the same seed)"
+            shown["images"] = {caption: film, **shown["images"]}
         if domain.replays:
             shown["replay"] = figures / f"replay-{game}.json"
         found[game] = shown

@@ -11,7 +11,7 @@ from ilscaling.policies.reading import read, tensors
 # The last bits of a row of logits depend on the shape of the batch it is computed in: of stacks
 # with one to three rows against four and more, of sequences where tensors do not end with a vector.
 # In blocks of so many rows, filled up to a multiple of FEW or whole, an episode is the same
-# whatever plays beside it.
+# whatever plays beside it. A GPU takes other kernels for any other number of rows: always whole.
 ROWS, FEW = 16, 4
 
 
@@ -22,7 +22,8 @@ def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> 
     result of a row is a function of (policy, row) alone on one machine and thread count.
     """
     device = _device(policy)
-    padded = torch.from_numpy(stacks[_padded(np.arange(len(stacks)), FEW)])
+    whole = FEW if device.type == "cpu" else ROWS
+    padded = torch.from_numpy(stacks[_padded(np.arange(len(stacks)), whole)])
     return _chances(lambda block: policy(padded[block].to(device)), len(stacks), temperature)
 
 

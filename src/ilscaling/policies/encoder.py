@@ -59,8 +59,9 @@ class Encoder(nn.Module):
         changes = (frame * PATCHES + features.patch, features.new.long(), features.old.long())
         patches = _Patches.apply(self.patches, *changes, n // steps, steps)
         cells = self.cells.index_select(0, features.cells.flatten().int())
-        starts = torch.arange(0, features.facts.numel(), features.facts.shape[1])
-        sums = bag(self.facts, features.facts.flatten().long(), starts.to(counts.device))
+        each = features.facts.shape[1]
+        starts = torch.arange(0, n * each, each, device=counts.device)
+        sums = bag(self.facts, features.facts.flatten().long(), starts)
         sums = sums + _hashed(self.words, features.words, features.word_starts)
         if self.inventory is not None:
             sums = sums + _hashed(self.inventory, features.carried, features.carried_starts)
@@ -109,15 +110,27 @@ class _Patches(torch.autograd.Function):
         ctx.shape = table.shape
         sums = table.new_zeros(lanes * steps * PATCHES, table.shape[1])
         sums.index_add_(0, patch, table.index_select(0, new) - table.index_select(0, old))
-        sums = sums.view(lanes, steps, -1)
-        return sums.cumsum_(1) if steps > 1 else sums
+        return _running(sums.view(lanes, steps, -1))
 
     @staticmethod
     def backward(ctx, gradient):
         patch, new, old = ctx.saved_tensors
         # A change is seen by its own frame and all later ones.
-        later = gradient.flip(1).cumsum_(1).flip(1)
+        later = _running(gradient.flip(1)).flip(1)
         rows = later.view(-1, ctx.shape[1]).index_select(0, patch)
         # Without a factor and with 64-bit indices: all else is 15 times as slow on a CPU.
         table = gradient.new_zeros(ctx.shape).index_add_(0, new, rows).index_add_(0, old, -rows)
         return table, None, None, None, None, None
+
+
+def _running(x: torch.Tensor) -> torch.Tensor:
+    """Sums of x (B, T, ...) over the steps so far.
+
+    A GPU's cumsum of fractions adds in another order each time, and PyTorch refuses it where
+    results are to repeat. Here every step adds what the one 1, 2, 4, ... before it holds.
+    """
+    back = 1
+    while back < x.shape[1]:
+        x = torch.cat((x[:, :back], x[:, back:] + x[:, :-back]), 1)
+        back *= 2
+    return x

@@ -51,6 +51,10 @@ class Family:
         architecture, or None where PyTorch is the faster; None: always PyTorch.
     narrow
         On a CPU, size below which bfloat16 is slower than float32.
+    repeatable
+        Whether every operation of a training step has an algorithm on a GPU that gives the same
+        bits each time, by the list of `torch.use_deterministic_algorithms`. Training then takes
+        these alone and its record says so; one that has none ends the run.
     costs
         What the plan goes by where nobody has measured.
     label
@@ -69,5 +73,6 @@ class Family:
     reader: Callable[..., Any] | None = None
     players: Callable[[list, int], Any] | None = None
     narrow: int = 0
+    repeatable: bool = False
     costs: Costs = field(default_factory=Costs)
     label: str = ""

@@ -8,12 +8,22 @@ Batch = dict[str, torch.Tensor | tuple]
 
 
 def tensors(batch: dict[str, np.ndarray | tuple], device: str | torch.device = "cpu") -> Batch:
-    """A batch of arrays, or of named tuples of them, as tensors on a device."""
+    """A batch of arrays, or of named tuples of them, as tensors on a device.
+
+    Of stretches on a GPU there is also `begins` bool (T,), on the CPU: at which of their steps a
+    game begins in any lane.
+    """
     kind = torch.device(device).type
-    return {name: _onto(device, kind, values) for name, values in batch.items()}
+    made = {name: _onto(device, kind, values) for name, values in batch.items()}
+    if "first" in batch and kind != "cpu":
+        # Where any lane's game begins, for who would have to wait for the device to tell.
+        made["begins"] = torch.from_numpy(batch["first"].any(0))
+    return made
 
 
-def _onto(device, kind: str, values: np.ndarray | tuple) -> torch.Tensor | tuple:
+def _onto(device, kind: str, values: np.ndarray | tuple | torch.Tensor) -> torch.Tensor | tuple:
+    if isinstance(values, torch.Tensor):
+        return values  # there already
     if isinstance(values, tuple):
         return type(values)(*(_onto(device, kind, value) for value in values))
     tensor = torch.from_numpy(values)

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ilscaling.store.memory import HOST, Memory
 from ilscaling.store.prefetch import Buffer, Prefetched, batch_sizes
 from ilscaling.store.split import Split
 
@@ -87,18 +88,27 @@ def reading(split: Split, field: str) -> Callable[[int, int], np.ndarray]:
 
 
 class _Stacks(Buffer):
-    """The decompressed steps of some blocks, each behind the few that its first stacks need.
+    """The decompressed steps of some blocks, each behind the few that its first stacks need; with
+    `held`, all steps of the split as its memory holds them, their numbers alone.
 
     labels: further fields, one value a sample.
     """
 
     def __init__(
-        self, split: Split, frames: int, block: int, blocks: int, labels: tuple[str, ...] = ()
+        self,
+        split: Split,
+        frames: int,
+        block: int,
+        blocks: int,
+        labels: tuple[str, ...],
+        memory: Memory,
+        held=None,
     ):
         self.split, self.frames, self.block = split, frames, block
-        capacity = blocks * (block + frames - 1)
+        self.memory, self.held, self._placed = memory, held, None
+        capacity = 0 if held is not None else blocks * (block + frames - 1)
         self.storage = {
-            name: np.empty((capacity, *shape), dtype)
+            name: memory.empty((capacity, *shape), dtype)
             for name, (shape, dtype) in split.fields.items()
             if name in split.observation
         }
@@ -113,6 +123,8 @@ class _Stacks(Buffer):
     def fill(self, content: tuple[np.ndarray, np.ndarray], stopped: threading.Event) -> None:
         """Read blocks and arrange their samples in an order (see `plan`)."""
         (blocks, order), split = content, self.split
+        self.memory.settle(self._placed)
+        self._placed = self.held
         starts = blocks * self.block
         stops = np.minimum(starts + self.block, split.steps)
         follows = starts[1:] == stops[:-1]
@@ -125,13 +137,13 @@ class _Stacks(Buffer):
             if stopped.is_set():
                 return
             rows = slice(end - (stop - start) - halo, end)
-            for name, storage in self.storage.items():
+            for name, storage in self.storage.items() if self.held is None else ():
                 split.read_into(name, start - halo, storage[rows])
             actions.append(self._actions(start, stop))
             for name, read in self._labels.items():
                 labels[name].append(read(start, stop))
         step = np.arange(sizes.sum()) + np.repeat(stops - np.cumsum(sizes), sizes)
-        row = step + np.repeat(ends - stops, sizes)
+        row = step if self.held is not None else step + np.repeat(ends - stops, sizes)
         back = np.minimum(self._ages(step)[:, None], np.arange(self.frames - 1, -1, -1))
         # Arrays of their own, that batches may be part of: only `storage` is written to again.
         self.stacks = (row[:, None] - back)[order]
@@ -146,10 +158,18 @@ class _Stacks(Buffer):
         return np.minimum(steps - first, self.frames - 1)
 
     def rows(self, served: slice) -> dict[str, np.ndarray]:
-        stacks = self.stacks[served]
-        batch = {name: np.take(steps, stacks, axis=0) for name, steps in self.storage.items()}
+        if self._placed is None:
+            self._placed = self.memory.put(self.storage)
+        batch = self.memory.take(self._placed, self.stacks[served])
         batch |= {name: values[served] for name, values in self.labels.items()}
         return batch | {"action": self.action[served], "index": self.step[served]}
+
+    def joined(self, pieces: list[dict]) -> dict[str, np.ndarray]:
+        together = {name: [piece[name] for piece in pieces] for name in pieces[0]}
+        return {
+            name: self.memory.join(values) if name in self.storage else np.concatenate(values)
+            for name, values in together.items()
+        }
 
 
 class Loader(Prefetched):
@@ -164,7 +184,8 @@ class Loader(Prefetched):
     `shuffle=False` serves the steps in order. `labels`: further fields of a step that a batch is
     to hold, as they are stored, such as `expert_probs` float16 (B, actions); what is not named is
     not read. `stop`: sample number at which to end; the last batch may be short. `part`: as of
-    `Prefetched`. Holds two buffers of `buffer_steps` in memory (rounded to whole chunks).
+    `Prefetched`. `memory`: where a batch is gathered; its fields are then what that gives. Holds
+    two buffers of `buffer_steps` in memory (rounded to whole chunks).
 
     Raises StoreError for labels that the split lacks, and, at the batch that would need it, if a
     shard cannot be read.
@@ -183,18 +204,19 @@ class Loader(Prefetched):
         stop: int | None = None,
         part: tuple[int, int] = (0, 1),
         labels: tuple[str, ...] = (),
+        memory: Memory = HOST,
     ):
         split.refuse_missing(labels)
         block = block_steps(split.chunk_steps, buffer_steps)
         # A pass shorter than the buffer does not allocate more than it reads.
         wanted = split.steps if stop is None or shuffle else min(stop - start, split.steps)
         buffer_steps = min(buffer_steps, -(-wanted // block) * block)
-        blocks = max(1, buffer_steps // block)
+        blocks, held = max(1, buffer_steps // block), memory.hold(split)
         super().__init__(
             plan(
                 split.steps, block, buffer_steps, seed=seed, shuffle=shuffle, start=start, stop=stop
             ),
-            [_Stacks(split, frames, block, blocks, labels) for _ in range(2)],
+            [_Stacks(split, frames, block, blocks, labels, memory, held) for _ in range(2)],
             batch_sizes(batch, start, stop),
             part,
         )

@@ -52,6 +52,7 @@ FAMILY = Family(
     "cnn",
     layers,
     build,
+    repeatable=True,
     costs=Costs(Pace(1 / 6_500, 1 / 1.5e11), 1 / 250_000, measured=(4, 32), batch=64),
     label="CNN",
 )

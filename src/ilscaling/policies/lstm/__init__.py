@@ -52,6 +52,8 @@ FAMILY = Family(
     reader=reader,
     players=players,
     narrow=NARROW,
+    # cuDNN's LSTM repeats only under settings of its own that are slow.
+    repeatable=False,
     # Not measured since its frames are read by compiled code, as the transformer's are.
     costs=Costs(measured=(16, 96)),
     label="LSTM",

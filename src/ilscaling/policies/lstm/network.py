@@ -22,11 +22,11 @@ class Policy(sequences.Policy):
         return {"output": zeros, "cell": zeros.clone()}
 
     def trunk(
-        self, x: torch.Tensor, first: torch.Tensor, state: State | None
+        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: torch.Tensor
     ) -> tuple[torch.Tensor, State]:
         state = self.initial(len(x)) if state is None else state
         # Cut where any lane's game begins; through each piece a layer runs in one call.
-        cuts = (first[:, 1:].any(0).nonzero().flatten() + 1).tolist()
+        cuts = (begins[1:].nonzero().flatten() + 1).tolist()
         pieces = []
         for start, end in zip([0, *cuts], [*cuts, first.shape[1]], strict=True):
             going = ~first[:, start, None, None]
@@ -37,14 +37,30 @@ class Policy(sequences.Policy):
         return torch.cat(pieces, 1) if cuts else pieces[0], state
 
     def _through(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        outputs, cells = [], []
+        outputs, cells, kind = [], [], x.device.type
+        low = kind != "cpu" and torch.is_autocast_enabled(kind)
         # oneDNN trains an LSTM four to six times as fast as PyTorch's own loop, if in float32.
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(kind, enabled=False):
             x = x.float()
             for n, layer in enumerate(self.layers):
-                before = (state[name][None, :, n].contiguous() for name in ("output", "cell"))
-                y, (output, cell) = layer(norm(x), tuple(before))
+                before = tuple(state[name][None, :, n].contiguous() for name in ("output", "cell"))
+                y, (output, cell) = (_bfloat16(layer) if low else layer)(norm(x), before)
                 x = x + y
                 outputs.append(output[0])
                 cells.append(cell[0])
         return x, {"output": torch.stack(outputs, 1), "cell": torch.stack(cells, 1)}
+
+
+def _bfloat16(layer: nn.LSTM):
+    """A layer that computes in bfloat16; takes and gives float32. Autocast has float16 alone for
+    cuDNN's LSTM, whatever type it was asked for."""
+
+    def through(x: torch.Tensor, before: tuple[torch.Tensor, ...]):
+        weights = [weight.bfloat16() for weight in layer.all_weights[0]]
+        state = tuple(value.bfloat16() for value in before)
+        # Biases; one layer; no dropout; whether it learns; one direction; lanes first.
+        how = (True, 1, 0.0, layer.training, False, True)
+        y, output, cell = torch.lstm(x.bfloat16(), state, weights, *how)
+        return y.float(), (output.float(), cell.float())
+
+    return through

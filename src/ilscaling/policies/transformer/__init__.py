@@ -83,5 +83,6 @@ FAMILY = Family(
     reader=reader,
     players=players,
     narrow=NARROW,
+    repeatable=True,
     costs=Costs(measured=(16, 96)),
 )

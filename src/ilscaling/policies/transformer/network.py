@@ -30,7 +30,7 @@ class Policy(sequences.Policy):
         return {**memory, "valid": zeros.new_zeros(lanes, config.context - 1, dtype=torch.bool)}
 
     def trunk(
-        self, x: torch.Tensor, first: torch.Tensor, state: State | None
+        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: torch.Tensor
     ) -> tuple[torch.Tensor, State]:
         remembered = self.config.context - 1
         # Games are counted from the stretch's start: what is remembered belongs to game 0.
@@ -110,10 +110,14 @@ def _attend(
 
     On a CPU by plain products: as fast as the fused kernel at these widths (within 20 %), and the
     FLOP counter knows them. A GPU's fused kernels need no memory for the scores, and recompute
-    them for the gradient, which no ledger counts.
+    them for the gradient, which no ledger counts; they take heads of whole multiples of eight
+    features, so that zeros are added, of which the ledger knows nothing either.
     """
     if query.is_cuda:
-        return F.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
+        width = query.shape[-1]
+        wide = [F.pad(x, (0, -width % 8)) for x in (query, key, value)]
+        mean = F.scaled_dot_product_attention(*wide, bias.to(query.dtype), scale=width**-0.5)
+        return mean[..., :width]
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(2, 3)) + bias
     return torch.matmul(scores.softmax(-1), value)
 

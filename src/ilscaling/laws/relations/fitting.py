@@ -1,0 +1,188 @@
+"""A relation fitted to one game's rows by least squares, with draws of whole runs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import least_squares
+from scipy.special import ndtr, stdtrit
+
+from ilscaling.laws.draws import generator
+from ilscaling.laws.forms.straight import EXACT
+from ilscaling.laws.relations.relation import Relation, Values
+from ilscaling.laws.runs import RUN
+
+# Of the starts so many are followed to their end: those that fit best.
+FOLLOWED = 4
+
+
+@dataclass(frozen=True)
+class RelationFit:
+    """A relation through one game's rows.
+
+    Parameters
+    ----------
+    relation : Relation
+    theta : array (parameters,)
+        The estimate; NaN where it could not be fitted.
+    draws : array (draws, parameters)
+        Of whole runs drawn with replacement.
+    n, runs : int
+        Rows, and the runs that they are of.
+    rss : float
+        Sum of squared residuals, on the relation's scale.
+    fixed : dict of str to float
+        Parameters that were held.
+    reason : str
+        'code: sentence' if it could not be fitted, else empty.
+    """
+
+    relation: Relation
+    theta: np.ndarray
+    draws: np.ndarray
+    n: int
+    runs: int
+    rss: float
+    fixed: dict[str, float]
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        values = zip(self.relation.parameters, self.theta, strict=True)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
+        return f"<{self.relation.name}: {self.reason or shown}; {self.n} rows of {self.runs} runs>"
+
+    @property
+    def params(self) -> pd.Series:
+        """The estimates by name."""
+        return pd.Series(self.theta, self.relation.parameters, name=self.relation.name)
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Percentile intervals of the draws, a row a parameter with columns low and high; empty
+        values where less than half of the draws could be fitted or a parameter was held.
+
+        The percentiles are expanded, as few runs make draws too narrow (Hesterberg 2015, 'What
+        teachers should know about the bootstrap', section 5.3): those of a normal at
+        t sqrt(m / (m - 1)), Student's quantile with m - 1 degrees of freedom, m the runs less the
+        parameters after the first.
+        """
+        ends = np.full((len(self.theta), 2), np.nan)
+        known = np.isfinite(self.draws).all(1)
+        if len(self.draws) and 2 * known.sum() > len(self.draws):
+            m = max(self.runs - (len(self.theta) - len(self.fixed)) + 1, 2)
+            outside = ndtr(-np.sqrt(m / (m - 1)) * stdtrit(m - 1, 0.5 + level / 2))
+            quantiles = (outside, 1 - outside)
+            ends = np.quantile(self.draws[known], quantiles, axis=0).T
+        held = [name in self.fixed for name in self.relation.parameters]
+        ends[held] = np.nan
+        return pd.DataFrame(ends, self.relation.parameters, ["low", "high"])
+
+    def predict(self, **values) -> np.ndarray:
+        """The response at values of the variables, arrays (points,) or numbers, by name."""
+        x = {name: np.asarray(values[name], np.float64) for name in self.relation.variables}
+        return self.relation.mean(x, self.theta)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion with the small-sample term, as of `forms.form.Curve.aic`."""
+        p = len(self.theta) - len(self.fixed) + 1
+        if self.n <= p + 1 or not np.isfinite(self.rss):
+            return np.nan
+        deviance = self.n * np.log(max(self.rss / self.n, EXACT**2))
+        return float(deviance + 2 * p + 2 * p * (p + 1) / (self.n - p - 1))
+
+
+def fit(
+    relation: Relation,
+    table: pd.DataFrame,
+    *,
+    draws: int = 0,
+    seed: int = 0,
+    fixed: dict[str, float] | None = None,
+) -> RelationFit:
+    """Fit a relation to the rows of one game.
+
+    Parameters
+    ----------
+    relation
+        The law.
+    table
+        Rows of one game with the relation's columns, those that make a run (`runs.RUN`) and, if
+        `relation.rows` chooses among budgets, `position`.
+    draws
+        Resamples of whole runs.
+    seed
+        Of the draws.
+    fixed
+        Parameters to hold, such as those that others have published.
+    """
+    fixed = dict(fixed or {})
+    rows = relation.rows(table)
+    x, y, _ = relation.read(rows)
+    run = run_of(table)
+    count = len(relation.parameters) - len(fixed)
+    empty = np.full(len(relation.parameters), np.nan)
+    if len(y) <= count or len(np.unique(y)) < 2:
+        reason = f"not_fitted: {len(y)} usable rows, {relation.name} needs {count + 1}"
+        nothing = np.empty((0, len(empty)))
+        return RelationFit(relation, empty, nothing, len(y), 0, np.nan, fixed, reason)
+    theta, rss = search(relation, x, y, relation.starts(x, y), fixed)
+    drawn = np.full((draws, len(theta)), np.nan)
+    names = np.unique(run)
+    random = generator(relation.name, seed, "relation")
+    members = [np.flatnonzero(run == name) for name in names]
+    for k in range(draws):
+        chosen = random.integers(len(names), size=len(names))
+        some = table.iloc[np.concatenate([members[i] for i in chosen])]
+        x_k, y_k, _ = relation.read(relation.rows(some))
+        if len(y_k) > count and len(np.unique(y_k)) > 1:
+            drawn[k] = search(relation, x_k, y_k, theta[None], fixed)[0]
+    return RelationFit(relation, theta, drawn, len(y), len(names), rss, fixed)
+
+
+def run_of(table: pd.DataFrame) -> np.ndarray:
+    """The run that each row is a snapshot of, as far as the table tells: int (rows,)."""
+    named = [c for c in ("game", "section", *RUN) if c in table and table[c].notna().any()]
+    if not named:
+        return np.arange(len(table))
+    return table.groupby(named, dropna=False).ngroup().to_numpy()
+
+
+def search(
+    relation: Relation, x: Values, y: np.ndarray, starts: np.ndarray, fixed: dict[str, float]
+) -> tuple[np.ndarray, float]:
+    """The least squares of the best start: parameters and the sum of squared residuals."""
+    lower, upper = np.array(relation.lower), np.array(relation.upper)
+    log = lower > 0
+    free = np.array([name not in fixed for name in relation.parameters])
+    held = np.array([fixed.get(name, np.nan) for name in relation.parameters])
+    target = np.log(y) if relation.logs else y
+
+    def theta_of(z: np.ndarray) -> np.ndarray:
+        theta = held.copy()
+        theta[free] = np.where(log[free], np.exp(np.where(log[free], z, 0.0)), z)
+        return theta
+
+    def residuals(z: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            mean = relation.mean(x, theta_of(z))
+            away = (np.log(mean) if relation.logs else mean) - target
+        return np.nan_to_num(away, nan=1e6, posinf=1e6, neginf=-1e6)
+
+    def onto(values: np.ndarray) -> np.ndarray:
+        values = np.clip(values, lower, upper)[free]
+        return np.where(log[free], np.log(np.where(log[free], values, 1.0)), values)
+
+    bounds = (onto(lower), onto(upper))
+    best: tuple[np.ndarray, float] = (np.full(len(lower), np.nan), np.inf)
+    if not free.any():
+        away = residuals(np.empty(0))
+        return held, float(away @ away)
+    least, most = bounds[0] + 1e-9, bounds[1] - 1e-9
+    inside = [np.clip(onto(start), least, most) for start in np.asarray(starts, float)]
+    if len(inside) > FOLLOWED:
+        inside.sort(key=lambda z: float(np.square(residuals(z)).sum()))
+    for start in inside[:FOLLOWED]:
+        found = least_squares(residuals, start, bounds=bounds, x_scale="jac", max_nfev=400)
+        if 2 * found.cost < best[1]:
+            best = theta_of(found.x), float(2 * found.cost)
+    return best
