@@ -9,10 +9,10 @@ import warnings
 
 import numpy as np
 import torch
-from data import demos
 from rows import Row, at_most, holds
 from safetensors.torch import load_file
 
+from data import demos
 from ilscaling import flops, grid, policies, store
 from ilscaling.files import read_json
 from ilscaling.learning import loop, ranks
