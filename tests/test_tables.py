@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import tarfile
 import zipfile
 
@@ -51,6 +52,21 @@ def test_missing_columns_are_guessed_at(tmp_path):
     assert "--column params=param --column samples=tokens" in error.value.fix
     with pytest.raises(FitError, match="columns are missing: loss"):
         tables.read_table(tmp_path / "runs.csv", {"dev_loss": "loss"})
+
+
+def test_a_column_of_ours_is_no_guess_for_another(tmp_path):
+    """`samples` was once the guess for `params`."""
+    own = ROWS.rename(columns={"n_params": "N", "val_loss": "loss", "tokens": "samples"})
+    own.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(FitError) as error:
+        tables.read_table(tmp_path / "runs.csv")
+    typed = re.findall(r"--column (\S+)", error.value.fix)
+    assert typed == ["params=N", "dev_loss=loss", "flops=C"]
+    assert len(tables.read_table(tmp_path / "runs.csv", tables.mapping(typed))) == len(ROWS)
+    nothing = pd.DataFrame({"samples": [1.0], "dev_loss": [1.0], "budget": [1.0], "colour": [1]})
+    nothing.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(FitError, match="--column OURS=THEIRS"):
+        tables.read_table(tmp_path / "runs.csv")
 
 
 def test_flops_without_gaps_are_no_budgets(tmp_path):

@@ -30,6 +30,7 @@ LAYERS = (
     ("learning", "plan"),
     ("measuring", "tabulate"),
     ("show", "calibration"),
+    ("agents",),
     ("pipeline", "entries"),
     ("cli",),
 )

@@ -4,9 +4,9 @@ import contextlib
 from copy import deepcopy
 
 import torch
+from made_up import frames, stretches
 from rows import at_most, error, holds, relative
 
-from data import frames, stretches
 from ilscaling import policies
 from ilscaling.learning import precision
 from ilscaling.policies.cnn.pixels import innermost

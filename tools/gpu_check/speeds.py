@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
+from made_up import demos
 from rows import Row
 from runs import clock, settings
 
-from data import demos
 from ilscaling import flops, grid, policies, store
 from ilscaling.learning import feed, loop, precision
 from ilscaling.learning.algorithm import Given

@@ -57,6 +57,8 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
         last = held.iloc[-1] if len(held) else None
         # |ln(predicted / measured)|: 0.1 is about 10 % off.
         values[f"held_out_error_{law}"] = None if last is None else abs(float(last["error"]))
+        # The same as reports say it: predicted over measured, less 1.
+        values[f"held_out_off_{law}"] = None if last is None else float(np.expm1(last["error"]))
         values[f"held_out_covered_{law}"] = None if last is None else last["covered"]
         values[f"rolling_error_{law}"] = _number(rolling.get(law, np.nan))
     judged = fit.verdicts
