@@ -47,6 +47,33 @@ def test_a_device_has_one_lock_however_it_is_named(box):
     assert gpu_allocator.possible(4.0, dict.fromkeys("abc", "")) == 2
 
 
+def tool(box, tmp_path, text: str) -> None:
+    """An nvidia-smi that answers with a script."""
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{text}")
+
+
+def test_a_gpu_that_lets_in_one_process_alone_is_taken_whole(box, tmp_path):
+    """Unless the server runs that shares it out."""
+    assert not gpu_allocator.exclusive()
+    tool(box, tmp_path, "case $1 in *compute_mode*) echo Exclusive_Process;; esac\n")
+    box.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path / "mps"))
+    assert gpu_allocator.exclusive()
+    (tmp_path / "mps").mkdir()
+    (tmp_path / "mps/control").touch()
+    assert not gpu_allocator.exclusive()
+
+
+def test_without_nvidia_smi_a_driver_is_asked_by_pytorch(tmp_path, monkeypatch):
+    gpu_allocator.counted.cache_clear()
+    assert gpu_allocator.counted(tmp_path) == ()
+    gpu_allocator.counted.cache_clear()
+    (tmp_path / "nvidia0").touch()
+    count = subprocess.CompletedProcess([], 0, stdout="2\n")
+    monkeypatch.setattr(gpu_allocator.subprocess, "run", lambda *a, **k: count)
+    assert gpu_allocator.counted(tmp_path) == ("0", "1")
+    gpu_allocator.counted.cache_clear()
+
+
 def test_jobs_of_one_slurm_job_share_and_those_of_two_do_not(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     folders = {gpu_allocator.folder()}

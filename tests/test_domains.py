@@ -381,3 +381,8 @@ def test_who_plays_in_words():
     assert said["nethack"] == "the built-in bot" and "SHA-256" in said["breakout"]
     missing = registry.get("DOMAIN", "atari").if_absent("breakout", study.games["breakout"])
     assert "import-expert" in missing and "--game breakout" in missing
+    assert "git checkout -- experts/breakout.safetensors" in missing
+    # A file that Git never had is in no checkout.
+    rare = params.read(ROOT / "params.yaml", ROOT / "studies/sparse.yaml").games["pitfall"]
+    missing = registry.get("DOMAIN", "atari").if_absent("pitfall", rare)
+    assert "git checkout" not in missing and "import-expert" in missing

@@ -37,6 +37,31 @@ def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
     watch.stop()
 
 
+def test_the_last_steps_count_down_by_the_clock(tmp_path, monkeypatch):
+    """They run one after the other and report nothing; the line once stood still meanwhile."""
+    monkeypatch.chdir(tmp_path)
+    jobs = [
+        progress_display.Job("run", "run", 1000.0),
+        progress_display.Job("drawing figures", "figures", 30.0, alone=True),
+        progress_display.Job("writing the report", "report", 10.0, alone=True),
+    ]
+    watch = progress_display.Monitor(jobs, every=3600)
+    watch.start({"run", "figures", "report"})
+    (tmp_path / "run").touch()
+    now, lines = time.monotonic(), []
+    for since in (100, 110, 130, 190):
+        monkeypatch.setattr(time, "monotonic", lambda since=since: now + since)
+        lines.append(watch.line())
+    watch.stop()
+    assert [line.split("] ")[1].split(" |")[0] for line in lines] == [
+        "drawing figures, 0 s", "drawing figures, 10 s", "drawing figures, 30 s",
+        "drawing figures, 1 min 30 s",
+    ]  # fmt: skip
+    assert [line.split("about ")[1] for line in lines] == [
+        "40 s left", "32 s left", "25 s left", "18 s left",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
 )

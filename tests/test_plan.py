@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 from safetensors import safe_open
+from typer.testing import CliRunner
 
 from ilscaling import calibration, grid, params, plan, policies, registry, tabulate
+from ilscaling.cli.main import app
 from ilscaling.domains.atari.costs import nature_flops
 from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import devices, memory, schedule, speed, text
@@ -183,6 +185,21 @@ def test_the_sweep_finds_a_planted_rule():
     assert fit["estimate"] == pytest.approx(-0.5) and fit["n"] == 3
     text_of = rate_rule.text(found, fit, params.Rule(value=0.01, at=16, power=-0.5), 1e10)
     assert "value: 0.01, at: 16, power: -0.50" in text_of and "edge" in text_of
+
+
+def test_a_job_on_a_gpu_takes_a_core_and_the_words_say_so():
+    """'2 CPU jobs at once, of which 4 with a device', it once said."""
+    study = params.read(ROOT / "params.yaml")
+    planned = grid.cells(study)
+    for cores, gpus, words in (
+        (2, 0, "(2 jobs at once, one a core)"),
+        (2, 4, "(2 jobs at once, one a core, of which at most 2 on a GPU)"),
+        (32, 4, "(32 jobs at once, one a core, of which at most 4 on a GPU)"),
+    ):
+        machine = text.Machine(cores, gpus, speed.REFERENCE)
+        assert words in text.show(text.make(study, planned, machine))
+    told = CliRunner().invoke(app, ["plan", "--device", "a100", "--gpus", "4"]).output
+    assert "(32 jobs at once" in told, told
 
 
 MACHINE = {"processor": "A", "cores": 2, "device": "cpu", "torch": "2"}

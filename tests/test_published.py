@@ -1,5 +1,6 @@
 """The fits against the numbers published for the released tables (arXiv 2307.09423)."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,10 @@ PUBLISHED = Path(__file__).parents[1] / ".." / "shared" / "published"
 pytestmark = pytest.mark.skipif(
     not PUBLISHED.exists(), reason="the released tables are not at ../shared/published"
 )
+TABLES = PUBLISHED.with_name("tables")
+released = pytest.mark.skipif(not TABLES.exists(), reason="no tables at ../shared/tables")
 # As the paper fits: nominal budgets, every budget whatever the number of its sizes.
-AS_PUBLISHED = Laws(flops="nominal", min_sizes=1, bootstrap=0)
+AS_PUBLISHED = Laws(flops="nominal", min_sizes=1, window=None, bootstrap=0)
 fitted = partial(laws.fit_table, validate=False)
 
 
@@ -70,3 +73,102 @@ def test_budgets_with_two_sizes_are_left_out_by_default():
     flags = fit.power("NetHack", "N_opt", "grid")["flags"]
     two = "left_out: 5 of 22 budgets (sizes 6e+18, 7e+18, 8e+18, 9e+18, 1e+19)"
     assert two in flags
+
+
+# N_opt by grid, R_max by grid, N_opt by quadratic, chinchilla and varpro, of an independent
+# analysis of the whole released tables.
+WHOLE = {
+    "BankHeist": (0.427, 0.340, 0.3438, 0.5011, 0.4722),
+    "BattleZone": (0.413, None, None, None, None),
+    "Boxing": (0.428, None, 0.4378, 0.6441, 0.5675),
+    "Breakout": (0.727, None, 0.5590, 0.5596, 0.5255),
+    "NameThisGame": (0.558, 0.098, 0.4799, 0.6458, 0.5884),
+    "Phoenix": (0.637, 0.261, None, None, None),
+    "Qbert": (0.548, None, 0.5122, 0.5839, 0.5109),
+    "SpaceInvaders": (0.583, 0.180, None, None, None),
+}
+
+
+@released
+def test_eight_games_by_the_options_of_the_command(tmp_path, monkeypatch):
+    """Every budget, every cell, as the paper takes them, without a study file."""
+    from typer.testing import CliRunner
+
+    from ilscaling.cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+    how = ["--flops", "nominal", "--min-sizes", "1", "--window", "0", "--bootstrap", "0"]
+    how += ["--no-validate", "--processes", "2"]
+    file = str((TABLES / "tuyls2024/atari_all.csv").resolve())
+    done = CliRunner().invoke(app, ["fit", file, "--out", "fits", "--no-figures", *how])
+    assert done.exit_code == 0, done.exception
+    records = {
+        (f["game"], f["law"], f["method"]): f["estimate"]
+        for f in laws.read_fits("fits/fits.json")
+        if f["parameter"] == "exponent" and f["form"] in ("power", "surface")
+    }
+    for game, (size, best, *surfaces) in WHOLE.items():
+        assert records[game, "N_opt", "grid"] == pytest.approx(size, abs=6e-4)
+        if best is not None:
+            assert records[game, "R_max", "grid"] == pytest.approx(best, abs=6e-4)
+        methods = ("quadratic", "chinchilla", "varpro")
+        for method, reference in zip(methods, surfaces, strict=True):
+            if reference is not None:
+                # Four digits but for where the search ends on a flat objective.
+                assert records[game, "N_opt", method] == pytest.approx(reference, abs=2e-4)
+    assert records["DoubleDunk", "N_opt", "grid"] is None
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    sys.modules.pop("published", None)
+    import published
+
+    yield published
+    sys.modules.pop("published", None)
+
+
+@released
+def test_epochs_fit_of_chinchilla(page):
+    """Their best optimum, on the same 240 points, and its exponent of N_opt, .513 (.020)."""
+    fit = page.chinchilla(TABLES, resamples=200)
+    surface = fit.surface(method="chinchilla")
+    for name, value in page.EPOCH.items():
+        assert surface[name] == pytest.approx(value, rel=4e-4)
+    key = ("table", "N_opt", "chinchilla", "surface", "exponent")
+    assert fit.params[key] == pytest.approx(0.513, abs=0.002)
+    # Their standard errors, of 4,000 resamples.
+    errors = {"E": 0.0257, "alpha": 0.0154, "beta": 0.0206}
+    for name, error in errors.items():
+        of = fit.bse["table", "loss", "chinchilla", "surface", name]
+        assert of == pytest.approx(error, rel=0.35)
+
+
+@released
+def test_porians_five_studies(page):
+    """What a report quotes, to .02 of what they publish."""
+    for of in page.porian(TABLES, resamples=20).values():
+        assert of["median"] == pytest.approx(of["published"], abs=0.02)
+
+
+@released
+def test_nethacks_forecast_is_missed_by_the_power_law_and_met_by_the_saturating_one(page):
+    table = tables.read_table(TABLES / "tuyls2024/nethack_isoflop_cells.csv")
+    part = table[table["budget"].between(0.99e15, page.BELOW)]
+    settings = AS_PUBLISHED.model_copy(update={"bootstrap": 200})
+    of = laws.forecast(part, settings, page.FORECAST)
+    of = of[of["method"] == "grid"].set_index(["quantity", "form"])
+    assert of.loc[("N_opt", "power"), "estimate"] == pytest.approx(137.7e6, rel=1e-3)
+    assert of.loc[("D_opt", "power"), "estimate"] == pytest.approx(39.83e9, rel=1e-3)
+    assert of.loc[("L_min", "power"), "estimate"] == pytest.approx(0.0953, abs=1e-4)
+    assert of.loc[("L_min", "saturating"), "estimate"] == pytest.approx(0.1322, abs=2e-4)
+    assert of.loc[("L_min", "power"), "high"] < page.REACHED
+    low, high = of.loc[("L_min", "saturating"), ["low", "high"]]
+    assert low < page.REACHED < high
+
+
+@released
+def test_the_page_has_the_numbers_of_the_other_experiments(page):
+    text = (Path(__file__).parents[1] / "docs/published.md").read_text(encoding="utf-8")
+    assert "\n".join(page._experiments(TABLES)) in text

@@ -117,6 +117,13 @@ def test_parts_of_batches_are_the_batches(nethack):
             loader.close()
 
 
+def test_a_cluster_that_names_ranks_is_not_torchrun(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with ranks.join("cpu") as team:
+        assert team == ranks.ALONE
+
+
 def test_a_batch_that_cannot_be_shared_is_refused_before_any_work(nethack, tmp_path):
     with pytest.raises(TrainingError, match=r"4 stretches of 16 frames .* by 8 devices"):
         train(nethack, tmp_path, (10,), "transformer", ranks.Ranks(0, 8))
@@ -160,3 +167,19 @@ def test_a_stopped_torchrun_goes_on_with_one_device(nethack, tmp_path):
 def saved_update(out: Path) -> int:
     with safe_open(out / "state.safetensors", "pt") as file:
         return int(file.metadata()["update"])
+
+
+def test_a_parameter_that_answers_nothing_is_refused_where_processes_share_a_run():
+    class Idle(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2, bias=False)
+            self.idle = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            return super().forward(x.flatten(1))
+
+    row = flops.Row("linear", 7, 12, 24)
+    ledger = flops.Ledger("exact", (row,))
+    flops.refuse_miscounted(ledger, Idle(), torch.ones(2, 3))
+    with pytest.raises(TrainingError, match="nothing that the model answers depends on idle"):
+        flops.refuse_miscounted(ledger, Idle(), torch.ones(2, 3), shared=True)

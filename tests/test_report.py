@@ -2,12 +2,12 @@
 
 import base64
 import io
-import itertools
 import json
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+import zipfile
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +23,7 @@ from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
 from ilscaling.show import figures, markdown, report
 from ilscaling.show.figures import replays
+from ilscaling.show.report import overview, purchase
 
 ROOT = Path(__file__).resolve().parent.parent
 LAWS = params.Laws(bootstrap=40)
@@ -140,17 +141,22 @@ def test_every_declared_cell_has_a_row(two_games):
         assert f"{params_:,}" in page.text
 
 
+MINUS = "\N{MINUS SIGN}"
+
+
+def _ends(record: dict) -> str:
+    return f"[{record['ci_low']:.3f}, {record['ci_high']:.3f}]"
+
+
 def test_headline_and_tables_say_what_was_fitted(two_games):
     html, _, table = two_games
     page, fit = Page(html), laws.fit_table(table, LAWS)
     for game in ("breakout", "space_invaders"):
-        for law, kind in itertools.product(laws.LAWS, ("t", "bootstrap")):
-            record = fit.power(game, law, interval=kind)
-            for text in (
-                f"{record['estimate']:.3f}",
-                f"[{record['ci_low']:.3f}, {record['ci_high']:.3f}]",
-            ):
-                assert text.replace("-", "\N{MINUS SIGN}") in page.text
+        for law in laws.LAWS:
+            for record in (fit.quoted(game, law), fit.power(game, law, interval="bootstrap")):
+                assert f"{record['estimate']:.3f} {_ends(record)}".replace("-", MINUS) in page.text
+            # Student's interval, which takes a run's snapshots for independent, stands nowhere.
+            assert _ends(fit.power(game, law)).replace("-", MINUS) not in page.text
     assert "In Space Invaders, from" in page.text
     for note in fit.notes:
         assert note in page.text
@@ -160,6 +166,9 @@ def test_headline_and_tables_say_what_was_fitted(two_games):
 
 
 SECTIONS = {
+    "setup": set(),
+    "results": set(),
+    "buy": set(),
     "laws": {"profiles", "laws", "return_on_loss"},
     "methods": {"methods"},
     "forms": {"forms"},
@@ -170,6 +179,7 @@ SECTIONS = {
     "expert": set(),
     "cells": set(),
     "notes": set(),
+    "cite": set(),
     "provenance": set(),
 }
 
@@ -182,6 +192,64 @@ def test_each_section_has_its_figures_and_a_link(two_games):
     for name, wanted in SECTIONS.items():
         found = set(re.findall(r'<figure id="(\w+)">', parts[name]))
         assert found == wanted, name
+
+
+def test_the_page_says_first_how_the_study_was_set_up_and_what_came_out(two_games):
+    html, _, table = two_games
+    text, fit = Page(html).text, laws.fit_table(table, LAWS)
+    order = [text.index(words) for words in ("Set-up", "not determined", "Every interval")]
+    assert order == sorted(order)
+    for game in fit.games:
+        for law in overview.card(fit, game):
+            assert law.value in text and law.bounds in text
+            for note in law.notes:
+                assert note in text
+    assert overview.verdict(0.5, (0.4, 0.6)) == "determined"
+    assert overview.verdict(0.5, (0.1, 0.9)) == "sign only"
+    assert overview.verdict(0.5, (-0.1, 1.1)) == "not determined"
+    assert overview.verdict(0.5, None) == "not determined"
+    assert overview.verdict(-0.0, (-0.0, 0.0)) == "not determined"
+
+
+def test_figures_are_numbered_and_described(two_games):
+    html, _, _ = two_games
+    numbers = re.findall(r"<b>Figure (\d+)\. ", html)
+    assert [int(n) for n in numbers] == list(range(1, len(numbers) + 1)) and len(numbers) >= 6
+    for words in re.findall(r'<img[^>]* alt="([^"]*)"', html):
+        assert len(words) > 3
+
+
+def test_every_measured_cell_is_a_point_that_says_what_it_is(two_games):
+    html, _, table = two_games
+    done = table[table["status"] == "done"]
+    points = re.findall(r'<circle [^>]*aria-label="([^"]+)" data-details="([^"]+)"', html)
+    assert len(points) == len(done)
+    for label, details in points:
+        assert "parameters" in label and "dev loss" in details and "return" in details
+
+
+def test_the_slider_holds_the_predictions_of_the_fitted_laws(two_games):
+    html, _, table = two_games
+    fit = laws.fit_table(table, LAWS)
+    offers = [json.loads(o) for o in re.findall(r'application/json">(.*?)</script>', html)]
+    assert len(offers) == len(fit.games)
+    for game, offer in zip(fit.games, offers, strict=True):
+        for law, row in zip(purchase.QUANTITIES, offer["rows"], strict=True):
+            budgets = np.array(offer["budgets"])
+            wanted = np.stack(laws.predict(fit.power(game, law), budgets, new=True), 1)
+            assert np.allclose(row["values"], wanted, rtol=3e-3)
+        assert offer["budgets"][-1] == pytest.approx(10 * offer["measured"], rel=1e-3)
+
+
+def test_all_data_are_one_download(two_games):
+    html, _, table = two_games
+    held = re.search(r'href="data:application/zip;base64,([^"]+)"', html)[1]
+    archive = zipfile.ZipFile(io.BytesIO(base64.b64decode(held)))
+    assert {"README.txt", "results.csv", "fits.csv", "figures/profiles.csv"} <= set(
+        archive.namelist()
+    )
+    assert len(pd.read_csv(archive.open("results.csv"))) == len(table)
+    assert len(html) < 5_000_000
 
 
 def test_predictions_stand_beside_what_was_measured(two_games):

@@ -1,4 +1,13 @@
-"""Tables of others: columns by other names, missing ones made up for or refused."""
+"""Tables of others: read as people have them, or refused with the value that stands in the way."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import re
+import tarfile
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -40,16 +49,32 @@ def test_missing_columns_are_guessed_at(tmp_path):
     with pytest.raises(FitError) as error:
         tables.read_table(tmp_path / "runs.csv", {"dev_loss": "val_loss", "flops": "C"})
     assert "columns are missing: params, samples" in str(error.value)
-    assert "--column params=param" in error.value.fix
+    assert "--column params=param --column samples=tokens" in error.value.fix
     with pytest.raises(FitError, match="columns are missing: loss"):
         tables.read_table(tmp_path / "runs.csv", {"dev_loss": "loss"})
+
+
+def test_a_column_of_ours_is_no_guess_for_another(tmp_path):
+    """`samples` was once the guess for `params`."""
+    own = ROWS.rename(columns={"n_params": "N", "val_loss": "loss", "tokens": "samples"})
+    own.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(FitError) as error:
+        tables.read_table(tmp_path / "runs.csv")
+    typed = re.findall(r"--column (\S+)", error.value.fix)
+    assert typed == ["params=N", "dev_loss=loss", "flops=C"]
+    assert len(tables.read_table(tmp_path / "runs.csv", tables.mapping(typed))) == len(ROWS)
+    nothing = pd.DataFrame({"samples": [1.0], "dev_loss": [1.0], "budget": [1.0], "colour": [1]})
+    nothing.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(FitError, match="--column OURS=THEIRS"):
+        tables.read_table(tmp_path / "runs.csv")
 
 
 def test_flops_without_gaps_are_no_budgets(tmp_path):
     rows = pd.DataFrame({"C": np.geomspace(1e12, 4e12, 40), "n_params": 1e4})
     rows.assign(tokens=1e6, val_loss=1.0).to_csv(tmp_path / "runs.csv", index=False)
-    with pytest.raises(FitError, match="do not tell which rows belong to one budget"):
-        tables.read_table(tmp_path / "runs.csv", THEIRS)
+    table = tables.read_table(tmp_path / "runs.csv", THEIRS)
+    assert table["budget"].isna().all()
+    assert "no gaps in flops that would tell budgets" in table.attrs["notes"][1]
 
 
 def test_a_mapping_names_a_column_of_ours():
@@ -71,7 +96,214 @@ def test_rows_without_a_game_are_dropped_and_counted(tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "runs.parquet").write_bytes(b"no parquet")
+    (tmp_path / "runs.parquet").write_bytes(b"PAR1, but no parquet")
     with pytest.raises(FitError, match="cannot read the table") as error:
         tables.read_table(tmp_path / "runs.parquet")
     assert error.value.where.endswith("runs.parquet")
+
+
+PLAIN = "params,samples,dev_loss,budget\n35000000,1e9,1014.4,1e18\n70000000,5e8,2.5,1e18\n"
+
+
+def same(table):
+    """Whether a table is that of PLAIN."""
+    assert table["params"].tolist() == [35e6, 70e6]
+    assert table["samples"].tolist() == [1e9, 5e8]
+    assert table["dev_loss"].tolist() == [1014.4, 2.5]
+    assert table["budget"].tolist() == [1e18, 1e18]
+
+
+def packed_zip(data: bytes, *names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def packed_tar(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("runs.csv")
+        entry.size = len(data)
+        archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def columnar(kind: str) -> bytes:
+    out = io.BytesIO()
+    table = pd.read_csv(io.StringIO(PLAIN))
+    table.to_parquet(out) if kind == "parquet" else table.to_feather(out)
+    return out.getvalue()
+
+
+def as_json(**how) -> bytes:
+    return pd.read_csv(io.StringIO(PLAIN)).to_json(**how).encode()
+
+
+WRITTEN = {
+    "thousands": PLAIN.replace("1014.4", '"1,014.4"').encode(),
+    "suffixes": PLAIN.replace("35000000,1e9", "35M,1B").replace("70000000", "70 M").encode(),
+    "powers": PLAIN.replace("1e9", "10^9").replace("5e8", "5x10^8").encode(),
+    "units": PLAIN.replace("1e9", "1B tokens").replace("1e18\n7", "1 EFLOPs\n7").encode(),
+    "underscores": PLAIN.replace("35000000", "35_000_000").encode(),
+    "blanks": PLAIN.replace(",", " , ").replace("35000000", "35 000 000").encode(),
+    "semicolons": PLAIN.replace(",", ";").encode(),
+    "tabs": PLAIN.replace(",", "\t").encode(),
+    "bars": PLAIN.replace(",", "|").encode(),
+    "spaces": PLAIN.replace(",", "  ").encode(),
+    "decimal commas": PLAIN.replace(",", ";")
+    .replace("1014.4", "1.014,4")
+    .replace("2.5", "2,5")
+    .replace("35000000", "35.000.000")
+    .encode(),
+    "a mark": b"\xef\xbb\xbf" + PLAIN.encode(),
+    "UTF-16": PLAIN.encode("utf-16"),
+    "UTF-16 without a mark": PLAIN.encode("utf-16-le"),
+    "Windows": PLAIN.replace("budget", "budget,n\xf6te").replace("1e18", "1e18,\xe4").encode("cp1252"),  # noqa: E501
+    "old Mac lines": PLAIN.replace("\n", "\r").encode(),
+    "Excel's line": b"sep=;\n" + PLAIN.replace(",", ";").encode(),
+    "comments": b"# exported today, by hand\n\n" + PLAIN.encode(),
+    "a separator at each end": PLAIN.replace("\n", ",\n").replace("budget,", "budget", 1).encode(),
+    "names of rows": PLAIN.replace("\n3", "\na,3").replace("\n7", "\nb,7").encode(),
+    "JSON records": as_json(orient="records"),
+    "JSON lines": as_json(orient="records", lines=True),
+    "JSON columns": as_json(),
+    "JSON split": as_json(orient="split"),
+    "JSON in an object": json.dumps({"runs": json.loads(as_json(orient="records"))}).encode(),
+    "gzip": gzip.compress(PLAIN.encode()),
+    "bzip2": bz2.compress(PLAIN.encode()),
+    "xz": lzma.compress(PLAIN.encode()),
+    "zip": packed_zip(PLAIN.encode(), "runs.csv", "__MACOSX/._runs.csv"),
+    "tar": packed_tar(PLAIN.encode()),
+    "Parquet": columnar("parquet"),
+    "Feather": columnar("feather"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("suffix", [".csv", ".gz"])
+def test_tables_are_read_as_people_have_them(tmp_path, name, suffix):
+    """Whatever the suffix says."""
+    (tmp_path / f"runs{suffix}").write_bytes(WRITTEN[name])
+    same(tables.read_table(tmp_path / f"runs{suffix}"))
+
+
+def test_a_value_that_was_interpreted_is_noted(tmp_path):
+    (tmp_path / "runs.csv").write_bytes(WRITTEN["thousands"])
+    notes = tables.read_table(tmp_path / "runs.csv").attrs["notes"]
+    assert "column dev_loss: '1,014.4' is read as 1014.4" in notes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"),
+    [
+        ("1014.4", "crashed", "'crashed' in column dev_loss, row 1"),
+        ("2.5", "2.5 +- 0.1", "'2.5 +- 0.1' in column dev_loss, row 2"),
+        ("35000000", "35X", "'35X' in column params"),
+        ("35000000", "2026-01-01", "'2026-01-01' in column params"),
+        ("1014.4", '"1,01,4.4"', "'1,01,4.4'"),
+        ("1014.4,", '"1,5",', "'1,5'"),
+        ("1e18\n", "1e18,7,8\n", "Expected 4 fields|more fields"),
+    ],
+)
+def test_a_value_that_is_no_number_is_quoted(tmp_path, old, new, value):
+    (tmp_path / "runs.csv").write_text(PLAIN.replace(old, new, 1))
+    with pytest.raises(FitError, match=value.replace("+", "[+]")):
+        tables.read_table(tmp_path / "runs.csv")
+
+
+def test_commas_that_could_mean_two_things_are_refused(tmp_path):
+    text = PLAIN.replace(",", ";").replace("1014.4", "1,014").replace("2.5", "2.514")
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(FitError, match=r"'1,014' in column dev_loss can be read in two ways"):
+        tables.read_table(tmp_path / "runs.csv")
+    # Unquoted decimal commas shift the fields.
+    (tmp_path / "runs.csv").write_text("params,samples,dev_loss,budget\n35,1,2,5,1\n70,1,2,6,1\n")
+    with pytest.raises(FitError, match="more fields than the header"):
+        tables.read_table(tmp_path / "runs.csv")
+
+
+DAMAGED = {
+    "cut gzip": gzip.compress(PLAIN.encode() * 50)[:-20],
+    "cut bzip2": bz2.compress(PLAIN.encode() * 50)[:-9],
+    "cut xz": lzma.compress(PLAIN.encode() * 50)[:-9],
+    "cut zip": packed_zip(PLAIN.encode() * 50, "runs.csv")[:-30],
+    "cut Parquet": columnar("parquet")[:-9],
+    "cut Feather": columnar("feather")[:-9],
+    "two files": packed_zip(PLAIN.encode(), "a.csv", "b.csv"),
+    "a workbook": packed_zip(b"", "[Content_Types].xml", "xl/workbook.xml"),
+    "a pickle": b"\x80\x04\x95.",
+    "a pointer": b"version https://git-lfs.github.com/spec/v1\n",
+    "a page": b"<!DOCTYPE html><html>404</html>",
+    "bytes": bytes(range(256)),
+    "nothing": b"",
+    "a header": b"params,samples,dev_loss,budget\n",
+    "deep JSON": b"[" * 100_000,
+    "a number": b"[1, 2, 3]",
+    "a bomb": gzip.compress(bytes(600 * 2**20), 1),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_no_table_is_refused_and_named(tmp_path, name):
+    (tmp_path / "runs.csv").write_bytes(DAMAGED[name])
+    with pytest.raises(FitError) as error:
+        tables.read_table(tmp_path / "runs.csv")
+    assert error.value.where.endswith("runs.csv")
+
+
+def test_status_is_taken_in_the_words_of_others(tmp_path):
+    words = ["finished", "COMPLETED", "crashed", "running", "done", " Success "]
+    rows = pd.DataFrame({"params": 1e4, "samples": 1e6, "dev_loss": 1.0, "budget": 1e12}, range(6))
+    rows.assign(status=words).to_csv(tmp_path / "runs.csv", index=False)
+    table = tables.read_table(tmp_path / "runs.csv")
+    assert table["status"].tolist() == ["done", "done", "failed", "running", "done", "done"]
+    assert any("finished" in note and "taken for done" in note for note in table.attrs["notes"])
+
+
+def test_samples_and_flops_are_made_of_each_other_on_request(tmp_path):
+    path = tmp_path / "runs.csv"
+    rows = pd.DataFrame({"N": ["10k", "20k"], "loss": [1.0, 0.9], "C": [6e12, 6.1e12]})
+    rows.to_csv(path, index=False)
+    names = {"params": "N", "dev_loss": "loss", "flops": "C"}
+    with pytest.raises(FitError, match="columns are missing: samples") as error:
+        tables.read_table(path, names)
+    assert "--assume-6nd" in error.value.fix
+    table = tables.read_table(path, names, assume_6nd=True)
+    assert table["samples"].tolist() == pytest.approx([1e8, 6.1e12 / 12e4])
+    ROWS.drop(columns="C").to_csv(path, index=False)
+    names = {ours: theirs for ours, theirs in THEIRS.items() if ours != "flops"}
+    table = tables.read_table(path, names, assume_6nd=True)
+    assert table["flops"].tolist() == pytest.approx([6e10, 6e10, 12e10, 12e10])
+
+
+def test_hints_name_columns_that_make_sense(tmp_path):
+    path = tmp_path / "runs.csv"
+    rows = {"Model Size": [1, 2], "Training Tokens": [1, 2], "depth": [1, 2], "eval/loss": [1, 2]}
+    pd.DataFrame({**rows, "Training FLOP": [1e9, 2e9], "name": ["a", "b"]}).to_csv(path)
+    with pytest.raises(FitError) as error:
+        tables.read_table(path)
+    hint = error.value.fix.partition("   (")[0]
+    assert hint == (
+        "--column 'params=Model Size' --column 'samples=Training Tokens' "
+        "--column dev_loss=eval/loss --column 'flops=Training FLOP'"
+    )
+
+
+def test_logarithms_are_no_budgets(tmp_path):
+    rows = pd.DataFrame({"budget": [18.0, 19.0, 20.0, 21.0], "dev_loss": 1.0})
+    rows["params"], rows["samples"] = 1e8 * 10 ** (rows["budget"] / 2 - 9), 1e10
+    rows["samples"] *= 10 ** (rows["budget"] / 2 - 9)
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(FitError, match="looks like logarithms"):
+        tables.read_table(tmp_path / "runs.csv")
+
+
+def test_a_size_that_is_a_name_is_no_dial(tmp_path):
+    rows = pd.read_csv(io.StringIO(PLAIN))
+    rows.assign(size=["190M", "1B"]).to_csv(tmp_path / "runs.csv", index=False)
+    assert tables.read_table(tmp_path / "runs.csv")["size"].tolist() == [190e6, 1e9]
+    rows.assign(size=["small", "1B"]).to_csv(tmp_path / "runs.csv", index=False)
+    table = tables.read_table(tmp_path / "runs.csv")
+    assert "size" not in table and any("'small'" in note for note in table.attrs["notes"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import copied
-from readme_commands import RUNNABLE
+from readme_commands import RUNNABLE, runnable_in
 
 from ilscaling.pipeline import pipeline_lock
 
@@ -257,7 +257,7 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
 
 @pytest.mark.parametrize("command", RUNNABLE)
 def test_a_command_of_the_readme_runs(study, command):
-    study.run(*command.split())
+    study.run(*runnable_in(command, study.path))
 
 
 def test_dvc_agrees_with_snakemake(study):

@@ -21,7 +21,7 @@ BEGIN, END = "<!-- picture:begin -->", "<!-- picture:end -->"
 # allows. A unit is a module or a package right below `ilscaling`; `entries` are the modules of
 # domains that the registry alone calls.
 LAYERS = (
-    ("errors", "files", "interrupts", "progress"),
+    ("errors", "files", "gpu_share", "interrupts", "progress"),
     ("registry", "seeds", "parameter_files"),
     ("params",),
     ("schedules", "store", "policies", "tables"),
@@ -30,6 +30,7 @@ LAYERS = (
     ("learning", "plan"),
     ("measuring", "tabulate"),
     ("show", "calibration"),
+    ("agents",),
     ("pipeline", "entries"),
     ("cli",),
 )

@@ -33,8 +33,9 @@ def tables(rows: list[dict[str, str]], games: list[str]) -> list[str]:
         for row in rows:
             values = [_short(row.get(f"{game}.{short}", "")) for short in shown]
             what = ", ".join(f"{name.split('.')[-1]}={row[name]}" for name in mine if row[name])
-            name = row["Experiment"] or row["rev"]
-            table.append([f"  {name}" if row["Experiment"] else name, *values, what])
+            # DVC gives the column only once there is an experiment.
+            experiment = row.get("Experiment", "")
+            table.append([f"  {experiment}" if experiment else row["rev"], *values, what])
         wide = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
         lines += ["", game]
         for line in table:
@@ -51,15 +52,26 @@ def _short(value: str) -> str:
         return "-"
 
 
+NONE = """
+No experiment yet. One is a change of the parameters that DVC runs and keeps:
+    dvc exp run -S games.{game}.train.rate.value=0.002"""
+
+
 def main() -> None:
     study = yaml.safe_load(Path("params.yaml").read_text()).get("study", "default")
-    games = list(json.loads(Path(f"results/{study}/headline.json").read_text()))
+    headline = Path(f"results/{study}/headline.json")
+    if not headline.is_file():
+        sys.exit(f"the study {study!r} has no results yet: snakemake --cores all")
+    games = list(json.loads(headline.read_text()))
     keep = rf"^({'|'.join(games)})\.({'|'.join(NUMBERS)})$"
     command = ["dvc", "exp", "show", "--csv", "--only-changed", "--keep", keep, "--drop", HIDDEN]
     done = subprocess.run([*command, *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
-    print("\n".join(tables(list(csv.DictReader(io.StringIO(done.stdout))), games)))
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    print("\n".join(tables(rows, games)))
+    if not any(row.get("Experiment") for row in rows):
+        print(NONE.format(game=games[0]))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import fits  # noqa: E402
 import grid  # noqa: E402
 import growth  # noqa: E402
 import machine  # noqa: E402
+import measure  # noqa: E402
 import pandas as pd  # noqa: E402
 import pipeline  # noqa: E402
 import playing  # noqa: E402
@@ -40,8 +42,15 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, help="NetHack games in the layout of NLD")
     parser.add_argument("--tables", type=Path, help="released results: atari.csv, nethack.csv")
     parser.add_argument("--only", nargs="+", help="items; the file's other lines stay")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: of the item step alone")
     given = parser.parse_args()
+    if given.device != "cpu":
+        given.only, measure.clock = ["step"], time.perf_counter
     torch.set_num_threads(1)
+    stem = given.out / machine.name()
+    if given.device != "cpu":
+        card = torch.cuda.get_device_name().lower().replace(" ", "-")
+        stem = given.out / f"{machine.name()}-{card}"
     about = {"made": datetime.now(UTC).isoformat(timespec="seconds"), **machine.describe()}
     print(", ".join(f"{name} {value}" for name, value in about.items()), flush=True)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -50,7 +59,7 @@ def main() -> None:
         study = Study(given.data, Path(folder))
         items = {
             "reader": lambda: reader.lines(study),
-            "step": lambda: step.lines(study),
+            "step": lambda: step.lines(study, device=given.device),
             "grid": lambda: grid.lines(study),
             "playing": lambda: playing.lines(study),
             "recording": lambda: recording.lines(study, given.recordings),
@@ -70,7 +79,6 @@ def main() -> None:
                     flush=True,
                 )
     about["load_after"] = [round(load, 1) for load in os.getloadavg()]
-    stem = given.out / machine.name()
     rows = [{**row, "made": about["made"]} for row in rows]
     if given.only and stem.with_suffix(".json").exists():
         # Of items that were not measured now, what was found before stays, with its time.

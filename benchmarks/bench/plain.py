@@ -45,6 +45,8 @@ class Dense(Encoder):
 
 def _whole(features: FrameFeatures, steps: int) -> torch.Tensor:
     """Rows of the table of patches for every cell of every map: int64 (n, 70, 24)."""
+    device = features.cells.device
+    features = FrameFeatures(*(values.cpu() for values in features))
     starts = features.change_starts.tolist()
     blank = torch.arange(PATCH[0] * PATCH[1]) * KINDS
     maps = []
@@ -53,16 +55,16 @@ def _whole(features: FrameFeatures, steps: int) -> torch.Tensor:
         new = features.new[begin:end].long()
         now[features.patch[begin:end].long(), new // KINDS] = new
         maps.append(now)
-    return torch.stack(maps)
+    return torch.stack(maps).to(device)
 
 
 def stepper(run, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
     """One plain step of a `step.Run` on a batch."""
     if policies.get(run.family).order is None:
-        policy = Stacks(run.size, **run.shape)
+        policy = Stacks(run.size, **run.shape).to(run.device)
         adam = torch.optim.Adam(policy.parameters(), 1e-4, foreach=False)
     else:
-        policy = policies.build(run.family, run.size, **run.shape)
+        policy = policies.build(run.family, run.size, **run.shape).to(run.device)
         policy.encoder.__class__ = Dense
         policy.encoder.map = _whole(batch["frames"], run.settings.context)
         adam = torch.optim.AdamW(policy.parameters(), 1e-4, foreach=False)

@@ -25,32 +25,34 @@ LARGE = {"breakout": [64, 96], "nethack": [128]}
 class Run:
     """A run in memory: its state, and batches of its data."""
 
-    def __init__(self, study: Study, game: str, size: int):
+    def __init__(self, study: Study, game: str, size: int, device: str = "cpu"):
         section, split = study.params.games[game], study.split(game)
         self.settings = section.train.model_copy(update={"buffer_steps": BUFFER[game]})
         self.family, self.size = section.grid.family, size
         self.shape = policies.shape(self.settings, len(split.actions))
-        self.batch = self.settings.batch_of(size)
+        self.batch, self.device = self.settings.batch_of(size), device
+        type = precision.resolve("auto", device, self.family, size)
+        precision.prepare(device, type, policies.get(self.family).repeatable)
         torch.manual_seed(0)
         run = grid.Run(game, self.family, size, 0)
         ledger = flops.ledger(self.family, size, **self.shape)
         self.learner = Cloning(
-            Given(split, self.settings, run, ledger, "cpu", "float32", Path(), ALONE)
+            Given(split, self.settings, run, ledger, device, type, Path(), ALONE)
         )
         parts = policies.architecture(self.family, size, **self.shape)
         self.state = State(
             policies.build(self.family, size, **self.shape),
             self.settings,
             rate=1e-4,
-            device="cpu",
-            type=precision.resolve("auto", "cpu", self.family, size),
+            device=device,
+            type=type,
             tables=frozenset(part.name for part in parts if getattr(part, "tables", 0)),
         )
         self.batches = self.learner.batches(split, batch=self.batch, seed=0, start=0)
 
     def next(self) -> feed.Batch:
         """The next batch."""
-        return feed.tensors(next(self.batches), "cpu")
+        return feed.tensors(next(self.batches), self.device)
 
     @property
     def many(self) -> int:
@@ -61,7 +63,13 @@ class Run:
         """So many steps on what the reader gives."""
         for _ in range(self.many):
             loop.step(self.state, self.learner, self.next())
+        self.ended()
         settled(self.batches)
+
+    def ended(self) -> None:
+        """Wait for the device."""
+        if self.device != "cpu":
+            torch.cuda.synchronize()
 
     def still(self, batch: feed.Batch) -> Callable[[], None]:
         """So many steps on one batch that stays in memory."""
@@ -69,6 +77,7 @@ class Run:
         def steps() -> None:
             for _ in range(self.many):
                 loop.step(self.state, self.learner, batch)
+            self.ended()
 
         return steps
 
@@ -81,19 +90,20 @@ def resident(study: Study, game: str, size: int) -> Callable[[], None]:
     return lambda: loop.step(run.state, run.learner, batch)
 
 
-def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
+def lines(study: Study, budget: float = 2.0, device: str = "cpu") -> Iterator[Line]:
     """Every size of the default study, and larger ones against plain PyTorch."""
-    reached = peak()
+    reached = peak(device)
     for game in ("breakout", "nethack"):
         sizes = study.params.games[game].grid.sizes
         for size in (*sizes, *LARGE[game]):
-            run, note = Run(study, game, size), study.notes[game]
+            run, note = Run(study, game, size, device), study.notes[game]
             batch, many = run.next(), run.many
             other = plain.stepper(run, batch)
 
-            def simple(other=other, many=many) -> None:
+            def simple(other=other, many=many, run=run) -> None:
                 for _ in range(many):
                     other()
+                run.ended()
 
             still, what = run.still(batch), f"{game} {size} ({run.state.type})"
             if size in sizes:
@@ -111,14 +121,22 @@ def lines(study: Study, budget: float = 2.0) -> Iterator[Line]:
                 note=f"{run.batch * many / float(sorted(alone)[len(alone) // 2]):,.0f} samples/s",
             )  # fmt: skip
             ledger = flops.ledger(run.family, size, **run.shape, convention="exact")
-            share = ledger.training * run.batch * many / alone / (SIDE**3 * 2 / matrix)
+            share = ledger.training * run.batch * many / alone / (reached.flops / matrix)
             yield line("step", f"{what}: FLOP/s", share, "bfloat16 matrix peak, measured")
 
 
 SIDE = 1_024
 
 
-def peak() -> Callable[[], object]:
+def peak(device: str = "cpu") -> Callable[[], object]:
     """A product of two square matrices of SIDE in bfloat16."""
-    a, b = (torch.randn(SIDE, SIDE, dtype=torch.bfloat16) for _ in range(2))
-    return lambda: a @ b
+    side = SIDE if device == "cpu" else 8 * SIDE
+    a, b = (torch.randn(side, side, dtype=torch.bfloat16, device=device) for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    product.flops = 2 * side**3
+    return product

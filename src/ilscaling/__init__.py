@@ -13,3 +13,6 @@ _here = Path(__file__).parent
 _sources = b"".join(path.read_bytes() for path in sorted(_here.glob("policies/**/*.py")))
 _compiled = _here / "__pycache__" / f"compiled-{sha256(_sources).hexdigest()[:12]}"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled))
+# Threads that wait for each other at OpenMP's barriers sleep instead of spinning, for other jobs
+# want the core meanwhile (docs/performance.md). To be set before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -87,12 +87,13 @@ def _row(layer, convention: str) -> Row:
     return Row(layer.name, layer.params, forward, training)
 
 
-def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs) -> None:
+def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bool = False) -> None:
     """Raise TrainingError unless an extension's `layers` say what its model is: parameters, and
     FLOPs of forward and training as PyTorch counts them.
 
     inputs: what it is called with, first of all stacks (batch, frames, ...) or a batch of
-    stretches, with `first` (B, T).
+    stretches, with `first` (B, T). shared: whether several processes train it together, which wait
+    for the gradient of every parameter.
 
     Conventions other than `exact` count what no machine does, and are not checked. Buffers that a
     snapshot would have to hold, such as those of batch normalisation, are refused as well.
@@ -109,7 +110,16 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs) -> None:
     wanted = (found.forward, found.training) if found.convention == "exact" else (0, 0)
     batch = inputs[0]
     samples = batch["first"].numel() if isinstance(batch, dict) else len(batch)
-    seen = tuple(n // samples for n in counted(model, *inputs)) if any(wanted) else (0, 0)
+    executed = counted(model, *inputs)
+    seen = tuple(n // samples for n in executed) if any(wanted) else (0, 0)
+    unused = [name for name, weight in model.named_parameters() if weight.grad is None]
+    if shared and unused:
+        raise TrainingError(
+            f"nothing that the model answers depends on {', '.join(unused)}: processes that share"
+            " a run would wait for gradients that never come",
+            where="the extension's family",
+            fix="leave these parameters out, or train on one GPU: machine.gpus",
+        )
     if (params, *seen) != (found.params, *wanted):
         rows = ", ".join(f"{row.layer} {row.params:,}" for row in found.layers)
         raise TrainingError(

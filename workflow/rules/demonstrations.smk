@@ -16,7 +16,7 @@ rule train_expert:
         "logs/train_expert/{dataset}-{key}.log",
     benchmark:
         "logs/times/train_expert/{dataset}-{key}.tsv"
-    threads: 2
+    threads: 1
     resources:
         gpu=1,
         mem_mb=get_memory("expert"),

@@ -14,13 +14,15 @@ STAGES = ("demonstrations", "runs", "evaluations", "results")
 def why(
     file: Annotated[Path, typer.Argument(help="A figure, table or artefact.")],
     path: ParamsFile = PARAMS,
+    short: Annotated[bool, typer.Option("--short", help="In a dozen lines.")] = False,
 ) -> None:
     """Print where a file comes from: keys, parameters, code and versions back to the expert."""
     from ilscaling import params
     from ilscaling.pipeline import lineage
     from ilscaling.pipeline.keys import Keys
 
-    print("\n".join(lineage.explain(file, Keys(params.read(path)))))
+    tell = lineage.summarise if short else lineage.explain
+    print("\n".join(tell(file, Keys(params.read(path)))))
 
 
 def compare(

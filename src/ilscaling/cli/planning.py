@@ -25,12 +25,15 @@ def plan(
     mfu: Annotated[
         float | None, typer.Option(help="Share of the peak that is reached.", min=1e-4, max=1.0)
     ] = None,
-    cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(help="CPU jobs at once; default: all here, with --device 8 a GPU.", min=1),
+    ] = None,
 ) -> None:
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
     import pandas as pd
 
-    from ilscaling import calibration, grid, params
+    from ilscaling import grid, params
     from ilscaling.plan import devices, speed, text
 
     study_params = params.read(path, *(study or []))
@@ -43,10 +46,23 @@ def plan(
     if cells:
         shown = table.drop(columns=["family", "rate"])
         print(shown.to_string(index=False, float_format="%.4g"), end="\n\n")
-    here = calibration.here(study_params, calibrate=calibrate)
+    here = speed_here(study_params, calibrate=calibrate)
     fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)
-    machine = text.Machine(cores or os.cpu_count() or 1, gpus if named else 0, fast)
+    # The machine that has the named GPUs is not this one.
+    usual = gpus * text.CORES_A_GPU if named else os.cpu_count() or 1
+    machine = text.Machine(cores or usual, gpus if named else 0, fast)
     print(text.show(text.make(study_params, planned, machine)))
+
+
+def speed_here(study, *, calibrate: bool):
+    """The speed of this machine, as far as it was measured."""
+    from ilscaling.plan import speed
+
+    if not calibrate and not any(speed.FOLDER.glob("*.json")):
+        return speed.REFERENCE  # without torch, which takes longer to import than all of the plan
+    from ilscaling import calibration
+
+    return calibration.here(study, calibrate=calibrate)
 
 
 def calibrate(

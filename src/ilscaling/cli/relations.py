@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
+from ilscaling.cli.fit import Columns, Table, table_and_settings
 from ilscaling.cli.options import PARAMS, ParamsFile
-from ilscaling.cli.results import Columns, Table, table_and_settings
 
 
 def relations(

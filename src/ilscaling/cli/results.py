@@ -1,21 +1,12 @@
-"""Verbs from a results table to laws, figures and report."""
+"""Verbs from measurements to a results table, figures and report."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ilscaling import files
 from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
 from ilscaling.cli.sections import section
-
-Compute = Literal["realised", "nominal"]
-Loss = Literal["measured", "expected", "excess"]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
-]
-Table = Annotated[Path, typer.Argument(help="Results table, a row a cell (CSV or Parquet).")]
 
 
 def tabulate(
@@ -27,7 +18,7 @@ def tabulate(
     path: ParamsFile = PARAMS,
 ) -> None:
     """Gather the measurements of a game's runs into a results table: one row a cell."""
-    from ilscaling import grid, params, store, tables
+    from ilscaling import files, grid, params, store, tables
     from ilscaling import tabulate as table
     from ilscaling.store.floor import expert_entropy
     from ilscaling.store.horizon import returns_after
@@ -59,99 +50,6 @@ def tabulate(
         record = files.read_json(file) if cell.declared and file and file.is_file() else None
         rows.append(table.row(cell, record, "", judged_by))
     tables.write_table(out, rows)
-
-
-def table_and_settings(table: Path, columns: list[str] | None, path: Path, **changes):
-    """A results table and how it is to be fitted; options given by hand (not None) win."""
-    from ilscaling import params, tables
-
-    settings = params.read(path).laws if path.exists() else params.Laws()
-    given = {name: value for name, value in changes.items() if value is not None}
-    values = {**settings.model_dump(), **given}
-    read = tables.read_table(table, columns=tables.mapping(columns or []))
-    return read, params.Laws.model_validate(values)
-
-
-def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
-    """Sizes and parameters that can be built for each game of the table, where the parameter file
-    has a section for it."""
-    from ilscaling import grid, params
-
-    study = params.read(path) if path.exists() else None
-    largest = read.groupby("game")["params"].max()
-    return {
-        name: grid.buildable(name, game, 100 * largest[name])
-        for name, game in (study.games.items() if study else ())
-        if name in largest
-    }
-
-
-def fit(
-    table: Table,
-    out: Annotated[Path, typer.Option(help="Folder for fits, tables, notes and figures.")],
-    path: ParamsFile = PARAMS,
-    column: Columns = None,
-    flops: Annotated[
-        Compute | None, typer.Option(help="FLOPs to fit on; default: as the parameters say.")
-    ] = None,
-    bootstrap: Annotated[
-        int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)
-    ] = None,
-    loss: Annotated[
-        Loss,
-        typer.Option(
-            help="Loss to fit: as measured, its expectation under the expert's distribution, or"
-            " the excess over the expert's entropy (columns of tables whose floor is known)."
-        ),
-    ] = "measured",
-    processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
-    pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
-    metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
-) -> None:
-    """Fit the scaling laws of a table of runs, ours or anyone's.
-
-    Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures.
-    """
-    from ilscaling.laws import excess
-    from ilscaling.pipeline import fit_laws
-
-    read, settings = table_and_settings(table, column, path, flops=flops, bootstrap=bootstrap)
-    read = excess.by_loss(read, loss)
-    fit = fit_laws.fit(read, settings, out, metrics=metrics, processes=processes)
-    if pictures:
-        from ilscaling.show import figures as drawing
-
-        drawing.draw_all(read, fit, out / "figures")
-    print(out / "fits.md")
-
-
-def forecast(
-    table: Table,
-    budget: Annotated[float, typer.Option(help="Training FLOPs to forecast for.")],
-    game: Annotated[str | None, typer.Option("--game", help="Only this game.")] = None,
-    wanted: Annotated[
-        float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
-    ] = None,
-    path: ParamsFile = PARAMS,
-    column: Columns = None,
-    flops: Annotated[Compute | None, typer.Option(help="FLOPs to fit on.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the numbers here (CSV).")] = None,
-) -> None:
-    """Parameters, samples, dev loss and return at a larger budget, by every method."""
-    from ilscaling import laws
-
-    read, settings = table_and_settings(table, column, path, flops=flops)
-    if game is not None:
-        read = read[read["game"] == game]
-    sizes = buildable(path, read)
-    found = laws.forecast(read, settings, budget, sizes=sizes)
-    print(found.to_string(index=False, float_format="%.4g", na_rep=""))
-    if wanted is not None:
-        reached = laws.goals(read, settings, wanted)
-        print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
-    if out:
-        with files.atomic(out) as temporary:
-            found.to_csv(temporary, index=False)
 
 
 def figures(

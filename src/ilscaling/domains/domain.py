@@ -5,6 +5,7 @@ registry: so the code that a step's key holds is what `Domain.code` names, and n
 import what they call only when they are called.
 """
 
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,44 @@ class Picture(NamedTuple):
     caption: str
     ending: str
     draw: Callable[[str | Path, str | Path], None]
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A first study of a game, for `ilscaling new`.
+
+    Parameters
+    ----------
+    section
+        section(scale, expert) -> the section's parameters: budgets and data of the default study
+        times `scale`, an expert of a share `expert` of a full training.
+    name
+        What the section and the study are called; empty: as the game.
+    expert_share
+        Share of the time that a job of the workflow trains the expert; 0: none does.
+    files
+        Path -> content of further files, extensions of the study.
+    first
+        What is to be typed before the study runs; empty: nothing.
+    notes
+        Lines for the head of the study's file.
+    """
+
+    section: Callable[[float, float], dict]
+    name: str = ""
+    expert_share: float = 0.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    first: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def tracked(file: str) -> bool:
+    """Whether Git has a file, so that a checkout brings it back."""
+    command = ["git", "ls-files", "--error-unmatch", "--", file]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -145,7 +184,9 @@ class Domain(ABC):
 
     def if_absent(self, name: str, section: Section) -> str:
         """What to type if the expert's file is not there."""
-        return f"git checkout -- {section.expert.file}   or set the parameter to null"
+        file = section.expert.file
+        kept = f"git checkout -- {file}   or " if tracked(file) else f"put it at {file}, or "
+        return f"{kept}set the parameter to null"
 
     def asked(self, name: str, section: Section, file: Path | None):
         """The expert as `games.play.Act`, to be asked in games that another plays. `file`: that
@@ -244,6 +285,10 @@ class Domain(ABC):
     def ingest(self, section: Section, folder: Path, out: Path, *, processes: int = 1) -> dict:
         """Make the store `out` of a folder of recorded games; returns a summary for JSON."""
         raise self._cannot("ingest recordings", "game")
+
+    def starter(self, game: str) -> Starter:
+        """A first study of a game; raises GameError for a game that it does not play."""
+        raise self._cannot("start a study by itself", "domain")
 
     # Keys
 

@@ -1,5 +1,11 @@
-"""Scaling laws from a table of runs: pure functions, no torch, no plots.
+"""Scaling laws from a table of runs, without torch.
 
+    from ilscaling import laws
+
+    fit = laws.fit("runs.csv")
+    print(fit.summary())
+
+`fit` takes anyone's table and returns an object to ask (`results`). Behind it,
 `fit_table` takes a results table (ours or published by others) and finds, for each game, the
 compute-optimal points of the isoFLOP profiles (`profiles`, `optima`), the power laws of these
 points on compute (`lines`), their other forms (`forms`, `verdicts`), the loss as a surface over
@@ -15,6 +21,7 @@ from ilscaling.laws.optima import curve
 from ilscaling.laws.prediction import forecast, goals, proposal
 from ilscaling.laws.profiles import METHODS
 from ilscaling.laws.records import LAWS, Fit, Line, read_fits
+from ilscaling.laws.results import LawFit, changed, fit
 from ilscaling.laws.study import StudyFit, fit_table, read, write
 from ilscaling.laws.validation import curves, summary
 
@@ -25,11 +32,14 @@ __all__ = [
     "POWER",
     "Fit",
     "Form",
+    "LawFit",
     "Line",
     "StudyFit",
     "Toward",
+    "changed",
     "curve",
     "curves",
+    "fit",
     "fit_table",
     "forecast",
     "goals",

@@ -40,6 +40,7 @@ def across(table: pd.DataFrame, settings: Laws, *, games: Sequence[str]) -> pd.D
     game has one run.
     """
     done = table[table["status"] == "done"] if "status" in table else table
+    done = done[done["budget"].notna()]  # without budgets there is no best size of one
     levels = {game: _levels(done[done["game"] == game]) for game in games}
     known = [game for game in games if levels[game] is not None]
     without = [game for game in games if levels[game] is None]

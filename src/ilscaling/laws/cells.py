@@ -50,9 +50,9 @@ class Budget:
 
 def table(runs: Runs, cells: Profiles | None) -> pd.DataFrame:
     """The cells as a table of COLUMNS; `cells` are the measured profiles of `runs`, None without
-    rows."""
+    rows or budgets: then a row is a cell."""
     if cells is None:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return _single(runs)
     once = np.ones((1, len(runs.L)))
     counts = {
         name: cell_means(runs, np.isfinite(v)[None].astype(float), once)[0]
@@ -72,6 +72,24 @@ def table(runs: Runs, cells: Profiles | None) -> pd.DataFrame:
         "return_mean": cells.R[0, b, s],
         "action_entropy": entropy[b, s],
         **{name: np.rint(count[b, s]).astype(np.int64) for name, count in counts.items()},
+    }
+    return pd.DataFrame({"game": runs.game, **values}, columns=list(COLUMNS))
+
+
+def _single(runs: Runs) -> pd.DataFrame:
+    """The rows themselves as a table of COLUMNS; their own compute is their budget."""
+    values = {
+        "position": runs.position,
+        "budget": runs.C,
+        "size": runs.size,
+        "params": runs.N,
+        "samples": runs.D,
+        "flops": runs.C,
+        "dev_loss": runs.L,
+        "return_mean": runs.R,
+        "action_entropy": runs.entropy,
+        "runs": runs.losses.astype(np.int64),
+        "returns": runs.returns.astype(np.int64),
     }
     return pd.DataFrame({"game": runs.game, **values}, columns=list(COLUMNS))
 

@@ -8,6 +8,8 @@ from ilscaling.laws.batched import least_squares
 
 # Largest deviation of a cell's compute from the constraint, as a share, that is not worth a flag.
 TOLERANCE = 0.25
+# Sizes whose ln N differ by less are one, which does not determine rho.
+ONE_SIZE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def constraint(
         if rho is not None:
             slope = np.where(total > 0, rho, np.nan)
             ln_k = weight @ (y - rho * x) / total
-        elif not (weight[0] > 0).any():
+        elif not (weight[0] > 0).any() or np.ptp(x[weight[0] > 0]) < ONE_SIZE:
             slope = ln_k = np.full(len(weight), np.nan)
         else:
             centre = x[weight[0] > 0].mean()

@@ -84,10 +84,12 @@ class Points:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Positions of the budgets whose losses, and whose returns, do not enter the fits."""
+    """Positions of the budgets whose losses, and whose returns, do not enter the laws of optima,
+    and of those that do not enter surfaces."""
 
     loss: frozenset[int] = frozenset()
     returns: frozenset[int] = frozenset()
+    surface: frozenset[int] = frozenset()
 
 
 def points(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.laws import (
+    by_compute,
     cells,
     chance,
     forms,
@@ -27,6 +28,8 @@ from ilscaling.params import Laws
 
 # Parameters of a surface's frontier that become records.
 SURFACE = ("exponent",)
+# Budgets that a flag lists.
+LISTED = 12
 # What to say of a law whose optima were chosen and judged by one measurement.
 JUDGED = {
     "tested": "chosen_on: sizes are chosen by the dev losses that are reported, the lowest of which"
@@ -61,11 +64,12 @@ class Admitted:
 
 def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
     """Apply the rules of `regime` to the rows of one game."""
-    left, budgets, flops, notes = regime.admit(rows, game, settings)
-    runs = runs_of(left, game, flops, budgets)
-    means = profiles(runs, resampling.measurement(runs)) if len(runs.L) else None
+    entering = regime.admit(rows, game, settings)
+    runs = runs_of(entering, game)
+    profiled = len(runs.L) and runs.isoflop
+    means = profiles(runs, resampling.measurement(runs)) if profiled else None
     averaged = cells.table(runs, means)
-    notes = notes + cells.notes(averaged, game)
+    notes = entering.notes + cells.notes(averaged, game)
     judged = cells.budgets(averaged, settings) if means is not None else []
     best = [
         row
@@ -76,6 +80,7 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
     left_out = LeftOut(
         frozenset(budget.position for budget in judged if budget.excluded),
         frozenset(budget.position for budget in judged if budget.excluded_return),
+        frozenset(budget.position for budget in judged if budget.excluded.startswith("plateau")),
     )
     grouped = together(runs)
     if grouped is not runs:
@@ -88,7 +93,12 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
 
 def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
     """Every method's frontier through `runs`, which are the admitted ones or some of them."""
-    lines = points(runs, draws, settings, admitted.left_out)
+    if not runs.isoflop:
+        return list(surfaces.fit(runs, draws.count, settings))
+    # Budgets that enter no law need no profiles, which hold every budget by every size.
+    inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
+    inside |= not inside.any()
+    lines = points(runs.where(inside), draws.where(inside), settings, admitted.left_out)
     if not lines:
         return []
     grid = next(f for f in lines if (f.method, f.form) == ("grid", forms.POWER))
@@ -99,13 +109,14 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
             exponent=exponent,
             spread=grid.spread("R_on_1/L"),
         )
-    inside = _inside(admitted, runs)
-    return [*lines, *surfaces.fit(runs.where(inside), draws.count, settings, returns)]
+    steep = _inside(admitted, runs)
+    return [*lines, *surfaces.fit(runs.where(steep), draws.count, settings, returns)]
 
 
 def _inside(admitted: Admitted, runs: Runs) -> np.ndarray:
-    """The rows that a surface rests on: of budgets that have left the plateau."""
-    return ~np.isin(runs.position, sorted(admitted.left_out.loss))
+    """The rows that a surface rests on: of budgets that have left the plateau, whatever their
+    number of sizes."""
+    return ~np.isin(runs.position, sorted(admitted.left_out.surface))
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
@@ -114,9 +125,9 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     runs = admitted.runs
     drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
     fitted = frontiers(admitted, runs, drawn, settings)
-    fits = least_squares(admitted, game, settings)
+    fits = least_squares(admitted, settings)
     names = {"game": game, "flops": runs.flops, "level": settings.level}
-    if not fitted:
+    if not fitted or not runs.isoflop:
         fits += [{**fit, "interval": "bootstrap"} for fit in fits]
     for frontier in fitted:
         fits += _records(frontier, fits, drawn, names)
@@ -126,7 +137,10 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
     table = optima.table(admitted.optima)
     tested, silent = validation.table([]), []
-    if validate:
+    draws = min(validation.DRAWS, settings.bootstrap)
+    if validate and not runs.isoflop:
+        tested, silent = by_compute.validate(runs, draws, settings)
+    elif validate:
         tested, silent = validation.validate(
             runs,
             table,
@@ -135,23 +149,23 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
             ),
             level=settings.level,
             hold_out=settings.hold_out,
-            draws=min(validation.DRAWS, settings.bootstrap),
+            draws=draws,
         )
     rare = chance.chances(fitted, verdicts.COMPARED)
     judged = verdicts.verdicts(game, table, tested, rare)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 
-def least_squares(admitted: Admitted, game: str, settings: Laws) -> list[Fit]:
+def least_squares(admitted: Admitted, settings: Laws) -> list[Fit]:
     """The power laws of both methods, with t-intervals."""
     fits = []
     for method in METHODS:
         rows = [row for row in admitted.optima if row["method"] == method]
-        fits += [_law(law, rows, game, method, admitted.runs.flops, settings.level) for law in LAWS]
+        fits += [_law(law, rows, method, admitted.runs, settings.level) for law in LAWS]
     return fits
 
 
-def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: float) -> Fit:
+def _law(law: str, rows: list[dict], method: str, runs: Runs, level: float) -> Fit:
     """One power law over the optima of one game and method; flags say which are left out."""
     form = LAWS[law]
     x, y, edges, out, flags = [], [], 0, {}, []
@@ -168,10 +182,12 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
         x.append(at)
         y.append(row[form.y])
         edges += bool(row["edge" + form.optimum])
-    if not rows:
+    if not runs.isoflop:
+        flags.append("not_isoflop: sizes are not compared at equal budgets, which this law needs")
+    elif not rows:
         flags.append("no_cells: no row of the table enters the fit")
     if out:
-        why = "; ".join(f"{code} {', '.join(budgets)}" for code, budgets in out.items())
+        why = "; ".join(f"{code} {_listed(budgets)}" for code, budgets in out.items())
         flags.append(f"left_out: {len(rows) - len(x)} of {len(rows)} budgets ({why})")
     if edges:
         flags.append(f"edge: {edges} of {len(x)} optima at the smallest or largest size")
@@ -180,8 +196,14 @@ def _law(law: str, rows: list[dict], game: str, method: str, flops: str, level: 
         flags.append(f"seeds: {uneven} of {len(rows)} budgets have sizes with missing runs")
     if x and form.judge and not rows[0][form.judge]:
         flags.append(JUDGED[form.judge])
-    names = {"game": game, "law": law, "method": method, "flops": flops}
+    names = {"game": runs.game, "law": law, "method": method, "flops": runs.flops}
     return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+
+
+def _listed(budgets: list[str]) -> str:
+    """Budgets by name; of very many the first ones, for a flag is to be read."""
+    more = len(budgets) - LISTED
+    return ", ".join(budgets[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:

@@ -57,6 +57,8 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
         last = held.iloc[-1] if len(held) else None
         # |ln(predicted / measured)|: 0.1 is about 10 % off.
         values[f"held_out_error_{law}"] = None if last is None else abs(float(last["error"]))
+        # The same as reports say it: predicted over measured, less 1.
+        values[f"held_out_off_{law}"] = None if last is None else float(np.expm1(last["error"]))
         values[f"held_out_covered_{law}"] = None if last is None else last["covered"]
         values[f"rolling_error_{law}"] = _number(rolling.get(law, np.nan))
     judged = fit.verdicts
@@ -73,7 +75,10 @@ def _best_return(done: pd.DataFrame) -> float | None:
     if "return_mean" not in done or done.empty:
         return None
     chosen, judged = halves(done) or (done["return_mean"], done["return_mean"])
-    cells = done.assign(chosen=chosen, judged=judged, position=positions(done["budget"]))
+    position = positions(done["budget"])
+    # A row without a budget is a cell of its own.
+    position = np.where(position < 0, -1 - np.arange(len(done)), position)
+    cells = done.assign(chosen=chosen, judged=judged, position=position)
     means = cells.groupby(["position", "params"])[["chosen", "judged"]].mean()
     known = means["chosen"].notna()
     return _number(means.loc[means["chosen"].idxmax(), "judged"]) if known.any() else None

@@ -3,6 +3,8 @@
 Nothing is dropped, averaged or left unchecked without a line in the notes.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -14,23 +16,38 @@ NUMBERS = ("budget", "params", "samples", "dev_loss")
 OPTIONAL = ("flops", "updates", "epochs", "return_mean", "action_entropy")
 OPTIONAL += ("test_loss", "return_first", "return_second")
 MORE = "; and more"
+# A table that is not isoFLOP is cut into at most so many parts by compute, of so many rows each.
+PARTS, PART = 10, 6
 
 
-def admit(
-    rows: pd.DataFrame, game: str, settings: Laws
-) -> tuple[pd.DataFrame, np.ndarray, str, list[str]]:
-    """Apply the row rules to the rows of one game; a row goes by the first rule it breaks.
+@dataclass(frozen=True)
+class Admission:
+    """The rows of a game that enter the fits.
 
-    Returns
-    -------
+    Parameters
+    ----------
     rows : DataFrame
-        The rows left: numbers as float64, `compute`, the FLOPs fitted on, and `position`, the index
-        of the row's budget.
+        Numbers as float64, `compute`, the FLOPs fitted on, and `position`, the index of the row's
+        budget.
     budgets : array (budgets,)
         FLOPs of the budgets of all rows, those that are left or not.
     flops : str
         Which FLOPs are fitted on: 'realised' or 'nominal'.
+    isoflop : bool
+        Whether sizes are compared at budgets. If not, a position is a part of the rows by quantiles
+        of compute, and `budgets` are the largest FLOPs of the parts.
     notes : list of str
+    """
+
+    rows: pd.DataFrame
+    budgets: np.ndarray
+    flops: str
+    isoflop: bool
+    notes: list[str]
+
+
+def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admission:
+    """Apply the row rules to the rows of one game; a row goes by the first rule it breaks.
 
     Raises
     ------
@@ -49,6 +66,9 @@ def admit(
     if kind == "realised" and rows["flops"].isna().all() and len(rows):
         kind = "nominal"
         notes.append(f"{game} has no realised FLOPs: fitted on nominal budgets")
+    if kind == "nominal" and rows["budget"].isna().all() and len(rows):
+        kind = "realised"
+        notes.append(f"{game} has no budgets: fitted on realised FLOPs")
     rows["position"] = positions(rows["budget"])
     budgets = rows[rows["position"] >= 0].groupby("position")["budget"].min().to_numpy()
     rows["compute"] = rows["flops" if kind == "realised" else "budget"]
@@ -63,7 +83,8 @@ def admit(
         )
         rows = _drop(rows, status.reindex(rows.index) == name, game, why, notes)
     rows = _returns_only(rows, game, notes)
-    for column in (*NUMBERS, "compute"):
+    numbers = NUMBERS if len(budgets) else NUMBERS[1:]
+    for column in (*numbers, "compute"):
         bad = ~(np.isfinite(rows[column]) & (rows[column] > 0))
         if column == "dev_loss":
             bad &= ~rows["returns_only"]
@@ -82,13 +103,39 @@ def admit(
         again = int(seeded.duplicated(["position", "params", "seed"]).sum())
         if again:
             notes.append(f"{_rows(again)} of {game} repeat a seed: taken as further runs")
-    return rows, budgets, kind, notes
+    isoflop = _isoflop(rows)
+    if not isoflop:
+        rows, budgets = _by_compute(rows)
+        notes.append(
+            f"{game} does not compare sizes at equal budgets: surfaces alone are fitted, and tested"
+            " on the rows of more compute"
+        )
+    return Admission(rows, budgets, kind, isoflop, notes)
+
+
+def _isoflop(rows: pd.DataFrame) -> bool:
+    """Whether at least half of the rows stand beside another size at their budget; so it is where
+    there is one budget, one size, or nothing to judge by."""
+    known = (rows["position"] >= 0).all()
+    if known and (rows["position"].nunique() < 2 or rows["params"].nunique() < 2):
+        return True
+    sizes = rows.groupby("position")["params"].transform("nunique")
+    return bool(((sizes > 1) & (rows["position"] >= 0)).mean() >= 0.5)
+
+
+def _by_compute(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows in parts of about equal numbers by rising compute; equal compute is not parted."""
+    parts = int(np.clip(len(rows) // PART, 1, PARTS))
+    ends = np.quantile(rows["compute"], np.arange(1, parts) / parts)
+    part = np.unique(np.searchsorted(ends, rows["compute"], side="left"), return_inverse=True)[1]
+    rows = rows.assign(position=part)
+    return rows, rows.groupby("position")["compute"].max().to_numpy()
 
 
 def _returns_only(rows: pd.DataFrame, game: str, notes: list[str]) -> pd.DataFrame:
     """Mark the rows that have a return and no loss, in a cell of which another row has the loss:
-    returns of its further runs. Where these have a seed or run of their own, the return beside the
-    loss, which has none, is not one more of them."""
+    returns of its further runs. The return beside the loss is one more run's, unless it is the mean
+    of theirs."""
     cell = [rows["position"], rows["params"]]
     there = np.isfinite(rows["dev_loss"]) & (rows["dev_loss"] > 0)
     lost = rows["dev_loss"].isna() & rows["return_mean"].notna()
@@ -102,12 +149,15 @@ def _returns_only(rows: pd.DataFrame, game: str, notes: list[str]) -> pd.DataFra
     for column in ("seed", "run"):
         if column in rows:
             named |= rows[column].notna()
-    seeded = (rows["returns_only"] & named).groupby(cell).transform("any")
-    beside = seeded & there & ~named & rows["return_mean"].notna()
-    if beside.any():
+    further = rows["return_mean"].where(rows["returns_only"] & named)
+    mean = further.groupby(cell).transform("mean")
+    beside = there & ~named & rows["return_mean"].notna() & mean.notna()
+    # A mean of these runs stands there, not one more of them: then it is that in most cells.
+    same = np.isclose(rows["return_mean"], mean, rtol=1e-4, atol=1e-9)
+    if beside.any() and same[beside].mean() > 0.5:
         notes.append(
             f"returns of {_rows(int(beside.sum()))} of {game} without a seed not averaged in: "
-            "their cells have returns by seed"
+            "they are the means of the returns by seed"
         )
         rows.loc[beside, ["return_mean", "return_first", "return_second"]] = np.nan
     return rows

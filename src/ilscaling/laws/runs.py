@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
+from ilscaling.laws.regime import Admission
+
 # A game with more rows than this, times its resamples, is slow and fills the memory: its runs are
 # taken together down to about so many rows.
 MANY, FEW = 10_000, 5_000
@@ -46,7 +48,10 @@ class Runs:
         Test loss, and returns over either half of the episodes; all NaN where not known of every
         row that has a dev loss (a return): then sizes are chosen and judged by one measurement.
     losses, returns : arrays (rows,), optional
-        How many runs' losses (returns) the row is the mean of (see `together`); by default one.
+        How many runs' losses (returns) the row is the mean of (see `together`); by default one
+        where there is one, else none.
+    isoflop : bool
+        Whether `position` groups rows into profiles; see regime.Admission.
     """
 
     game: str
@@ -66,12 +71,14 @@ class Runs:
     R_second: np.ndarray | None = None
     losses: np.ndarray | None = None
     returns: np.ndarray | None = None
+    isoflop: bool = True
 
     def __post_init__(self):
-        nothing = dict.fromkeys(("L_test", "R_first", "R_second"), np.nan)
-        for name, value in {**nothing, "losses": 1.0, "returns": 1.0}.items():
+        absent = dict.fromkeys(("L_test", "R_first", "R_second"), np.full(len(self.L), np.nan))
+        counts = {"losses": 1.0 * np.isfinite(self.L), "returns": 1.0 * np.isfinite(self.R)}
+        for name, values in {**absent, **counts}.items():
             if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full(len(self.L), value))
+                object.__setattr__(self, name, values)
 
     @property
     def count(self) -> int:
@@ -109,8 +116,9 @@ class Runs:
         return self.where(self.position <= position)
 
 
-def runs_of(rows: pd.DataFrame, game: str, flops: str, budgets: np.ndarray) -> Runs:
-    """Runs of the admitted rows of a game (see regime.admit)."""
+def runs_of(admitted: Admission, game: str) -> Runs:
+    """Runs of the admitted rows of a game."""
+    rows = admitted.rows
     named = [column for column in RUN if column in rows and rows[column].notna().any()]
     run = rows.groupby(named, dropna=False, sort=True).ngroup() if len(rows) else rows["position"]
 
@@ -131,8 +139,9 @@ def runs_of(rows: pd.DataFrame, game: str, flops: str, budgets: np.ndarray) -> R
         measured |= dict.fromkeys(("R_first", "R_second"), np.full(len(rows), np.nan))
     return Runs(
         game=game,
-        flops=flops,
-        budgets=budgets,
+        flops=admitted.flops,
+        budgets=admitted.budgets,
+        isoflop=admitted.isoflop,
         position=rows["position"].to_numpy(np.int64)[order],
         N=column("params")[order],
         D=column("samples")[order],
@@ -150,7 +159,7 @@ def together(runs: Runs) -> Runs:
     Groups are resampled whole, as runs are. There are at least two of each size that has two runs,
     and more as long as about FEW rows remain; a game of up to MANY rows is left alone.
     """
-    if len(runs.L) <= MANY:
+    if len(runs.L) <= MANY or not runs.isoflop:
         return runs
     budget, N = (np.unique(v, return_inverse=True)[1] for v in (runs.position, runs.N))
     cells = len(np.unique(budget * (N.max() + 1) + N))

@@ -1,7 +1,7 @@
 """Loss as a surface over size and data, fitted to all cells, and the frontier that follows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,7 @@ class Surface:
     Parameters are those of the frontier's power laws ('exponent', 'intercept') and of the law
     'loss', each (draws,), NaN in a draw that does not determine them. `n` counts the cells of draw
     0; `optima` are those of the grid, by law and 'C'; `intervals` are by the delta method.
+    `residual` is the spread of ln L of the cells about draw 0, where there are no budgets.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Surface:
     intervals: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     returns: Returns | None = None
     form: str = "surface"
+    residual: tuple[float, int] | None = None
 
     def predict(self, law: str, C: np.ndarray) -> np.ndarray:
         """N_opt, D_opt, L_min or R_on_1/L at compute C (points,): (draws, points).
@@ -104,6 +106,9 @@ class Surface:
             return self.returns.spread
         if self.model is None or not self.usable[0] or law not in self.optima:
             return np.nan, 0
+        if self.residual is not None:
+            # No optimum was measured: an interval is that of the law itself, of a loss a cell's.
+            return self.residual if law == "L_min" else (0.0, self.residual[1])
         away = np.log(self.optima[law] / self.predict(law, self.optima["C"])[0])
         freedom = len(away) - (3 if law == "L_min" else 2)
         return (float(np.sqrt(away @ away / freedom)), freedom) if freedom > 0 else (np.nan, 0)
@@ -174,9 +179,9 @@ def around(runs: Runs, window: float | None) -> np.ndarray:
 
     A surface has a form of its own, which holds best where it is fitted: far cells, of which a
     budget may have many, would move its optimum. A budget of fewer than three sizes shows no
-    optimum, and all of its rows stay.
+    optimum, and all of its rows stay, as do those of a table that is not isoFLOP.
     """
-    if window is None or not len(runs.L):
+    if window is None or not len(runs.L) or not runs.isoflop:
         return np.ones(len(runs.L), dtype=bool)
     cells = profiles(runs, measurement(runs))
     several = np.isfinite(cells.L[0]).sum(axis=1) >= 3
@@ -204,7 +209,7 @@ def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
 def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
     """The grid's optima of the measurement, of budgets with settings.min_sizes sizes: C and each
     law of FRONTIER (budgets,)."""
-    if not len(runs.L):
+    if not len(runs.L) or not runs.isoflop:
         return {law: np.empty(0) for law in ("C", *FRONTIER)}
     cells = profiles(runs, measurement(runs))
     best = lowest(cells, "grid", settings.window)
@@ -246,6 +251,12 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
         values["R_on_1/L", "exponent"] = returns.exponent
         flags["R_on_1/L"] = ["of_grid: the law of the grid's optima, at the loss of the surface"]
     surface = Surface(method, cells.n, values, flags, optima, model, bound, usable, {}, returns)
+    if not runs.isoflop:
+        off = np.log(runs.L[here] / model.loss(np.log(runs.N[None, here]), np.log(runs.D[here]))[0])
+        freedom = len(off) - len(by.names)
+        surface = replace(surface, residual=(float(np.sqrt(off @ off / freedom)), freedom))
+        for law in ("N_opt", "D_opt"):
+            flags[law].append("of_law: no optimum was measured, intervals are those of the law")
     flags["N_opt"] += _outside(surface, runs, here)
     if isinstance(model, Quadratic):
         flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")

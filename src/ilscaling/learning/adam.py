@@ -19,7 +19,7 @@ class Adam(torch.optim.AdamW):
     # third to a half of the CPU time in which a job starts (docs/performance.md).
     add_param_group = torch.optim.Optimizer.add_param_group.__wrapped__
     zero_grad = torch.optim.Optimizer.zero_grad.__wrapped__
-    step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)
+    step = torch.no_grad()(torch.optim.AdamW.step.__wrapped__)
 
     def __init__(self, policy: nn.Module, settings: Training, tables: frozenset[str] = frozenset()):
         """tables: names of weights that are looked up row by row."""

@@ -38,11 +38,15 @@ def fast(device: str) -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
+def _has_tf32(device: str) -> bool:
+    # From Ampere on.
+    return device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 8
+
+
 def resolve(setting: str, device: str, family: str, size: int) -> str:
     """'float32', 'tf32' or 'bfloat16' for a setting of params.Train.precision. Raises TrainingError
     for tf32 where no GPU has it."""
-    ampere = device.startswith("cuda") and torch.cuda.get_device_capability(device)[0] >= 8
-    if setting == "tf32" and not ampere:
+    if setting == "tf32" and not _has_tf32(device):
         raise TrainingError(
             f"{device} does not compute in tf32",
             where="train.precision",

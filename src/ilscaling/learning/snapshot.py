@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import policies
+from ilscaling import policies, registry
 from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import atomic, read_json, sha256, write_json
 from ilscaling.grid import Cell
@@ -89,6 +89,13 @@ def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
             "snapshot is truncated or was changed: its digest is not the recorded one",
             where=str(path),
             fix=REMEDY,
+        )
+    if record.run.family not in registry.names("FAMILY"):
+        raise TrainingError(
+            f"nobody has defined its family {record.run.family!r}",
+            where=str(beside),
+            fix="load_policy(path, extensions=[FILE])   or --params or --study with the parameters"
+            " that list the family's file under `extensions`",
         )
     try:
         tensors = load_file(path)

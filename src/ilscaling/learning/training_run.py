@@ -92,7 +92,8 @@ class TrainingRun:
             policy = policies.build(family, size, **self.record.shape)
         if not registry.is_built_in("FAMILY", family):
             source = feed.make(self.split, self.settings, family, self.team)
-            flops.refuse_miscounted(self.ledger, policy, *source.example(self.split, policy))
+            example = source.example(self.split, policy)
+            flops.refuse_miscounted(self.ledger, policy, *example, shared=self.team.count > 1)
         layers = policies.architecture(family, size, **self.record.shape)
         return State(
             policy,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import nn
 
 from ilscaling.games import VectorGame
@@ -33,6 +34,7 @@ def play(
     seed: int,
     temperature: float = 1.0,
     on_step: Callable[[Moment], None] | None = None,
+    threads: int = 1,
     horizons: Sequence[int] = (),
 ) -> Iterator[tuple[int, Episodes]]:
     """Play episodes of several policies; yields each as soon as it has ended.
@@ -52,6 +54,7 @@ def play(
     seed : of the episode number 0; that of number n is n larger
     temperature : divides the logits; 0 plays the best action
     on_step : sees every moment, whose episodes are positions in `wanted`
+    threads : of PyTorch, meanwhile; a step is too little work to share
     horizons : steps after which the return so far is noted (see `games.play.ended`)
 
     Yields
@@ -67,4 +70,9 @@ def play(
         temperature=temperature,
     )
     seeds = [seed + episode.number for episode in wanted]
-    yield from ended(game, act, seeds=seeds, on_step=on_step, horizons=horizons)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield from ended(game, act, seeds=seeds, on_step=on_step, horizons=horizons)
+    finally:
+        torch.set_num_threads(before)

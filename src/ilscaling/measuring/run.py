@@ -173,6 +173,7 @@ def _measure_returns(
             seed=seeds(Purpose.EVALUATION, settings.seed, count=settings.episodes)[0],
             temperature=settings.temperature,
             on_step=on_step if watching else None,
+            threads=threads,
             horizons=settings.horizons,
         ):
             place, number = wanted[position]

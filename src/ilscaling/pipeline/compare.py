@@ -13,16 +13,17 @@ import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from dvc.scm import RevError, resolve_rev
+from dvc.scm import RevError, SCMError, resolve_rev
+from dvc_data.index import DataIndexDirError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ilscaling import params
 from ilscaling.errors import WorkflowError
-from ilscaling.show import titles
+from ilscaling.show import looks, titles
+from ilscaling.show.rows import EXPONENT, PREFERRED, footnote, of_records
+from ilscaling.show.words import fixed, interval
 
 FIGURES = ("profiles", "laws", "return_on_loss")
-# What tells two fits of one revision apart.
-FIT = ("game", "law", "method", "flops")
 
 
 class Revision:
@@ -38,14 +39,7 @@ class Revision:
     def __init__(self, name: str):
         here = name == "workspace" or Path("results", name, "keys").is_dir()
         self.name = name
-        try:
-            with Repo() as repo:
-                self.commit = "" if here else resolve_rev(repo.scm, name)
-        except RevError:
-            raise WorkflowError(
-                f"no such study, commit or experiment: {name}", where=str(Path.cwd()),
-                fix="ls results   or   git log --oneline   or   dvc exp list --all-commits",
-            ) from None  # fmt: skip
+        self.commit = "" if here else _commit(name)
         self._files = DVCFileSystem(rev=self.commit) if self.commit else None
         named = yaml.safe_load(self.read("params.yaml")).get("study", "default")
         self.study = name if here and name != "workspace" else named
@@ -62,17 +56,26 @@ class Revision:
                 return Path(path).read_bytes()
             with self._files.open(f"/{path}", "rb") as file:
                 return file.read()
-        except (OSError, DvcException):
-            commit = self.commit[:7] or "COMMIT"
+        except (OSError, DvcException, DataIndexDirError):
             raise WorkflowError(
-                f"{self.name} holds no {path}, or it is neither in the cache nor in a remote",
-                where=self.name,
-                fix=f"git checkout {commit} && dvc pull results   or   snakemake --cores all",
+                f"{self.name} has no {path}"
+                + (" in DVC's cache or its remote" if self.commit else ""),
+                where=f"{self.commit[:7]} ({self.name})" if self.commit else str(Path.cwd()),
+                fix=self._remedy(),
             ) from None
 
+    def _remedy(self) -> str:
+        """What makes the results that are not there."""
+        if self.commit:
+            at = "" if self.commit == _commit("HEAD") else f"git checkout {self.commit[:7]} && "
+            return f"{at}dvc repro   (which finds what Snakemake has made, and records it)"
+        file = Path(f"studies/{self.study}.yaml")
+        overlay = f" --configfile {file}" if file.is_file() else ""
+        return f"snakemake --cores all{overlay}"
+
     def fits(self) -> dict[tuple, dict]:
-        fits = json.loads(self.read(f"{self.results}/laws/fits.json"))
-        return {tuple(fit[name] for name in FIT): fit for fit in fits}
+        """Exponents by (game, law, method, form, flops); see `of_records`."""
+        return of_records(json.loads(self.read(f"{self.results}/laws/fits.json")))
 
     def params(self) -> dict[str, object]:
         """Parameters of the study, as they are written."""
@@ -84,61 +87,81 @@ class Revision:
         return dict(flat(params.overlay(values, change)))
 
     def image(self, name: str) -> str:
-        """A figure as a data URI, so that the page needs no other file."""
-        data = base64.b64encode(self.read(f"{self.results}/figures/{name}.png")).decode()
+        """A figure as a data URI, so that the page needs no other file; empty if it has none."""
+        try:
+            data = base64.b64encode(self.read(f"{self.results}/figures/{name}.png")).decode()
+        except WorkflowError:
+            return ""
         return f"data:image/png;base64,{data}"
+
+
+def _commit(name: str) -> str:
+    """The commit that a name means; raises WorkflowError for one that means none."""
+    try:
+        with Repo() as repo:
+            return resolve_rev(repo.scm, name)
+    except RevError:
+        what = f"no such study, commit or experiment: {name}"
+    except (DvcException, SCMError) as error:
+        what = f"no revision can be read here: {error}"
+    raise WorkflowError(
+        what,
+        where=str(Path.cwd()),
+        fix="ls results   or   git log --oneline   or   dvc exp list --all-commits",
+    )
 
 
 def flat(values: dict, above: str = "") -> list[tuple[str, object]]:
     """Leaves of nested parameters under dotted names."""
-    found = []
+    leaves = []
     for name, value in values.items():
         here = f"{above}.{name}" if above else name
-        found += flat(value, here) if isinstance(value, dict) else [(here, value)]
-    return found
+        leaves += flat(value, here) if isinstance(value, dict) else [(here, value)]
+    return leaves
 
 
-def difference(one: dict, other: dict) -> dict:
+def difference(one: dict, other: dict, kind: str | None) -> dict:
     """Difference of two exponents, `other` - `one`, with the interval of independent estimates:
-    the half-widths of their intervals add in squares. Without both intervals, or where their
-    levels differ, the difference stands alone."""
-    found = {"estimate": other["estimate"] - one["estimate"], "low": None, "high": None}
-    sides = [
-        (fit["estimate"] - fit["ci_low"], fit["ci_high"] - fit["estimate"])
+    the half-widths of their intervals of that kind add in squares. Without both intervals, or
+    where their levels differ, the difference stands alone."""
+    apart = {"estimate": other["estimate"] - one["estimate"], "low": None, "high": None}
+    if kind is None or one["level"] != other["level"]:
+        return apart
+    (low_one, high_one), (low_other, high_other) = (
+        (fit["estimate"] - fit["intervals"][kind][0], fit["intervals"][kind][1] - fit["estimate"])
         for fit in (one, other)
-        if fit.get("ci_low") is not None and fit.get("ci_high") is not None
-    ]
-    if len(sides) == 2 and one["level"] == other["level"]:
-        (low_one, high_one), (low_other, high_other) = sides
-        # The low end is reached where `other` is low and `one` is high.
-        found["low"] = found["estimate"] - math.hypot(low_other, high_one)
-        found["high"] = found["estimate"] + math.hypot(high_other, low_one)
-    return found
+    )
+    # The low end is reached where `other` is low and `one` is high.
+    apart["low"] = apart["estimate"] - math.hypot(low_other, high_one)
+    apart["high"] = apart["estimate"] + math.hypot(high_other, low_one)
+    return apart
 
 
 def exponents(one: dict[tuple, dict], other: dict[tuple, dict]) -> list[dict]:
-    """Rows of the table of exponents: both revisions' fits by game, law and method."""
+    """Rows of the table of exponents, a row a (game, law, method, form).
+
+    Both sides show intervals of one kind, that which a report prefers among those that both have.
+    """
     rows = []
-    for name in [*one, *(name for name in other if name not in one)]:
-        a, b = one.get(name), other.get(name)
+    for names in [*one, *(names for names in other if names not in one)]:
+        a, b = one.get(names), other.get(names)
         both = a and b and None not in (a["estimate"], b["estimate"])
+        kinds = [kind for kind in PREFERRED if _has(a, kind) or _has(b, kind)]
+        shared = [kind for kind in kinds if _has(a, kind) and _has(b, kind)]
         rows.append(
             {
-                **dict(zip(FIT, name, strict=True)),
+                **dict(zip(EXPONENT, names, strict=True)),
                 "one": a,
                 "other": b,
-                "difference": difference(a, b) if both else None,
+                "kind": next(iter(shared or kinds), None),
+                "difference": difference(a, b, next(iter(shared), None)) if both else None,
             }
         )
     return rows
 
 
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+def _has(exponent: dict | None, kind: str) -> bool:
+    return exponent is not None and kind in exponent["intervals"]
 
 
 def page(one: Revision, other: Revision) -> str:
@@ -149,15 +172,19 @@ def page(one: Revision, other: Revision) -> str:
         for name in sorted(before.keys() | after.keys())
         if before.get(name, "absent") != after.get(name, "absent")
     ]
-    rows = exponents(one.fits(), other.fits())
+    rows, notes = exponents(one.fits(), other.fits()), []
+    for row in rows:
+        for fit in filter(None, (row["one"], row["other"])):
+            fit["marks"] = [footnote(text, notes) for text in fit["notes"]]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": number, "title_case": titles.title}
-    environment.globals["interval"] = interval
+    environment.filters |= {"number": fixed, "title_case": titles.title}
+    environment.globals |= {"interval": interval, "LAWS": looks.LAWS}
     pictures = [(name, one.image(name), other.image(name)) for name in FIGURES]
     return environment.get_template("compare.html.j2").render(
-        one=one, other=other, changed=changed, rows=rows, pictures=pictures,
+        one=one, other=other, changed=changed, rows=rows, notes=notes,
+        pictures=[(name, *pair) for name, *pair in pictures if any(pair)],
         levels=sorted({fit["level"] for r in rows for fit in (r["one"], r["other"]) if fit}),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ilscaling.errors import FitError
 from ilscaling.pipeline.keys import Keys
 from ilscaling.pipeline.progress_display import Monitor
 
@@ -55,9 +56,10 @@ class Console:
         try:
             metrics = json.loads((published / "metrics.json").read_text())
             report = (published / "report.html").resolve(strict=True)
-        except (OSError, ValueError):
+            words = headline(metrics, published)
+        except (OSError, ValueError, FitError):
             return
-        _say("\n".join([f"\nReport:  {report}", *headline(metrics, published)]))
+        _say("\n".join([f"\nReport:  {report}", *words]))
 
     def advise(self) -> None:
         """Print what to do after a failure."""
@@ -118,20 +120,28 @@ def slurm_state(job: str) -> str:
 LAWS = {
     "N_opt": "compute-optimal parameters  N ~ C^",
     "D_opt": "compute-optimal samples     D ~ C^",
-    "L_min": "lowest dev loss             L ~ C^",
+    "L_min": "lowest loss                 L ~ C^",
     "R_max": "highest return              R ~ C^",
     "R_on_1/L": "return on loss              R ~ (1/L)^",
 }
 
 
 def headline(metrics: dict, published: Path) -> list[str]:
-    """The fitted exponents for the terminal, one line a law."""
+    """The quoted exponents for the terminal, one line a law, each with its interval and, below,
+    with what a sceptic should know of it."""
+    # Only here: a Snakefile that is read needs no statistics.
+    from ilscaling import laws
+    from ilscaling.show import rows
+
+    fit = laws.read(published / "laws")
     lines = []
     for game, numbers in metrics.items():
         method = "parabola vertices" if numbers["method"] == "vertex" else "grid minima"
-        lines.append(f"\n{game}: {numbers['cells_done']} cells, exponents from {method}")
+        lines.append(f"\n{game}: {numbers['cells_done']} cells, optima from {method}")
         for law, text in LAWS.items():
-            lines.append(f"  {text}{_interval(numbers, law, published)}")
+            quoted = fit.quoted(game, law)
+            lines.append(f"  {text}{_exponent(quoted)}")
+            lines += [f"      {rows.note(flag)}" for flag in quoted["flags"]]
         best, share = numbers.get("best_return"), numbers.get("best_return_of_expert")
         if best is not None:
             of = "" if share is None else f", {share:.0%} of the expert's"
@@ -139,9 +149,8 @@ def headline(metrics: dict, published: Path) -> list[str]:
     return lines
 
 
-def _interval(numbers: dict, law: str, published: Path) -> str:
-    if numbers.get(law) is None:
-        return f" not fitted ({published}/laws/notes.txt says why)"
-    low, high, r2 = (numbers.get(f"{law}_{part}") for part in ("low", "high", "r2"))
-    interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-    return f"{numbers[law]:.3f}{interval}" + ("" if r2 is None else f"  R2 {r2:.3f}")
+def _exponent(quoted: dict) -> str:
+    if quoted["estimate"] is None:
+        return " not quoted"
+    ends = f"[{quoted['ci_low']:.3f}, {quoted['ci_high']:.3f}]"
+    return f"{quoted['estimate']:.3f}  {ends} {100 * quoted['level']:g} % by bootstrap over runs"

@@ -151,6 +151,46 @@ def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
             return
 
 
+def summarise(path: Path, keys: Keys) -> Iterator[str]:
+    """The same in a dozen lines: the steps behind a file, and a line a game."""
+    if not path.exists():
+        raise WorkflowError("no such file", where=str(path), fix="dvc pull   or   ls results")
+    keys.all()
+    step, key = made_by(path, keys)
+    yield f"{path}: {step} {key}"
+    now = keys.result_key(step, forecast=_shows(keys, step)) if step in ("table", *BEFORE) else key
+    if now != key:
+        yield f"  of other parameters or code: those of this folder give {step} {now}"
+        return
+    if step in ("table", *BEFORE):
+        chain, games = [step], list(keys.params.games)
+        while chain[-1] in BEFORE:
+            chain.append(BEFORE[chain[-1]])
+        before = [f"{s} {keys.result_key(s, forecast=_shows(keys, s))}" for s in chain[1:]]
+        if before:
+            yield f"  from {', '.join(before)}"
+    else:
+        games = [game for game in keys.params.games if key in _keys_of(keys, game)]
+    for game in games:
+        section = keys.params.games[game]
+        runs = [run for run in keys.runs if run.game == game]
+        yield (
+            f"  {game}: {len(runs)} runs of {section.grid.family}, on demonstrations "
+            f"{keys.demos_key(game)} by "
+            f"{keys.domain(game).player(section, keys.expert(game))}"
+        )
+    yield "  all of it, with parameters and code: without --short"
+
+
+def _keys_of(keys: Keys, game: str) -> set[str]:
+    """Keys of all that is made of a game before the results."""
+    own = {keys.demos_key(game), keys.record_key(game), keys.expert_key(game)}
+    own.add(keys.random_key(game))
+    for run in [run for run in keys.runs if run.game == game]:
+        own |= {keys.run_key(run), keys.trunk_key(run), keys.evaluation_key(run)}
+    return own
+
+
 def explain(path: Path, keys: Keys) -> Iterator[str]:
     """Everything that is known of a file's origin; raises WorkflowError if nothing is."""
     if not path.exists():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ilscaling import files, games, grid, laws, registry, store, tables
+from ilscaling import agents, files, games, grid, laws, registry, store, tables
 from ilscaling.measuring import replay
 from ilscaling.pipeline import figure_metadata, result_folder, study_context
 from ilscaling.show import figures
@@ -53,6 +53,31 @@ def games_played(
     return shown
 
 
+STEPS = 300  # of the animation of agents beside the expert
+
+
+def agents_at_play(known: study_context.Study, game: str, table: pd.DataFrame, out: Path) -> None:
+    """The agent with the lowest loss at every other budget, up to the largest, beside the expert,
+    all in the game of one of the expert's recorded episodes."""
+    done = table[(table["game"] == game) & (table["status"] == "done")]
+    best = done.loc[done.groupby("budget")["dev_loss"].idxmin()].sort_values("budget")
+    if best.empty:
+        return
+    recorded = agents.recorded(known.games[game]["demos"])
+    shown = {}
+    for _, row in best.iloc[(len(best) - 1) % 2 :: 2].iterrows():
+        run = grid.Run(game, row["family"], int(row["size"]), int(row["seed"]))
+        budget = row["budget"]
+        file = Path(known.by_run[run]["run_dir"]) / f"{grid.budget_name(budget)}.safetensors"
+        if not file.is_file():
+            return
+        played = agents.load_policy(file).play(
+            known.params.games[game], seed=recorded.seed, max_steps=STEPS
+        )
+        shown[f"{budget:.3g} FLOPs"] = played
+    agents.side_by_side({**shown, "expert": recorded}, out)
+
+
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
     """The step `figures`: every figure of the study."""
     specs = {name: games.of(name, game) for name, game in study.params.games.items()}
@@ -70,6 +95,8 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
         gallery.pictures(paths["demos"], out, game)
         if registry.get("DOMAIN", study.params.games[game].domain).replays:
             replays.write(out / f"replay-{game}.json", games_played(study, game, table))
+        else:
+            agents_at_play(study, game, table, out / f"agents-{game}.gif")
     for path in sorted(out.iterdir()):
         figure_metadata.write(path, out.name)
     return {}

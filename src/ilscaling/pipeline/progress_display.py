@@ -20,11 +20,15 @@ FOLDER = Path(".snakemake/progress")
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work: what makes it done, where it reports, its expected thread-seconds."""
+    """A piece of work: what makes it done, where it reports, its expected thread-seconds.
+
+    Without a report of its own, the share of a job that is `alone` is told by the clock.
+    """
 
     name: str
     output: str
     seconds: float
+    alone: bool = False  # it waits for all others, and nothing runs beside it
 
     @property
     def progress(self) -> Path:
@@ -42,6 +46,7 @@ class Monitor:
         self.began = 0.0
         self.before = 0.0  # thread-seconds of work that was done before this start
         self._made: set[str] = set()  # once they were there: temporary outputs go again
+        self._alone: tuple[str, float] = ("", 0.0)  # the job that runs alone, and since when
         self._stop = threading.Event()
 
     def start(self, outputs: set[str]) -> None:
@@ -74,20 +79,33 @@ class Monitor:
 
     def _done(self) -> tuple[float, list[str]]:
         done, running = 0.0, []
-        for job in self.jobs:
-            if job.output in self._made or Path(job.output).exists():
-                self._made.add(job.output)
-                done += job.seconds
-                continue
-            try:
-                state = json.loads(job.progress.read_text())
-                share = min(1.0, state["done"] / state["total"])
-            except (OSError, ValueError, TypeError, ZeroDivisionError):
+        waiting = [job for job in self.jobs if not self._is_made(job)]
+        done = self.total - sum(job.seconds for job in waiting)
+        for job in waiting:
+            if (share := _reported(job)) is None:
                 continue
             done += share * job.seconds
             if time.time() - job.progress.stat().st_mtime < 30:
                 running.append(f"{job.name} {share:.0%}")
+        if waiting and not running and all(job.alone for job in waiting):
+            share, text = self._by_the_clock(waiting[0])
+            done += share * waiting[0].seconds
+            running.append(text)
         return done, running
+
+    def _is_made(self, job: Job) -> bool:
+        if job.output not in self._made and Path(job.output).exists():
+            self._made.add(job.output)
+        return job.output in self._made
+
+    def _by_the_clock(self, job: Job) -> tuple[float, str]:
+        """How much of a job that runs alone is done, by the time since it began, and in words. It
+        slows down as it takes longer than planned, and is never quite done."""
+        now = time.monotonic()
+        if self._alone[0] != job.output:
+            self._alone = (job.output, now)
+        since = now - self._alone[1]
+        return since / (since + job.seconds), f"{job.name}, {span(since)}"
 
     def line(self) -> str:
         """E.g. '[ 42 %] cnn-8-s0 63% · cnn-16-s0 20% | 3 min gone, about 4 min left'."""
@@ -96,16 +114,29 @@ class Monitor:
         done, running = self._done()
         gone = time.monotonic() - self.began
         fresh = done - self.before
+        # What waits for all others runs by itself, however many cores there are.
+        alone = sum(job.seconds for job in self.jobs if job.alone and not self._is_made(job))
+        alone = min(alone, self.total - done)
+        beside = self.total - done - alone
         # Until a tenth of the work is seen, the plan's own speed is the better guess.
-        planned = (self.total - done) / max(1, len(running) or os.cpu_count() or 1)
-        measured = (self.total - done) * gone / fresh if fresh > 0 else planned
+        planned = beside / max(1, len(running) or os.cpu_count() or 1)
+        measured = beside * gone / fresh if fresh > 0 else planned
         trust = min(1.0, fresh / (0.1 * self.total))
-        left = trust * measured + (1 - trust) * planned
+        left = trust * measured + (1 - trust) * planned + alone
         share = done / self.total
         return (
             f"[{share:4.0%}] {' · '.join(running) or 'between jobs'} | "
             f"{span(gone)} gone, about {span(left)} left"
         )
+
+
+def _reported(job: Job) -> float | None:
+    """The share of a job that its own bar says is done; None without one."""
+    try:
+        state = json.loads(job.progress.read_text())
+        return min(1.0, state["done"] / state["total"])
+    except (OSError, ValueError, TypeError, ZeroDivisionError):
+        return None
 
 
 def span(seconds: float) -> str:
@@ -134,9 +165,30 @@ def jobs(keys: Keys) -> list[Job]:
             for number, part in enumerate(keys.parts(name)):
                 add(f"recording {number}", part, cost)
         add(f"store of {name}", keys.demos_stamp(name), plan.shard_cost(section, name).seconds)
-    for forecast in (False, True):
-        add("results", keys.result_done("report", forecast=forecast), 30.0)
-    return [*known.values(), *run_jobs(keys)]
+    return [*known.values(), *run_jobs(keys), *last_jobs(keys)]
+
+
+# Step of the results -> its name, seconds on a core, and further ones a game: those of the default
+# study on two cores of an AMD EPYC.
+LAST = {
+    "table": ("gathering the table", 3.0, 0.0),
+    "fit": ("fitting the laws", 4.0, 3.0),
+    "figures": ("drawing figures", 10.0, 9.0),
+    "report": ("writing the report", 5.0, 1.0),
+}
+
+
+def last_jobs(keys: Keys) -> list[Job]:
+    """The steps after all runs, in their order, one after the other."""
+    games = len(keys.params.games)
+    steps = [(step, False) for step in LAST]
+    # Which of them is made, the start says.
+    steps += [(step, True) for step in ("figures", "report")]
+    return [
+        Job(name, keys.result_done(step, forecast=forecast), once + games * each, alone=True)
+        for step, forecast in steps
+        for name, once, each in [LAST[step]]
+    ]
 
 
 def run_jobs(keys: Keys) -> list[Job]:

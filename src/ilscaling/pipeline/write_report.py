@@ -28,6 +28,9 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
                 **shown["expert"],
                 "entropy": f"{floor.mean:.4g}{about} nats a step of dev, the floor of the dev loss",
             }
+        if (film := figures / f"agents-{game}.gif").is_file():
+            caption = "Agents by training budget beside the expert, in one game (the same seed)"
+            shown["images"] = {caption: film, **shown["images"]}
         if domain.replays:
             shown["replay"] = figures / f"replay-{game}.json"
         found[game] = shown

@@ -29,9 +29,14 @@ COLUMNS = {
 }
 
 
+# Of machines that are rented with GPUs, about; `ilscaling plan --cores` names another number.
+CORES_A_GPU = 8
+
+
 @dataclass(frozen=True)
 class Machine:
-    """Where the study is to run: jobs at once on CPU cores and on devices, and how fast."""
+    """Where the study is to run: jobs at once on CPU cores and on devices, and how fast. A job on a
+    device takes a core, too."""
 
     cores: int
     gpus: int
@@ -163,9 +168,9 @@ def show(plan: Plan) -> str:
     lines += [f"warning: {warning}" for warning in plan.warnings]
     lines += ["", "time of the jobs one after the other", spans.map(_span).to_string(), ""]
     machine, span = plan.machine, plan.makespan
-    where = f"{machine.cores} CPU jobs at once"
+    where = f"{machine.cores} jobs at once, one a core"
     if machine.gpus:
-        where += f", of which {machine.gpus} with a device"
+        where += f", of which at most {min(machine.gpus, machine.cores)} on a GPU"
     lines.append(
         f"side by side ({where}): about {_span(span.seconds / 3600)}, at most"
         f" {span.memory / 1e9:.1f} GB of memory"

@@ -115,7 +115,7 @@ def _rolling(fit: StudyFit, game: str) -> str:
     rolling = of.rolling(fit, game)
     if rolling.empty:
         return ""
-    laws = [law for law in LAWS if law in set(rolling["law"])]
+    laws = [law for law in (*LAWS, "loss") if law in set(rolling["law"])]
     names, lines = of.matrix(rolling.to_dict("records"), laws, rolled)
     rows = [[law, *line] for law, line in zip(laws, lines, strict=True)]
     title_ = "### Rolling prediction, one budget ahead: RMS error in ln, intervals that held\n\n"

@@ -8,11 +8,42 @@ from ilscaling.laws import LAWS, POWER, StudyFit, summary
 from ilscaling.show import looks
 from ilscaling.show.words import interval, number
 
+# The one interval that people read: by bootstrap over runs, of a surface without one by the delta
+# method; never Student's, which takes the snapshots of a run for independent.
+PREFERRED = ("bootstrap", "delta")
+
+
+# What tells two exponents of a study apart. A form other than the power law has parameters that are
+# no exponents of C, such as a break or an offset.
+EXPONENT = ("game", "law", "method", "form", "flops")
+
 
 def note(flag: str) -> str:
     """A flag 'code: sentence' as a reader likes it."""
     code, _, text = flag.partition(": ")
     return f"{code.replace('_', ' ')}: {text}" if text else code.replace("_", " ")
+
+
+def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
+    """The exponents among the records of a fits.json, by `EXPONENT`.
+
+    Of each: estimate, level, intervals {kind: (low, high)} and notes. A law that could not be
+    fitted has estimate None.
+    """
+    found: dict[tuple, dict] = {}
+    for fit in fits:
+        if fit["law"] not in LAWS or fit["parameter"] != "exponent":
+            continue
+        if fit["form"] not in (POWER, looks.SURFACE):
+            continue
+        new = {"estimate": fit["estimate"], "level": fit["level"], "intervals": {}, "notes": []}
+        exponent = found.setdefault(tuple(fit[name] for name in EXPONENT), new)
+        if fit["ci_low"] is not None:
+            exponent["intervals"][fit["interval"]] = (fit["ci_low"], fit["ci_high"])
+        exponent["notes"] += [
+            note(flag) for flag in fit["flags"] if note(flag) not in exponent["notes"]
+        ]
+    return found
 
 
 def exponents(fit: StudyFit, game: str) -> list[dict]:
@@ -50,11 +81,8 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
 
 
 def best_interval(row: dict) -> tuple[float, float] | None:
-    """The one interval that people read: by bootstrap over runs, of a surface without one by the
-    delta method; never Student's, which takes the snapshots of a run for independent."""
-    return next(
-        (row["intervals"][k] for k in ("bootstrap", "delta") if k in row["intervals"]), None
-    )
+    """The one interval that people read (see PREFERRED)."""
+    return next((row["intervals"][k] for k in PREFERRED if k in row["intervals"]), None)
 
 
 def others(fit: StudyFit, game: str) -> list[dict]:
@@ -105,8 +133,10 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
 
 
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
-    """Rows of `validation` of the largest held-out budget, in the order of laws and ways."""
+    """Rows of `validation` of the largest held-out budget, in the order of laws and ways; losses
+    of single rows, where there are no budgets, are in `rolling` alone."""
     rows = fit.validation[fit.validation["held_out"].astype(bool)]
+    rows = rows[rows["law"].isin(LAWS)]
     rows = rows[rows["game"] == game]
     return _sorted(rows[rows["position"] == rows["position"].max()])
 
@@ -125,7 +155,7 @@ def selection(fit: StudyFit, game: str) -> pd.DataFrame:
 
 
 def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
-    laws = list(LAWS)
+    laws = [*LAWS, "loss"]
     rows = rows.loc[[looks.has_way(r.method, r.form) for r in rows.itertuples()]]
     key = [(laws.index(r.law), looks.place(r.method, r.form)) for r in rows.itertuples()]
     return rows.iloc[sorted(range(len(rows)), key=key.__getitem__)].reset_index(drop=True)

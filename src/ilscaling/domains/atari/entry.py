@@ -119,6 +119,12 @@ class _Atari(Domain):
     def recorded(self, section: Atari) -> dict:
         return {**super().recorded(section), "expert": section.expert.model_dump(exclude=APART)}
 
+    def starter(self, game: str):
+        from ilscaling.domains.atari.starter import starter
+
+        self.spec(game)  # refuses a game that ale-py does not have
+        return starter(game)
+
     def steps(self, name: str, section: Atari):
         from ilscaling.domains.atari.costs import steps
 

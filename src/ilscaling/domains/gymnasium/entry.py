@@ -31,6 +31,11 @@ class _Gymnasium(Domain):
 
         record(section, job, out)
 
+    def starter(self, game: str):
+        from ilscaling.domains.gymnasium.starter import starter
+
+        return starter(game)
+
     def code(self, step, section) -> tuple[str, ...]:
         own = registry.files("GAME", section.game) if step == "game" else ()
         return (*super().code(step, section), *own)

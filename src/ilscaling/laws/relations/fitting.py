@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
+from scipy.special import ndtr, stdtrit
 
 from ilscaling.laws.draws import generator
 from ilscaling.laws.forms.straight import EXACT
@@ -57,11 +58,19 @@ class RelationFit:
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Percentile intervals of the draws, a row a parameter with columns low and high; empty
-        values where less than half of the draws could be fitted or a parameter was held."""
+        values where less than half of the draws could be fitted or a parameter was held.
+
+        The percentiles are expanded, as few runs make draws too narrow (Hesterberg 2015, 'What
+        teachers should know about the bootstrap', section 5.3): those of a normal at
+        t sqrt(m / (m - 1)), Student's quantile with m - 1 degrees of freedom, m the runs less the
+        parameters after the first.
+        """
         ends = np.full((len(self.theta), 2), np.nan)
         known = np.isfinite(self.draws).all(1)
         if len(self.draws) and 2 * known.sum() > len(self.draws):
-            quantiles = (0.5 - level / 2, 0.5 + level / 2)
+            m = max(self.runs - (len(self.theta) - len(self.fixed)) + 1, 2)
+            outside = ndtr(-np.sqrt(m / (m - 1)) * stdtrit(m - 1, 0.5 + level / 2))
+            quantiles = (outside, 1 - outside)
             ends = np.quantile(self.draws[known], quantiles, axis=0).T
         held = [name in self.fixed for name in self.relation.parameters]
         ends[held] = np.nan

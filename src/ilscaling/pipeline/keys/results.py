@@ -56,7 +56,13 @@ class Results(Runs):
             return key("forecast", [self.result_key("proposal")])
         if step == "figures":
             content = [self.result_key("fit"), *shown]
-            return key("figures", content, *self._domain_code("game", "figures"), *_forms())
+            families = [
+                file
+                for name in sorted({run.family for run in self.runs})
+                for file in registry.files("FAMILY", name)
+            ]
+            roots = (*self._domain_code("game", "figures"), *families, *_forms())
+            return key("figures", content, *roots)
         figures = self.result_key("figures", forecast=forecast)
         params = self.params.model_dump(exclude={"machine", "study"})
         return key(

@@ -16,7 +16,8 @@ NAME, TITLE = "held_out", "The held-out budget"
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws: the held-out rows of `StudyFit.validation`, of each game's largest
     budget."""
-    rows = forest.known(fit.validation[fit.validation["held_out"].astype(bool)])
+    of_laws = fit.validation["law"].isin(laws.LAWS)
+    rows = forest.known(fit.validation[of_laws & fit.validation["held_out"].astype(bool)])
     last = rows.groupby("game")["position"].transform("max")
     return rows.loc[rows["position"] == last, list(COLUMNS)].reset_index(drop=True)
 

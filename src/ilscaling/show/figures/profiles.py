@@ -33,6 +33,8 @@ def data(table: pd.DataFrame, fit: laws.StudyFit, human: dict[str, float]) -> pd
     table = table.assign(position=game_positions(table))
     for game, measured in style.done(table).groupby("game", sort=False):
         optima = fit.optima[fit.optima["game"] == game]
+        if optima.empty:
+            continue  # sizes were not compared at equal budgets
         means = fit.cells[fit.cells["game"] == game]
         of_grid = optima[optima["method"] == "grid"].set_index("position")
         entered = set(zip(means["position"], means["params"], strict=True))

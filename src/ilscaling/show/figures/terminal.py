@@ -130,9 +130,9 @@ def contact_sheet(
         f"The expert in {game}: a game of median return among the {split} games, "
         f"{play.scores[-1]:,} points"
     )
-    font = _font("DejaVuSans", 15)
-    draw.text((gap, line // 2 + 4), heading, fill="#222222", font=font, anchor="lm")
-    font = _font("DejaVuSans", 13)
+    face = font("DejaVuSans", 15)
+    draw.text((gap, line // 2 + 4), heading, fill="#222222", font=face, anchor="lm")
+    face = font("DejaVuSans", 13)
     for place, step in enumerate(steps):
         x, y = gap + place % across * width, line + gap + place // across * height
         image.paste(screen(play.chars[step], play.colors[step], play.cursor[step]), (x, y + line))
@@ -140,7 +140,7 @@ def contact_sheet(
             f"key {step + 1:,} of {len(play):,}, turn {turn[step]:,}, dungeon level {level[step]}, "
             f"score {play.scores[step]:,}"
         )
-        draw.text((x, y + line // 2), text, fill="#444444", font=font, anchor="lm")
+        draw.text((x, y + line // 2), text, fill="#444444", font=face, anchor="lm")
     with atomic(out_png) as temporary:
         # A palette of what the letters are smoothed to keeps the file small and the colours true.
         image.quantize(palette=_ramps(), dither=Image.Dither.NONE).save(temporary, format="PNG")
@@ -149,7 +149,7 @@ def contact_sheet(
 def screen(chars: np.ndarray, colors: np.ndarray, cursor: np.ndarray) -> Image.Image:
     """One screen as an image: chars uint8 (24, 80), colors int8 (24, 80), cursor (2,)."""
     image = Image.new("RGB", (COLUMNS * CELL[0], ROWS * CELL[1]), GROUND)
-    draw, font = ImageDraw.Draw(image), _font("DejaVuSansMono", FONT_SIZE)
+    draw, face = ImageDraw.Draw(image), font("DejaVuSansMono", FONT_SIZE)
     at = np.zeros((ROWS, COLUMNS), bool)
     at[min(int(cursor[0]), ROWS - 1), min(int(cursor[1]), COLUMNS - 1)] = True
     for row, column in np.argwhere(at | (chars != ord(" ")) | (colors & INVERSE > 0)):
@@ -159,7 +159,7 @@ def screen(chars: np.ndarray, colors: np.ndarray, cursor: np.ndarray) -> Image.I
             ground = PALETTE[7] if chars[row, column] == ord(" ") else ink
             draw.rectangle((x, y, x + CELL[0] - 1, y + CELL[1] - 1), fill=ground)
             ink = GROUND
-        draw.text((x, y), chr(chars[row, column]), fill=ink, font=font)
+        draw.text((x, y), chr(chars[row, column]), fill=ink, font=face)
     return image
 
 
@@ -173,5 +173,5 @@ def _ramps(levels: int = 12) -> Image.Image:
     return holder
 
 
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(mpl.get_data_path()) / f"fonts/ttf/{name}.ttf", size)

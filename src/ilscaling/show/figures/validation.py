@@ -20,7 +20,8 @@ HALF = 0.42
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:
     """What the figure draws: the rows of `StudyFit.validation` that look one budget ahead."""
-    rows = forest.known(fit.validation[fit.validation["ahead"] == 1])
+    of_laws = fit.validation["law"].isin(laws.LAWS)
+    rows = forest.known(fit.validation[of_laws & (fit.validation["ahead"] == 1)])
     return rows[list(COLUMNS)].reset_index(drop=True)
 
 

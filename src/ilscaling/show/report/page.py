@@ -13,7 +13,16 @@ from ilscaling.errors import WorkflowError
 from ilscaling.files import atomic, read_json
 from ilscaling.laws import StudyFit
 from ilscaling.show import looks, titles, words
-from ilscaling.show.report import statistics, terminal, text
+from ilscaling.show.report import (
+    chart,
+    download,
+    methods,
+    overview,
+    purchase,
+    statistics,
+    terminal,
+    text,
+)
 
 # section of the page -> the figures that it begins with
 SECTIONS = {
@@ -94,6 +103,8 @@ def write(
             games=games,
             runs=table.drop_duplicates(["game", "family", "size", "seed"]).groupby("game").size(),
             table=table,
+            archive=download.archive(table, fit, figures_dir),
+            replayed={game for expert in experts if expert["player"] for game in expert["games"]},
             cells=text.cells(table, fit),
             more=text.more(table),
             fit=fit,
@@ -125,7 +136,8 @@ def _environment() -> Environment:
     environment.filters["title_case"] = titles.title
     environment.globals |= {"headline": text.headline, "states": text.states}
     environment.globals |= {"known": words.known, "LAWS": looks.LAWS}
-    environment.globals["statistics"] = statistics
+    environment.globals |= {"statistics": statistics, "overview": overview, "chart": chart}
+    environment.globals |= {"methods": methods, "purchase_offers": purchase.offers}
     return environment
 
 

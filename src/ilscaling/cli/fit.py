@@ -1,0 +1,217 @@
+"""Verbs from anyone's table of runs to laws: `fit` and `forecast`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ilscaling import files
+from ilscaling.cli.options import PARAMS, ParamsFile
+from ilscaling.errors import FitError
+
+Compute = Literal["realised", "nominal"]
+Loss = Literal["measured", "expected", "excess"]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
+]
+Table = Annotated[
+    Path,
+    typer.Argument(help="Table of runs, a row a run at one budget: CSV, JSON, Parquet, Feather."),
+]
+SixND = Annotated[
+    bool,
+    typer.Option("--assume-6nd", help="A missing column samples or flops is made of C = 6 N D."),
+]
+Flops = Annotated[
+    Compute | None, typer.Option(help="FLOPs to fit on; default: as the parameters say.")
+]
+MinSizes = Annotated[
+    int | None,
+    typer.Option(help="Budgets with fewer sizes are left out of the laws of optima.", min=1),
+]
+Window = Annotated[
+    float | None,
+    typer.Option(help="Sizes up to so many times off a budget's best enter; 0: all sizes."),
+]
+Rho = Annotated[
+    float | None, typer.Option(help="Exponent of N in C = k N^rho D; default: estimated.")
+]
+Seed = Annotated[int | None, typer.Option(help="Of the resampling.", min=0)]
+Level = Annotated[float | None, typer.Option(help="Of the intervals, such as 0.95.")]
+Bootstrap = Annotated[int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)]
+MinUpdates = Annotated[
+    int | None, typer.Option(help="Cells with fewer gradient steps are left out.", min=0)
+]
+MaxEpochs = Annotated[
+    float | None, typer.Option(help="Cells that saw their data more often are left out.")
+]
+
+
+def table_and_settings(
+    table: Path, columns: list[str] | None, path: Path, assume_6nd: bool = False, **changes
+):
+    """A results table and how it is to be fitted; options given by hand (not None) win."""
+    from ilscaling import laws, params, tables
+
+    settings = params.read(path).laws if path.exists() else params.Laws()
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("window") == 0:
+        given["window"] = None
+    settings = laws.changed(settings, given)
+    named = tables.mapping(columns or [])
+    return tables.read_table(table, columns=named, assume_6nd=assume_6nd), settings
+
+
+def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
+    """Sizes and parameters that can be built for each game of the table, where the parameter file
+    has a section for it."""
+    from ilscaling import grid, params
+
+    study = params.read(path) if path.exists() else None
+    largest = read.groupby("game")["params"].max()
+    return {
+        name: grid.buildable(name, game, 100 * largest[name])
+        for name, game in (study.games.items() if study else ())
+        if name in largest
+    }
+
+
+def fit(
+    table: Table,
+    out: Annotated[Path, typer.Option(help="Folder for fits, tables, notes and figures.")],
+    path: ParamsFile = PARAMS,
+    column: Columns = None,
+    assume_6nd: SixND = False,
+    flops: Flops = None,
+    min_sizes: MinSizes = None,
+    window: Window = None,
+    rho: Rho = None,
+    seed: Seed = None,
+    level: Level = None,
+    bootstrap: Bootstrap = None,
+    min_updates: MinUpdates = None,
+    max_epochs: MaxEpochs = None,
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            help="Loss to fit: as measured, its expectation under the expert's distribution, or"
+            " the excess over the expert's entropy (columns of tables whose floor is known)."
+        ),
+    ] = "measured",
+    processes: Annotated[int, typer.Option(help="Games are fitted in parallel.", min=1)] = 1,
+    validate: Annotated[
+        bool,
+        typer.Option(help="Test every law on larger budgets, which takes most of the time."),
+    ] = True,
+    pictures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw, too.")] = True,
+    metrics: Annotated[Path | None, typer.Option(help="Headline numbers (JSON).")] = None,
+) -> None:
+    """Fit the scaling laws of a table of runs, ours or anyone's.
+
+    Writes fits.json, fits.md and the tables behind them (docs/laws.md), and figures. Status 0 says
+    that a law was fitted.
+    """
+    from ilscaling.laws import excess
+    from ilscaling.show import fits
+
+    read, settings = table_and_settings(
+        table,
+        column,
+        path,
+        assume_6nd,
+        flops=flops,
+        min_sizes=min_sizes,
+        window=window,
+        rho=rho,
+        seed=seed,
+        level=level,
+        bootstrap=bootstrap,
+        min_updates=min_updates,
+        max_epochs=max_epochs,
+    )
+    read = excess.by_loss(read, loss)
+    fitted = fits.write(
+        read, settings, out, metrics=metrics, processes=processes, validate=validate
+    )
+    if not any(record["estimate"] is not None for record in fitted.fits):
+        raise nothing_fitted(fitted.fits, str(table), f"{out / 'fits.md'} says why of each law")
+    if pictures:
+        from ilscaling.show import figures as drawing
+
+        drawing.draw_all(read, fitted, out / "figures")
+    print(out / "fits.md")
+
+
+def nothing_fitted(fits: list[dict], where: str, fix: str) -> FitError:
+    """The error of a table that gives no law: what its records say."""
+    reasons = dict.fromkeys(
+        flag.partition(": ")[2]
+        for record in reversed(fits)
+        for flag in record["flags"]
+        if flag.partition(":")[0] not in ("plateau", "chosen_on", "window", "no_bootstrap")
+    )
+    return FitError(f"no law could be fitted: {'; '.join([*reasons][:3])}", where=where, fix=fix)
+
+
+def forecast(
+    table: Table,
+    budget: Annotated[float, typer.Option(help="Training FLOPs to forecast for.")],
+    game: Annotated[str | None, typer.Option("--game", help="Only this game.")] = None,
+    wanted: Annotated[
+        float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
+    ] = None,
+    path: ParamsFile = PARAMS,
+    column: Columns = None,
+    assume_6nd: SixND = False,
+    flops: Flops = None,
+    min_sizes: MinSizes = None,
+    window: Window = None,
+    rho: Rho = None,
+    seed: Seed = None,
+    level: Level = None,
+    bootstrap: Bootstrap = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers here (CSV).")] = None,
+) -> None:
+    """Parameters, samples, dev loss and return at a larger budget, by every method."""
+    from ilscaling import laws
+
+    read, settings = table_and_settings(
+        table,
+        column,
+        path,
+        assume_6nd,
+        flops=flops,
+        min_sizes=min_sizes,
+        window=window,
+        rho=rho,
+        seed=seed,
+        level=level,
+        bootstrap=bootstrap,
+    )
+    if game is not None:
+        games = sorted(read["game"].unique())
+        if game not in games:
+            raise FitError(
+                f"the table has no game {game!r}",
+                where=str(table),
+                fix="--game " + " or ".join(games[:20]),
+            )
+        read = read[read["game"] == game]
+    sizes = buildable(path, read)
+    predicted = laws.forecast(read, settings, budget, sizes=sizes)
+    if not predicted["estimate"].notna().any():
+        why = "; ".join(predicted["flags"].head(1))
+        raise FitError(f"no law predicts anything here: {why}", where=str(table))
+    names = ["game", "quantity", "estimate", "low", "high", "method", "form", "flags"]
+    believed = predicted.loc[predicted["quoted"], names]
+    print("To believe, by the verdicts:")
+    print(believed.to_string(index=False, float_format="%.4g", na_rep=""))
+    print("\nBy every method and form:")
+    print(predicted.to_string(index=False, float_format="%.4g", na_rep=""))
+    if wanted is not None:
+        reached = laws.goals(read, settings, wanted)
+        print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
+    if out:
+        with files.atomic(out) as temporary:
+            predicted.to_csv(temporary, index=False)

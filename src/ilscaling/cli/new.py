@@ -1,0 +1,93 @@
+"""The verb that writes a first study of a game."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilscaling import files
+from ilscaling.cli.options import PARAMS, ParamsFile
+from ilscaling.errors import ParamsError
+
+
+def new(
+    domain: Annotated[str, typer.Argument(help="Whose game: atari, gymnasium, or an extension's.")],
+    game: Annotated[str, typer.Argument(help="Which: pong, space_invaders; CartPole-v1.")],
+    minutes: Annotated[float, typer.Option(help="How long it may take.", min=1)] = 20.0,
+    name: Annotated[str | None, typer.Option(help="Of the study; default: the game's.")] = None,
+    cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
+    path: ParamsFile = PARAMS,
+) -> None:
+    """Write a study of a game that suits a time: studies/NAME.yaml, laid over params.yaml."""
+    import yaml
+
+    from ilscaling import grid, params, registry
+    from ilscaling.cli.planning import speed_here
+    from ilscaling.plan import starting
+
+    whole = params.read(path)
+    entry = registry.get("DOMAIN", domain, "ilscaling new")
+    starter = entry.starter(game)
+    study = name or starter.name or game
+    written = {f"studies/{study}.yaml": "", **starter.files}
+    if not force and (there := [file for file in written if Path(file).exists()]):
+        raise ParamsError(
+            f"there already: {', '.join(there)}",
+            where="ilscaling new",
+            fix="--name NAME   or --force",
+        )
+    for file, text in starter.files.items():
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        with files.atomic(file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    others = dict.fromkeys(whole.games)
+    extensions = sorted(starter.files)
+    seconds, at_once = 60 * minutes, cores or os.cpu_count() or 1
+    speed = speed_here(whole, calibrate=False)
+
+    def overlay(scale: float, expert: float) -> dict:
+        section = starter.section(scale, expert)
+        own = {"extensions": extensions} if extensions else {}
+        return {"study": study, **own, "games": {**others, starter.name or game: section}}
+
+    def made(scale: float, expert: float):
+        values = params.overlay(files_of(path), overlay(scale, expert))
+        made = params.check(values, where=f"studies/{study}.yaml")
+        grid.cells(made)  # refuses one without a cell
+        return made
+
+    expert = 1.0
+    if starter.expert_share:
+        # What trains the expert is planned first; the rest of the time is the study's.
+        least = starting.smallest(lambda s: made(s, 1e-9))
+        tiny = starting.takes(made(least, 1e-9), at_once, speed)
+        full = starting.takes(made(least, 1.0), at_once, speed)
+        expert = min(1.0, starter.expert_share * seconds / max(full - tiny, 1.0))
+    scale = starting.scale(lambda s: made(s, expert), seconds, at_once, speed)
+    planned = starting.takes(made(scale, expert), at_once, speed)
+    head = [
+        f"A first study of {game}: about {planned / 60:.0f} minutes on {at_once} cores by the plan",
+        f"({speed.origin}).",
+        *starter.notes,
+        f"    snakemake --cores all --configfile studies/{study}.yaml",
+    ]
+    text = "".join(f"# {line}\n" for line in head)
+    text += yaml.safe_dump(overlay(scale, expert), sort_keys=False, default_flow_style=None)
+    file = Path(f"studies/{study}.yaml")
+    file.parent.mkdir(exist_ok=True)
+    with files.atomic(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print("\n".join([*written]))
+    print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores. Next:")
+    steps = [starter.first, f"ilscaling plan --study {file}",
+             f"snakemake --cores all --configfile {file}"]  # fmt: skip
+    print("\n".join(f"    {step}" for step in steps if step))
+
+
+def files_of(path: Path) -> dict:
+    """The parameter file as it is written."""
+    from ilscaling.parameter_files import read_mapping
+
+    return read_mapping(path)

@@ -1,0 +1,99 @@
+"""The verb that shows an agent or an expert at play."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilscaling.cli.options import PARAMS, ParamsFile, Study
+from ilscaling.errors import GameError
+
+
+def play(
+    who: Annotated[
+        Path,
+        typer.Argument(
+            help="A snapshot (data/runs/.../BUDGET.safetensors), or demonstrations"
+            " (.../demos.zarr), whose expert is shown."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Animation to write (.gif, .mp4, .webm); NetHack without: here."),
+    ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option("--episode", help="Which one; default: 0, of an expert the median.", min=0),
+    ] = None,
+    game: Annotated[
+        str | None, typer.Option("--game", help="Section to play in; default: that of its game.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="0: the best action; default: the section's.", min=0)
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Length; of more, the best stretch.", min=0.1)
+    ] = 20.0,
+    whole: Annotated[bool, typer.Option("--whole", help="All of it, however long.")] = False,
+    speed: Annotated[
+        float | None, typer.Option(help="Steps a second; default: 15, of text 10.", min=0.1)
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.", min=1)] = None,
+    human: Annotated[
+        bool, typer.Option("--human", help="In a window, where Gymnasium renders the game.")
+    ] = False,
+    path: ParamsFile = PARAMS,
+    study: Study = None,
+) -> None:
+    """Watch an agent or the expert: NetHack in the terminal, others as a GIF or a video."""
+    from ilscaling import agents
+    from ilscaling.agents import film
+
+    if out is not None:
+        film.refuse_kind(out)
+    if who.suffix == ".zarr" or (who / "zarr.json").is_file():
+        _load_extensions(path, study)
+        shown = agents.recorded(who, number=number)
+        section = None
+    else:
+        shown, section = _played(
+            who, path, study, game, number=number or 0, temperature=temperature, max_steps=max_steps
+        )
+    length, score = len(shown), shown.score[-1]
+    print(f"{shown.player} in {shown.game}: {length:,} steps, {score:,.6g} points", file=sys.stderr)
+    if human:
+        if section is None:
+            raise GameError(
+                "a recording has no emulator to open a window for",
+                where=str(who),
+                fix="--out FILE.gif, or a snapshot to play anew",
+            )
+        agents.show_in_window(shown, section, per_second=speed)
+        return
+    if out is None and shown.entry.replays:
+        agents.show_in_terminal(shown, per_second=speed or 10)
+        return
+    file = out or Path(f"{shown.game}-{who.stem}.gif")
+    print(agents.animate(shown, file, seconds=seconds, per_second=speed, whole=whole))
+
+
+def _played(who: Path, path: Path, study: list[Path] | None, game: str | None, **how):
+    """An episode of a snapshot's policy, and the section that it was played in."""
+    from ilscaling import agents, params
+    from ilscaling.progress import tqdm
+
+    files = (path, *(study or []))
+    params.read(*files)  # knows the study's extensions, which may define the family
+    agent = agents.load_policy(who)
+    section = agents.section_of(agent, *files, name=game)
+    with tqdm(unit="step", unit_scale=True, desc=f"playing {agent.game}") as bar:
+        return agent.play(section, on_step=bar.update, **how), section
+
+
+def _load_extensions(path: Path, study: list[Path] | None) -> None:
+    """Know the entries that the study brings along, which may draw its game."""
+    from ilscaling import params
+
+    if path.exists():
+        params.read(path, *(study or []))

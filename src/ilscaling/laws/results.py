@@ -1,0 +1,325 @@
+"""The laws of a table as an object to ask: estimates, intervals, draws, predictions, a picture."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ilscaling import tables
+from ilscaling.errors import FitError, ParamsError
+from ilscaling.laws import prediction
+from ilscaling.laws.frontier import Frontier
+from ilscaling.laws.study import StudyFit, fit_table
+from ilscaling.params import Laws
+
+# What names an estimate.
+KEY = ["game", "law", "method", "form", "parameter"]
+
+
+def fit(
+    table: pd.DataFrame | str | Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    games: Sequence[str] | None = None,
+    assume_6nd: bool = False,
+    validate: bool = True,
+    processes: int = 1,
+    **settings,
+) -> "LawFit":
+    """Fit the scaling laws of a table of runs.
+
+    Parameters
+    ----------
+    table : DataFrame, str or Path
+        A row a run at one budget, or a file of it (see tables.read_table).
+    columns : mapping of str to str, optional
+        Our names of columns -> those of the table, such as {"dev_loss": "val_loss"}.
+    games : sequence of str, optional
+        Only these.
+    assume_6nd : bool
+        Make a missing column samples or flops of C = 6 N D.
+    validate : bool
+        Test every law on larger budgets, which takes most of the time.
+    processes : int
+        Games are fitted in parallel.
+    **settings
+        Of `ilscaling.params.Laws`: level, bootstrap, min_sizes, rho, seed, flops, ...
+
+    Returns
+    -------
+    LawFit
+
+    Raises
+    ------
+    FitError
+        For a table that cannot be read, or of which no law could be fitted.
+    """
+    options = changed(Laws(), settings)
+    if isinstance(table, pd.DataFrame):
+        read = tables.standard(table.copy(), columns, assume_6nd=assume_6nd)
+    else:
+        read = tables.read_table(table, columns, assume_6nd=assume_6nd)
+    if games is not None:
+        absent = sorted(set(games) - set(read["game"]))
+        if absent:
+            there = ", ".join(sorted(read["game"].unique()))
+            raise FitError(f"the table has no game {', '.join(absent)}", fix=f"there are: {there}")
+        notes = read.attrs["notes"]
+        read = read[read["game"].isin(games)].reset_index(drop=True)
+        read.attrs["notes"] = notes
+    fitted = fit_table(read, options, games=games, processes=processes, validate=validate)
+    if not any(record["estimate"] is not None for record in fitted.fits):
+        raise FitError(f"no law could be fitted: {'; '.join(fitted.notes)}")
+    return LawFit(read, options, fitted)
+
+
+def changed(settings: Laws, values: Mapping[str, object]) -> Laws:
+    """Settings with some of them changed; raises ParamsError for one that is none, or out of
+    bounds."""
+    from pydantic import ValidationError
+
+    try:
+        return Laws.model_validate({**settings.model_dump(), **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        known = ", ".join(sorted(Laws.model_fields))
+        unknown = first["type"] == "extra_forbidden"
+        raise ParamsError(
+            "no such setting of the laws" if unknown else f"{first['msg']}: {first['input']!r}",
+            where=name,
+            fix=f"settings are: {known}" if unknown else f"another value of {name}",
+        ) from None
+
+
+class LawFit:
+    """The laws of a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The results table that was fitted (see tables.standard).
+    settings : params.Laws
+        How it was fitted.
+    study : StudyFit
+        All records, optima, cells, tests of prediction, verdicts and notes, as tables.
+    """
+
+    def __init__(self, table: pd.DataFrame, settings: Laws, study: StudyFit):
+        self.table, self.settings, self.study = table, settings, study
+
+    @property
+    def games(self) -> list[str]:
+        return self.study.games
+
+    @property
+    def notes(self) -> list[str]:
+        """What was dropped, averaged, made up or left unchecked."""
+        return self.study.notes
+
+    @cached_property
+    def frontiers(self) -> dict[str, list[Frontier]]:
+        """Game -> what each method says of it, for all draws."""
+        return {runs.game: of for runs, of in self._pairs}
+
+    @cached_property
+    def draws(self) -> pd.DataFrame:
+        """Every parameter in the measurement, draw 0, and in its resamples.
+
+        Returns
+        -------
+        DataFrame (draws, parameters)
+            Columns by game, law, method, form and parameter; NaN where a draw has none. Any
+            function of its columns has an interval by its quantiles.
+        """
+        columns = {
+            (game, law, frontier.method, frontier.form, name): values
+            for game, of in self.frontiers.items()
+            for frontier in of
+            for (law, name), values in frontier.parameters.items()
+        }
+        # Games with few runs have no resamples, one with very many cells has fewer.
+        rows = max((len(values) for values in columns.values()), default=1)
+        padded = {
+            key: np.pad(np.asarray(v, float), (0, rows - len(v)), constant_values=np.nan)
+            for key, v in columns.items()
+        }
+        frame = pd.DataFrame(padded)
+        frame.columns = pd.MultiIndex.from_tuples(list(padded), names=KEY)
+        return frame.sort_index(axis=1).rename_axis("draw")
+
+    @property
+    def params(self) -> pd.Series:
+        """Every estimate (parameters,), by game, law, method, form and parameter."""
+        return self._estimates.groupby(KEY, sort=False)["estimate"].first()
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors (parameters,): the resamples' standard deviations."""
+        spread = self.draws.iloc[1:].std()
+        return spread.reindex(self.params.index).rename("standard error")
+
+    def conf_int(self, level: float | None = None) -> pd.DataFrame:
+        """Intervals of all estimates.
+
+        Parameters
+        ----------
+        level : float, optional
+            By default that of the fit; another is taken from the draws, by bootstrap alone.
+
+        Returns
+        -------
+        DataFrame
+            estimate, low and high, by game, law, method, form, parameter and interval (t,
+            bootstrap or delta; docs/laws.md says how often each covers).
+        """
+        if level is None or level == self.settings.level:
+            frame = self._estimates.set_index([*KEY, "interval"])
+            return frame[["estimate", "ci_low", "ci_high"]].set_axis(
+                ["estimate", "low", "high"], axis=1
+            )
+        again = fit_table(
+            self.table,
+            changed(self.settings, {"level": level}),
+            games=self.games,
+            validate=False,
+        )
+        return LawFit(self.table, self.settings, again).conf_int()
+
+    def surface(self, game: str | None = None, method: str = "varpro") -> pd.Series:
+        """Coefficients of the loss as a surface over N and D, as E, A, B, alpha, beta of
+        L = E + A / N^alpha + B / D^beta, by 'varpro' or 'chinchilla'; b0 ... of 'quadratic'."""
+        return self._loss(game, method).iloc[0].rename(method)
+
+    def cov_params(self, game: str | None = None, method: str = "varpro") -> pd.DataFrame:
+        """Covariance of the coefficients of a surface over the resamples (see `surface`); A and B
+        are heavy-tailed, their logarithms are in `draws` to take."""
+        return self._loss(game, method).iloc[1:].cov()
+
+    def predict(
+        self,
+        budget: float | Sequence[float],
+        game: str | None = None,
+        *,
+        level: float | None = None,
+    ) -> pd.DataFrame:
+        """What every method says at one or several budgets.
+
+        Parameters
+        ----------
+        budget : float or sequence of float
+            Training FLOPs.
+        game : str, optional
+            Only this game.
+        level : float, optional
+            Of the prediction intervals; by default the fit's.
+
+        Returns
+        -------
+        DataFrame
+            prediction.COLUMNS: L_min, N_opt, D_opt, R_max and R_on_1/L by method and form, with the
+            interval of a new measurement.
+        """
+        games = [self._game(game)] if game else list(self.frontiers)
+        runs = {of.game: of for of, _ in self._pairs}
+        parts = [
+            prediction.predictions(
+                runs[name], self.frontiers[name], float(at), level=level or self.settings.level
+            )
+            for at in np.atleast_1d(budget)
+            for name in games
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def plot(self, path: str | Path | None = None, game: str | None = None):
+        """A picture of the laws of each game: optima and lines by grid and vertex, surfaces.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write it to.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from ilscaling.laws import plot  # matplotlib, for those who draw
+
+        figure = plot.laws(self, [self._game(game)] if game else self.games)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def summary(self) -> str:
+        """Exponents and surfaces of every game with intervals, the verdicts, and the notes."""
+        lines = []
+        for game in self.games:
+            quoted = self.study.method(game)
+            lines += [f"{game}: power laws of compute C, in training FLOPs", ""]
+            rows = self._table(game)
+            lines += [rows.to_string(index=False, float_format="%.4g", na_rep=""), ""]
+            judged = self.study.verdicts
+            judged = judged[(judged["game"] == game) & (judged["method"] == quoted)]
+            for law, verdict in judged.groupby("law", sort=False)["verdict"].first().items():
+                lines.append(f"{law} by {quoted}: {verdict}")
+            lines.append("")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(
+            f"{game} ({(self.table['game'] == game).sum()} rows)" for game in self.games
+        )
+        head = f"LawFit of {sizes}; level {self.settings.level:g}\n"
+        return head + "\n".join(
+            f"{game}\n{self._table(game).to_string(index=False, float_format='%.4g', na_rep='')}"
+            for game in self.games
+        )
+
+    @cached_property
+    def _pairs(self) -> list:
+        return prediction.fitted(self.table, self.settings)
+
+    @property
+    def _estimates(self) -> pd.DataFrame:
+        frame = pd.DataFrame(self.study.fits)
+        return frame[frame["estimate"].notna()]
+
+    def _table(self, game: str) -> pd.DataFrame:
+        """Estimates of one game with the interval to trust: by bootstrap where there is one."""
+        rows = self._estimates
+        rows = rows[(rows["game"] == game) & rows["form"].isin(("power", "surface"))]
+        best = rows.assign(order=rows["interval"].map({"bootstrap": 0, "delta": 1, "t": 2}))
+        best = best[best["ci_low"].notna() | (best["order"] == 0)].sort_values(
+            "order", kind="stable"
+        )
+        best = best.drop_duplicates(KEY).sort_index()
+        columns = ["law", "method", "parameter", "estimate", "ci_low", "ci_high", "interval", "n"]
+        return best[columns]
+
+    def _game(self, game: str | None) -> str:
+        if game is None and len(self.games) == 1:
+            return self.games[0]
+        if game not in self.games:
+            raise FitError(
+                "which game?" if game is None else f"no game {game}",
+                fix=f"game= one of {', '.join(self.games)}",
+            )
+        return game
+
+    def _loss(self, game: str | None, method: str) -> pd.DataFrame:
+        """Draws of the coefficients of a surface (draws, coefficients)."""
+        key, columns = (self._game(game), "loss", method, "surface"), self.draws.columns
+        if key not in columns.droplevel("parameter"):
+            methods = columns[columns.get_level_values("form") == "surface"]
+            known = ", ".join(methods.get_level_values("method").unique())
+            raise FitError(f"no surface by {method}", fix=f"method= one of {known}")
+        return self.draws.loc[:, key][self._names(key)]
+
+    def _names(self, key: tuple) -> list[str]:
+        """Coefficients of a surface in their order."""
+        game, law, method, _ = key
+        frontier = next(f for f in self.frontiers[game] if f.method == method)
+        return [name for of, name in frontier.parameters if of == law]

@@ -1,0 +1,51 @@
+"""What a budget buys by the fitted laws: the numbers behind the page's slider."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws import StudyFit, predict
+from ilscaling.show.words import known
+
+QUANTITIES = {
+    "N_opt": "parameters",
+    "D_opt": "samples",
+    "L_min": "loss (nats a step)",
+    "R_max": "return (points)",
+}
+STEPS = 61
+BEYOND = 10.0  # times the largest measured budget
+
+
+def offers(fit: StudyFit, game: str, table: pd.DataFrame) -> str | None:
+    """The slider's numbers of a game as JSON; None where no law has an interval.
+
+    {"budgets": [FLOPs], "measured": the largest measured budget, "expert": its return or null,
+    "rows": [{"name", "values": [[predicted, low, high]]}]}, `values` with a row a budget: the
+    power law by the quoted method and its prediction interval by Student's t.
+    """
+    mine = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
+    rows = []
+    if mine.empty:
+        return None
+    low, high = float(mine["budget"].min()), float(mine["budget"].max())
+    budgets = np.geomspace(low, BEYOND * high, STEPS)
+    for law, name in QUANTITIES.items():
+        record = fit.power(game, law)
+        if not known(record["estimate"]) or not record["line"] or record["line"]["sigma"] is None:
+            continue
+        values = np.stack(predict(record, budgets, new=True), 1)
+        rows.append({"name": name, "values": [[_short(v) for v in line] for line in values]})
+    if not rows:
+        return None
+    expert = table.loc[table["game"] == game].get("expert_return")
+    best = None if expert is None or expert.isna().all() else _short(float(expert.max()))
+    return json.dumps(
+        {"budgets": [_short(b) for b in budgets], "measured": high, "expert": best, "rows": rows},
+        separators=(",", ":"),
+    )
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.4g}") if np.isfinite(value) else None

@@ -1,0 +1,139 @@
+"""Columns of others under our names: as they map them, and what to suggest where they did not."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ilscaling.errors import FitError
+from ilscaling.tables.columns import COLUMNS
+
+# What a column of ours is called by others: lower case, words joined by one underscore.
+ALIASES = {
+    "params": (
+        "n_params", "num_params", "parameters", "param", "n_parameters", "num_parameters",
+        "param_count", "model_size", "non_embedding_params", "n_non_embedding", "total_params",
+        "model_params", "n",
+    ),
+    "samples": (
+        "tokens", "n_tokens", "num_tokens", "train_tokens", "training_tokens", "tokens_seen",
+        "total_tokens", "n_samples", "num_samples", "examples", "train_samples", "training_data",
+        "d",
+    ),
+    "dev_loss": (
+        "val_loss", "valid_loss", "validation_loss", "eval_loss", "loss", "heldout_loss",
+        "final_loss", "nll", "cross_entropy", "test_loss", "l",
+    ),
+    "flops": (
+        "training_flops", "training_flop", "train_flops", "total_flops", "flop", "compute",
+        "train_compute", "training_compute", "flops_total", "c",
+    ),
+    "budget": ("compute_budget", "flop_budget", "flops_budget", "isoflop", "target_flops"),
+    "return_mean": ("return", "mean_return", "episode_return", "reward", "mean_reward", "score"),
+    "game": ("env", "environment", "env_id", "task", "config"),
+}  # fmt: skip
+# How alike a name must be to one of these to be suggested.
+ALIKE = 0.8
+
+
+def mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """'OURS=THEIRS' pairs as a dictionary; raises FitError for a name that is none of ours, and
+    for one that is there twice."""
+    columns: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not equals or not theirs or (ours not in COLUMNS and ours != "run"):
+            close = difflib.get_close_matches(ours, [*COLUMNS, "run"], n=1, cutoff=0.0)
+            raise FitError(
+                f"{pair!r} does not map a column of ours",
+                where="--column",
+                fix=f"--column {close[0]}={theirs or 'THEIRS'}",
+            )
+        if ours in columns or theirs in columns.values():
+            raise FitError(f"{pair!r} maps a column for the second time", where="--column")
+        columns[ours] = theirs
+    return columns
+
+
+def renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
+    """A table under our names; what is called so, but is not meant, steps aside."""
+    unknown = [theirs for theirs in columns.values() if theirs not in table]
+    if unknown:
+        raise _unknown(unknown, list(table.columns), path)
+    aside = {ours: f"{ours} (theirs)" for ours in columns if ours in table}
+    back = {theirs: ours for ours, theirs in columns.items()}
+    return table.rename(columns={**aside, **back})
+
+
+def missing(names: Sequence[str], table: pd.DataFrame, path: Path) -> FitError:
+    """The error of a table without some columns of ours: it names those that may be meant."""
+    there = [str(name) for name in table.columns]
+    free = [name for name in there if name not in COLUMNS and _numeric(table[name])]
+    guesses = {}
+    wanted = [part for either in names for part in either.split(" or ")]
+    for name in wanted:
+        # A column stands for one of ours alone, and budgets or FLOPs are enough.
+        if name == "flops" and "budget" in guesses:
+            continue
+        meant = _meant(name, [n for n in free if n not in guesses.values()])
+        if meant:
+            guesses[name] = meant
+    given = set(there) | set(guesses)
+    options = [f"--column {shlex.quote(f'{o}={t}')}" for o, t in guesses.items()]
+    computed = {"params", "samples", "flops"} - given
+    if "budget" in given:
+        computed -= {"flops"}
+    lacking = set(wanted) - given
+    if len(computed) == 1 and computed & {"samples", "flops"} & lacking:
+        options.append("--assume-6nd")
+    said = f"columns there are: {', '.join(there[:40])}{', ...' * (len(there) > 40)}"
+    return FitError(
+        f"columns are missing: {', '.join(names)}",
+        where=str(path),
+        fix=f"{' '.join(options)}   ({said})" if options else f"--column OURS=THEIRS ({said})",
+    )
+
+
+def _unknown(names: list[str], there: list[str], path: Path) -> FitError:
+    close = {name: difflib.get_close_matches(name, there, n=1, cutoff=ALIKE) for name in names}
+    perhaps = [f"{c[0]} for {name}" for name, c in close.items() if c]
+    fix = f"columns there are: {', '.join(there[:40])}{', ...' * (len(there) > 40)}"
+    if perhaps:
+        fix += f"; perhaps {', '.join(perhaps)}"
+    return FitError(f"columns are missing: {', '.join(names)}", where=str(path), fix=fix)
+
+
+def _numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, or texts that begin like them."""
+    values = column.dropna()
+    if not len(values):
+        return False
+    if pd.api.types.is_numeric_dtype(values):
+        return True
+    return values.astype(str).str.match(r"\s*[-+.]?\d").mean() > 0.5
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _meant(ours: str, free: list[str]) -> str | None:
+    """The column that is meant by one of ours, if a name says so."""
+    plain = {_plain(name): name for name in reversed(free)}
+    known = (ours, *ALIASES.get(ours, ()))
+    for alias in known:
+        if alias in plain:
+            return plain[alias]
+    # The last words of a dotted or prefixed name, such as summary.val_loss.
+    for alias in known:
+        for name, theirs in plain.items():
+            if len(alias) > 2 and name.endswith(f"_{alias}"):
+                return theirs
+    for alias in known:
+        close = difflib.get_close_matches(alias, plain, n=1, cutoff=ALIKE)
+        if close and len(alias) > 2:
+            return plain[close[0]]
+    return None
