@@ -4,7 +4,7 @@ import contextlib
 from copy import deepcopy
 
 import torch
-from data import frames, stretches
+from made_up import frames, stretches
 from rows import at_most, error, holds, relative
 
 from ilscaling import policies

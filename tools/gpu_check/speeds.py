@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from data import demos
+from made_up import demos
 from rows import Row
 from runs import clock, settings
 

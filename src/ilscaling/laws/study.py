@@ -96,15 +96,8 @@ class StudyFit:
         return optima.selection(self.optima)
 
     def method(self, game: str) -> str:
-        """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
-
-        The vertex does not jump between sizes, but budgets without an inner optimum have none, and
-        a line through fewer than five says little.
-        """
-        rows = self.optima[(self.optima["game"] == game) & self.optima["used"]]
-        count = rows["method"].value_counts()
-        vertices, cells = count.get("vertex", 0), count.get("grid", 0)
-        return "vertex" if vertices >= 5 and 2 * vertices >= cells else "grid"
+        """The method of the game's optima to quote (see optima.method)."""
+        return optima.method(self.optima[self.optima["game"] == game])
 
 
 def _certain(fit: Fit) -> str | None:

@@ -54,13 +54,14 @@ class Ranks:
         if self.count == 1:
             return policy
         # Weights come from the seed or from a state, on every rank the same; buffers are constant.
-        how = {"init_sync": False, "gradient_as_bucket_view": True}
         make = nn.parallel.DistributedDataParallel
-        # The name since PyTorch 2.13, which warns of the older one.
         names = inspect.signature(make).parameters
-        how["forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"] = (
-            False
-        )
+        how = {"gradient_as_bucket_view": True}
+        # By the names that this release of PyTorch has. `broadcast_buffers` is the older one, of
+        # which releases with both warn; PyTorch 2.4 has no `init_sync`, and so compares weights.
+        buffers = "forward_sync_buffers"
+        how[buffers if buffers in names else "broadcast_buffers"] = False
+        how |= {"init_sync": False} if "init_sync" in names else {}
         return make(policy, **how)
 
     def mean(self, loss: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,8 @@ from ilscaling.domains.costs import Steps
 from ilscaling.plan import cost, memory
 from ilscaling.plan.speed import REFERENCE, Speed
 
-# PPO of Stable-Baselines3: a step's share of rollout and updates apart from FLOPs, in seconds.
+# A step's share of rollout and updates apart from FLOPs, in seconds: of Stable-Baselines3's PPO, of
+# which ours takes four fifths (docs/algorithms.md).
 PPO_STEP = 1.5e-3
 NATURE_WIDTHS, NATURE_FEATURES = (32, 64, 64), 512
 DENSE = 1.7e6  # parameters of the Nature CNN, nearly all in its dense layer

@@ -9,6 +9,7 @@ weighted, as in Stable-Baselines3, to which a test compares its learning.
 
 import csv
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -208,10 +209,12 @@ def train(
     bfloat16: bool = False,
     threads: int = 1,
     every: int = 100_000,
+    note: Callable[[int, list[float]], None] | None = None,
 ) -> dict:
     """Train PPO and export its policy to `out`; goes on from a checkpoint in `work`.
 
     Returns the record that stands in the JSON beside `out`. `every`: steps between checkpoints.
+    `note`: gets the count of steps and the scores of all games so far, after each rollout.
     On SIGTERM or SIGINT one is written at the end of the rollout, and SystemExit raised with 128 +
     the signal's number.
     A resumed training continues with the same weights, moments and schedule, in new episodes: the
@@ -243,6 +246,8 @@ def train(
                 loss, entropy = trainer.update(played, random)
                 score = float(np.mean(lanes.returns[-100:])) if lanes.returns else float("nan")
                 pace = (trainer.steps - begun) / (time.monotonic() - started)
+                if note is not None:
+                    note(trainer.steps, lanes.returns)
                 log.add(trainer.steps, len(lanes.returns), score, loss, entropy, pace)
                 bar.update(trainer.steps - bar.n)
                 bar.set_postfix(score=f"{score:.1f}", games=len(lanes.returns), refresh=False)

@@ -8,6 +8,7 @@ from ilscaling.files import atomic, write_json
 from ilscaling.laws import StudyFit
 from ilscaling.show.figures import across as _across
 from ilscaling.show.figures import conditions as _conditions
+from ilscaling.show.figures import currencies as _currencies
 from ilscaling.show.figures import curves as _curves
 from ilscaling.show.figures import expert as _expert
 from ilscaling.show.figures import forecast as _forecast
@@ -24,7 +25,7 @@ __all__ = ["FIGURES", "draw", "draw_all", "redraw"]
 
 # In the order of a report; a new figure is one module with NAME, TITLE, data, draw, caption.
 _FITS = (_methods, _forms, _held_out, _validation, _across)  # drawn from the fits alone
-_ALL = (_profiles, _laws, _relation, _conditions, *_FITS, _forecast, _curves, _expert)
+_ALL = (_profiles, _laws, _relation, _conditions, _currencies, *_FITS, _forecast, _curves, _expert)
 FIGURES = {module.NAME: module for module in _ALL}
 
 
@@ -54,6 +55,7 @@ def draw_all(
         _laws: _laws.data(fit),
         _relation: _relation.data(table, fit, human),
         _conditions: _conditions.data(table, fit),
+        _currencies: _currencies.data(table),
         **{module: module.data(fit) for module in _FITS},
     }
     if forecast is not None:

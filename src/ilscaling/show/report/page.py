@@ -31,7 +31,7 @@ SECTIONS = {
     "forms": ("forms",),
     "held-out": ("held_out",),
     "rolling": ("validation",),
-    "across": ("across",),
+    "across": ("currencies", "across"),
     "forecast": ("forecast",),
     "run": ("curves",),
     "expert": ("expert",),
