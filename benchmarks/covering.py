@@ -122,8 +122,8 @@ far from the optimum absent. `bowl` is a truth that neither additive surface can
 Share of the 95 % intervals that cover the planted exponent, and their median width. `median`, of
 vertex, quadratic, chinchilla and varpro, is quoted: it covers in these designs, and its intervals
 hold all five published exponents of Porian et al. So do those of the vertex, which are wider here;
-varpro, narrower, misses one. `t` takes budgets as independent and is shown to say why it is printed nowhere
-else.
+varpro, narrower, misses one. `t` takes budgets as independent and is shown to say why it is
+printed nowhere else.
 """
 
 
