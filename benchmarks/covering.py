@@ -120,10 +120,10 @@ far from the optimum absent. `bowl` is a truth that neither additive surface can
 ## The quoted exponent: N_opt
 
 Share of the 95 % intervals that cover the planted exponent, and their median width. `median`, of
-vertex, quadratic, chinchilla and varpro, is quoted: it covers at least 90 % in these designs and is
-narrower than any one method that does so on the published tables as well, where varpro, narrower
-here, misses one of five exponents of Porian et al. `t` takes budgets as independent and is shown to
-say why it is printed nowhere else.
+vertex, quadratic, chinchilla and varpro, is quoted: it covers in these designs, and its intervals
+hold all five published exponents of Porian et al. So do those of the vertex, which are wider here;
+varpro, narrower, misses one. `t` takes budgets as independent and is shown to say why it is
+printed nowhere else.
 """
 
 
