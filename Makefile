@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 # Tools that DVC and Snakemake start must be those of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
+# Tests of one kind of fault each, beside the readers of changed files.
+FAULTS := $(addprefix tests/test_,ingest.py experts.py bounds.py parameter_files.py artifact_store.py text_files.py)
+
+.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
 
 demo: setup
 	snakemake --cores all
@@ -32,7 +35,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not browser and not slurm" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not browser and not slurm and not faults" $(PYTEST_ARGS)
 
 # Whether a GPU computes what it should, and how fast: one table, under five minutes, no network. Needs
 # no set-up where Python 3.11 or later has PyTorch 2.4 or later; docs/performance.md says what else.
@@ -46,6 +49,12 @@ test-slow: setup
 # Snakemake and DVC in temporary clones: about 15 minutes; 20 kills: about as long.
 test-machine: setup
 	pytest -q -m machine $(PYTEST_ARGS)
+
+# Files that were changed in every way that hypothesis thinks of, for ten minutes, or so many
+# seconds: make test-faults PYTEST_ARGS=--faults-seconds=60. Writes docs/reliability.md.
+test-faults: setup
+	pytest -q --junitxml=.faults.xml -m "not slow and not machine" tests/test_faults.py $(FAULTS) $(PYTEST_ARGS)
+	python tools/reliability.py .faults.xml
 
 test-kills: setup
 	pytest -q -m kills $(PYTEST_ARGS)

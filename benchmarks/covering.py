@@ -217,7 +217,7 @@ def main() -> None:
     with ProcessPoolExecutor(int(sys.argv[2]) if len(sys.argv) > 2 else 2) as pool:
         rows = [row for rows in pool.map(one, tasks, chunksize=4) for row in rows]
     with atomic(Path(__file__).parents[1] / "docs/coverage.md") as temporary:
-        temporary.write_text(page(rows, studies))
+        temporary.write_text(page(rows, studies), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def page(before: str) -> str:
 
 
 if __name__ == "__main__":
-    new = page(PAGE.read_text())
+    new = page(PAGE.read_text(encoding="utf-8"))
     with atomic(PAGE) as temporary:
-        temporary.write_text(new)
+        temporary.write_text(new, encoding="utf-8")
     print(PAGE)

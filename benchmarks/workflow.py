@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for cells in given.cells:
             file = Path(folder) / f"{cells}.yaml"
-            file.write_text(yaml.safe_dump(overlay(cells)))
+            file.write_text(yaml.safe_dump(overlay(cells)), encoding="utf-8")
             command = ["snakemake", "-n", "--configfile", "params.yaml", str(file)]
             rows.append((f"snakemake -n, {cells} more cells", command))
         rows.append(("dvc status", ["dvc", "status"]))

@@ -21,6 +21,12 @@ BIN = Path(sys.executable).parent
 LONG = ("test_workflow", "test_planted", "test_recovery", "test_extensions")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults-seconds", type=float, default=600.0, help="of `make test-faults`, in all"
+    )
+
+
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))

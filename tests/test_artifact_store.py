@@ -11,6 +11,7 @@ import psutil
 import pytest
 from test_keys import study as keys_of
 
+from ilscaling import files
 from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import (
     artifact_store,
@@ -25,7 +26,7 @@ from ilscaling.pipeline import (
 
 def write(path: str | Path, text: str = "x") -> Path:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text)
+    Path(path).write_text(text, encoding="utf-8")
     return Path(path)
 
 
@@ -42,13 +43,14 @@ def made(keys, run) -> manifest.Expected:
     one = next(n for n in manifest.expected(keys, "runs") if str(n.path) == folder)
     records = [name for name in one.names if name[0].isdigit() and name.endswith(".json")]
     for name in records:
-        write(one.path / name, '{"status": "done"}')
-        write((one.path / name).with_suffix(".safetensors"))
+        weights = write((one.path / name).with_suffix(".safetensors"), f"weights {name}")
+        record = {"status": "done", "sha256": files.sha256(weights)}
+        write(one.path / name, json.dumps(record))
     for name in one.names - set(one.lists):
         if name in manifest.COURSE:
             write(one.path / name)
     for name in one.lists:
-        write(one.path / name, json.dumps(dict.fromkeys(records, "")))
+        write(one.path / name, json.dumps({r: files.sha256(one.path / r) for r in records}))
     return one
 
 
@@ -112,6 +114,28 @@ def test_a_torn_checkout_is_not_adopted_as_whole(here, monkeypatch):
     assert len(list(one.path.glob("*.safetensors"))) == len(
         one.names & {*manifest.COURSE}
     ) - 3 + len(list(artifact_store.in_view(one.path).glob("*.safetensors")))
+
+
+@pytest.mark.parametrize("kind", ["json", "safetensors"])
+def test_what_is_damaged_in_the_view_is_not_adopted(here, monkeypatch, kind):
+    """Store and view are hard links to one file: removing the store's name heals nothing by itself.
+    The size stays, as with a bad disk."""
+    keys = keys_of()
+    one = made(keys, first_run(keys))
+    view_of(keys, {str(one.path)}, monkeypatch)
+    monkeypatch.chdir(here)
+    bad = next(one.path.glob(f"[0-9]*.{kind}"))
+    content = bytearray(bad.read_bytes())
+    content[len(content) // 2] ^= 1
+    bad.write_bytes(content)
+    for path in one.path.iterdir():
+        path.unlink()
+    artifact_store.adopt(keys)
+    left = {path.name for path in one.path.iterdir()}
+    assert bad.name not in left and not left & set(one.lists), "its job is due again"
+    assert len({name for name in left if name[0].isdigit()}) == len(
+        {name for name in one.names if name[0].isdigit()}
+    ) - (1 if kind == "safetensors" else 2), "all else is taken over"
 
 
 def test_the_view_holds_what_the_study_names_and_nothing_else(here, monkeypatch):
@@ -244,7 +268,7 @@ def test_jobs_run_the_code_that_was_there_when_the_keys_were_computed(here):
     environment = {**os.environ, "PYTHONPATH": snapshot.python_path}
     done = subprocess.run(print_it, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "before\n"
-    assert Path(snapshot.extension("extensions/game.py")).read_text() == "one"
+    assert Path(snapshot.extension("extensions/game.py")).read_text(encoding="utf-8") == "one"
     again = code_snapshot.take(Path("src"), ("extensions/game.py",))
     assert again.digest != snapshot.digest
     write(code / "__init__.py", "WHAT = 'later'\n")

@@ -154,9 +154,13 @@ def test_a_kubernetes_job_asks_for_what_its_rule_does(tmp_path):
 
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_a_batch_job_asks_for_what_its_rule_does(tmp_path, gpus):
-    text = submitted("aws-batch", "aws", tmp_path, gpus)
+    folder = tmp_path / 'it\'s a "$HOME"'
+    folder.mkdir()
+    text = submitted("aws-batch", "aws", folder, gpus)
     overrides = json.loads(text[text.index("{") :])
     asked = {one["type"]: one["value"] for one in overrides["resourceRequirements"]}
     assert asked == {"VCPU": "2", "MEMORY": "4000"} | ({"GPU": "1"} if gpus else {})
-    assert overrides["command"][-1] == f"cd '{tmp_path}' && exec sh 'job.sh'"
+    (folder / "job.sh").write_text("pwd")
+    done = subprocess.run(overrides["command"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(folder)
     assert "attemptDurationSeconds=900" in text.splitlines()

@@ -340,7 +340,7 @@ OF_SECTION = re.compile(r"(Section|Atari|NetHack|Gymnasium|GymnasiumExpert|NetHa
 def told_apart(path: Path) -> list[str]:
     """Lines that ask what class a section is of, or what an entry is called."""
     lines = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
             asked = ast.unparse(node.args[1])
             if any(OF_SECTION.search(name) for name in re.findall(r"[\w.]+", asked)):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import pickle
 import signal
 import zipfile
@@ -75,6 +76,22 @@ def not_safetensors(path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(record))
 
 
+def another_width(path: Path) -> None:
+    """A policy of 26 GB, says the record."""
+    record = read_json(path.with_suffix(".json"))
+    path.with_suffix(".json").write_text(json.dumps(record | {"width": 64.0}))
+
+
+def not_a_number(path: Path) -> None:
+    policy, record = load(path)
+    policy.action_net.weight[0, 0] = torch.nan
+    save(path, policy, {k: v for k, v in record.items() if k not in ("sha256", "format")})
+
+
+def a_list(path: Path) -> None:
+    path.with_suffix(".json").write_text("[" * 10**5)
+
+
 def no_record(path: Path) -> None:
     path.with_suffix(".json").unlink()
 
@@ -90,7 +107,10 @@ def foreign_record(path: Path) -> None:
         (truncated, "breakout", "truncated"),
         (not_safetensors, "breakout", "not a safetensors file"),
         (no_record, "breakout", "missing"),
-        (foreign_record, "breakout", "format is None"),
+        (foreign_record, "breakout", "format is missing"),
+        (another_width, "breakout", "weights do not fit"),
+        (not_a_number, "breakout", "weights are not finite"),
+        (a_list, "breakout", "not a JSON record"),
         (Path.unlink, "breakout", "missing"),
     ],
 )
@@ -251,6 +271,27 @@ def test_an_imported_policy_computes_what_stable_baselines_computes(tmp_path):
     torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("highest", [255, 1])
+def test_a_policy_that_did_not_divide_its_screens_is_imported_as_it_was(tmp_path, highest):
+    """`normalize_images=False`: on screens as they are, or that a wrapper divided already."""
+    path = tmp_path / "ppo.zip"
+    model = PPO(
+        "CnnPolicy", Screens(), seed=3, device="cpu", policy_kwargs={"normalize_images": False}
+    )
+    if highest == 1:
+        model.observation_space = gymnasium.spaces.Box(0, 1, (4, 84, 84), np.float32)
+        model.policy.observation_space = model.observation_space
+    model.save(path)
+    import_sb3(path, tmp_path / "breakout.safetensors", "breakout")
+    policy, _ = load(tmp_path / "breakout.safetensors", "breakout")
+    screens = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 4, 84, 84), np.uint8))
+    with torch.no_grad():
+        given = screens.float() * (highest / 255)
+        wanted = model.policy.get_distribution(given).distribution.logits
+        ours = policy(screens).log_softmax(1)
+    torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
+
+
 class Payload:
     """Unpickled, it would create a file."""
 
@@ -298,6 +339,63 @@ def not_finite(path: Path) -> Path:
     return path
 
 
+def with_parts(path: Path, **parts: bytes) -> Path:
+    """The .zip with files replaced."""
+    with zipfile.ZipFile(path) as archive:
+        whole = {name: archive.read(name) for name in archive.namelist()} | parts
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in whole.items():
+            archive.writestr(name, part)
+    return path
+
+
+def with_data(path: Path, **values) -> Path:
+    """A saved model whose plain JSON says something else."""
+    with zipfile.ZipFile(saved(path)) as archive:
+        data = json.loads(archive.read("data"))
+    return with_parts(path, data=json.dumps(data | values).encode())
+
+
+def encrypted(path: Path) -> Path:
+    """The bit that says so is set in both headers of the first file."""
+    content = bytearray(saved(path).read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := content.find(mark, at + 1)) >= 0:
+            content[at + flags] |= 1
+    path.write_bytes(content)
+    return path
+
+
+def unknown_compression(path: Path) -> Path:
+    content = bytearray(saved(path).read_bytes())
+    for mark, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = -1
+        while (at := content.find(mark, at + 1)) >= 0:
+            content[at + method] = 99
+    path.write_bytes(content)
+    return path
+
+
+def expanding(path: Path) -> Path:
+    """policy.pth as an archive whose entries are compressed: 100 MB in 100 kB."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"")
+        archive.writestr("archive/data/0", bytes(10**8))
+    return repacked(saved(path), inner.getvalue())
+
+
+def larger(path: Path) -> Path:
+    """The version's stamp claims, and has, more than any version."""
+    return with_parts(saved(path), _stable_baselines3_version=bytes(10**7))
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 FOREIGN = {
     "another game": (lambda p: saved(p, actions=6), "6 actions, 'breakout' has 4"),
     "MlpPolicy": (lambda p: saved(p, policy="MlpPolicy"), "not a CnnPolicy"),
@@ -313,6 +411,25 @@ FOREIGN = {
     "no weights": (lambda p: repacked(saved(p), None), "no policy.pth"),
     "not a zip": (not_a_zip, "not a whole .zip"),
     "truncated": (cut, "not a whole .zip"),
+    "encrypted": (encrypted, "not a whole .zip"),
+    "unknown compression": (unknown_compression, "not a whole .zip"),
+    "sparse": (lambda p: repacked(saved(p), torch_bytes({"x": torch.eye(3).to_sparse()})), "plain"),
+    "one number, repeated": (
+        lambda p: repacked(saved(p), torch_bytes({"x": torch.zeros(1).expand(2**40)})),
+        "not a plain tensor",
+    ),
+    "inner archive that expands": (expanding, "expands|plain file of tensors"),
+    "larger than a policy": (larger, "larger than"),
+    "other features": (
+        lambda p: with_data(p, policy_kwargs={"features_extractor_class": "<class 'my.Net'>"}),
+        "features of its own",
+    ),
+    "not normalised, of unknown range": (
+        lambda p: with_data(p, policy_kwargs={"normalize_images": False}, observation_space={}),
+        "normalize_images",
+    ),
+    "data is no JSON": (lambda p: with_parts(saved(p), data=b"{" * 10**5), "not the JSON"),
+    "a pipe": (pipe, "not a file"),
     "missing": (lambda p: p, "No such file"),
 }
 

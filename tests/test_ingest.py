@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import struct
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -335,14 +336,14 @@ def no_log(recorded, tmp_path):
 def other_nethack(recorded, tmp_path):
     root = without_records(recorded, tmp_path / "nld")
     log = root / "job-1" / "nle.xlogfile"
-    log.write_text(log.read_text().replace("version=3.6.7", "version=3.7.0", 1))
+    log.write_text(log.read_text().replace("version=3.6.7", "version=3.7.0"))
     return root, "NetHack 3.7.0"
 
 
 def other_ttyrec(recorded, tmp_path):
     root = without_records(recorded, tmp_path / "nld")
-    file = root / "job-1" / "nle.1.ttyrec3.bz2"
-    file.rename(file.with_name("nle.1.ttyrec2.bz2"))
+    for file in (root / "job-1").glob("*.ttyrec3.bz2"):
+        file.rename(file.with_name(file.name.replace("ttyrec3", "ttyrec2")))
     return root, "ttyrec version 2"
 
 
@@ -382,3 +383,90 @@ def test_a_record_of_games_that_is_damaged_is_refused(recorded, tmp_path):
     made.write_text(json.dumps({"format": "other"}))
     with pytest.raises(StoreError, match="not a record of games"):
         listing([tmp_path / "nld"], None)
+
+
+# --- strangers' folders -------------------------------------------------------------------------
+
+
+def bomb(path: Path) -> None:
+    """A hundred bytes that expand to 130 MB."""
+    packer = bz2.BZ2Compressor()
+    block = bytes(2**24)
+    path.write_bytes(b"".join(packer.compress(block) for _ in range(8)) + packer.flush())
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(bz2.compress(np.random.default_rng(0).bytes(20_000)))
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+# What a game's recording may be instead -> the reason.
+RECORDINGS = {
+    "bomb": (bomb, "too large"),
+    "noise": (noise, "corrupted ttyrec"),
+    "text": (lambda path: path.write_bytes(b"no bz2"), "corrupted bz2"),
+    "folder": (Path.mkdir, "not a file"),
+    "pipe": (os.mkfifo, "not a file"),
+    "loop": (loop, "missing file"),
+    "nowhere": (lambda path: path.symlink_to("nowhere"), "missing file"),
+}
+# What a game's line may say instead.
+LINES = {
+    "points=abc": ("points", "abc"),
+    "no depth": ("maxlvl", ""),
+    "points of 40 digits": ("points", "9" * 40),
+    "no death": ("death", None),
+    "no version": ("version", None),
+    "no role": ("role", None),
+    "NetHack 3.7": ("version", "3.7.0"),
+}
+
+
+def test_a_bad_game_of_any_kind_is_named_and_the_rest_is_taken(recorded, demos, tmp_path):
+    root = without_records(recorded, tmp_path / "nld")
+    folder, expected = root / "job-0", {}
+    log = folder / "nle.xlogfile"
+    lines = log.read_bytes().decode("latin-1").split("\n")
+    model = next(line for line in lines if "nle.2." in line)
+    lines = [*lines[:1], "", "# a comment", *lines[1:]]
+    lines[0] = lines[0].replace("name=Agent", "name=\xc3\x85sa")  # 0x85 is a new line to some
+    for number, (make, reason) in enumerate(RECORDINGS.values(), 100):
+        make(folder / f"nle.{number}.ttyrec3.bz2")
+        lines.append(model.replace("nle.2.", f"nle.{number}."))
+        expected[f"job-0/nle.{number}.ttyrec3.bz2"] = reason
+    for number, (key, value) in enumerate(LINES.values(), 200):
+        name = f"nle.{number}.ttyrec3.bz2"
+        shutil.copy(folder / "nle.2.ttyrec3.bz2", folder / name)
+        entries = [e for e in model.split("\t") if not e.startswith(f"{key}=")]
+        entries += [] if value is None else [f"{key}={value}"]
+        lines.append("\t".join(entries).replace("nle.2.", f"nle.{number}."))
+        reason = (
+            "another version of NetHack" if value == "3.7.0" else "damaged line in the xlogfile"
+        )
+        expected[f"job-0/{name}"] = reason
+    lines.append("\x00\xff nothing of a line")
+    expected[f"job-0/nle.xlogfile, line {len(lines)}"] = "damaged line in the xlogfile"
+    log.write_bytes("\n".join(lines).encode("latin-1"))
+    os.mkfifo(folder / "b.xlogfile")
+    expected["job-0/b.xlogfile"] = "an xlogfile that cannot be read"
+    (folder / "nle.0.ttyrec2.bz2").touch()
+    expected["job-0/nle.0.ttyrec2.bz2"] = "another version of ttyrec"
+    (root / "again").symlink_to(root)
+
+    summary = ingest(root, tmp_path / "demos.zarr", settings=SETTINGS)
+    lost = {entry["game"]: entry["reason"] for entry in read_json(tmp_path / "ingest.json")["lost"]}
+    assert lost == expected
+    assert summary["games"] == len(episodes(demos))
+
+
+def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
+    bomb(tmp_path / "bomb.bz2")
+    tracemalloc.start()
+    with pytest.raises(ttyrec.Unusable, match="too large"):
+        ttyrec.check(tmp_path / "bomb.bz2")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23

@@ -70,7 +70,7 @@ def test_studies_are_valid_overlays(study):
         ("games.breakout.grid.budgets", [2.0e11, 1.0e11], "must rise"),
         ("games.breakout.grid.sizes", [4, 4], "twice"),
         ("games.breakout.emulator.sticky", 1.5, "less than 1"),
-        ("games.breakout.train.threads", True, "from 1 on, or auto, not True"),
+        ("games.breakout.train.threads", True, "from 1 to 4096, or auto, not True"),
         ("games.breakout.demonstrations.chunk_steps", 100, "multiple of chunk_steps"),
         ("games.breakout.domain", "arcade", "atari, nethack"),
         ("games.nethack.train.contex", 4, "did you mean 'context'"),

@@ -99,7 +99,7 @@ def files(out: Path) -> dict[str, str]:
 
 
 def rollouts(out: Path) -> list[dict[str, float]]:
-    with open(out / "algorithm" / "rollouts.csv") as file:
+    with open(out / "algorithm" / "rollouts.csv", encoding="utf-8") as file:
         return [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
 
 

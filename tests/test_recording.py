@@ -57,9 +57,9 @@ def test_a_killed_recording_goes_on_where_it_was(recorded, tmp_path):
     work = tmp_path / ".job-0.work"
     before = (work / "nle.2.ttyrec3.bz2").stat().st_mtime_ns
     # As if the kill had come between NetHack's line for a game and ours, and amid our own.
-    with open(work / "nle.xlogfile", "a") as log:
+    with open(work / "nle.xlogfile", "a", encoding="utf-8") as log:
         log.write("version=3.6.7\tttyrecname=nle.4.ttyrec3.bz2\n")
-    with open(work / "journal.jsonl", "a") as journal:
+    with open(work / "journal.jsonl", "a", encoding="utf-8") as journal:
         journal.write('{"file": "nle.4')
     games = record(out)
     assert games == read_json(recorded / "job-0" / "games.json")["games"]

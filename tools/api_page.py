@@ -81,7 +81,7 @@ def page(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing")
-    text = PAGE.read_text("utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     if parser.parse_args().check:
         sys.exit("out of date: python tools/api_page.py" if page(text) != text else 0)
     PAGE.write_text(page(text), encoding="utf-8")

@@ -130,7 +130,7 @@ def main() -> None:
     ask.add_argument("--out", type=Path, required=True)
     asked = ask.parse_args()
     torch.set_num_threads(1)
-    with open(asked.out, "w", newline="") as file:
+    with open(asked.out, "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["trainer", "seed", "steps", "games", "score_mean_100", "cpu_seconds"])
         for seed in asked.seeds:

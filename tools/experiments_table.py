@@ -58,14 +58,20 @@ No experiment yet. One is a change of the parameters that DVC runs and keeps:
 
 
 def main() -> None:
-    study = yaml.safe_load(Path("params.yaml").read_text()).get("study", "default")
+    study = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")).get("study", "default")
     headline = Path(f"results/{study}/headline.json")
     if not headline.is_file():
         sys.exit(f"the study {study!r} has no results yet: snakemake --cores all")
-    games = list(json.loads(headline.read_text()))
+    games = list(json.loads(headline.read_text(encoding="utf-8")))
     keep = rf"^({'|'.join(games)})\.({'|'.join(NUMBERS)})$"
     command = ["dvc", "exp", "show", "--csv", "--only-changed", "--keep", keep, "--drop", HIDDEN]
-    done = subprocess.run([*command, *sys.argv[1:]], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*command, *sys.argv[1:]],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         sys.exit(done.returncode)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))

@@ -103,7 +103,7 @@ def verdict(found: dict) -> str:
 
 def schedules(metrics: dict) -> str:
     """Markdown of the default study's laws under its own schedule and under wsd."""
-    falling = json.loads((ROOT / "benchmarks/schedules.json").read_text())
+    falling = json.loads((ROOT / "benchmarks/schedules.json").read_text(encoding="utf-8"))
     columns = {}
     for game, found in falling.items():
         columns[f"{title(game)}, constant"] = metrics[game]
@@ -141,10 +141,10 @@ PAGES = {"README.md": block, "docs/schedules.md": schedules}
 
 
 def main() -> None:
-    metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
+    metrics = json.loads((ROOT / "results/default/metrics.json").read_text(encoding="utf-8"))
     for name, text in PAGES.items():
         path = ROOT / name
-        path.write_text(write(path.read_text(), text(metrics)))
+        path.write_text(write(path.read_text(encoding="utf-8"), text(metrics)), encoding="utf-8")
     (ROOT / "docs/figures").mkdir(exist_ok=True)
     for name in FIGURES:
         shutil.copyfile(ROOT / "results/default/figures" / name, ROOT / "docs/figures" / name)

@@ -67,7 +67,7 @@ def job(study: Study, game: str, size: int, per_sample: int) -> float:
         "sizes": [size], "budgets": [last / 2, last], "min_updates": 1, "max_epochs": 1e9,
     }  # fmt: skip
     file = study.work / f"{game}-{size}.yaml"
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
     out = study.work / f"{game}-{size}" / "cells.json"
     return spent(
         sys.executable, "-m", "ilscaling", "train", "--params", str(file), "--game", game,

@@ -25,7 +25,8 @@ loader = store.Loader(store.open_split(sys.argv[1], "train"), frames=4, batch=64
 for _ in range(int(sys.argv[2]) // 64):
     next(loader)
 # Not ru_maxrss, which begins with what the process that started this one holds.
-held = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+status = open("/proc/self/status", encoding="utf-8")
+held = [line.split()[1] for line in status if line.startswith("VmHWM")]
 print(int(held[0]) * 1024)
 """
 
@@ -52,7 +53,9 @@ def memory(work: Path, scale: int) -> float:
     steps = 8_000 * scale
     path = atari(work / f"growth-{scale}", steps)
     command = [sys.executable, "-c", SERVE, str(path), str(steps)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ)
+    done = subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", errors="replace", env=os.environ
+    )
     return float(done.stdout)
 
 
@@ -77,7 +80,7 @@ def many_games(study: Study, scale: int) -> float:
     section["expert"]["file"] = None
     names = [name for name in roms.names() if name != "breakout"][:scale]
     file = study.work / f"games-{scale}.yaml"
-    file.write_text(yaml.safe_dump({"games": dict.fromkeys(names, section)}))
+    file.write_text(yaml.safe_dump({"games": dict.fromkeys(names, section)}), encoding="utf-8")
     return spent("snakemake", "-n", "--configfile", str(file))
 
 

@@ -65,7 +65,7 @@ def spent(*command: str, cwd: Path = ROOT, calls: int = 2) -> float:
 def planning(cells: int, folder: Path) -> float:
     """CPU seconds of a dry run of the default study with so many more cells."""
     file = folder / f"{cells}.yaml"
-    file.write_text(yaml.safe_dump(workflow.overlay(cells)))
+    file.write_text(yaml.safe_dump(workflow.overlay(cells)), encoding="utf-8")
     return spent("snakemake", "-n", "--configfile", str(file))
 
 
@@ -107,7 +107,9 @@ def price(folder: Path, before: str) -> np.ndarray:
     folder.mkdir()
     shutil.copytree(ROOT / "profiles" / "default", folder / "profiles" / "default")
     for jobs in JOBS:
-        (folder / f"{jobs}.smk").write_text(RULES % {"jobs": jobs, "before": before})
+        (folder / f"{jobs}.smk").write_text(
+            RULES % {"jobs": jobs, "before": before}, encoding="utf-8"
+        )
     found = []
     for _ in range(CALLS):
         few, many = (
@@ -123,5 +125,12 @@ def price(folder: Path, before: str) -> np.ndarray:
 def finished() -> bool:
     """Whether the default study has nothing left to do."""
     command = ["snakemake", "-n"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     return "Nothing to be done" in done.stdout + done.stderr

@@ -1,5 +1,10 @@
 """Exceptions whose text says what is wrong, where, and what to type next."""
 
+import os
+import shlex
+import sys
+from collections.abc import Callable
+
 
 class IlscalingError(Exception):
     """An error that a user can act on; the command line prints its text and no traceback.
@@ -18,6 +23,10 @@ class IlscalingError(Exception):
         if self.fix:
             lines.append(f"  try:   {self.fix}")
         return "\n".join(lines)
+
+
+class DamagedFile(IlscalingError, ValueError):
+    """A file that does not hold what it must: cut, changed, or never one of ours."""
 
 
 class ParamsError(IlscalingError):
@@ -50,3 +59,41 @@ class FitError(IlscalingError):
 
 class WorkflowError(IlscalingError):
     """A workflow that cannot start: a lock, a missing file, no disk space."""
+
+
+def remake(*paths: object) -> str:
+    """What to type to have files or folders of the store made anew."""
+    return f"rm -r {shlex.join(map(str, paths))} && snakemake --cores all"
+
+
+def run(program: Callable[[], object]) -> None:
+    """Run a program of ours: an error that a user can act on is printed without a traceback.
+
+    Ends the process with status 1 after an error, with 130 after Ctrl-C, and without a word where
+    nobody reads what it prints any more (`| head`). What a terminal's encoding lacks is escaped.
+    """
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's own is for its pages; ours are files
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        program()
+        sys.stdout.flush()
+    except IlscalingError as error:
+        _end(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains when it ends
+        sys.exit(1)
+    except OSError as error:
+        # Files are written under temporary names, so nothing half-written stays behind.
+        where = f" ({error.filename})" if error.filename else ""
+        _end(f"{error.strerror or error}{where}")
+    except MemoryError as error:
+        _end(f"not enough memory{f': {error}' if str(error) else ''}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _end(text: str) -> None:
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(1)

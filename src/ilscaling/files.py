@@ -7,6 +7,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from ilscaling.errors import DamagedFile, remake
+
+SEAL = "digest"
+MAX_JSON = 2**28  # bytes; the list of the games of all of NLD-AA is below 2**26
 
 
 @contextmanager
@@ -31,12 +37,100 @@ def write_json(path: str | Path, value: object) -> None:
     """Write `value` as indented JSON with a final newline; NaN and infinity are refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with atomic(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: str | Path) -> dict:
-    """Read a JSON object."""
-    return json.loads(Path(path).read_text())
+def read_bytes(path: str | Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes.
+
+    Raises OSError for one that cannot be opened, DamagedFile for a larger one and for what is no
+    file: opening a pipe would wait for a writer, reading a device never end.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe, a socket or a device"
+        raise DamagedFile(f"not a file but {kind}", where=str(path))
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DamagedFile(f"larger than such a file can be ({most:,} bytes)", where=str(path))
+    return content
+
+
+def read_json(path: str | Path, kind: type = dict) -> Any:
+    """Read a JSON object, or a list if `kind` says so.
+
+    Raises
+    ------
+    OSError
+        For a file that cannot be opened.
+    DamagedFile
+        For anything else than such a value: too large, not UTF-8, no JSON, nested without end, a
+        number that is not finite, another type. It is a ValueError, too.
+    """
+    path = Path(path)
+
+    def refuse(what: str) -> DamagedFile:
+        return DamagedFile(what, where=str(path), fix=remake(path))
+
+    def constant(name: str):
+        raise ValueError(f"it holds {name}")
+
+    content = read_bytes(path, MAX_JSON)
+    try:
+        value = json.loads(content.decode("utf-8"), parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"not a JSON record ({error})") from None
+    if not isinstance(value, kind):
+        raise refuse(f"not a JSON record (a {type(value).__name__}, not a {kind.__name__})")
+    return value
+
+
+def read_list(path: str | Path) -> dict[str, Path]:
+    """The files that a job's list names, {name: SHA-256}; they stand beside it.
+
+    Raises DamagedFile for a list that is damaged or names nothing, and for a file that is not, bit
+    by bit, what the list says.
+    """
+    path = Path(path)
+    listed = read_json(path)
+    if not listed or not all(
+        isinstance(digest, str) and name and Path(name).name == name
+        for name, digest in listed.items()
+    ):
+        raise DamagedFile("not a list of files", where=str(path), fix=remake(path))
+    for name, digest in listed.items():
+        file = path.parent / name
+        if not file.is_file():
+            raise DamagedFile("a listed file is missing", where=str(file), fix=remake(path))
+        if sha256(file) != digest:
+            raise DamagedFile(
+                f"changed since it was made: its SHA-256 is not the one in {path.name}",
+                where=str(file),
+                fix=remake(path, file),
+            )
+    return {name: path.parent / name for name in listed}
+
+
+def seal(values: dict) -> dict:
+    """`values` with a digest of themselves: what is changed by hand no longer fits it."""
+    return {**values, SEAL: digest(json.loads(json.dumps(values, allow_nan=False)))}
+
+
+def refuse_broken_seal(values: dict, path: Path, fix: str) -> None:
+    """Raise DamagedFile unless the values read from `path` are as `seal` left them."""
+    rest = {name: value for name, value in values.items() if name != SEAL}
+    if values.get(SEAL) != digest(rest):
+        raise DamagedFile(
+            "changed since it was made: it does not fit its own digest", where=str(path), fix=fix
+        )
+
+
+def read_sealed(path: str | Path, fix: str) -> dict:
+    """The values in a file of sealed ones; raises as `read_json` and `refuse_broken_seal` do."""
+    values = read_json(path)
+    refuse_broken_seal(values, Path(path), fix)
+    return values
 
 
 def sha256(path: str | Path) -> str:

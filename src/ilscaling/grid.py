@@ -293,18 +293,15 @@ class Spend:
 
 
 def _refuse_empty(name: str, section: Section, planned: list[Cell]) -> None:
-    for what, count, place in (
-        ("budget", len(section.grid.budgets), lambda cell: cell.position),
-        (
-            "size",
-            len(section.grid.sizes),
-            lambda cell: sorted(section.grid.sizes).index(cell.run.size),
-        ),
+    for what, value_of in (
+        ("budget", lambda cell: cell.budget),
+        ("size", lambda cell: cell.run.size),
     ):
-        for position in range(count):
-            group = [cell for cell in planned if place(cell) == position]
+        groups: dict[float, list[Cell]] = {}
+        for cell in planned:
+            groups.setdefault(value_of(cell), []).append(cell)
+        for value, group in sorted(groups.items()):
             if not any(cell.declared for cell in group):
-                value = group[0].budget if what == "budget" else group[0].run.size
                 reasons = "; ".join(
                     f"size {c.run.size} at {c.budget:g}: {c.reason}" for c in group[:3]
                 )

@@ -4,6 +4,7 @@ PyYAML takes the last of two equal keys without a word, expands aliases without 
 once a level. So the file is looked at as events and nodes before any value is built.
 """
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,15 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:  # a shell's <(...), too
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise ParamsError(
-                f"a parameter file of {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are",
+                f"a parameter file of more than {MAX_BYTES:,} bytes",
                 where=str(path),
                 fix="give a parameter file or a study, such as params.yaml",
             )
-        return path.read_text(encoding="utf-8-sig")
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ParamsError(
             f"cannot read parameters: {error.strerror}",
@@ -72,7 +75,7 @@ def _text(path: Path) -> str:
         raise ParamsError(
             f"the file is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
             where=str(path),
-            fix=f"iconv -f LATIN1 -t UTF-8 '{path}' > utf8.yaml",
+            fix=f"iconv -f LATIN1 -t UTF-8 {shlex.quote(str(path))} > utf8.yaml",
         ) from None
 
 

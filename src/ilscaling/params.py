@@ -7,6 +7,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache, reduce
 from pathlib import Path
@@ -29,9 +30,18 @@ from ilscaling.errors import IlscalingError, ParamsError
 from ilscaling.parameter_files import read_mapping
 from ilscaling.seeds import EPISODES
 
-Positive = Annotated[float, Field(gt=0)]
+# Bounds are those of what can be done at all, a hundred times what was ever done or more: whatever
+# is above is a slip, and would be found out after hours, by a full memory or a full disk.
+Positive = Annotated[float, Field(gt=0, le=1e30)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Temperature = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=100)]
+Count = Annotated[int, Field(ge=1, le=10**12)]  # steps, updates
+Memory = Annotated[int, Field(ge=1, le=2**28)]  # steps, or samples, that are in memory at once
+Lanes = Annotated[int, Field(ge=1, le=4096)]  # side by side in one process
+Several = Annotated[int, Field(ge=1, le=10_000)]  # jobs, layers, frames
+EpisodeCount = Annotated[int, Field(ge=1, le=10**6)]
+Size = Annotated[int, Field(ge=1, le=2**17)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 Episode = Annotated[int, Field(ge=0, lt=EPISODES)]
@@ -41,7 +51,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 class Model(BaseModel):
     """Base of every section: strict types, no unknown keys, immutable."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Recorded(Model):
@@ -50,10 +60,10 @@ class Recorded(Model):
     train_steps: Count = Field(500_000, description="steps to train on, at least")
     dev_steps: Count = Field(20_000, description="steps of held-out episodes for the dev loss")
     test_steps: Count = Field(20_000, description="steps of held-out episodes nobody selects by")
-    jobs: Count = Field(4, description="parallel recording jobs over disjoint seeds")
+    jobs: Several = Field(4, description="parallel recording jobs over disjoint seeds")
     seed: Episode = Field(0, description="first episode's number, and seed of the splits")
-    chunk_steps: Count = Field(256, description="steps a Zarr chunk (the unit of decompression)")
-    shard_steps: Count = Field(32_768, description="steps a Zarr shard (the unit of storage)")
+    chunk_steps: Memory = Field(256, description="steps a Zarr chunk (the unit of decompression)")
+    shard_steps: Memory = Field(32_768, description="steps a Zarr shard (the unit of storage)")
 
     @model_validator(mode="after")
     def _shards_hold_chunks(self):
@@ -69,25 +79,33 @@ class Demonstrations(Recorded):
     """What is recorded of a game of Atari or of an extension."""
 
     # Before a block of shuffled stacks a chunk is read for its last screens: shorter than a block.
-    chunk_steps: Count = Field(64, description="steps a Zarr chunk (the unit of decompression)")
-    lanes: Count = Field(8, description="games side by side in one job")
+    chunk_steps: Memory = Field(64, description="steps a Zarr chunk (the unit of decompression)")
+    lanes: Lanes = Field(8, description="games side by side in one job")
 
 
 class Rule(Model):
     """A quantity as a power of the size: value * (size / at) ** power."""
 
     value: Positive = Field(description="the quantity at size `at`")
-    at: Positive = Field(16, description="the size at which `value` holds")
-    power: float = Field(0.0, description="exponent; 0: the same for every size")
+    at: Annotated[float, Field(ge=1e-6, le=1e12)] = Field(
+        16, description="the size at which `value` holds"
+    )
+    power: Annotated[float, Field(ge=-10, le=10)] = Field(
+        0.0, description="exponent; 0: the same for every size"
+    )
 
     def __call__(self, size: float) -> float:
         return self.value * (size / self.at) ** self.power
 
 
 def _threads(value: object) -> object:
-    if value == "auto" or (type(value) is int and value >= 1):
+    if value == "auto" or (type(value) is int and 1 <= value <= 4096):
         return value
-    raise ValueError(f"a whole number from 1 on, or auto, not {value!r}")
+    raise ValueError(f"a whole number from 1 to 4096, or auto, not {value!r}")
+
+
+MAX_BATCH = 2**24  # samples of an update
+MIN_RATE, MAX_RATE = 1e-12, 100.0
 
 
 class Training(Model):
@@ -95,7 +113,7 @@ class Training(Model):
 
     batch: Rule = Field(Rule(value=64), description="samples a step, rounded to a power of two")
     rate: Rule = Field(Rule(value=0.002), description="Adam's rate")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(100, description="linear warm-up")
+    warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = Field(100, description="linear warm-up")
     schedule: Name = Field(
         "constant",
         description="the rate after the warm-up; cosine: every cell is a run of its own; "
@@ -111,7 +129,7 @@ class Training(Model):
         0.0,
         description="averaged weights: horizon as a share of the steps so far; 0: off",
     )
-    buffer_steps: Count = Field(16_384, description="samples shuffled together")
+    buffer_steps: Memory = Field(16_384, description="samples shuffled together")
     precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
         "auto",
         description="auto: bfloat16 where the device is faster at it, else float32; tf32: float32"
@@ -136,25 +154,39 @@ class Training(Model):
 
     def refuse_sizes(self, sizes: list[int]) -> None:
         """Raise ValueError for a size that cannot be trained with these settings."""
+        for size in sizes:
+            if self.batch(size) > MAX_BATCH:
+                raise ValueError(
+                    f"train.batch is {self.batch(size):.3g} at size {size}; at most {MAX_BATCH:,}"
+                )
+            if not MIN_RATE <= self.rate(size) <= MAX_RATE:
+                raise ValueError(
+                    f"train.rate is {self.rate(size):.3g} at size {size}; from {MIN_RATE:g} to"
+                    f" {MAX_RATE:g} are possible"
+                )
 
 
 class Train(Training):
     """Behaviour cloning from stacks of frames, by Adam."""
 
-    frames: Count = Field(4, description="frames that the policy sees")
+    frames: Annotated[int, Field(ge=1, le=256)] = Field(
+        4, description="frames that the policy sees"
+    )
 
 
 class TrainSequences(Training):
     """Behaviour cloning from stretches of play, by AdamW; a sample is one frame."""
 
-    context: Annotated[int, Field(ge=1)] = Field(
+    context: Annotated[int, Field(ge=1, le=2**16)] = Field(
         32, description="frames of a stretch, and how far back the transformer sees; 2 ** k"
     )
-    depth: Count | None = Field(None, description="layers; null: by the family's rule")
+    depth: Several | None = Field(None, description="layers; null: by the family's rule")
     inventory: bool = Field(False, description="show the policy what the player carries")
     clip: Positive = Field(1.0, description="largest norm of the gradient")
     beta2: Annotated[float, Field(gt=0, lt=1)] = Field(0.98, description="AdamW's second beta")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, of matrices")
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.01, description="AdamW's, of matrices"
+    )
 
     @model_validator(mode="after")
     def _context_divides_batches(self):
@@ -163,6 +195,7 @@ class TrainSequences(Training):
         return self
 
     def refuse_sizes(self, sizes: list[int]) -> None:
+        super().refuse_sizes(sizes)
         for size in sizes:
             if self.batch_of(size) < self.context:
                 raise ValueError(
@@ -171,6 +204,8 @@ class TrainSequences(Training):
                 )
 
 
+MOST = 1000  # sizes, seeds, budgets of a section
+MOST_CELLS = 50_000  # of a section; the largest grid that was published has some 400
 # What a budget may sum: FLOPs of the policy's updates, of its play, and of other networks.
 COUNTS = ("learner", "acting", "discriminator")
 
@@ -178,12 +213,14 @@ COUNTS = ("learner", "acting", "discriminator")
 class Cells(Model):
     """The cells: sizes x seeds, each measured at every budget on its way."""
 
-    sizes: Annotated[list[Count], Field(min_length=1)] = Field(
+    sizes: Annotated[list[Size], Field(min_length=1, max_length=MOST)] = Field(
         description="the family's size dial (cnn: width of the first convolution; "
         "transformer, lstm: width of a layer)"
     )
-    seeds: Annotated[list[Seed], Field(min_length=1)] = Field([0], description="one run each")
-    budgets: Annotated[list[Positive], Field(min_length=1)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MOST)] = Field(
+        [0], description="one run each"
+    )
+    budgets: Annotated[list[Positive], Field(min_length=1, max_length=MOST)] = Field(
         description="training FLOPs at which a run is measured, rising"
     )
     flops: Literal["exact", "published", "6nd"] = Field(
@@ -204,27 +241,40 @@ class Cells(Model):
     @model_validator(mode="after")
     def _rising_and_once(self):
         if any(b <= a for a, b in zip(self.budgets, self.budgets[1:], strict=False)):
-            raise ValueError(f"budgets must rise, each once: {self.budgets}")
+            raise ValueError(f"budgets must rise, each once: {_short(self.budgets)}")
+        names = Counter(f"{budget:.6g}" for budget in self.budgets)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"budgets are told apart by six digits: {twice[0]} stands twice")
+        if (cells := len(self.sizes) * len(self.seeds) * len(self.budgets)) > MOST_CELLS:
+            raise ValueError(
+                f"{len(self.sizes):,} sizes x {len(self.seeds):,} seeds x {len(self.budgets):,} "
+                f"budgets are {cells:,} cells; at most {MOST_CELLS:,} are possible"
+            )
         if "learner" not in self.counts:
             raise ValueError(f"counts must hold learner, or budgets count no update: {self.counts}")
         for name in ("sizes", "seeds", "counts"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} holds a value twice: {values}")
+                raise ValueError(f"{name} holds a value twice: {_short(values)}")
         return self
+
+
+def _short(values: list) -> str:
+    text = str(values)
+    return text if len(text) < 200 else f"{text[:200]}..."
 
 
 class Evaluation(Model):
     """How a cell is measured."""
 
-    episodes: Count = Field(20, description="full episodes for the return")
-    lanes: Count = Field(8, description="games side by side; no effect on the results")
+    episodes: EpisodeCount = Field(20, description="full episodes for the return")
+    lanes: Lanes = Field(8, description="games side by side; no effect on the results")
     seed: Episode = Field(0, description="first episode's number; never one that was recorded")
-    temperature: Annotated[float, Field(ge=0)] = Field(
+    temperature: Temperature = Field(
         1.0, description="1 samples the policy, 0 plays its best action"
     )
-    random_episodes: Count = Field(100, description="episodes of uniformly random play")
-    horizons: list[Count] = Field(
+    random_episodes: EpisodeCount = Field(100, description="episodes of uniformly random play")
+    horizons: Annotated[list[Count], Field(max_length=MOST)] = Field(
         [], description="steps after which the return so far is noted, too: docs/relations.md"
     )
     own_states: bool = Field(
@@ -300,7 +350,7 @@ def section_class(domain: str, family: str, algorithm: str = "cloning") -> type[
 class Forecast(Model):
     """What `snakemake forecast` trains: the size that the law proposes at a larger budget."""
 
-    factor: Annotated[float, Field(gt=1)] = Field(
+    factor: Annotated[float, Field(gt=1, le=1e6)] = Field(
         2.0, description="the budget, in multiples of the game's largest"
     )
 
@@ -312,17 +362,17 @@ class Laws(Model):
     flops: Literal["realised", "nominal"] = Field(
         "realised", description="compute that is fitted on"
     )
-    window: Annotated[float, Field(gt=1)] | None = Field(
+    window: Annotated[float, Field(gt=1, le=1e6)] | None = Field(
         5.0,
         description="cells enter a parabola or a surface up to so many times larger or smaller "
         "than the budget's best size; null: all",
     )
-    plateau: Annotated[float, Field(gt=0)] = Field(
+    plateau: Annotated[float, Field(gt=0, le=1e6)] = Field(
         0.95,
         description="budgets whose lowest loss exceeds this share of the action entropy are "
         "before the law's regime and left out of the fits",
     )
-    min_updates: Annotated[int, Field(ge=0)] = Field(
+    min_updates: Annotated[int, Field(ge=0, le=10**12)] = Field(
         100, description="cells with fewer gradient steps are left out of the fits"
     )
     max_epochs: Positive = Field(
@@ -332,11 +382,11 @@ class Laws(Model):
     hold_out: Count = Field(
         1, description="largest budgets that the test of prediction holds out of its fits"
     )
-    bootstrap: Annotated[int, Field(ge=0)] = Field(
+    bootstrap: Annotated[int, Field(ge=0, le=10**6)] = Field(
         1000, description="resamples of the runs behind the bootstrap intervals; 0: none"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the resampling")
-    rho: Positive | None = Field(
+    seed: Seed = Field(0, description="of the resampling")
+    rho: Annotated[float, Field(gt=0, le=100)] | None = Field(
         None,
         description="exponent of N in C = k N^rho D; null: estimated from the cells",
     )
@@ -346,9 +396,13 @@ class Laws(Model):
 class Devices(Rule):
     """GPUs that a run takes, as a power of its parameters: value * (parameters / at) ** power."""
 
-    value: Positive = Field(1.0, description="GPUs of a run of `at` parameters")
-    at: Positive = Field(1e6, description="parameters")
-    power: float = Field(0.0, description="exponent; 0: the same for every run")
+    value: Annotated[float, Field(gt=0, le=4096)] = Field(
+        1.0, description="GPUs of a run of `at` parameters"
+    )
+    at: Annotated[float, Field(ge=1, le=1e15)] = Field(1e6, description="parameters")
+    power: Annotated[float, Field(ge=-10, le=10)] = Field(
+        0.0, description="exponent; 0: the same for every run"
+    )
 
     def __call__(self, parameters: float) -> float:
         """A power of two from 1/16 on; below 1 the share of one GPU."""
@@ -373,11 +427,19 @@ class Params(Model):
         " one, is laid over these parameters",
     )
     extensions: list[str] = Field([], description="Python files, or folders, that add entries")
-    games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1)] = Field(
-        description="the games: Atari by ROM name, others by any name"
+    games: Annotated[dict[Name, SerializeAsAny[Section]], Field(min_length=1, max_length=MOST)] = (
+        Field(description="the games: Atari by ROM name, others by any name")
     )
     laws: Laws = Field(default_factory=Laws, description="how laws are fitted")
     machine: Machine = Field(default_factory=Machine, description="what a run takes of it")
+
+    @model_validator(mode="after")
+    def _cells_can_be_planned(self):
+        grids = [section.grid for section in self.games.values()]
+        cells = sum(len(g.sizes) * len(g.seeds) * len(g.budgets) for g in grids)
+        if cells > 4 * MOST_CELLS:
+            raise ValueError(f"{cells:,} cells in all; at most {4 * MOST_CELLS:,} are possible")
+        return self
 
 
 def _any_section(domain: str) -> type[Section]:

@@ -40,7 +40,7 @@ class tqdm(_tqdm):
             state = {"desc": str(self.desc).rstrip(": "), "done": self.n, "total": self.total}
             try:
                 temporary = Path(f"{self._file}.tmp{os.getpid()}")
-                temporary.write_text(json.dumps(state))
+                temporary.write_text(json.dumps(state), encoding="utf-8")
                 temporary.rename(self._file)
             except OSError:
                 self._file = None  # progress is a courtesy: a full disk is reported by the work

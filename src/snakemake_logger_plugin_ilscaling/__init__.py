@@ -6,7 +6,9 @@ pipeline is of; so it imports nothing of it and looks for the console when there
 """
 
 import logging
+import os
 import sys
+from pathlib import Path
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake.settings.enums import Quietness
@@ -16,10 +18,21 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 QUIET = {Quietness.RULES, Quietness.HOST, Quietness.REASON}
 
 
+def find_cache() -> None:
+    """Give Snakemake, which would end with a traceback, a place for its cache where the user of a
+    container has no home that can be written to."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    try:
+        (cache / "snakemake").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        os.environ["XDG_CACHE_HOME"] = str(Path(".snakemake/cache").absolute())
+
+
 class LogHandler(LogHandlerBase):
     """Prints records on the terminal."""
 
     def __post_init__(self) -> None:
+        find_cache()  # a plugin is the first of ours that Snakemake runs
         settings = self.common_settings
         quiet = {*(settings.quiet or ()), *QUIET}
         stream = sys.stdout if settings.stdout else sys.stderr

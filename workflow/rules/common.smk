@@ -2,8 +2,12 @@
 #
 # Inputs are `ancient`: what exists under its key is valid, whatever its age (docs/design.md). So
 # existence is the only trigger, in a fresh clone, too.
+#
+# Shell lines quote whatever may hold a name of a user's: {...:q}, and options of more than one word
+# by shlex.
 import functools
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -110,7 +114,7 @@ def get_expert(wildcards):
 
 def get_expert_option(wildcards, input):
     """The same, as an option of the verb."""
-    return f"--expert {input.expert}" if input.expert else ""
+    return shlex.join(["--expert", input.expert]) if input.expert else ""
 
 
 def get_expert_work(wildcards):
@@ -205,8 +209,8 @@ def get_trunk(wildcards):
 def get_branch_options(wildcards):
     """What the verb `train` is told of a branch: its budgets, and the trunk that they leave."""
     study, run, job = look_up(wildcards)
-    budgets = "".join(f" --budget {budget_name(cell.budget)}" for cell in job.part.cells)
-    return f"--trunk {study.trunk_dir(run)}{budgets}"
+    budgets = [word for cell in job.part.cells for word in ("--budget", budget_name(cell.budget))]
+    return shlex.join(["--trunk", study.trunk_dir(run), *budgets])
 
 
 def get_run_lists(wildcards):
@@ -217,7 +221,7 @@ def get_run_lists(wildcards):
 
 def get_run_options(wildcards, input):
     """The same, as options of the verb."""
-    return " ".join(f"--run {path}" for path in input.cells)
+    return shlex.join(word for path in input.cells for word in ("--run", path))
 
 
 # What a job takes of the machine, or asks of a cluster.
@@ -352,9 +356,9 @@ def get_folders(wildcards, input):
     return [os.path.dirname(path) for path in input.steps]
 
 
-def get_forecast_folder(wildcards, input):
-    """Folder of the forecast, if it is shown."""
-    return os.path.dirname(input.forecast) if input.forecast else ""
+def get_forecast_option(wildcards, input):
+    """Folder of the forecast as an option of a step; empty if it is not shown."""
+    return shlex.join(["--forecast", os.path.dirname(input.forecast)]) if input.forecast else ""
 
 
 def list_results(forecast):

@@ -22,8 +22,8 @@ rule train_expert:
         mem_mb=get_memory("expert"),
         runtime=get_runtime("expert"),
     shell:
-        "exec python -m ilscaling train-expert --params {params.settings} --game {params.game}"
-        " --out {output.policy} --work {params.work} --threads {threads} > {log} 2>&1"
+        "exec python -m ilscaling train-expert --params {params.settings:q} --game {params.game:q}"
+        " --out {output.policy:q} --work {params.work:q} --threads {threads} > {log:q} 2>&1"
 
 
 # One of several recording jobs, each with episode seeds of its own.
@@ -45,8 +45,8 @@ rule record:
         mem_mb=get_memory("record"),
         runtime=get_runtime("record"),
     shell:
-        "exec python -m ilscaling record --params {params.settings} --game {params.game}"
-        " {params.expert} --job {wildcards.job} --out {output.part} > {log} 2>&1"
+        "exec python -m ilscaling record --params {params.settings:q} --game {params.game:q}"
+        " {params.expert} --job {wildcards.job} --out {output.part:q} > {log:q} 2>&1"
 
 
 # The built-in bot plays NetHack, and NetHack records it: a folder in the layout of NLD.
@@ -65,8 +65,8 @@ rule record_nethack:
         mem_mb=get_memory("record"),
         runtime=get_runtime("record"),
     shell:
-        "exec python -m ilscaling record --params {params.settings} --game {params.game}"
-        " --job {wildcards.job} --out {output.folder} > {log} 2>&1"
+        "exec python -m ilscaling record --params {params.settings:q} --game {params.game:q}"
+        " --job {wildcards.job} --out {output.folder:q} > {log:q} 2>&1"
 
 
 # Recordings, the bot's or anybody's, into a store; resumes by parts of a few games.
@@ -91,9 +91,9 @@ rule ingest:
         mem_mb=get_memory("store", ingest_threads),
         runtime=get_runtime("store", ingest_threads),
     shell:
-        "exec python -m ilscaling ingest --params {params.settings} --game {params.game}"
-        " --nld {params.folder:q} --out {params.store} --stamp {output.done}"
-        " --processes {threads} > {log} 2>&1"
+        "exec python -m ilscaling ingest --params {params.settings:q} --game {params.game:q}"
+        " --nld {params.folder:q} --out {params.store:q} --stamp {output.done:q}"
+        " --processes {threads} > {log:q} 2>&1"
 
 
 # Recorded parts into a store.
@@ -117,5 +117,5 @@ rule build_store:
         mem_mb=get_memory("store"),
         runtime=get_runtime("store"),
     shell:
-        "exec python -m ilscaling shard --params {params.settings} --game {params.game}"
-        " --out {params.store} --stamp {output.done} {input.parts} > {log} 2>&1"
+        "exec python -m ilscaling shard --params {params.settings:q} --game {params.game:q}"
+        " --out {params.store:q} --stamp {output.done:q} {input.parts:q} > {log:q} 2>&1"

@@ -24,9 +24,9 @@ rule evaluate:
         mem_mb=get_memory("evaluate"),
         runtime=get_runtime("evaluate"),
     shell:
-        "exec python -m ilscaling evaluate --params {params.settings} --game {wildcards.game}"
-        " {params.lists} {params.expert} --demos {params.store} --gpus {params.gpus} --out {output.cells}"
-        " > {log} 2>&1"
+        "exec python -m ilscaling evaluate --params {params.settings:q} --game {wildcards.game:q}"
+        " {params.lists} {params.expert} --demos {params.store:q} --gpus {params.gpus}"
+        " --out {output.cells:q} > {log:q} 2>&1"
 
 
 # The zero of the scale.
@@ -45,5 +45,5 @@ rule evaluate_random:
         mem_mb=get_memory("random"),
         runtime=get_runtime("random"),
     shell:
-        "exec python -m ilscaling random --params {params.settings} --game {params.game}"
-        " --out {output.returns} > {log} 2>&1"
+        "exec python -m ilscaling random --params {params.settings:q} --game {params.game:q}"
+        " --out {output.returns:q} > {log:q} 2>&1"

@@ -17,8 +17,8 @@ checkpoint plan_extrapolation:
     benchmark:
         "logs/times/plan_extrapolation/{key}.tsv"
     shell:
-        "exec python -m ilscaling.pipeline.plan_extrapolation --study {params.study}"
-        " --table {params.table} --fit {params.fit} --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.plan_extrapolation --study {params.study:q}"
+        " --table {params.table:q} --fit {params.fit:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule collect_extrapolation:
@@ -36,5 +36,5 @@ rule collect_extrapolation:
     benchmark:
         "logs/times/collect_extrapolation/{key}.tsv"
     shell:
-        "exec python -m ilscaling.pipeline.collect_extrapolation --study {params.study}"
-        " --proposal {params.proposal} --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.collect_extrapolation --study {params.study:q}"
+        " --proposal {params.proposal:q} --out {params.folder:q} > {log:q} 2>&1"

@@ -17,8 +17,8 @@ rule collect_table:
     benchmark:
         "logs/times/collect_table/{key}.tsv"
     shell:
-        "exec python -m ilscaling.pipeline.collect_table --study {params.study}"
-        " --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.collect_table --study {params.study:q}"
+        " --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit:
@@ -40,8 +40,8 @@ rule fit:
         "logs/times/fit/{key}.tsv"
     threads: len(keys.params.games)
     shell:
-        "exec python -m ilscaling.pipeline.fit_laws --study {params.study}"
-        " --table {params.table} --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.fit_laws --study {params.study:q}"
+        " --table {params.table:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule plot_figures:
@@ -72,16 +72,16 @@ rule plot_figures:
         study=session.study_file,
         table=get_table_folder,
         fit=get_fit_folder,
-        forecast=get_forecast_folder,
+        forecast=get_forecast_option,
         folder=get_folder,
     log:
         "logs/plot_figures/{key}.log",
     benchmark:
         "logs/times/plot_figures/{key}.tsv"
     shell:
-        "exec python -m ilscaling.pipeline.plot_figures --study {params.study}"
-        " --table {params.table} --fit {params.fit} --forecast {params.forecast}"
-        " --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.plot_figures --study {params.study:q}"
+        " --table {params.table:q} --fit {params.fit:q} {params.forecast}"
+        " --out {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_report:
@@ -100,16 +100,16 @@ rule write_report:
         table=get_table_folder,
         fit=get_fit_folder,
         figures=get_figures_folder,
-        forecast=get_forecast_folder,
+        forecast=get_forecast_option,
         folder=get_folder,
     log:
         "logs/write_report/{key}.log",
     benchmark:
         "logs/times/write_report/{key}.tsv"
     shell:
-        "exec python -m ilscaling.pipeline.write_report --study {params.study}"
-        " --table {params.table} --fit {params.fit} --figures {params.figures}"
-        " --forecast {params.forecast} --out {params.folder} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.write_report --study {params.study:q}"
+        " --table {params.table:q} --fit {params.fit:q} --figures {params.figures:q}"
+        " {params.forecast} --out {params.folder:q} > {log:q} 2>&1"
 
 
 # Asked for only where results/STUDY is not what the steps made, whatever is there; so its output
@@ -124,5 +124,5 @@ rule publish:
     log:
         "logs/publish/{study}-{key}.log",
     shell:
-        "exec python -m ilscaling.pipeline.publication {params.folders}"
-        " --out results/{wildcards.study} > {log} 2>&1"
+        "exec python -m ilscaling.pipeline.publication {params.folders:q}"
+        " --out results/{wildcards.study:q} > {log:q} 2>&1"

@@ -28,9 +28,10 @@ rule train:
         mem_mb=get_memory("train"),
         runtime=get_runtime("train"),
     shell:
-        "exec python -m ilscaling {params.verb} --params {params.settings} --game {wildcards.game}"
-        " --size {params.run.size} --seed {params.run.seed} --demos {params.store} {params.branch}"
-        " {params.expert} --gpus {params.gpus} --threads {threads} --out {output} > {log} 2>&1"
+        "exec python -m ilscaling {params.verb} --params {params.settings:q}"
+        " --game {wildcards.game:q} --size {params.run.size} --seed {params.run.seed}"
+        " --demos {params.store:q} {params.branch} {params.expert} --gpus {params.gpus}"
+        " --threads {threads} --out {output:q} > {log:q} 2>&1"
 
 
 # What the budgets of a run share, with a state wherever one branches off.

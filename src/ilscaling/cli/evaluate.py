@@ -32,7 +32,7 @@ def evaluate(
     settings = section(path, game)
     wanted = settings.evaluation.own_states
     asked = domain(settings).asked(game, settings, expert) if wanted else None
-    cells = {name: part.parent / name for part in run for name in files.read_json(part)}
+    cells = {name: file for part in run for name, file in files.read_list(part).items()}
     names = sorted(cells, key=lambda name: float(name.removesuffix(".json")))
     measuring.evaluate_run(
         [cells[name] for name in names],

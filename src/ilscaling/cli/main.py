@@ -1,9 +1,8 @@
 """`ilscaling VERB`: every step of the study by hand, on explicit files."""
 
-import sys
-
 import typer
 
+from ilscaling import errors
 from ilscaling.cli import (
     evaluate,
     experts,
@@ -22,7 +21,6 @@ from ilscaling.cli import (
     train,
     train_expert,
 )
-from ilscaling.errors import IlscalingError
 
 
 class Grouped(typer.core.TyperGroup):
@@ -94,16 +92,5 @@ for name, verb in VERBS.items():
 
 
 def main() -> None:
-    """Run the command line; an error of ours is printed without a traceback, exit code 1."""
-    try:
-        app()
-    except IlscalingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        # Files are written under temporary names, so nothing half-written stays behind.
-        where = f" ({error.filename})" if error.filename else ""
-        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run the command line."""
+    errors.run(app)

@@ -36,7 +36,7 @@ def compare(
 
     text = comparing.page(comparing.Revision(one), comparing.Revision(other))
     with files.atomic(out) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
     print(out.resolve())
 
 

@@ -49,7 +49,7 @@ def plan(
     here = speed_here(study_params, calibrate=calibrate)
     fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)
     # The machine that has the named GPUs is not this one.
-    usual = gpus * text.CORES_A_GPU if named else os.cpu_count() or 1
+    usual = gpus * text.CORES_A_GPU if named else len(os.sched_getaffinity(0))
     machine = text.Machine(cores or usual, gpus if named else 0, fast)
     print(text.show(text.make(study_params, planned, machine)))
 

@@ -33,4 +33,4 @@ def random_play(
         seed=wanted.seed,
         threads=threads,
     )
-    files.write_json(out, found)
+    files.write_json(out, files.seal(found))

@@ -30,7 +30,7 @@ def tabulate(
     judged_by = table.levels(
         train.attrs["splits"],
         train.action_counts(),
-        files.read_json(random),
+        files.read_sealed(random, f"rm {random}, and measure it again: ilscaling random"),
         domain=settings.domain,
         floors={name: expert_entropy(store.open_split(demos, name)) for name in HELD_OUT},
         returns_after=returns_after(

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from ilscaling.params import Fraction, Model, Name
+from ilscaling.params import Fraction, Model, Name, Temperature
 
 # (observation, fresh bool (lanes,): an episode begins) -> weights (lanes, actions), not negative,
 # proportional to the probabilities of the actions. See `Expert.frames` for the observation.
@@ -20,7 +20,7 @@ class Asked(Model):
 
     name: Name | None = Field(None, description="an extension's expert; null: the domain's own")
     file: str | None = Field(None, description="what it reads, such as weights; null: nothing")
-    temperature: Annotated[float, Field(ge=0)] = Field(
+    temperature: Temperature = Field(
         1.0, description="1 samples its probabilities, 0 plays its best action"
     )
     noise: Fraction = Field(0.0, description="share of steps at which it plays at random")

@@ -93,7 +93,7 @@ def blank(**known) -> Fit:
 def read_fits(path: str | Path) -> list[Fit]:
     """Read fits.json; raises FitError if it is not a list of records."""
     try:
-        fits = read_json(path)
+        fits = read_json(path, list)
         wrong = [fit for fit in fits if set(fit) != set(Fit.__annotations__)]
     except (OSError, ValueError, TypeError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(path)) from None

@@ -173,7 +173,7 @@ def write(fit: StudyFit, directory: str | Path) -> list[Path]:
         with atomic(directory / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.10g")
     with atomic(directory / "notes.txt") as temporary:
-        temporary.write_text("".join(f"{note}\n" for note in fit.notes))
+        temporary.write_text("".join(f"{note}\n" for note in fit.notes), encoding="utf-8")
     return [directory / n for n in ("fits.json", *(f"{t}.csv" for t in tables), "notes.txt")]
 
 
@@ -186,7 +186,7 @@ def read(directory: str | Path) -> StudyFit:
     fits = read_fits(directory / "fits.json")
     try:
         tables = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
-        notes = (directory / "notes.txt").read_text().splitlines()
+        notes = (directory / "notes.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
     tables["optima"] = optima.table(tables["optima"])

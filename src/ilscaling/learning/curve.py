@@ -80,7 +80,7 @@ class Curve:
         flops, rate
             Of an update: what the run has spent by then, and Adam's rate.
         """
-        with atomic(path) as temporary, open(temporary, "w") as file:
+        with atomic(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
             print(*COLUMNS, sep=",", file=file)
             for update, loss in zip(self.updates, self.losses, strict=True):
                 if math.isfinite(loss):

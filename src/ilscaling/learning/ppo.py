@@ -277,7 +277,10 @@ class PPO(Learner):
 
         folder = self.given.folder
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic(folder / "rollouts.csv") as temporary, open(temporary, "w") as file:
+        with (
+            atomic(folder / "rollouts.csv") as temporary,
+            open(temporary, "w", encoding="utf-8") as file,
+        ):
             print(*self.COLUMNS, sep=",", file=file)
             for row in self.rows:
                 print(*(f"{value:.7g}" for value in row), sep=",", file=file)

@@ -4,9 +4,10 @@ On disk a record is one flat JSON object with a format, readable as it is; here 
 """
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ilscaling import __version__, flops, policies, registry, schedules
 from ilscaling.errors import TrainingError
@@ -171,6 +172,28 @@ def _digest(record: RunRecord, settings: Training, without: frozenset[str], inpu
     return digest([known, settings.model_dump(exclude=set(APART | without)), inputs])
 
 
+class _Numbers(BaseModel):
+    """Types of what is read of a record before anything is built by it."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    game: str
+    family: str
+    size: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    params: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    actions: list[str] = Field(min_length=1, max_length=10_000)
+    budget: float = Field(gt=0)
+    flops: float = Field(ge=0)
+    updates: int = Field(ge=0)
+    samples: int = Field(ge=0)
+    status: Literal["done", "failed"]
+    reason: str
+    sha256: str | None
+    digest: str
+
+
 @dataclass(frozen=True)
 class CellRecord:
     """What a cell came to.
@@ -229,10 +252,17 @@ class CellRecord:
             raise TrainingError(f"not a record of format {FORMAT}", where=where)
         names = {f.name for f in fields(cls)} - {"run", "spent"}
         try:
+            _Numbers.model_validate(values)
             return cls(
                 run=RunRecord.from_json(values),
                 spent=Spent(**{f.name: values[f.name] for f in fields(Spent)}),
                 **{name: values[name] for name in names},
             )
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise TrainingError(f"the record's {name}: {first['msg']}", where=where) from None
         except KeyError as error:
             raise TrainingError(f"the record lacks {error}", where=where) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TrainingError(f"not a whole record: {error}", where=where) from None

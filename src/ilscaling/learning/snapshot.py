@@ -13,14 +13,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling import policies, registry
-from ilscaling.errors import IlscalingError, TrainingError
+from ilscaling import flops, policies, registry
+from ilscaling.errors import DamagedFile, IlscalingError, TrainingError, remake
 from ilscaling.files import atomic, read_json, sha256, write_json
 from ilscaling.grid import Cell
 from ilscaling.learning.record import CellRecord
 
 FORMAT = "ilscaling-snapshot-1"  # of the weights; the record has its own
-REMEDY = "train the run again: complete cells are kept, this one is made anew"
+LISTS = ("cells-", "branches-")  # of a run's cells: what is on one is not made again
+MAX_HEADER = 2**20  # bytes of a safetensors file that are no weights
+
+
+def remedy(path: Path) -> str:
+    """What to type to have a cell made anew: its run's complete cells are kept."""
+    files = [path, *(p for p in sorted(path.parent.glob("*-*.json")) if p.name.startswith(LISTS))]
+    return remake(*files)
 
 
 def paths(out: Path, cells: Sequence[Cell]) -> list[Path]:
@@ -68,14 +75,16 @@ def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
     """
     path = Path(path)
     beside = path.with_suffix(".json")
+
+    def refuse(what: str, where: Path, damaged: Path = path) -> TrainingError:
+        return TrainingError(what, where=str(where), fix=remedy(damaged))
+
     if not beside.is_file():
-        raise TrainingError("the snapshot's record is missing", where=str(beside), fix=REMEDY)
+        raise refuse("the snapshot's record is missing", beside)
     try:
         record = CellRecord.from_json(read_json(beside))
-    except ValueError as error:
-        raise TrainingError(f"not a JSON record ({error})", where=str(beside), fix=REMEDY) from None
-    except TrainingError as error:
-        raise TrainingError(error.what, where=str(beside), fix=REMEDY) from None
+    except (DamagedFile, TrainingError) as error:
+        raise refuse(error.what, beside, beside) from None
     if record.status != "done":
         raise TrainingError(
             f"this cell has no policy: {record.reason}",
@@ -83,30 +92,31 @@ def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
             fix="lower train.rate, or leave the cell out",
         )
     if not path.is_file():
-        raise TrainingError("snapshot is missing", where=str(path), fix=REMEDY)
+        raise refuse("snapshot is missing", path, beside)
     if record.sha256 != sha256(path):
-        raise TrainingError(
-            "snapshot is truncated or was changed: its digest is not the recorded one",
-            where=str(path),
-            fix=REMEDY,
+        raise refuse(
+            "snapshot is truncated or was changed: its digest is not the recorded one", path
         )
-    if record.run.family not in registry.names("FAMILY"):
+    run = record.run
+    if run.family not in registry.names("FAMILY"):
         raise TrainingError(
-            f"nobody has defined its family {record.run.family!r}",
+            f"nobody has defined its family {run.family!r}",
             where=str(beside),
             fix="load_policy(path, extensions=[FILE])   or --params or --study with the parameters"
             " that list the family's file under `extensions`",
         )
     try:
+        # Before anything is built: a record may ask for more than there is memory.
+        params = flops.ledger(run.family, run.size, **run.shape).params
+        if not 4 * params <= path.stat().st_size <= 4 * params + MAX_HEADER:
+            raise refuse(f"it does not hold the {params:,} weights of the recorded policy", path)
         tensors = load_file(path)
-        policy = policies.build(record.run.family, record.run.size, **record.run.shape)
+        policy = policies.build(run.family, run.size, **run.shape)
         policy.load_state_dict(tensors)
+    except TrainingError:
+        raise
     except SafetensorError as error:
-        raise TrainingError(
-            f"not a safetensors file ({error})", where=str(path), fix=REMEDY
-        ) from None
-    except (KeyError, RuntimeError, IlscalingError) as error:
-        raise TrainingError(
-            f"weights do not fit the recorded policy: {error}", where=str(path), fix=REMEDY
-        ) from None
+        raise refuse(f"not a safetensors file ({error})", path) from None
+    except (KeyError, ValueError, TypeError, RuntimeError, IlscalingError) as error:
+        raise refuse(f"weights do not fit the recorded policy: {error}", path, beside) from None
     return policy.eval().requires_grad_(False), record

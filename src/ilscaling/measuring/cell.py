@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ilscaling.errors import TrainingError
+from ilscaling.errors import DamagedFile, TrainingError
 from ilscaling.files import digest, read_json, write_json
 from ilscaling.games.play import Episodes
 from ilscaling.games.score import summary
-from ilscaling.learning.snapshot import REMEDY
+from ilscaling.learning.snapshot import remedy
 from ilscaling.measuring import episode as episodes
 from ilscaling.measuring import own_states
 from ilscaling.measuring.loss import HeldOut
@@ -225,12 +225,14 @@ def _snapshot_record(path: Path, demos: Split) -> dict:
     """The record of a snapshot of the game of `demos`."""
     try:
         made = read_json(path)
-    except (OSError, ValueError) as error:
+    except DamagedFile as error:
+        raise TrainingError(error.what, where=str(path), fix=remedy(path)) from None
+    except OSError as error:
         raise TrainingError(
-            f"cannot read the snapshot's record: {error}", where=str(path), fix=REMEDY
+            f"cannot read the snapshot's record: {error.strerror}",
+            where=str(path),
+            fix=remedy(path),
         ) from None
-    if not isinstance(made, dict):
-        raise TrainingError("the snapshot's record is no object", where=str(path), fix=REMEDY)
     for name, here in (("game", demos.attrs["game"]), ("actions", list(demos.actions))):
         there = made.get(name)
         if there != here:
@@ -242,5 +244,7 @@ def _snapshot_record(path: Path, demos: Split) -> dict:
     for name in (*IDENTITY, "status"):
         value = made.get(name, math.nan)
         if isinstance(value, float) and not math.isfinite(value):
-            raise TrainingError(f"the snapshot's record has no {name}", where=str(path), fix=REMEDY)
+            raise TrainingError(
+                f"the snapshot's record has no {name}", where=str(path), fix=remedy(path)
+            )
     return made

@@ -20,7 +20,15 @@ from pathlib import Path
 from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import publication
 from ilscaling.pipeline.keys import Keys
-from ilscaling.pipeline.manifest import COURSE, STAGES, STATE, Expected, expected, is_whole
+from ilscaling.pipeline.manifest import (
+    COURSE,
+    STAGES,
+    STATE,
+    Expected,
+    expected,
+    is_as_recorded,
+    is_whole,
+)
 
 DATA, VIEW = Path("data"), Path("study")
 DAY = 86_400.0
@@ -91,7 +99,7 @@ def adopt(keys: Keys) -> None:
     for wanted in expected(keys, *STAGES):
         source = in_view(wanted.path)
         if wanted.names is None and not wanted.lists:
-            if source.is_file() and not wanted.path.exists():
+            if source.is_file() and not wanted.path.exists() and _is_good(source):
                 link(source, wanted.path)
         elif source.is_dir() and not all((wanted.path / name).exists() for name in wanted.lists):
             _adopt(wanted, source)
@@ -111,13 +119,23 @@ def _adopt(wanted: Expected, source: Path) -> None:
     names = [name for name in _files(source) if wanted.wants(str(name))]
     later = {*COURSE, *wanted.lists}
     for name in names:
-        if str(name) not in later and not (wanted.path / name).exists():
+        absent = str(name) not in later and not (wanted.path / name).exists()
+        if absent and _is_good(source / name):
             link(source / name, wanted.path / name)
     if not (wanted.path / STATE).exists() and (source / STATE).exists():
         for name in (name for name in COURSE if (source / name).exists()):
             link(source / name, wanted.path / name)
     for name in lists:
         link(source / name, wanted.path / name)
+
+
+def _is_good(file: Path) -> bool:
+    """Whether a file of the view may be taken over: what is damaged there stays there, so that it
+    is made anew, and the view then shows the new one."""
+    try:
+        return is_as_recorded(file)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def publish(keys: Keys, stage: str) -> None:

@@ -73,13 +73,13 @@ def _memory() -> tuple[Path, dict[str, dict]]:
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     path = Path(".snakemake/sources") / f"{own}.json"
     try:
-        return path, json.loads(path.read_text())
+        return path, json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return path, {}
 
 
 def _known(path: Path) -> dict:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     name = hashlib.sha256(text.encode()).hexdigest()
     file, memory = _memory()
     if name not in memory:

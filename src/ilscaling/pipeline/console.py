@@ -4,7 +4,6 @@ Snakemake's logger plugin `ilscaling` (see `snakemake_logger_plugin_ilscaling`) 
 on to here; the Snakefile says what study it is.
 """
 
-import json
 import logging
 import re
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ilscaling import files
 from ilscaling.errors import FitError
 from ilscaling.pipeline.keys import Keys
 from ilscaling.pipeline.progress_display import Monitor
@@ -54,7 +54,7 @@ class Console:
         """Print where the report is and what was fitted, if the study is complete."""
         published = Path(self.keys.published_dir)
         try:
-            metrics = json.loads((published / "metrics.json").read_text())
+            metrics = files.read_json(published / "metrics.json")
             report = (published / "report.html").resolve(strict=True)
             words = headline(metrics, published)
         except (OSError, ValueError, FitError):
@@ -87,7 +87,7 @@ def failure(record: logging.LogRecord) -> str:
     lines = [f"\nError in rule {record.rule_name}, job {record.jobid}"]
     said = False
     for log in logs:
-        text = log.read_text(errors="replace").rstrip()
+        text = log.read_text(encoding="utf-8", errors="replace").rstrip()
         said = said or "error:" in text or "Traceback" in text
         tail = [line.split("\r")[-1] for line in text.splitlines()[-LINES:]]
         lines += (
@@ -108,7 +108,14 @@ def slurm_state(job: str) -> str:
     """How a job of Slurm ended, such as 'OUT_OF_MEMORY' or 'TIMEOUT'; empty if it can't be told."""
     try:
         command = ["scontrol", "show", "job", job]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     state = re.search(r"JobState=(\S+)", done.stdout)

@@ -33,7 +33,12 @@ def listed() -> tuple[str, ...]:
     """UUIDs of the machine's GPUs, in the order of nvidia-smi."""
     try:
         text = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=60,
+            check=True,
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
@@ -46,7 +51,9 @@ def counted(drivers: Path = Path("/dev")) -> tuple[str, ...]:
     if not any(True for pattern in DRIVERS for _ in drivers.glob(pattern)):
         return ()
     program = "import torch; print(torch.cuda.device_count())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", errors="replace"
+    )
     count = int(done.stdout) if done.stdout.strip().isdecimal() else 0
     return tuple(map(str, range(count)))
 
@@ -59,7 +66,7 @@ def exclusive() -> bool:
     try:
         text = subprocess.run(
             ["nvidia-smi", "--query-gpu=compute_mode", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=60, check=True,
+            capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=True,
         ).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return False

@@ -51,14 +51,14 @@ def acquire(file: Path, what: str, poll: float = 2.0) -> int:
     mine, told = os.environ.get("SLURM_JOB_ID", ""), None
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
-        holder = file.read_text()
+        holder = file.read_text(encoding="utf-8")
         if _locked(descriptor) and not _runs(holder, mine):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, mine.encode(), 0)
             os.fsync(descriptor)
             if mine:
                 time.sleep(SETTLE)
-            if file.read_text() == mine:
+            if file.read_text(encoding="utf-8") == mine:
                 os.set_inheritable(descriptor, True)
                 return descriptor
         os.close(descriptor)

@@ -121,7 +121,7 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
     yield f"demonstrations {key}: {Path(keys.demos(game)).parent}; {code(key)}"
     store = Path(keys.demos(game)) / "zarr.json"
     if store.exists():
-        versions = json.loads(store.read_text())["attributes"].get("versions", {})
+        versions = files.read_json(store)["attributes"].get("versions", {})
         yield f"  made with {json.dumps(versions)}"
     recorded = keys.record_key(game)
     yield f"  recording {recorded}: {code(recorded)}"

@@ -4,12 +4,12 @@ A run's folder serves studies with other budgets, too, so the folder's name does
 its cells this study needs.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import schedules
+from ilscaling import files, schedules
+from ilscaling.errors import IlscalingError
 from ilscaling.grid import Run
 from ilscaling.pipeline.keys import Keys
 
@@ -87,27 +87,41 @@ def _trainings(keys: Keys, run: Run) -> Iterator[Expected]:
 
 
 def is_whole(folder: Path, list_file: str, names: frozenset[str] | None) -> bool:
-    """Whether a folder holds what one of its lists names. A checkout or a deletion that was
-    interrupted leaves it with holes."""
+    """Whether a folder holds what one of its lists names, bit by bit as it was made. A checkout or
+    a deletion that was interrupted leaves holes; a damaged file may have its right size."""
+    from ilscaling.store.checksums import verify  # late: importing zarr takes a second
+
     try:
         if list_file == DONE:
-            return _is_whole_store(folder)
-        for name in json.loads((folder / list_file).read_text()):
-            if name.endswith(".safetensors"):
-                if not (folder / name).is_file():
-                    return False
-                continue
-            record = json.loads((folder / name).read_text())
-            weights = (folder / name).with_suffix(".safetensors")
-            if weights.name in names and record["status"] == "done" and not weights.is_file():
+            return verify(folder / "demos.zarr") > 0
+        if list_file.startswith("states-"):  # of a trunk; a state names the run that it is of
+            return all((folder / name).is_file() for name in files.read_json(folder / list_file))
+        for record_file in files.read_list(folder / list_file).values():
+            weights = record_file.with_suffix(".safetensors")
+            if weights.name in (names or ()) and not is_as_recorded(weights):
                 return False
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, IlscalingError):
         return False
     return True
 
 
-def _is_whole_store(folder: Path) -> bool:
-    """Whether every file of the demonstrations is there, in its recorded size."""
-    store = folder / "demos.zarr"
-    listed = json.loads((store / "zarr.json").read_text())["attributes"]["files"]
-    return all((store / name).stat().st_size == file["bytes"] for name, file in listed.items())
+def is_as_recorded(file: Path) -> bool:
+    """Whether a file is what stands of it in the record or lists beside it, or in itself; True of a
+    file of which nothing stands anywhere. Raises as `files.read_json` does."""
+    record_file = file.with_suffix(".json")
+    if file.suffix == ".safetensors" and file.stem[:1].isdigit():
+        record = files.read_json(record_file)
+        if record["status"] != "done":
+            return True
+        return file.is_file() and files.sha256(file) == record["sha256"]
+    if file.suffix == ".json" and file.stem[:1].isdigit():
+        lists = [files.read_json(path) for path in file.parent.glob("*-*.json") if _is_list(path)]
+        digests = {listed[file.name] for listed in lists if file.name in listed}
+        return not digests or files.sha256(file) in digests
+    if file.name.startswith("random-"):
+        files.read_sealed(file, "")
+    return True
+
+
+def _is_list(path: Path) -> bool:
+    return path.name.startswith(("cells-", "branches-"))

@@ -4,7 +4,6 @@ Each job's expected cost comes from the plan, its own progress from the file tha
 writes. The plan's speeds are another machine's: elapsed time corrects them on the way.
 """
 
-import json
 import os
 import sys
 import threading
@@ -12,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilscaling import plan, progress
+from ilscaling import files, plan, progress
 from ilscaling.pipeline.keys import Keys
 
 FOLDER = Path(".snakemake/progress")
@@ -119,7 +118,7 @@ class Monitor:
         alone = min(alone, self.total - done)
         beside = self.total - done - alone
         # Until a tenth of the work is seen, the plan's own speed is the better guess.
-        planned = beside / max(1, len(running) or os.cpu_count() or 1)
+        planned = beside / max(1, len(running) or len(os.sched_getaffinity(0)))
         measured = beside * gone / fresh if fresh > 0 else planned
         trust = min(1.0, fresh / (0.1 * self.total))
         left = trust * measured + (1 - trust) * planned + alone
@@ -133,9 +132,9 @@ class Monitor:
 def _reported(job: Job) -> float | None:
     """The share of a job that its own bar says is done; None without one."""
     try:
-        state = json.loads(job.progress.read_text())
+        state = files.read_json(job.progress)
         return min(1.0, state["done"] / state["total"])
-    except (OSError, ValueError, TypeError, ZeroDivisionError):
+    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError):
         return None
 
 

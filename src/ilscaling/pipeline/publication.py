@@ -11,7 +11,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from ilscaling import files
+from ilscaling import errors, files
 from ilscaling.pipeline import result_folder
 from ilscaling.pipeline.result_folder import DONE
 
@@ -38,7 +38,7 @@ def is_published(target: Path, steps: dict[str, str]) -> bool:
         return False
     for step, folder in steps.items():
         try:
-            shown = files.read_json(target / "keys" / f"{step}.json")
+            shown = files.read_sealed(target / "keys" / f"{step}.json", "")
             fits = shown["key"] == result_folder.step_and_key(Path(folder))[1]
             if not fits or result_folder.changed(target / place(step), shown["sha256"]):
                 return False
@@ -93,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

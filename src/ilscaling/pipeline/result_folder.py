@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ilscaling import files
-from ilscaling.errors import WorkflowError
+from ilscaling import errors, files
+from ilscaling.errors import WorkflowError, remake
 from ilscaling.pipeline import job_lock, study_context
 
 DONE = "done.json"
@@ -27,7 +27,9 @@ def write(folder: Path, content: dict) -> None:
     made = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     digests = {p.relative_to(folder).as_posix(): files.sha256(p) for p in made if p.name != DONE}
     step, key = step_and_key(folder)
-    files.write_json(folder / DONE, {"step": step, "key": key, **content, "sha256": digests})
+    files.write_json(
+        folder / DONE, files.seal({"step": step, "key": key, **content, "sha256": digests})
+    )
 
 
 def changed(folder: Path, digests: dict[str, str]) -> list[str]:
@@ -41,12 +43,10 @@ def changed(folder: Path, digests: dict[str, str]) -> list[str]:
 
 def check(folder: Path) -> dict:
     """What `done.json` of a step says; raises WorkflowError if a file is not as it was made."""
-    done = files.read_json(folder / DONE)
+    done = files.read_sealed(folder / DONE, remake(folder))
     if wrong := changed(folder, done["sha256"]):
         raise WorkflowError(
-            f"not as it was made: {', '.join(wrong)}",
-            where=str(folder),
-            fix=f"rm -r {folder} && snakemake --cores all",
+            f"not as it was made: {', '.join(wrong)}", where=str(folder), fix=remake(folder)
         )
     return done
 
@@ -68,10 +68,13 @@ def main(
     inputs
         Steps that it uses.
     """
+    errors.run(lambda: _main(make, description, *inputs))
+
+
+def _main(make: Callable, description: str, *inputs: str) -> None:
     parser = argparse.ArgumentParser(description=description)
     for name in ("study", *inputs, "out"):
-        optional = {"nargs": "?"} if name == "forecast" else {}
-        parser.add_argument(f"--{name}", type=Path, required=True, **optional)
+        parser.add_argument(f"--{name}", type=Path, required=name != "forecast")
     given = parser.parse_args()
     job_lock.acquire(job_lock.lock_file(given.out), str(given.out))
     given.out.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,9 @@ RESULTS = {"table": "collect_table", "fit": "fit", "figures": "plot_figures"}
 def git(*arguments: str) -> str:
     """Output of a Git command; empty outside a repository."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", errors="replace", check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
@@ -49,7 +51,7 @@ def seconds(pattern: str) -> list[float]:
     """Wall seconds of the jobs whose Snakemake timings match `pattern` below logs/times."""
     found = []
     for path in sorted(Path("logs/times").glob(pattern)):
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             found += [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
     return found
 

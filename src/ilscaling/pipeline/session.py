@@ -68,6 +68,8 @@ class Session:
         ):
             others = [path for path in os.environ.get(name, "").split(os.pathsep) if path != first]
             os.environ[name] = os.pathsep.join([first, *filter(None, others)])
+        os.environ["PYTHONUTF8"] = "1"  # whatever a machine's locale is, paths and logs are UTF-8
+        os.environ["MPLBACKEND"] = "agg"  # that of a notebook is unknown to its shell's programs
         os.environ[SOURCE] = self.snapshot.python_path
         os.environ[STUDY] = self.study_file
         os.environ[PROGRESS] = str(progress_display.FOLDER)

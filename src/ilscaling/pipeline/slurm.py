@@ -74,4 +74,6 @@ def cancel_leftovers() -> None:
 
 
 def _ask(*command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", timeout=120, check=False
+    )

@@ -4,7 +4,6 @@ The Snakefile writes it down once, when it starts: a source file that is edited 
 runs then changes neither what its last steps read nor under which key they write.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +54,7 @@ def describe(keys) -> dict:
             "run_dir": keys.run_dir(run),
             "run_key": keys.run_key(run),
             "evaluation_dir": keys.evaluation_dir(run),
+            "evaluation_list": keys.evaluation_manifest(run),
             "evaluation_key": keys.evaluation_key(run),
             "curve": keys.curve(run),
             "flops": cells[-1].flops,
@@ -89,7 +89,7 @@ def of(keys) -> Study:
 
 def read(path: Path) -> Study:
     """Read a study file."""
-    contents = json.loads(path.read_text())
+    contents = files.read_json(path)
     return Study(**{**contents, "params": params.check(contents["params"], where=str(path))})
 
 

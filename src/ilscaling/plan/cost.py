@@ -156,7 +156,15 @@ def refuse_without_space(folder: str | Path, wanted: float) -> None:
     free = shutil.disk_usage(folder).free
     if free < 1.1 * wanted:
         raise WorkflowError(
-            f"the study needs about {wanted / 1e9:.1f} GB on disk, {free / 1e9:.1f} GB are free",
+            f"the study needs about {_size(1.1 * wanted)} on disk, {_size(free)} are free",
             where=str(Path(folder).resolve()),
             fix="free some space, or record less: demonstrations.train_steps",
         )
+
+
+def _size(count: float) -> str:
+    """Bytes in a unit in which they are not 0.0."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} bytes"

@@ -43,7 +43,7 @@ class Device:
 @cache
 def devices() -> dict[str, Device]:
     """All devices whose peak is known, by name."""
-    text = Path(__file__).with_name("data").joinpath("devices.yaml").read_text("utf-8")
+    text = Path(__file__).with_name("data").joinpath("devices.yaml").read_text(encoding="utf-8")
     return {name: Device(name, **values) for name, values in yaml.safe_load(text).items()}
 
 

@@ -49,9 +49,10 @@ def parts(section: Section, cells: Sequence[Cell], speed: Speed = REFERENCE) -> 
     if schedules.trunk(train, [cell.updates for cell in cells]):
         cost = train_cost(section, cells, speed, "trunk")
         jobs.append(TrainingJob("trunk", cells, cost, total - sum(cell.own for cell in cells)))
-    seconds = {cell: train_cost(section, [cell], part="branches").seconds for cell in cells}
-    short = tuple(cell for cell in cells if seconds[cell] < ALONE)
-    alone = [(cell,) for cell in cells if cell not in short]
+    seconds = [train_cost(section, [cell], part="branches").seconds for cell in cells]
+    timed = list(zip(cells, seconds, strict=True))
+    short = tuple(cell for cell, span in timed if span < ALONE)
+    alone = [(cell,) for cell, span in timed if span >= ALONE]
     for group in ([short] if short else []) + alone:
         cost = train_cost(section, group, speed, "branches")
         jobs.append(TrainingJob("branch", group, cost, sum(cell.own for cell in group)))

@@ -1,11 +1,12 @@
 """All jobs of a study, and their makespan: how long they take side by side on a machine."""
 
 import heapq
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ilscaling import registry
-from ilscaling.grid import Cell, by_run
+from ilscaling.grid import Cell, Run, by_run
 from ilscaling.params import Params, Section
 from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
@@ -31,21 +32,29 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
     """The whole study from nothing; every job stands behind those that it waits for."""
     todo: list[Job] = []
     stores: dict[tuple, int] = {}
+    runs = of_games(planned)
     for name, game in params.games.items():
         store = _source(name, game)
         if store not in stores:
             stores[store] = _data(todo, name, game, speed)
-        for run, cells in by_run(planned).items():
-            if run.game == name:
-                behind, trained = (stores[store],), []
-                for part in parts(game, cells, speed):
-                    trained.append(len(todo))
-                    todo.append(Job("train", name, run.name, part.cost, behind))
-                    if part.kind == "trunk":
-                        behind = (trained[-1],)
-                evaluate = cost.evaluate_cost(game, cells, speed)
-                todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
+        for run, cells in runs[name].items():
+            behind, trained = (stores[store],), []
+            for part in parts(game, cells, speed):
+                trained.append(len(todo))
+                todo.append(Job("train", name, run.name, part.cost, behind))
+                if part.kind == "trunk":
+                    behind = (trained[-1],)
+            evaluate = cost.evaluate_cost(game, cells, speed)
+            todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
     return todo
+
+
+def of_games(planned: list[Cell]) -> dict[str, dict[Run, list[Cell]]]:
+    """Declared cells of each run of each game, budgets rising."""
+    runs: dict[str, dict[Run, list[Cell]]] = {}
+    for run, cells in by_run(planned).items():
+        runs.setdefault(run.game, {})[run] = cells
+    return runs
 
 
 def _source(name: str, game: Section) -> tuple:
@@ -96,21 +105,32 @@ def makespan(todo: list[Job], cores: int, gpus: int = 0) -> Makespan:
     for number, job in enumerate(todo):
         for other in job.after:
             children[other].append(number)
-    ready = [number for number, count in enumerate(waits) if not count]
+    # The longest first, and of equals the one that waits longer; those for devices wait in a line
+    # of their own.
+    lines: dict[bool, list[tuple[float, int, int]]] = {False: [], True: []}
+    arrivals = itertools.count()
+
+    def wait(number: int) -> None:
+        on_device = bool(gpus) and todo[number].kind in ON_DEVICE
+        heapq.heappush(lines[on_device], (-todo[number].cost.seconds, next(arrivals), number))
+
+    for number, count in enumerate(waits):
+        if not count:
+            wait(number)
     running: list[tuple[float, int]] = []
     free = {"core": cores, "gpu": gpus}
     span, now, memory = Makespan(), 0.0, 0.0
-    while ready or running:
-        for number in sorted(ready, key=lambda n: -todo[n].cost.seconds):
-            needs = ["core"] + (["gpu"] if gpus and todo[number].kind in ON_DEVICE else [])
-            if all(free[slot] for slot in needs):
-                for slot in needs:
-                    free[slot] -= 1
-                ready.remove(number)
-                memory += todo[number].cost.memory
-                heapq.heappush(running, (now + todo[number].cost.seconds, number))
-            if not free["core"]:
+    while any(lines.values()) or running:
+        while free["core"]:
+            open_lines = [on for on, line in lines.items() if line and (free["gpu"] or not on)]
+            if not open_lines:
                 break
+            on_device = min(open_lines, key=lambda on: lines[on][0])
+            _, _, number = heapq.heappop(lines[on_device])
+            free["core"] -= 1
+            free["gpu"] -= on_device
+            memory += todo[number].cost.memory
+            heapq.heappush(running, (now + todo[number].cost.seconds, number))
         span.memory = max(span.memory, memory)
         now, number = heapq.heappop(running)
         job = todo[number]
@@ -120,7 +140,7 @@ def makespan(todo: list[Job], cores: int, gpus: int = 0) -> Makespan:
         for child in children[number]:
             waits[child] -= 1
             if not waits[child]:
-                ready.append(child)
+                wait(child)
     span.seconds = now
     return span
 
@@ -143,8 +163,9 @@ def total_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) ->
 def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
     """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget."""
     factor, costs = params.laws.forecast.factor, []
+    of_game = of_games(planned)
     for name, game in params.games.items():
-        runs = [cells for run, cells in by_run(planned).items() if run.game == name]
+        runs = list(of_game[name].values())
         largest = max(cells[-1].budget for cells in runs)
         runs = [cells for cells in runs if cells[-1].budget == largest]
         middle = runs[len(runs) // 2]

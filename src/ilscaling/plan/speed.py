@@ -103,7 +103,7 @@ def read(path: Path, machine: dict) -> Speed:
     """The calibration in a file; raises WorkflowError if it is of another machine, or damaged."""
     try:
         record = files.read_json(path)
-        theirs, kind = record["machine"], record["format"]
+        theirs, kind = dict(record["machine"]), record["format"]
         play = {name: Play(**values) for name, values in record["play"].items()}
         train = {name: Pace(**values) for name, values in record["train"].items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -14,7 +14,7 @@ def write(fit: StudyFit, directory: str | Path) -> Path:
     """Write `table` as fits.md beside the files of `laws.write`."""
     path = Path(directory) / "fits.md"
     with atomic(path) as temporary:
-        temporary.write_text(table(fit))
+        temporary.write_text(table(fit), encoding="utf-8")
     return path
 
 

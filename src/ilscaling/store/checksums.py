@@ -1,15 +1,24 @@
 """Size and SHA-256 of every file of a store, and the errors that name a bad one."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 import zarr
 
-from ilscaling.errors import StoreError
-from ilscaling.files import sha256
+from ilscaling.errors import DamagedFile, StoreError, remake
+from ilscaling.files import refuse_broken_seal, sha256
 
-FORMAT = "ilscaling-demos-1"
-REMEDY = "restore it with 'dvc checkout', or delete the folder and make it again with 'snakemake'"
+FORMAT = "ilscaling-demos-2"
+
+
+def remedy(path: str | Path) -> str:
+    """What to type to have a store whole again: it is made anew, or linked from DVC's view if that
+    one is whole."""
+    path = Path(path)
+    if path.parent.parent.name == "demonstrations":  # data/demonstrations/NAME-KEY/demos.zarr
+        return remake(path.parent)
+    return f"rm -r {shlex.quote(str(path))}, and make it again: 'ilscaling shard' or 'ingest'"
 
 
 def files(path: str | Path) -> dict[str, dict]:
@@ -24,10 +33,11 @@ def files(path: str | Path) -> dict[str, dict]:
 
 
 def attributes(path: str | Path) -> dict:
-    """Root attributes of a store; raises StoreError for anything else."""
+    """Root attributes of a store; raises StoreError for anything else, and for attributes that were
+    changed: they name the game and its actions, and hold the digests of all else."""
     path = Path(path)
     if not path.exists():
-        raise StoreError("there are no demonstrations", where=str(path), fix=REMEDY)
+        raise StoreError("there are no demonstrations", where=str(path), fix=remedy(path))
     try:
         attrs = dict(zarr.open_group(path, mode="r", zarr_format=3).attrs)
     # Zarr raises whatever the damage leads to: KeyError, JSONDecodeError, TypeError ...
@@ -35,12 +45,16 @@ def attributes(path: str | Path) -> dict:
         raise StoreError(
             f"not a Zarr group ({type(error).__name__}: {error})",
             where=str(path / "zarr.json"),
-            fix=REMEDY,
+            fix=remedy(path),
         ) from None
     if attrs.get("format") != FORMAT:
         raise StoreError(
-            f"format is {attrs.get('format')!r}, not {FORMAT!r}", where=str(path), fix=REMEDY
+            f"format is {attrs.get('format')!r}, not {FORMAT!r}", where=str(path), fix=remedy(path)
         )
+    try:
+        refuse_broken_seal(attrs, path / "zarr.json", remedy(path))
+    except DamagedFile as error:
+        raise StoreError(error.what, where=error.where, fix=error.fix) from None
     return attrs
 
 
@@ -52,12 +66,12 @@ def check_size(path: Path, name: str, expected: dict) -> None:
     try:
         size = (path / name).stat().st_size
     except FileNotFoundError:
-        raise StoreError("shard is missing", where=str(path / name), fix=REMEDY) from None
+        raise StoreError("shard is missing", where=str(path / name), fix=remedy(path)) from None
     if size != expected["bytes"]:
         raise StoreError(
             f"shard is truncated or was changed: {size} bytes, {expected['bytes']} were written",
             where=str(path / name),
-            fix=REMEDY,
+            fix=remedy(path),
         )
 
 
@@ -68,7 +82,7 @@ def check_content(path: Path, name: str, expected: dict) -> None:
         raise StoreError(
             "shard is corrupted: its SHA-256 is not the recorded one",
             where=str(path / name),
-            fix=REMEDY,
+            fix=remedy(path),
         )
 
 

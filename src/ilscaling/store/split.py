@@ -66,7 +66,7 @@ class Split:
                 raise StoreError(
                     f"{key} holds {array.shape[0]} steps, its episodes {self.steps}",
                     where=str(self.path / name / key),
-                    fix=checksums.REMEDY,
+                    fix=checksums.remedy(self.path),
                 )
 
     @property
@@ -134,7 +134,7 @@ class Split:
         return StoreError(
             f"cannot read split {self.name!r} ({type(error).__name__}: {error})",
             where=where,
-            fix=checksums.REMEDY,
+            fix=checksums.remedy(self.path),
         )
 
     def action_counts(self) -> np.ndarray:

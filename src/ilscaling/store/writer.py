@@ -12,6 +12,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from ilscaling.errors import StoreError
+from ilscaling.files import seal
 from ilscaling.store import checksums
 from ilscaling.store.processes import spread
 from ilscaling.store.split import COLUMNS, SPLITS, few
@@ -129,17 +130,16 @@ class Writer:
                 group, name, column.shape, column.dtype, chunk=len(column), shard=None
             )
             array[:] = column
-        self._root.update_attributes(
-            {
-                "format": checksums.FORMAT,
-                **attributes,
-                "fields": list(self.fields),
-                "chunk_steps": self.chunk_steps,
-                "shard_steps": self.shard_steps,
-                "splits": self.splits,
-                "files": checksums.files(self.path),
-            }
-        )
+        whole = {
+            "format": checksums.FORMAT,
+            **attributes,
+            "fields": list(self.fields),
+            "chunk_steps": self.chunk_steps,
+            "shard_steps": self.shard_steps,
+            "splits": self.splits,
+            "files": checksums.files(self.path),
+        }
+        self._root.update_attributes(seal(whole))
 
 
 def _buffer(fields: dict, steps: int) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ DENSE = 1.7e6  # parameters of the Nature CNN, nearly all in its dense layer
 @cache
 def random_play() -> dict:
     """The table of random play; its file says what is in it, and where it comes from."""
-    return yaml.safe_load(Path(__file__).with_name("random_play.yaml").read_text("utf-8"))
+    return yaml.safe_load(Path(__file__).with_name("random_play.yaml").read_text(encoding="utf-8"))
 
 
 def steps(game: str, section: Atari) -> Steps:

@@ -1,16 +1,19 @@
 """An existing Stable-Baselines3 checkpoint as an expert, without trusting its pickles.
 
 Such a .zip holds `policy.pth` (tensors, in PyTorch's format) and `data` (JSON with pickled Python
-objects inside). `data` is never opened, and `policy.pth` is read by PyTorch's weights-only
+objects inside). Of `data` the plain JSON alone is read, and `policy.pth` by PyTorch's weights-only
 unpickler, which refuses whatever is not a tensor.
 
 The policy must be the stock one for images: `CnnPolicy` of PPO or A2C over a stack of four 84x84
-grey frames. Stable-Baselines3 divides frames by 255 before the network, as `ExpertPolicy` does.
+grey frames. Stable-Baselines3 divides frames by 255 before the network, as `ExpertPolicy` does,
+unless `normalize_images` is False.
 """
 
 import io
-import pickle
+import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,11 +21,14 @@ import torch
 
 from ilscaling import games
 from ilscaling.domains.atari.policy import ExpertPolicy, save
-from ilscaling.errors import ExpertError
+from ilscaling.errors import DamagedFile, ExpertError
 from ilscaling.files import sha256
 
-WEIGHTS = "policy.pth"
-LARGEST = 2**30  # bytes; the Nature CNN has 7 MB, a file of more than this is not one
+WEIGHTS, DATA, STAMP = "policy.pth", "data", "_stable_baselines3_version"
+# Bytes. The Nature CNN has 7 MB; `data` holds the last screens of the environments; a pickle that
+# lists a policy's tensors 3 kB.
+LARGEST, LARGEST_DATA, LARGEST_PICKLE = 2**30, 2**27, 2**20
+UNSAFE = "not a plain file of tensors, or one that would run code: refused"
 FIX = (
     "give the .zip that model.save() of Stable-Baselines3 wrote for PPO('CnnPolicy', ...) on "
     "84x84 grey frames in a stack of 4"
@@ -37,8 +43,10 @@ def import_sb3(zip_path: str | Path, out: str | Path, game: str) -> dict:
     """
     zip_path = Path(zip_path)
     actions = games.spec("atari", game).actions
-    tensors, made_by = read_weights(zip_path)
+    tensors, made_by, scale = read_zip(zip_path)
     policy, width = fit(tensors, len(actions), game, zip_path)
+    with torch.no_grad():
+        policy.features.cnn[0].weight.mul_(scale)
     record = {
         "game": game,
         "algorithm": "PPO or A2C, imported from Stable-Baselines3",
@@ -55,39 +63,107 @@ def import_sb3(zip_path: str | Path, out: str | Path, game: str) -> dict:
     return record
 
 
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
-    """Tensors of `policy.pth` by name, and the version of Stable-Baselines3 that wrote them."""
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file of an archive, of at most `most` bytes expanded."""
+    if (claimed := archive.getinfo(name).file_size) > most:
+        raise DamagedFile(f"{name} is larger than {most:,} bytes ({claimed:,})")
+    with archive.open(name) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DamagedFile(f"{name} is larger than {most:,} bytes")
+    return content
+
+
+@contextmanager
+def _reading(what: str, where: str) -> Iterator[None]:
+    """The one door of foreign bytes: whatever their parsers raise becomes an ExpertError.
+
+    zipfile alone raises BadZipFile, RuntimeError (encrypted), NotImplementedError (compression),
+    zlib.error, EOFError; PyTorch whatever a pickle leads to.
+    """
     try:
+        yield
+    except ExpertError:
+        raise
+    except DamagedFile as error:
+        raise ExpertError(error.what, where=where, fix=FIX) from None
+    except OSError as error:
+        text = f"cannot read it: {error.strerror or error}"
+        raise ExpertError(text, where=where, fix=FIX) from None
+    except Exception as error:
+        # PyTorch's own text advises to load the file unsafely: it is not passed on.
+        shown = "" if what == UNSAFE else f" ({type(error).__name__}: {str(error)[:200]})"
+        raise ExpertError(f"{what}{shown}", where=where, fix=FIX) from None
+
+
+def read_zip(path: Path) -> tuple[dict[str, torch.Tensor], str | None, float]:
+    """Tensors of `policy.pth` by name, the version of Stable-Baselines3 that wrote them, and what
+    the first layer's weights are to be multiplied by (see `_scale`).
+
+    Raises ExpertError for anything but such a file, before more memory is taken than a policy has.
+    """
+    with _reading("not a whole .zip file", str(path)):
+        if path.exists() and not path.is_file():
+            raise DamagedFile("not a file")
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if WEIGHTS not in names:
-                raise ExpertError(f"no {WEIGHTS} in the archive", where=str(path), fix=FIX)
-            if archive.getinfo(WEIGHTS).file_size > LARGEST:
-                raise ExpertError(f"{WEIGHTS} is larger than 1 GiB", where=str(path), fix=FIX)
-            content = archive.read(WEIGHTS)
-            stamp = "_stable_baselines3_version"
-            made_by = archive.read(stamp)[:32].decode("ascii", "replace") if stamp in names else ""
-    except OSError as error:
-        raise ExpertError(
-            f"cannot read it: {error.strerror or error}", where=str(path), fix=FIX
-        ) from None
-    except zipfile.BadZipFile as error:
-        raise ExpertError(f"not a whole .zip file ({error})", where=str(path), fix=FIX) from None
+                raise DamagedFile(f"no {WEIGHTS} in the archive")
+            content = _member(archive, WEIGHTS, LARGEST)
+            stamp = _member(archive, STAMP, 1000) if STAMP in names else b""
+            data = _member(archive, DATA, LARGEST_DATA) if DATA in names else b"{}"
+    with _reading("not the JSON of Stable-Baselines3", f"{path}: {DATA}"):
+        scale = _scale(json.loads(data))
     where = f"{path}: {WEIGHTS}"
-    try:
+    with _reading(UNSAFE, where):
+        _refuse_bomb(content)
         tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
-        # PyTorch's own text advises to load the file unsafely: it is not passed on.
-        raise ExpertError(
-            "not a plain file of tensors, or one that would run code: refused",
-            where=where,
-            fix=FIX,
-        ) from None
     if not isinstance(tensors, dict) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in tensors.items()
     ):
         raise ExpertError("not a mapping from names to tensors", where=where, fix=FIX)
-    return tensors, made_by.strip() or None
+    for name, value in tensors.items():
+        plain = value.layout == torch.strided and value.device.type == "cpu"
+        # A tensor may repeat one number, and then is larger than all that the file holds.
+        if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ExpertError(f"{name} is not a plain tensor", where=where, fix=FIX)
+    return tensors, stamp[:32].decode("ascii", "replace").strip() or None, scale
+
+
+def _refuse_bomb(content: bytes) -> None:
+    """Raise DamagedFile for a `policy.pth` that expands: PyTorch writes an uncompressed archive."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        if sum(part.file_size for part in parts) > len(content):
+            raise DamagedFile(f"{WEIGHTS} expands: PyTorch stores tensors as they are")
+        if any(p.filename.endswith(".pkl") and p.file_size > LARGEST_PICKLE for p in parts):
+            raise DamagedFile(f"{WEIGHTS} holds more than tensors")
+
+
+def _scale(data: dict) -> float:
+    """What the first layer's weights are multiplied by, so that screens over 255 give the same.
+
+    With `normalize_images=False` the policy took observations as they came: screens of 0 to 255,
+    or such that a wrapper had divided already. `data` says which in plain JSON, in `policy_kwargs`
+    and `observation_space`; what is pickled beside it is not opened.
+    """
+    if not isinstance(data, dict):
+        raise DamagedFile("it is no object")
+    chosen, space = data.get("policy_kwargs") or {}, data.get("observation_space") or {}
+    extractor = str(chosen.get("features_extractor_class", "NatureCNN"))
+    if "NatureCNN" not in extractor:
+        raise DamagedFile(f"a policy with features of its own: {extractor[:80]}")
+    if str(chosen.get("normalize_images", True)) == "True":
+        return 1.0
+    highest = {"255": 255.0, "255.0": 255.0, "1": 1.0, "1.0": 1.0}.get(str(space.get("high_repr")))
+    if highest is None and str(space.get("dtype")) == "uint8":
+        highest = 255.0
+    if highest is None:
+        raise DamagedFile(
+            "normalize_images is False, and observation_space does not say whether the policy saw "
+            "screens of 0 to 255 or of 0 to 1"
+        )
+    return highest
 
 
 def fit(

@@ -5,16 +5,20 @@ The file is safetensors with the weights under Stable-Baselines3's own names; a 
 """
 
 from pathlib import Path
+from typing import Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ilscaling.errors import ExpertError
+from ilscaling.errors import DamagedFile, ExpertError
 from ilscaling.files import atomic, read_json, sha256, write_json
 
 FORMAT = "ilscaling-expert-1"
+FIX = "restore it with 'git checkout' or 'dvc checkout', or train one: ilscaling train-expert"
+MAX_HEADER = 2**20  # bytes of a safetensors file that are no weights
 STACK = 4  # frames that the policy sees, the newest last
 
 
@@ -68,43 +72,67 @@ def save(path: str | Path, policy: ExpertPolicy, record: dict) -> None:
     write_json(path.with_suffix(".json"), {"format": FORMAT, **record, "sha256": sha256(path)})
 
 
+class Record(BaseModel):
+    """What is read of an expert's record; it holds more."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    format: Literal["ilscaling-expert-1"]
+    game: str
+    actions: list[str] = Field(min_length=1, max_length=1000)
+    width: float = Field(gt=0, le=64)
+    sha256: str
+
+
 def load(path: str | Path, game: str | None = None) -> tuple[ExpertPolicy, dict]:
-    """Read an expert and its record; refuses another game's, a damaged or a foreign file."""
+    """Read an expert and its record.
+
+    Raises ExpertError for another game's, and for a file or record that is missing, damaged or
+    foreign, or whose weights are not finite; before memory is taken that the file does not fill.
+    """
     path = Path(path)
     beside = path.with_suffix(".json")
-    fix = "restore it with 'git checkout' or 'dvc checkout', or train one: ilscaling train-expert"
+
+    def refuse(what: str, where: Path = path, fix: str = FIX) -> ExpertError:
+        return ExpertError(what, where=str(where), fix=fix)
+
     for part in (path, beside):
         if not part.is_file():
-            raise ExpertError("expert file is missing", where=str(part), fix=fix)
+            raise refuse("expert file is missing", part)
     try:
         record = read_json(beside)
-    except ValueError as error:
-        raise ExpertError(f"not a JSON record ({error})", where=str(beside), fix=fix) from None
-    if record.get("format") != FORMAT:
-        raise ExpertError(
-            f"format is {record.get('format')!r}, not {FORMAT!r}", where=str(beside), fix=fix
-        )
-    if game is not None and record["game"] != game:
-        raise ExpertError(
-            f"this expert plays {record['game']!r}, not {game!r}",
-            where=str(path),
+        known = Record.model_validate(record)
+    except DamagedFile as error:
+        raise refuse(error.what, beside) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        given = "missing" if first["type"] == "missing" else repr(first["input"])[:80]
+        raise refuse(f"{name} is {given}: {first['msg']}", beside) from None
+    if game is not None and known.game != game:
+        raise refuse(
+            f"this expert plays {known.game!r}, not {game!r}",
             fix="set expert.file to an expert of that game, or game.name to the expert's",
         )
-    if record["sha256"] != sha256(path):
-        raise ExpertError(
-            "expert file is truncated or was changed: its digest is not the recorded one",
-            where=str(path),
-            fix=fix,
-        )
+    with torch.device("meta"):  # shapes alone
+        wanted = ExpertPolicy(known.width, len(known.actions))
+    shapes = {name: weight.shape for name, weight in wanted.state_dict().items()}
+    most = sum(4 * shape.numel() for shape in shapes.values()) + MAX_HEADER
+    if path.stat().st_size > most:
+        raise refuse(f"expert file is larger than its policy can be ({most:,} bytes)")
+    if known.sha256 != sha256(path):
+        raise refuse("expert file is truncated or was changed: its digest is not the recorded one")
     try:
         tensors = load_file(path)
-    except SafetensorError as error:
-        raise ExpertError(f"not a safetensors file ({error})", where=str(path), fix=fix) from None
-    policy = ExpertPolicy(record["width"], len(record["actions"]))
-    try:
+        if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+            raise refuse(f"weights do not fit the policy of width {known.width:g}")
+        policy = ExpertPolicy(known.width, len(known.actions))
         policy.load_state_dict(tensors)
+    except SafetensorError as error:
+        raise refuse(f"not a safetensors file ({error})") from None
     except RuntimeError as error:
-        raise ExpertError(
-            f"weights do not fit the policy: {error}", where=str(path), fix=fix
-        ) from None
+        raise refuse(f"weights do not fit the policy: {error}") from None
+    for name, weight in policy.state_dict().items():
+        if not weight.isfinite().all():
+            raise refuse(f"weights are not finite: {name}")
     return policy.eval().requires_grad_(False), record

@@ -287,7 +287,7 @@ class _Log:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         self.board = SummaryWriter(str(self.folder))
-        self.file = open(self.folder / "progress.csv", "w", newline="")
+        self.file = open(self.folder / "progress.csv", "w", encoding="utf-8", newline="")
         self.rows = csv.writer(self.file)
         self.rows.writerow(COLUMNS)
         return self

@@ -11,9 +11,10 @@ the keys that quit it are not part of it.
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -33,6 +34,8 @@ from ilscaling.store.split import EXPERT_PROBS
 
 REPORT = "ingest.json"
 BLOCK = 4096  # frames that are converted and compressed together, a chunk of the recordings
+SLOTS = 55  # of what a player carries
+MAX_BESIDE = 2**30  # bytes of a file beside a recording; a step takes 600
 GROUP = 4  # games a recording: what a kill costs, at most, for each process
 
 # Key code -> index of the first action with it, -1 for none.
@@ -176,7 +179,7 @@ def read(
         beside = (game.inventory if inventory else None, game.expert_probs if said else None)
         for path in (game.path, *beside):
             if path is not None:
-                content.update(files.sha256(path).encode())
+                content.update(_digest(path).encode())
     target = work / f"{content.hexdigest()[:24]}.zip"
     if target.exists():
         return number, target
@@ -208,6 +211,14 @@ def read(
     return number, target
 
 
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or what keeps it from being read; a pipe is not opened."""
+    try:
+        return files.sha256(path) if path.is_file() else "no file"
+    except OSError as error:
+        return f"error {error.errno}"
+
+
 def frames(
     game: RecordedGame, inventory: bool, said: bool = False
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -218,10 +229,8 @@ def frames(
     """
     ttyrec.check(game.path)
     record = game.record
-    carried = _beside(game.inventory, "corrupted inventory") if inventory else None
-    probs = None
-    if said:
-        probs = _beside(game.expert_probs, "corrupted expert_probs")[EXPERT_PROBS]
+    carried = _carried(game) if inventory else None
+    probs = _said(game) if said else None
     # The last frames may not be the player's, and a block's last reward is known a frame later.
     tape = ttyrec.Tape(game.path, BLOCK + ttyrec.TAIL + 1)
     tape.fill()
@@ -294,9 +303,42 @@ def _fields(
     return fields
 
 
-def _beside(path: Path, reason: str) -> dict[str, np.ndarray]:
-    """The arrays of a file beside a game's recording; Unusable, for a reason, if it is damaged."""
+def _carried(game: RecordedGame) -> dict[str, np.ndarray]:
+    """What the player carried: `step` int32 (changes,), rising from 0 on, and `inv_glyphs` int16
+    (changes, 55), what was carried from that step on."""
+
+    def check(carried: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        steps, glyphs = carried["step"], carried["inv_glyphs"]
+        if glyphs.shape != (len(steps), SLOTS) or glyphs.dtype != np.int16:
+            raise ValueError(f"inv_glyphs is {glyphs.dtype} {glyphs.shape}")
+        if steps.ndim != 1 or not len(steps) or steps[0] != 0 or (np.diff(steps) <= 0).any():
+            raise ValueError("steps do not rise from 0 on")
+        return carried
+
+    return _beside(game.inventory, "corrupted inventory", check)
+
+
+def _said(game: RecordedGame) -> np.ndarray:
+    """What the expert said: finite probabilities (steps, actions)."""
+
+    def check(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        probs = arrays[EXPERT_PROBS]
+        if probs.ndim != 2 or probs.shape[1] != len(ACTIONS) or probs.dtype.kind != "f":
+            raise ValueError(f"{EXPERT_PROBS} is {probs.dtype} {probs.shape}")
+        if not np.isfinite(probs).all():
+            raise ValueError(f"{EXPERT_PROBS} is not finite")
+        return probs
+
+    return _beside(game.expert_probs, "corrupted expert_probs", check)
+
+
+def _beside(path: Path, reason: str, check: Callable[[dict], Any]) -> Any:
+    """What `check` makes of the arrays of a file beside a game's recording; Unusable, for a reason,
+    if it is damaged."""
     try:
-        return load_file(path)
+        if path.stat().st_size > MAX_BESIDE:
+            raise ValueError(f"more than {MAX_BESIDE:,} bytes")
+        return check(load_file(path))
+    # Whatever safetensors raises for what is no such file.
     except Exception as error:
-        raise Unusable(reason, str(error)) from None
+        raise Unusable(reason, f"{type(error).__name__}: {error}") from None

@@ -4,22 +4,51 @@ So NLE itself writes them, NLD-AA comes as it, and 'ilscaling record' makes it. 
 no recording; a game that is left out is listed with the reason.
 """
 
-import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import BaseModel, Field, ValidationError
+
 from ilscaling.domains.nethack import recording
 from ilscaling.domains.nethack.section import Recordings
-from ilscaling.errors import StoreError
+from ilscaling.errors import DamagedFile, StoreError
+from ilscaling.files import read_bytes, read_json
 
 NETHACK = "3.6."
 # Ends that are no end of play: the way out of the dungeon without the Amulet, NetHack's own errors.
 ABORTED = ("escaped", "panic", "trickery")
 _NAME = re.compile(r"(.+)\.ttyrec(\d*)\.bz2")
 LAYOUT = "DIR/<any name>/*.xlogfile beside the *.ttyrec3.bz2 that it names"
+
+
+OTHER = "another version of NetHack"
+MAX_LOG = 2**30  # bytes of an xlogfile; that of all of NLD-NAO has 0.5e9
+
+
+class LogLine(BaseModel):
+    """What is read of a game's line in an xlogfile."""
+
+    version: str
+    points: int = Field(ge=-(2**31), lt=2**31)
+    turns: int = Field(ge=0, lt=2**31)
+    maxlvl: int = Field(ge=-100, le=100)
+    death: str
+    role: str
+    ttyrecname: str = Field(min_length=1)
+
+
+class GameRecord(BaseModel):
+    """What is read of our own record of a game."""
+
+    file: str
+    seed: int = Field(ge=0, lt=2**63)
+    opening: int = Field(ge=0)
+    steps: int = Field(ge=0)
+    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -118,50 +147,101 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
-    files = {}
-    for path in sorted(folder.glob("*.ttyrec*.bz2"), key=lambda path: _natural(path.name)):
-        match = _NAME.fullmatch(path.name)
-        if match is None or match[2] != "3":
-            raise StoreError(
-                f"ttyrec version {match[2] or '1' if match else 'unknown'}: only version 3, which "
-                "NLE 1.0 and later writes, has both keys and scores",
-                where=str(path),
-                fix="leave such folders out of the directory",
-            )
-        files[path.name] = path
+    files = _recordings(folder, found)
     records = _records(folder, found)
     named: set[str] = set()
     games: dict[str, RecordedGame] = {}
-    for log in sorted(folder.glob("*xlogfile")):
-        for number, line in enumerate(log.read_text(encoding="latin-1").splitlines(), 1):
-            entry = dict(part.split("=", 1) for part in line.split("\t") if "=" in part)
-            name = entry.get("ttyrecname", "")
-            shown = f"{folder.name}/{name or f'{log.name}, line {number}'}"
-            if not entry.get("version", "").startswith(NETHACK):
-                raise StoreError(
-                    f"NetHack {entry.get('version', 'of an unknown version')} was played; only "
-                    f"{NETHACK}x is NLE's",
-                    where=f"{log}, line {number}",
-                )
-            found.found[entry.get("role", "?")] += 1
-            if name in named:
-                found.leave(shown, "two lines in the xlogfile")
-                games.pop(name, None)
-                continue
+    for place, entry, problem in _lines(folder, found):
+        name = entry.get("ttyrecname", "")
+        shown = f"{folder.name}/{name or place}"
+        if problem:
+            found.leave(shown, *problem)
             named.add(name)
-            game = RecordedGame(folder / name, shown, entry, records.get(name))
-            reason, detail = _unwanted(game, taken)
-            if name not in files:
-                reason, detail = "missing file", ""
-            if reason:
-                found.leave(shown, reason, detail)
-            else:
-                games[name] = game
+            continue
+        found.found[entry["role"]] += 1
+        if name in named:
+            found.leave(shown, "two lines in the xlogfile")
+            games.pop(name, None)
+            continue
+        named.add(name)
+        game = RecordedGame(folder / name, shown, entry, records.get(name))
+        reason, detail = _unwanted(game, taken)
+        if name not in files:
+            reason, detail = "missing file", ""
+        if reason:
+            found.leave(shown, reason, detail)
+        else:
+            games[name] = game
     for name in files:
         if name in games:
             found.games.append(games[name])
         elif name not in named:
             found.leave(f"{folder.name}/{name}", "no line in the xlogfile")
+
+
+def _recordings(folder: Path, found: Listing) -> dict[str, Path]:
+    """The recordings in a folder by name; raises StoreError if all are of another version."""
+    files, others = {}, []
+    for path in sorted(folder.glob("*.ttyrec*.bz2"), key=lambda path: _natural(path.name)):
+        match = _NAME.fullmatch(path.name)
+        if match is None or match[2] != "3":
+            version = f"ttyrec version {match[2] or '1' if match else 'unknown'}"
+            others.append((path, version))
+        else:
+            files[path.name] = path
+    if others and not files:
+        path, version = others[0]
+        raise StoreError(
+            f"{version}: only version 3, which NLE 1.0 and later writes, has both keys and scores",
+            where=str(path),
+            fix="leave such folders out of the directory",
+        )
+    for path, version in others:
+        found.leave(f"{folder.name}/{path.name}", "another version of ttyrec", version)
+    return files
+
+
+# File and number of a line of an xlogfile, its entries by name, and why it cannot be taken: reason
+# and detail, empty if it can.
+Line = tuple[str, dict[str, str], tuple[str, ...]]
+
+
+def _lines(folder: Path, found: Listing) -> list[Line]:
+    """Lines of the xlogfiles in a folder; raises StoreError if all are of another NetHack."""
+    lines: list[Line] = []
+    for log in sorted(folder.glob("*xlogfile")):
+        try:
+            content = read_bytes(log, MAX_LOG)
+        except (DamagedFile, OSError) as error:
+            detail = error.what if isinstance(error, DamagedFile) else error.strerror
+            found.leave(f"{folder.name}/{log.name}", "an xlogfile that cannot be read", detail)
+            continue
+        # Not splitlines: in a name, the second byte of a letter of UTF-8 may look like a new line.
+        for number, line in enumerate(content.split(b"\n"), 1):
+            text = line.decode("latin-1").strip("\r \0")
+            if not text or text.startswith("#"):
+                continue
+            entry = dict(part.split("=", 1) for part in text.split("\t") if "=" in part)
+            lines.append((f"{log.name}, line {number}", entry, _problem(entry, number)))
+    if lines and all(problem[:1] == (OTHER,) for _, _, problem in lines):
+        place, entry, _ = lines[0]
+        raise StoreError(
+            f"NetHack {entry['version']} was played; only {NETHACK}x is NLE's",
+            where=f"{folder}/{place}",
+        )
+    return lines
+
+
+def _problem(entry: dict[str, str], number: int) -> tuple[str, ...]:
+    """Why a line of an xlogfile cannot be taken: reason and detail; empty if it can."""
+    if "version" in entry and not entry["version"].startswith(NETHACK):
+        return OTHER, entry["version"]
+    try:
+        LogLine.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return "damaged line in the xlogfile", f"line {number}, {first['loc'][0]}: {first['msg']}"
+    return ()
 
 
 def _unwanted(game: RecordedGame, taken: Recordings | None) -> tuple[str, str]:
@@ -171,9 +251,9 @@ def _unwanted(game: RecordedGame, taken: Recordings | None) -> tuple[str, str]:
         for wanted, key in ((taken.roles, "role"), (taken.races, "race")):
             if wanted is not None and log.get(key) not in wanted:
                 return f"filtered by {key}", log.get(key, "")
-        if taken.min_points is not None and int(log.get("points", 0)) < taken.min_points:
-            return "filtered by points", log.get("points", "")
-    if log.get("death", "").startswith(ABORTED):
+        if taken.min_points is not None and int(log["points"]) < taken.min_points:
+            return "filtered by points", log["points"]
+    if log["death"].startswith(ABORTED):
         return "aborted game", log["death"]
     return "", ""
 
@@ -181,16 +261,25 @@ def _unwanted(game: RecordedGame, taken: Recordings | None) -> tuple[str, str]:
 def _records(folder: Path, found: Listing) -> dict[str, dict]:
     """Our own records of the games in a folder, by file name; {} for somebody else's."""
     path = folder / recording.RECORD
-    if not path.is_file():
+    if not path.exists():
         return {}
+    fix = f"rm -r {shlex.quote(str(folder))}, and record it again: ilscaling record"
     try:
-        made = json.loads(path.read_text())
+        made = read_json(path)
+        if made.get("format") != recording.FORMAT or not {"recorder", "emulator"} <= made.keys():
+            raise DamagedFile(f"not a record of games: format is {made.get('format')!r}")
+        records = {
+            game["file"]: game
+            for game in made["games"]
+            if GameRecord.model_validate(game, strict=True)
+        }
         found.recorders.append({k: v for k, v in made.items() if k != "games"})
-        records = {game["file"]: game for game in made["games"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"not a record of games ({error!r})", where=str(path)) from None
-    if made.get("format") != recording.FORMAT:
-        raise StoreError(f"format is {made.get('format')!r}", where=str(path))
+    except DamagedFile as error:
+        raise StoreError(error.what, where=str(path), fix=fix) from None
+    except (ValidationError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"not a record of games ({error!r:.200})", where=str(path), fix=fix
+        ) from None
     return records
 
 

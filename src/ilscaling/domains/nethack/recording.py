@@ -179,11 +179,14 @@ class Journal:
         self.folder, self.path = folder, folder / "journal.jsonl"
         self.games: list[dict] = []
         folder.mkdir(parents=True, exist_ok=True)
-        lines = self.path.read_text().split("\n")[:-1] if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1] if self.path.exists() else []
         if lines:
-            if json.loads(lines[0]) != made:
+            try:
+                first, *self.games = map(json.loads, lines)
+            except ValueError:
+                raise self.foreign() from None
+            if first != made:
                 raise self.foreign()
-            self.games = [json.loads(line) for line in lines[1:]]
         else:
             self._write(made)
         whole = {game["file"] for game in self.games}
@@ -194,10 +197,11 @@ class Journal:
                 file.unlink()
         # A game that was not entered has perhaps left its line: it will be played again.
         if (folder / LOG).exists():
-            entries = (folder / LOG).read_text(encoding="latin-1").splitlines(keepends=True)
-            own = [e for e in entries if e.rsplit("ttyrecname=", 1)[-1].strip() in whole]
+            # Not splitlines: in a name, a byte of a letter may look like a new line.
+            entries = (folder / LOG).read_bytes().decode("latin-1").split("\n")
+            own = [f"{e}\n" for e in entries if e.rsplit("ttyrecname=", 1)[-1].strip() in whole]
             with atomic(folder / LOG) as temporary:
-                temporary.write_text("".join(own), encoding="latin-1")
+                temporary.write_bytes("".join(own).encode("latin-1"))
 
     def add(self, game: dict) -> None:
         beside = [game["file"].replace(RECORDING, kind) for kind in (INVENTORY, PROBS)]

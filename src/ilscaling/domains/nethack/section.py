@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ilscaling.domains.expert import Asked
-from ilscaling.params import Cells, Count, Fraction, Model, Name, Recorded, Section
+from ilscaling.params import (
+    Cells,
+    Count,
+    Fraction,
+    Model,
+    Name,
+    Recorded,
+    Section,
+    Temperature,
+)
 
 
 class NetHackEmulator(Model):
@@ -34,7 +43,7 @@ class NetHackExpert(Asked):
     """Who plays the demonstrations."""
 
     name: Name | None = Field(None, description="an extension's expert; null: the built-in bot")
-    temperature: Annotated[float, Field(ge=0)] = Field(
+    temperature: Temperature = Field(
         1.0, description="of an extension's expert: 1 samples its probabilities, 0 plays its best"
     )
     noise: Fraction = Field(0.0, description="of it: share of keys that it presses at random")

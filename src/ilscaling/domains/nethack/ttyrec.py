@@ -12,6 +12,9 @@ from nle.dataset import Converter
 
 VERSION = 3
 ROWS, COLUMNS = 24, 80
+# The most that a recording of so many bytes expands to. Games of AutoAscend expand 10-fold; screens
+# that do not change, the most that a player could do for it, below 1000-fold; zeros a million-fold.
+RATIO, SLACK = 5_000, 64 * 2**20
 TAIL = 256  # frames at a game's end among which its end is looked for; about 10 are shown
 SPACE, POUND, META_Q = 32, ord("#"), 0x80 | ord("q")
 
@@ -30,21 +33,27 @@ class Unusable(Exception):
 
 
 def check(path: str | Path) -> None:
-    """Raise Unusable unless the file is one whole bz2 stream, checksums and all."""
+    """Raise Unusable unless the file is one whole bz2 stream, checksums and all, of a size that a
+    game can have."""
+    path = Path(path)
+    if not path.is_file():  # opening a pipe would wait for a writer
+        raise Unusable("not a file" if path.exists() else "missing file")
     decompressor = bz2.BZ2Decompressor()
-    empty = True
+    expanded = 0
     try:
-        with open(path, "rb") as file:
+        most = SLACK + RATIO * path.stat().st_size
+        with path.open("rb") as file:
             while not decompressor.eof:
-                data = file.read(1 << 18)
-                if not data:
+                data = file.read(1 << 18) if decompressor.needs_input else b""
+                if not data and decompressor.needs_input:
                     raise Unusable("truncated file", "the compressed stream has no end")
-                empty &= not decompressor.decompress(data)
-    except FileNotFoundError:
-        raise Unusable("missing file") from None
+                expanded += len(decompressor.decompress(data, 1 << 20))
+                if expanded > most:
+                    raise Unusable("too large", f"more than {most:,} bytes expanded")
     except OSError as error:
-        raise Unusable("corrupted bz2", str(error)) from None
-    if empty:
+        reason = "unreadable file" if error.errno else "corrupted bz2"
+        raise Unusable(reason, error.strerror or str(error)) from None
+    if not expanded:
         raise Unusable("empty")
 
 
@@ -57,7 +66,10 @@ class Tape:
     def __init__(self, path: str | Path, room: int):
         """room: the most frames that are in sight."""
         self._converter = Converter(ROWS, COLUMNS, VERSION, ROWS, COLUMNS)
-        self._converter.load_ttyrec(str(path), 1, 0)
+        try:
+            self._converter.load_ttyrec(str(path), 1, 0)
+        except (OSError, RuntimeError) as error:
+            raise Unusable("unreadable file", str(error)) from None
         # What is dropped first, a game's opening, then leaves room without moving the rest.
         whole = room + TAIL
         self._arrays = {
@@ -89,7 +101,10 @@ class Tape:
         full = self._start + self._room
         if self._stop < full and not self._ended:
             free = (values[self._stop : full] for values in self._arrays.values())
-            left = self._converter.convert(*free)
+            try:
+                left = self._converter.convert(*free)
+            except RuntimeError as error:
+                raise Unusable("corrupted ttyrec", str(error)) from None
             self._stop, self._ended = full - left, left > 0
         return self._stop == full
 

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from ilscaling import files, registry
+from ilscaling.errors import remake
 from ilscaling.pipeline import extrapolation_study
 from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
@@ -88,7 +89,7 @@ class Results(Runs):
         path = self.root / self.result_done("proposal")
         if not path.is_file():
             return None
-        proposals = files.read_json(path)["proposals"]
+        proposals = files.read_sealed(path, remake(path.parent))["proposals"]
         make = lambda: type(self)(extrapolation_study.study(self.params, proposals), self.root)  # noqa: E731
         return self._once(("extrapolation", ""), make)
 

@@ -39,7 +39,7 @@ def write(
         "games": [_within(name, play, frames, limit) for name, play in games.items()],
     }
     with atomic(path) as temporary:
-        temporary.write_text(_compact(out), "utf-8")
+        temporary.write_text(_compact(out), encoding="utf-8")
 
 
 def _within(name: str, play: Play, frames: int, limit: int) -> dict:

@@ -36,7 +36,9 @@ def archive(table: pd.DataFrame, fit: StudyFit, figures: Path) -> str:
         for name, rows in tables.items()
     }
     for name, figure in read_json(figures / "figures.json").items():
-        contents[f"figures/{name}.csv"] = (figures / figure["files"]["csv"]).read_text()
+        contents[f"figures/{name}.csv"] = (figures / figure["files"]["csv"]).read_text(
+            encoding="utf-8"
+        )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, text in contents.items():

@@ -118,7 +118,7 @@ def write(
         )
     )
     with atomic(out_html) as temporary:
-        temporary.write_text(html, "utf-8")
+        temporary.write_text(html, encoding="utf-8")
 
 
 def _environment() -> Environment:
