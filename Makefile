@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests of one kind of fault each, beside the readers of changed files.
 FAULTS := $(addprefix tests/test_,ingest.py experts.py bounds.py parameter_files.py artifact_store.py text_files.py)
 
-.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean
+.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
 
 demo: setup
 	snakemake --cores all
@@ -35,7 +35,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 test: setup
-	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not slurm and not faults" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not browser and not slurm and not faults" $(PYTEST_ARGS)
 
 # Whether a GPU computes what it should, and how fast: one table, under five minutes, no network. Needs
 # no set-up where Python 3.11 or later has PyTorch 2.4 or later; docs/performance.md says what else.
@@ -83,6 +83,34 @@ sweep: setup
 # Pin what is installed now: change pyproject.toml, install, then `make lock`.
 lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^torch==\(.*\)+.*/torch==\1/' > requirements.lock
+
+# A wheel, installed into an environment of its own with what fits need and nothing else; a fit.
+wheel:
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	build/wheel/env/bin/python -m pip install --quiet build/wheel/*.whl
+	build/wheel/env/bin/python tests/planted_table.py build/wheel/runs.csv
+	cd build/wheel && env/bin/ilscaling fit runs.csv --out laws && env/bin/ilscaling forecast runs.csv --budget 1e+14
+
+# The documentation as a site, in an environment of its own; a link that leads nowhere is an error.
+site:
+	rm -rf build/site-pages && mkdir -p build/site-pages/results
+	cp -r docs CONTRIBUTING.md CHANGELOG.md CITATION.cff LICENSE build/site-pages/
+	cp results/LOG.md build/site-pages/results/
+	cp README.md build/site-pages/index.md
+	$(PYTHON) -m venv build/site-env
+	build/site-env/bin/python -m pip install --quiet "mkdocs-material>=9.5,<10"
+	build/site-env/bin/mkdocs build --strict
+
+# Foraging, the worked example of docs/extending.md: minutes.
+tiny: setup
+	snakemake --cores all --configfile studies/foraging.yaml
+
+# The report in a real browser: chromium, node and npm are there, axe-core and puppeteer-core come.
+test-browser: setup
+	npm install --silent --no-audit --no-fund --prefix .browser axe-core puppeteer-core
+	pytest -q -m browser $(PYTEST_ARGS)
 
 # Views of what was made, and what Snakemake keeps for itself: the next run brings them back from
 # the store in seconds. The store stays.

@@ -12,7 +12,7 @@ LONG = {
     "make sweep",
     "make bench",
     "make experiments",  # sets up; the tool behind it has a test of its own
-    "pip install ilscaling",  # a test installs the wheel
+    "pip install .",  # a test installs the wheel
     "make test-gpu",  # needs one
     "snakemake --cores all --configfile studies/wsd.yaml",
     "snakemake --cores all forecast",

@@ -2,6 +2,7 @@
 they learn."""
 
 import csv
+import itertools
 import multiprocessing
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
 from ilscaling import games, grid, params, registry, store
@@ -194,6 +196,17 @@ def test_whole_updates_cost_what_pytorch_counts(demos, tmp_path, algorithm):
         spent.append(record.flops)
     assert np.diff(counted).tolist() == np.diff(spent).tolist()
     assert spent[2] - spent[1] > 2 * (spent[1] - spent[0])
+
+
+def test_networks_beside_the_policy_begin_with_weights_of_their_own(demos, tmp_path):
+    cells = [replace(planned(study("adversarial"))[0], updates=1)]
+    train(demos, tmp_path, study("adversarial"), cells)
+    with safe_open(tmp_path / "state.safetensors", "pt") as file:
+        names = [n for n in file.keys() if n.endswith("weight/0.weight")]  # noqa: SIM118
+        first = [file.get_tensor(name) for name in names]
+    assert len(first) == 3
+    for one, other in itertools.combinations(first, 2):
+        assert (one - other).abs().mean() > 0.02
 
 
 def _kill(demos, out, undisturbed, kills):

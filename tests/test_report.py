@@ -2,7 +2,6 @@
 
 import base64
 import io
-import itertools
 import json
 import re
 import shutil
@@ -142,17 +141,22 @@ def test_every_declared_cell_has_a_row(two_games):
         assert f"{params_:,}" in page.text
 
 
+MINUS = "\N{MINUS SIGN}"
+
+
+def _ends(record: dict) -> str:
+    return f"[{record['ci_low']:.3f}, {record['ci_high']:.3f}]"
+
+
 def test_headline_and_tables_say_what_was_fitted(two_games):
     html, _, table = two_games
     page, fit = Page(html), laws.fit_table(table, LAWS)
     for game in ("breakout", "space_invaders"):
-        for law, kind in itertools.product(laws.LAWS, ("t", "bootstrap")):
-            record = fit.power(game, law, interval=kind)
-            for text in (
-                f"{record['estimate']:.3f}",
-                f"[{record['ci_low']:.3f}, {record['ci_high']:.3f}]",
-            ):
-                assert text.replace("-", "\N{MINUS SIGN}") in page.text
+        for law in ("L_min", "N_opt", "D_opt", "R_max"):
+            for record in (fit.quoted(game, law), fit.power(game, law, interval="bootstrap")):
+                assert f"{record['estimate']:.3f} {_ends(record)}".replace("-", MINUS) in page.text
+            # Student's interval, which takes a run's snapshots for independent, stands nowhere.
+            assert _ends(fit.power(game, law)).replace("-", MINUS) not in page.text
     assert "In Space Invaders, from" in page.text
     for note in fit.notes:
         assert note in page.text

@@ -65,7 +65,8 @@ def made(run, budget, N, D, C, L, entropy=np.nan):
 
 
 def fit(runs, resamples=0, returns=None, **laws):
-    found = surfaces.fit(runs, resamples, Laws(**laws), returns)
+    """Surfaces of all cells, unless a window is given."""
+    found = surfaces.fit(runs, resamples, Laws(**{"window": None} | laws), returns)
     return {surface.method: surface for surface in found}
 
 

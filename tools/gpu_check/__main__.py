@@ -44,10 +44,10 @@ CHECKS = (
     runs.other_device,
     runs.losses,
     runs.play,
-    runs.two_processes,
     speeds.peak,
     speeds.training,
     speeds.playing,
+    runs.two_processes,
 )
 
 
@@ -55,7 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "gpu-check")))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seconds", type=float, default=270.0, help="no check begins after these")
+    parser.add_argument("--seconds", type=float, default=220.0, help="no check begins after these")
     parser.add_argument("--only", nargs="+", help="names of checks")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)

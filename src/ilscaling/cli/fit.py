@@ -203,6 +203,11 @@ def forecast(
     if not predicted["estimate"].notna().any():
         why = "; ".join(predicted["flags"].head(1))
         raise FitError(f"no law predicts anything here: {why}", where=str(table))
+    names = ["game", "quantity", "estimate", "low", "high", "method", "form", "flags"]
+    believed = predicted.loc[predicted["quoted"], names]
+    print("To believe, by the verdicts:")
+    print(believed.to_string(index=False, float_format="%.4g", na_rep=""))
+    print("\nBy every method and form:")
     print(predicted.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
         reached = laws.goals(read, settings, wanted)

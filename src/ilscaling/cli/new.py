@@ -64,6 +64,13 @@ def new(
         least = starting.smallest(lambda s: made(s, 1e-9))
         tiny = starting.takes(made(least, 1e-9), at_once, speed)
         full = starting.takes(made(least, 1.0), at_once, speed)
+        # What the expert leaves must be enough for the smallest study.
+        if (needed := 1.1 * tiny / (1 - starter.expert_share)) > seconds:
+            raise ParamsError(
+                f"the smallest study takes about {needed / 60:.0f} minutes here",
+                where="--minutes",
+                fix=f"--minutes {int(needed / 60) + 1}",
+            )
         expert = min(1.0, starter.expert_share * seconds / max(full - tiny, 1.0))
     scale = starting.scale(lambda s: made(s, expert), seconds, at_once, speed)
     planned = starting.takes(made(scale, expert), at_once, speed)

@@ -131,7 +131,8 @@ def _surface(
     taken for the runs' deviation."""
     n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
     columns = [np.ones_like(n), n, c, n * n, n * c, c * c]
-    if len(np.unique(N)) >= MANY:
+    # A run is of one size.
+    if len(np.unique(N[np.unique(run, return_index=True)[1]])) >= MANY:
         columns += [n**3, n * n * c, n * c * c, c**3]
     columns = np.stack(columns, 1)
     columns /= np.linalg.norm(columns, axis=0).clip(1e-12)

@@ -28,6 +28,8 @@ from ilscaling.params import Laws
 
 # Parameters of a surface's frontier that become records.
 SURFACE = ("exponent",)
+# Budgets that a flag lists.
+LISTED = 12
 # What to say of a law whose optima were chosen and judged by one measurement.
 JUDGED = {
     "tested": "chosen_on: sizes are chosen by the dev losses that are reported, the lowest of which"
@@ -185,7 +187,7 @@ def _law(law: str, rows: list[dict], method: str, runs: Runs, level: float) -> F
     elif not rows:
         flags.append("no_cells: no row of the table enters the fit")
     if out:
-        why = "; ".join(f"{code} {', '.join(budgets)}" for code, budgets in out.items())
+        why = "; ".join(f"{code} {_listed(budgets)}" for code, budgets in out.items())
         flags.append(f"left_out: {len(rows) - len(x)} of {len(rows)} budgets ({why})")
     if edges:
         flags.append(f"edge: {edges} of {len(x)} optima at the smallest or largest size")
@@ -196,6 +198,12 @@ def _law(law: str, rows: list[dict], method: str, runs: Runs, level: float) -> F
         flags.append(JUDGED[form.judge])
     names = {"game": runs.game, "law": law, "method": method, "flops": runs.flops}
     return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+
+
+def _listed(budgets: list[str]) -> str:
+    """Budgets by name; of very many the first ones, for a flag is to be read."""
+    more = len(budgets) - LISTED
+    return ", ".join(budgets[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> list[Fit]:

@@ -20,8 +20,8 @@ NAME = "median"
 LAWS = ("N_opt", "D_opt")
 # Resamples: a standard deviation needs no more.
 DRAWS = 300
-# Methods that a median needs.
-FEWEST = 3
+# Methods that a median needs, and budgets.
+FEWEST, BUDGETS = 3, 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,12 @@ def headline(runs: Runs, draws: Draws, frontiers: Sequence, settings: Laws) -> H
     frontiers : sequence of Frontier
         Those of `draws` by the vertex are taken from here.
     """
+    budgets = len(np.unique(runs.position[np.isfinite(runs.L)]))
+    if budgets < BUDGETS:
+        # A surface goes through two budgets as a line does: nothing is left that could disagree.
+        why = f"not_fitted: {budgets} budgets, an exponent to quote needs {BUDGETS}"
+        nothing = {law: np.full(1, np.nan) for law in LAWS}
+        return Headline(nothing, {law: [why] for law in LAWS}, len(runs.L), draws.dof)
     count = min(draws.count, DRAWS)
     some = replace(
         draws,

@@ -39,7 +39,8 @@ def prediction(
         known = np.isfinite(draws[1:])
         with np.errstate(all="ignore"):
             line = np.log(np.where(known, draws[1:], np.nan))
-            line = np.nanvar(line, axis=0, ddof=1)
+            middle = np.nansum(line, axis=0) / known.sum(axis=0)
+            line = np.nansum((line - middle) ** 2, axis=0) / (known.sum(axis=0) - 1)
         # A new optimum scatters as those at hand do among the resamples, or about the law.
         own = sum((by * frontier.scatter(name)) ** 2 for by, name in parts)
         half = stdtrit(frontier.runs_dof, 0.5 + level / 2) * np.sqrt(

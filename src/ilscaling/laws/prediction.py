@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
+from ilscaling.laws import chance, optima, validation, verdicts
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
-from ilscaling.laws.game import admit, frontiers
+from ilscaling.laws.game import Admitted, admit, frontiers
 from ilscaling.laws.interval import prediction
 from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws
@@ -26,6 +27,7 @@ COLUMNS = {
     "level": "float64",
     "size": "float64",
     "size_params": "float64",
+    "quoted": "bool",
     "flags": "str",
 }
 GOALS = {
@@ -41,6 +43,8 @@ GOALS = {
 QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
 # A goal is sought up to this multiple of the largest budget, at so many budgets.
 FAR, STEPS = 1e12, 600
+# The surface to believe where there are no profiles.
+SURFACE = "chinchilla"
 
 Sizes = Sequence[tuple[float, float]]
 
@@ -62,46 +66,108 @@ def forecast(
     Returns
     -------
     DataFrame
-        Of COLUMNS.
+        Of COLUMNS. `quoted` marks the row of each quantity to believe: by the game's quoted method,
+        in the form that the verdict on its law prefers.
 
     Raises
     ------
     FitError
         For a budget that is not positive.
     """
-    parts = [
-        predictions(runs, of, budget, level=settings.level, sizes=(sizes or {}).get(runs.game))
-        for runs, of in fitted(table, settings)
-    ]
+    parts = []
+    for name, admitted, of in _fitted(table, settings):
+        rows = predictions(
+            admitted.runs,
+            of,
+            budget,
+            level=settings.level,
+            sizes=(sizes or {}).get(name),
+            expert=_expert(table[table["game"] == name]),
+        )
+        rows["quoted"] = _quoted(rows, name, admitted, of)
+        parts.append(rows)
     return pd.concat(parts, ignore_index=True)
 
 
 def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
     """The budget at which each game's return reaches `wanted`: a table of GOALS."""
     parts = [
-        goals_of(runs, of, wanted, level=settings.level) for runs, of in fitted(table, settings)
+        goals_of(
+            admitted.runs,
+            of,
+            wanted,
+            level=settings.level,
+            expert=_expert(table[table["game"] == name]),
+        )
+        for name, admitted, of in _fitted(table, settings)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
 def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
     """The admitted runs of each game of a table, and its frontiers by every method."""
-    pairs = []
+    return [(admitted.runs, of) for _, admitted, of in _fitted(table, settings)]
+
+
+def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
+    every = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)
         drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
-        pairs.append((admitted.runs, frontiers(admitted, admitted.runs, drawn, settings)))
-    return pairs
+        every.append((game, admitted, frontiers(admitted, admitted.runs, drawn, settings)))
+    return every
+
+
+def _expert(rows: pd.DataFrame) -> float:
+    """The expert's return, NaN where no row has it."""
+    column = rows["expert_return"] if "expert_return" in rows else pd.Series(dtype=float)
+    return float(pd.to_numeric(column, errors="coerce").max())
+
+
+def _quoted(rows: pd.DataFrame, game: str, admitted: Admitted, of: list[Frontier]) -> pd.Series:
+    """Which row of each quantity to believe: by the game's quoted method, in the form that its
+    verdict prefers; of a table without isoFLOP profiles by Chinchilla's surface."""
+    best = optima.table(admitted.optima)
+    rare = chance.chances(of, verdicts.COMPARED)
+    judged = verdicts.verdicts(game, best, validation.table([]), rare)
+    method = optima.method(best) if len(best) else SURFACE
+    quoted = pd.Series(False, index=rows.index)
+    for law in QUANTITIES:
+        form = (
+            "surface"
+            if method == SURFACE
+            else preferred(judged, game, "L_min" if law == "R_on_1/L" else law, method)
+        )
+        mine = (rows["quantity"] == law) & (rows["method"] == method)
+        quoted |= mine & (rows["form"] == form) & rows["estimate"].notna()
+    return quoted
+
+
+def _beyond(value: float, expert: float | None) -> list[str]:
+    """A flag of a return above the expert's, if any."""
+    if expert is None or not (np.isfinite(expert) and expert > 0 and value > expert):
+        return []
+    return [
+        f"beyond_expert: {value / expert:.3g} times the expert's return, {expert:.4g}; nothing in"
+        " imitation says that a law goes on there"
+    ]
 
 
 def predictions(
-    runs, frontiers: Sequence, budget: float, *, level: float, sizes: Sizes | None = None
+    runs,
+    frontiers: Sequence,
+    budget: float,
+    *,
+    level: float,
+    sizes: Sizes | None = None,
+    expert: float | None = None,
 ) -> pd.DataFrame:
     """Every quantity of one game at `budget` (FLOPs) by each of its frontiers: a table of COLUMNS.
 
     low and high are the prediction interval of a new measurement (see interval.prediction).
     `sizes` are (size, parameters) that can be built: N_opt's rows name the nearest in ln
-    parameters. What cannot be predicted has an empty estimate and a flag that says why.
+    parameters. A return beyond the `expert`'s is flagged. What cannot be predicted has an empty
+    estimate and a flag that says why.
     """
     if not (np.isfinite(budget) and budget > 0):
         raise FitError(f"a budget is a positive number of FLOPs, not {budget:g}")
@@ -116,7 +182,9 @@ def predictions(
                 flags.append("not_fitted: the measurement does not determine it")
             if times > 1:
                 flags.append(f"extrapolated: {times:.3g} times the largest budget")
-            row = {"quantity": law, "estimate": value, "low": low, "high": high}
+            if law.startswith("R_"):
+                flags += _beyond(value, expert)
+            row = {"quantity": law, "estimate": value, "low": low, "high": high, "quoted": False}
             if law == "N_opt" and sizes and np.isfinite(value):
                 row["size"], row["size_params"], more = nearest(value, sizes)
                 flags += more
@@ -155,7 +223,9 @@ def nearest(params: float, sizes: Sizes) -> tuple[float, float, list[str]]:
     return float(size), float(built), flags
 
 
-def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.DataFrame:
+def goals_of(
+    runs, frontiers: Sequence, wanted: float, *, level: float, expert: float | None = None
+) -> pd.DataFrame:
     """The budget at which each frontier's return reaches `wanted`: a table of GOALS.
 
     By grid and vertex the law of the highest return, by the surfaces the return at the loss
@@ -173,6 +243,8 @@ def goals_of(runs, frontiers: Sequence, wanted: float, *, level: float) -> pd.Da
             goal = {"flags": "; ".join(flags)}
         else:
             goal = _goal(frontier, law, runs, wanted, level)
+            flags = [goal["flags"], *_beyond(wanted, expert)]
+            goal["flags"] = "; ".join(filter(None, flags))
         rows.append({**names, "return_wanted": wanted, **goal})
     return _typed(rows, GOALS)
 

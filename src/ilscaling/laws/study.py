@@ -15,7 +15,6 @@ from ilscaling.files import atomic, write_json
 from ilscaling.laws import across, headline, optima, regime, validation, verdicts
 from ilscaling.laws.draws import NOT_ASKED
 from ilscaling.laws.game import GameFit, fit_game
-from ilscaling.laws.lines import EXACT
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.params import Laws
 
@@ -96,15 +95,8 @@ class StudyFit:
         return optima.selection(self.optima)
 
     def method(self, game: str) -> str:
-        """The method to quote: vertex if it has five budgets and half of the grid's, else grid.
-
-        The vertex does not jump between sizes, but budgets without an inner optimum have none, and
-        a line through fewer than five says little.
-        """
-        rows = self.optima[(self.optima["game"] == game) & self.optima["used"]]
-        count = rows["method"].value_counts()
-        vertices, cells = count.get("vertex", 0), count.get("grid", 0)
-        return "vertex" if vertices >= 5 and 2 * vertices >= cells else "grid"
+        """The method of the game's optima to quote (see optima.method)."""
+        return optima.method(self.optima[self.optima["game"] == game])
 
 
 def _certain(fit: Fit) -> str | None:
@@ -113,8 +105,10 @@ def _certain(fit: Fit) -> str | None:
         return f"{fit['n']} budgets, through which any line goes"
     if fit["ci_low"] is None:
         return "no interval" if not any(NOT_ASKED in flag for flag in fit["flags"]) else None
-    if fit["ci_high"] - fit["ci_low"] < EXACT:
-        return "every resample gives the same, as where all optima lie at one size"
+    # All optima at one size: N_opt does not move, and D_opt moves as compute does.
+    still = abs(fit["estimate"] - (fit["law"] == "D_opt")) < 1e-6
+    if fit["ci_high"] - fit["ci_low"] < 1e-6 and still:
+        return "every resample gives the same: all optima lie at one size"
     return None
 
 

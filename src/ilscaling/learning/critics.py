@@ -40,8 +40,10 @@ class Critic:
         run, split = given.run, given.split
         observation = {field: split.fields[field] for field in split.observation}
         shape = policies.shape(given.train, len(split.actions), observation)
+        # PyTorch's generator takes no more than the lowest 32 bits of a seed.
+        seed = int(np.random.default_rng([run.seed, purpose]).integers(2**31))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.seed + (purpose << 32))
+            torch.manual_seed(seed)
             network = policies.build(run.family, run.size, **shape)
         layers = policies.architecture(run.family, run.size, **shape)
         tables = frozenset(part.name for part in layers if getattr(part, "tables", 0))

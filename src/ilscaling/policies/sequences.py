@@ -10,6 +10,7 @@ from ilscaling.policies.encoder import Encoder
 from ilscaling.policies.reading import Batch
 
 State = dict[str, torch.Tensor]
+Begins = torch.Tensor | None
 
 
 class Policy(nn.Module):
@@ -36,21 +37,22 @@ class Policy(nn.Module):
         raise NotImplementedError
 
     def trunk(
-        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: torch.Tensor
+        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: Begins
     ) -> tuple[torch.Tensor, State]:
         """x (B, T, d), first (B, T), T <= context -> (B, T, d), and the state after it; begins
-        (T,): whether a game begins there in any lane, on the CPU if the host knows it."""
+        bool (T,): whether a game begins there in any lane, where the host knows it."""
         raise NotImplementedError
 
     def forward(self, batch: Batch, state: State | None = None) -> tuple[torch.Tensor, State]:
         first, context = batch["first"], self.config.context
-        begins = batch["begins"] if "begins" in batch else first.any(0)
+        begins = batch.get("begins")
         x = self.encoder(batch["frames"], len(first))
         logits = []
         # Piece by piece, so that memory does not grow with the square of a stretch's length.
         for start in range(0, first.shape[1], context):
             piece = slice(start, start + context)
-            y, state = self.trunk(x[:, piece], first[:, piece], state, begins[piece])
+            known = None if begins is None else begins[piece]
+            y, state = self.trunk(x[:, piece], first[:, piece], state, known)
             logits.append(self.head(norm(y)).float())
         return torch.cat(logits, 1) if len(logits) > 1 else logits[0], state
 

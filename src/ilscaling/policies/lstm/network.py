@@ -5,7 +5,7 @@ from torch import nn
 
 from ilscaling.policies import sequences
 from ilscaling.policies.lstm import LstmConfig
-from ilscaling.policies.sequences import State, norm
+from ilscaling.policies.sequences import Begins, State, norm
 
 
 class Policy(sequences.Policy):
@@ -22,10 +22,11 @@ class Policy(sequences.Policy):
         return {"output": zeros, "cell": zeros.clone()}
 
     def trunk(
-        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: torch.Tensor
+        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: Begins
     ) -> tuple[torch.Tensor, State]:
         state = self.initial(len(x)) if state is None else state
         # Cut where any lane's game begins; through each piece a layer runs in one call.
+        begins = first.any(0) if begins is None else begins
         cuts = (begins[1:].nonzero().flatten() + 1).tolist()
         pieces = []
         for start, end in zip([0, *cuts], [*cuts, first.shape[1]], strict=True):

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ilscaling.policies import sequences
-from ilscaling.policies.sequences import State, linear, norm
+from ilscaling.policies.sequences import Begins, State, linear, norm
 from ilscaling.policies.transformer import TransformerConfig
 
 
@@ -30,7 +30,7 @@ class Policy(sequences.Policy):
         return {**memory, "valid": zeros.new_zeros(lanes, config.context - 1, dtype=torch.bool)}
 
     def trunk(
-        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: torch.Tensor
+        self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: Begins
     ) -> tuple[torch.Tensor, State]:
         remembered = self.config.context - 1
         # Games are counted from the stretch's start: what is remembered belongs to game 0.

@@ -1,0 +1,75 @@
+"""`ilscaling new`: a study that suits a time, of a game that can be played."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from ilscaling import games, params, registry
+from ilscaling.cli.main import app
+from ilscaling.errors import GameError, ParamsError
+from ilscaling.plan import speed, starting
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / "experts").mkdir()
+    for file in (ROOT / "experts").iterdir():
+        (tmp_path / "experts" / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    registry.load([])
+
+
+def made(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["new", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.parametrize("minutes", [20, 600])
+def test_an_atari_study_takes_the_time_it_was_given(folder, minutes):
+    made("atari", "pong", "--minutes", str(minutes), "--cores", "2", "--name", f"p{minutes}")
+    study = params.read(folder / "params.yaml", folder / f"studies/p{minutes}.yaml")
+    assert list(study.games) == ["pong"] and study.study == f"p{minutes}"
+    took = starting.takes(study, 2, speed.REFERENCE) / 60
+    assert 0.5 * minutes < took <= minutes
+
+
+def test_a_gymnasium_study_brings_its_game_expert_and_family(folder):
+    said = made("gymnasium", "CartPole-v1", "--minutes", "10", "--cores", "2")
+    assert "python extensions/cartpole/expert.py" in said
+    study = params.read(folder / "params.yaml", folder / "studies/cartpole.yaml")
+    section = study.games["cartpole"]
+    game = games.of("cartpole", section)
+    assert len(game.actions) == 2 and section.emulator.max_steps == 500
+    values = yaml.safe_load((folder / "studies/cartpole.yaml").read_text())
+    assert len(values["extensions"]) == 3
+    with pytest.raises(ParamsError, match="--force"):
+        made("gymnasium", "CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("atari", "nonsense"), "unknown Atari game"),
+        (("gymnasium", "Pendulum-v1"), "actions"),
+        (("gymnasium", "Nothing-v9"), "cannot make"),
+        (("nethack", "nethack"), "start a study"),
+    ],
+)
+def test_games_that_cannot_be_played_are_refused_and_nothing_is_written(folder, arguments, words):
+    with pytest.raises(GameError, match=words):
+        made(*arguments)
+    assert not (folder / "studies").exists()
+
+
+def test_a_time_that_is_too_short_names_one_that_is_not(folder):
+    with pytest.raises(ParamsError, match="smallest study") as error:
+        made("atari", "pong", "--minutes", "1", "--cores", "1")
+    minutes = error.value.fix.split()[-1]
+    made("atari", "pong", "--minutes", minutes, "--cores", "1", "--force")
