@@ -149,6 +149,14 @@ def folders(known: keys.Keys, rule: str) -> set[str]:
     return {output.rpartition("/")[0] for output in jobs(known, rule)}
 
 
+def test_a_step_of_the_results_has_one_key():
+    """`snakemake data/results/fit-KEY/done.json` must not seal today's fit under another key."""
+    known = study()
+    assert known.has_step(known.result_dir("fit"))
+    assert known.has_step(known.result_dir("report", forecast=True))
+    assert not known.has_step("data/results/fit-0123456789ab")
+
+
 def test_trunks_outlive_budgets_and_cooldowns(monkeypatch):
     """With every branch a job of its own, as of large sizes."""
     monkeypatch.setattr("ilscaling.plan.part.ALONE", 0.0)

@@ -1,7 +1,9 @@
-# The study that is run, and what the rules ask about it: a helper `get_...` each.
+# The study that is run, and what the rules ask about it: a helper `get_...` each. Read the rules
+# first, and look up here.
 #
-# Inputs are `ancient`: what exists under its key is valid, whatever its age (docs/design.md). So
-# existence is the only trigger, in a fresh clone, too.
+# Existence under a key is the only trigger, in a fresh clone, too (docs/design.md): `ancient`
+# inputs ignore age, and `rerun-triggers: [mtime]` of profiles/default ignores changes of code,
+# params and sets of inputs.
 #
 # Shell lines quote whatever may hold a name of a user's: {...:q}, and options of more than one word
 # by shlex.
@@ -32,8 +34,8 @@ from ilscaling.pipeline import (
 )
 
 
-def refusing(action, *arguments, **options):
-    """Result of an action whose errors Snakemake is to print without a traceback."""
+def without_traceback(action, *arguments, **options):
+    """Result of an action, whose errors Snakemake prints as a message."""
     try:
         return action(*arguments, **options)
     except IlscalingError as error:
@@ -41,10 +43,11 @@ def refusing(action, *arguments, **options):
 
 
 def open_session():
-    """What this Snakefile is read for: a pipeline, or a job of one."""
-    if not workflow.is_main_process and (mine := refusing(sessions.of_job)):
+    """What this Snakefile is read for: a pipeline, or a job of one. A job finds the session that its
+    pipeline wrote; one that was started by hand reads the study anew, quietly."""
+    if not workflow.is_main_process and (mine := without_traceback(sessions.of_job)):
         return mine
-    return refusing(
+    return without_traceback(
         sessions.of_pipeline,
         dict(config),
         [str(path) for path in workflow.overwrite_configfiles or ()],
@@ -55,7 +58,7 @@ def open_session():
 
 session = open_session()
 keys = session.keys
-# Sets the publications of this start apart from those of earlier ones.
+# In the name of the file that `publish` touches, so that it never exists when it is asked for.
 started = f"{time.time_ns():x}"
 # Of this machine; None on a cluster, where each job is given what it asks for.
 cores = workflow.resource_settings.cores if workflow.is_main_process else None
@@ -71,7 +74,7 @@ wildcard_constraints:
 
 onstart:
     due = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
-    refusing(session.begin, due)
+    without_traceback(session.begin, due)
 
 
 onsuccess:
@@ -82,28 +85,29 @@ onerror:
     session.end(failed=True)
 
 
-def get_all_demonstrations(wildcards=None):
-    """What says that each game's store is complete."""
+def get_all_demonstrations():
+    """Stamp (`done.json`) of each game's store."""
     return [ancient(keys.demos_stamp(game)) for game in keys.params.games]
 
 
-def get_all_runs(wildcards=None):
+def get_all_runs():
     """Lists of the cells of all runs."""
     return [ancient(path) for run in keys.runs for path in keys.run_manifests(run)]
 
 
-def get_all_evaluations(wildcards=None):
+def get_all_evaluations():
     """Lists of the measured cells of all runs, and each game's random play."""
     measured = [keys.evaluation_manifest(run) for run in keys.runs]
     return [ancient(path) for path in (*measured, *map(keys.random, keys.params.games))]
 
 
-# A dataset: what {dataset}-{key} names.
+# A game is a section of the parameters; a dataset is what its demonstrations are called, which
+# several sections may share. {dataset}-{key} names an expert, recording, store or random play.
 
 
 def get_game(wildcards):
-    """The first game of the study with that expert, recording, store or random play."""
-    return keys.section_with_key(wildcards.dataset, wildcards.key)
+    """The first section that it belongs to: any will do, for equal keys mean equal content."""
+    return without_traceback(keys.section_with_key, wildcards.dataset, wildcards.key)
 
 
 def get_expert(wildcards):
@@ -128,7 +132,7 @@ def get_parts(wildcards):
 
 
 def get_datasets(store_by):
-    """Pattern of the datasets whose store that verb makes; of none, a name that no dataset has."""
+    """Regex of the datasets whose store that verb makes; of none '-', which matches no dataset."""
     return "|".join(keys.datasets(store_by)) or "-"
 
 
@@ -142,24 +146,26 @@ def get_store(wildcards):
     return keys.demos(get_game(wildcards))
 
 
-# A run: what {game}/{run} names, of this study or of its extrapolation.
+# A run: {run} is the name of a folder that ends in a key; `run` is a `Run`. `study` is the `Keys` of
+# this study, or of the one that its forecast trains; both have the same stores.
 
 
 @functools.cache
-def runs_by_path(study):
-    """Run, and its job of training if it is one, by every list that is made of a run."""
+def runs_by_list(study):
+    """`Run`, and its `Training` (None of an evaluation), by every list that a job makes."""
     trained = {job.output: (run, job) for run in study.runs for job in study.trainings(run)}
     measured = {study.evaluation_manifest(run): (run, None) for run in study.runs}
     return trained | measured
 
 
-def look_up(wildcards):
-    """Keys, run and job of training (None of an evaluation) that the wildcards name."""
+def find_run(wildcards):
+    """`Keys`, `Run` and `Training` (None of an evaluation) that the wildcards name. A helper is not
+    told its rule, so each rule's output is tried; keys and digests let only one match."""
     place = f"{wildcards.game}/{wildcards.run}"
     trained = [f"data/runs/{place}/{kind}-" for kind in ("cells", "states", "branches")]
     for study in filter(None, (keys, keys.forecast())):
         for start in (*trained, f"data/evaluations/{place}/cells-"):
-            known = runs_by_path(study).get(f"{start}{wildcards.budgets}.json")
+            known = runs_by_list(study).get(f"{start}{wildcards.budgets}.json")
             if known:
                 return study, *known
     raise WorkflowError(f"no run of the study: {place}, budgets {wildcards.budgets}")
@@ -167,17 +173,18 @@ def look_up(wildcards):
 
 def get_run(wildcards):
     """Game, family, size and seed."""
-    return look_up(wildcards)[1]
+    return find_run(wildcards)[1]
 
 
 def get_settings(wildcards):
-    """File with the parameters of the run's study."""
-    study = look_up(wildcards)[0]
+    """File with the parameters of the run's study: written here, for a forecast's are unknown at the
+    start."""
+    study = find_run(wildcards)[0]
     return preflight.write_params(study.params, session.snapshot)
 
 
 def get_demonstrations(wildcards):
-    """What says that the store that the run is trained on is complete."""
+    """Stamp of the store that the run is trained on."""
     return ancient(keys.demos_stamp(wildcards.game))
 
 
@@ -188,34 +195,34 @@ def get_demonstrations_store(wildcards):
 
 def get_asked_expert(wildcards):
     """File of the expert that the algorithm asks; none where nothing has to be read."""
-    study, run, _ = look_up(wildcards)
+    study, run, _ = find_run(wildcards)
     file = study.asked_expert(run)
     return ancient(file) if file else []
 
 
 def get_measuring_expert(wildcards):
     """File of the expert that the run's evaluation asks; none where nothing has to be read."""
-    study, run, _ = look_up(wildcards)
+    study, run, _ = find_run(wildcards)
     file = study.measuring_expert(run)
     return ancient(file) if file else []
 
 
 def get_trunk(wildcards):
     """List of the states at which the run's budgets branch off."""
-    study, run, _ = look_up(wildcards)
+    study, run, _ = find_run(wildcards)
     return [ancient(job.output) for job in study.trainings(run) if job.part.kind == "trunk"]
 
 
 def get_branch_options(wildcards):
     """What the verb `train` is told of a branch: its budgets, and the trunk that they leave."""
-    study, run, job = look_up(wildcards)
+    study, run, job = find_run(wildcards)
     budgets = [word for cell in job.part.cells for word in ("--budget", budget_name(cell.budget))]
     return shlex.join(["--trunk", study.trunk_dir(run), *budgets])
 
 
 def get_run_lists(wildcards):
     """Lists of the run's cells."""
-    study, run, _ = look_up(wildcards)
+    study, run, _ = find_run(wildcards)
     return [ancient(path) for path in study.run_manifests(run)]
 
 
@@ -228,34 +235,35 @@ def get_run_options(wildcards, input):
 
 
 def get_gpus(wildcards, resources):
-    """GPUs of the run, or the share of one; with `--resources gpu=N` no more than N."""
-    study, run, _ = look_up(wildcards)
+    """GPUs that the job may use, perhaps a share of one: never more than its rule's resource `gpu`,
+    which `--resources gpu=N` limits, too."""
+    study, run, _ = find_run(wildcards)
     return min(run_resources.gpus(study.params, study.runs[run]), resources.gpu)
 
 
 def get_gpu_count(wildcards):
-    """The same in whole ones, for the scheduler."""
-    study, run, _ = look_up(wildcards)
+    """GPUs of the run, rounded up to one, as the resource that Snakemake schedules by."""
+    study, run, _ = find_run(wildcards)
     return max(1, int(run_resources.gpus(study.params, study.runs[run])))
 
 
 @functools.cache
 def untrained(study):
-    """Runs of a study that were still to be trained when the pipeline started."""
+    """Runs of a study that were still to be trained when this was first asked."""
     lists = {run: study.run_manifests(run) for run in study.runs}
     return [run for run, paths in lists.items() if not all(Path(p).exists() for p in paths)]
 
 
 def get_train_threads(wildcards):
     """CPU threads of the run."""
-    study, run, _ = look_up(wildcards)
+    study, run, _ = find_run(wildcards)
     return run_resources.threads(study, run, untrained(study), cores)
 
 
-def get_expected_seconds(wildcards):
-    """How long training takes: the longest job goes first, for the last one to end decides when
-    the stage does. A trunk goes before what branches off it."""
-    study, run, job = look_up(wildcards)
+def get_urgency(wildcards):
+    """Priority: seconds to the end of training, a trunk's with its longest branch. The longest goes
+    first, for the last to end decides when the stage does."""
+    study, run, job = find_run(wildcards)
     seconds = job.part.cost.seconds
     if job.part.kind == "trunk":
         seconds += max(one.part.cost.seconds for one in study.trainings(run) if one != job)
@@ -265,7 +273,7 @@ def get_expected_seconds(wildcards):
 def get_cost(kind, wildcards):
     """Expected cost of a job: of `plan.Cost`."""
     if kind in ("train", "evaluate"):
-        study, run, job = look_up(wildcards)
+        study, run, job = find_run(wildcards)
         section = study.section(run.game)
         return job.part.cost if job else plan.evaluate_cost(section, study.runs[run])
     game = get_game(wildcards)
@@ -302,12 +310,14 @@ def shows_forecast(step, wildcards):
 
 
 def get_step(step):
-    """What says that a step of the results is complete."""
+    """Stamp of a step of the results."""
     return ancient(keys.result_done(step))
 
 
 def get_proposed_evaluations(wildcards):
-    """Lists of the measured cells of the proposed runs; their jobs join the line with the ETA."""
+    """Lists of the measured cells of the proposed runs. The first line makes Snakemake run the
+    checkpoint and call again; `keys.forecast()` is None until then. The display is told of the new
+    jobs, which it could not know at the start."""
     checkpoints.plan_extrapolation.get(key=keys.result_key("proposal"))
     proposed = keys.forecast()
     if session.console:
@@ -316,29 +326,14 @@ def get_proposed_evaluations(wildcards):
 
 
 def get_forecast(wildcards):
-    """What says that the forecast was measured, where the figures or the report show it."""
+    """Stamp of the forecast, where the figures or the report show it."""
     shown = any(shows_forecast(step, wildcards) for step in ("figures", "report"))
     return get_step("forecast") if shown else []
 
 
 def get_figures(wildcards):
-    """What says that the figures that the report shows are drawn."""
+    """Stamp of the figures that the report shows."""
     return ancient(keys.result_done("figures", forecast=shows_forecast("report", wildcards)))
-
-
-def get_table_folder(wildcards):
-    """Folder of the table."""
-    return keys.result_dir("table")
-
-
-def get_fit_folder(wildcards):
-    """Folder of the fits."""
-    return keys.result_dir("fit")
-
-
-def get_proposal_folder(wildcards):
-    """Folder of what the laws propose and predict."""
-    return keys.result_dir("proposal")
 
 
 def get_figures_folder(wildcards, input):
@@ -347,8 +342,11 @@ def get_figures_folder(wildcards, input):
 
 
 def get_folder(wildcards, output):
-    """Folder of a step that is to be made."""
-    return os.path.dirname(output.done)
+    """Folder of a step that is to be made: one of the study as it is now, no other key."""
+    folder = os.path.dirname(output.done)
+    if not keys.has_step(folder):
+        raise WorkflowError(f"\nno step of this study: {folder}\n  try:   snakemake --cores all")
+    return folder
 
 
 def get_folders(wildcards, input):
@@ -362,7 +360,7 @@ def get_forecast_option(wildcards, input):
 
 
 def list_results(forecast):
-    """What says that each step of the results is complete."""
+    """Stamps of the steps of the results."""
     return [ancient(f"{path}/done.json") for path in keys.published_steps(forecast=forecast).values()]
 
 
@@ -396,5 +394,5 @@ def get_publication_with_forecast(wildcards):
 
 
 def get_published_steps(wildcards):
-    """What says that each step that is to be published is complete."""
+    """Stamps of the steps that are to be published."""
     return list_results(shows_forecast("report", wildcards))

@@ -1,4 +1,7 @@
-# Expert, recording, and the store of demonstrations.
+# Expert, recording, store. `keys.parts` chooses the recording rule by the path that it asks for:
+# data/parts or data/recordings. Two rules make a store's done.json; `dataset` tells them apart.
+#
+# `exec` in a shell line hands the job's signals to the verb, which saves its state and ends.
 
 
 ingest_threads = cluster_requests.ingest_threads(cores)

@@ -1,5 +1,8 @@
 # Table, fits, figures, report: a keyed folder each, whose `done.json` holds the SHA-256 of its
 # files; and results/STUDY, where people find them.
+#
+# {key} is that of the study as it is now, and the inputs come from `keys`: another key is refused.
+# In figures and report it also says whether they show the forecast (extrapolation.smk).
 
 
 rule collect_table:
@@ -32,7 +35,7 @@ rule fit:
         done="data/results/fit-{key}/done.json",
     params:
         study=session.study_file,
-        table=get_table_folder,
+        table=keys.result_dir("table"),
         folder=get_folder,
     log:
         "logs/fit/{key}.log",
@@ -70,8 +73,8 @@ rule plot_figures:
         done="data/results/figures-{key}/done.json",
     params:
         study=session.study_file,
-        table=get_table_folder,
-        fit=get_fit_folder,
+        table=keys.result_dir("table"),
+        fit=keys.result_dir("fit"),
         forecast=get_forecast_option,
         folder=get_folder,
     log:
@@ -97,8 +100,8 @@ rule write_report:
         done="data/results/report-{key}/done.json",
     params:
         study=session.study_file,
-        table=get_table_folder,
-        fit=get_fit_folder,
+        table=keys.result_dir("table"),
+        fit=keys.result_dir("fit"),
         figures=get_figures_folder,
         forecast=get_forecast_option,
         folder=get_folder,
@@ -112,8 +115,9 @@ rule write_report:
         " {params.forecast} --out {params.folder:q} > {log:q} 2>&1"
 
 
-# Asked for only where results/STUDY is not what the steps made, whatever is there; so its output
-# is of no lasting use.
+# Asked for only where results/STUDY differs from what the steps made (`list_publication`), so it
+# must always run then: its output is named by this start and deleted. A local rule: a cluster's job
+# would read another `started`.
 rule publish:
     input:
         steps=get_published_steps,

@@ -1,6 +1,6 @@
-# At a constant rate one job a run (game, size, seed), all budgets on its way; where the rate falls
-# one for what its budgets share and others for their branches. A job's output is the list of what
-# it made: the cells' own files, beside it, stay when a budget is added.
+# Where the learning rate is constant, one job trains a run (game, family, size, seed) through all its
+# budgets. Where it falls at each budget's end, one job trains the trunk that they share, and others
+# the branches. The output lists what a job made; cells' files stay when a budget is added.
 
 
 rule train:
@@ -22,7 +22,7 @@ rule train:
     benchmark:
         "logs/times/train/{game}-{run}-{budgets}.tsv"
     threads: get_train_threads
-    priority: get_expected_seconds
+    priority: get_urgency
     resources:
         gpu=get_gpu_count,
         mem_mb=get_memory("train"),
@@ -34,7 +34,8 @@ rule train:
         " --threads {threads} --out {output:q} > {log:q} 2>&1"
 
 
-# What the budgets of a run share, with a state wherever one branches off.
+# What the budgets share, with a state wherever one branches off. Here `params` replaces only what it
+# names; any other section replaces that of `train` as a whole.
 use rule train as train_trunk with:
     output:
         states="data/runs/{game}/{run}/states-{budgets}.json",

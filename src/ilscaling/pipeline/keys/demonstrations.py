@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ilscaling import files, registry
 from ilscaling.domains.domain import Domain, Origin
-from ilscaling.errors import ExpertError
+from ilscaling.errors import ExpertError, WorkflowError
 from ilscaling.pipeline import code_digest
 from ilscaling.pipeline.keys.memory import Memory
 from ilscaling.pipeline.keys.recipe import LENGTH, key
@@ -98,7 +98,9 @@ class Demonstrations(Memory):
             keys = (self.record_key(game), self.demos_key(game), self.random_key(game))
             if self.dataset_name(game) == dataset and key in (*keys, self.expert_key(game)):
                 return game
-        raise KeyError(f"no game of the study has demonstrations {dataset}-{key}")
+        raise WorkflowError(
+            f"no game of the study has {dataset}-{key}", fix="snakemake --cores all demonstrations"
+        )
 
     def record_key(self, game: str) -> str:
         return self._once(("record", game), lambda: self._record_key(game))

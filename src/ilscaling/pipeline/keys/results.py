@@ -77,6 +77,11 @@ class Results(Runs):
         """The file that says that the folder of a step is complete."""
         return f"{self.result_dir(step, forecast=forecast)}/done.json"
 
+    def has_step(self, folder: str) -> bool:
+        """Whether that is the folder of a step of this study, with its forecast or without."""
+        steps = self.published_steps(forecast=False).values()
+        return folder in steps or folder in self.published_steps(forecast=True).values()
+
     @property
     def published_dir(self) -> str:
         """Where people find the study's results."""
