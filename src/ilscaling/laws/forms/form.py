@@ -158,9 +158,17 @@ def fit(form: Form, x: np.ndarray, y: np.ndarray) -> Curve:
 
     Parameters
     ----------
+    form
+        Which one.
     x : array (points,) or (draws, points)
+        In any order.
     y : array (points,) or (draws, points)
         Values that are not positive and finite are absent points.
+
+    Returns
+    -------
+    Curve
+        NaN in a draw of too few points; if draw 0 is one, `reason` says so.
     """
     y = np.atleast_2d(np.asarray(y, dtype=np.float64))
     x = np.broadcast_to(np.asarray(x, dtype=np.float64), y.shape)
