@@ -102,7 +102,15 @@ def cell_means(runs: Runs, values: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def profiles(runs: Runs, draws: Draws) -> Profiles:
-    """Average the runs of each cell in every draw; there is at least one row."""
+    """Average the runs of each cell in every draw.
+
+    Parameters
+    ----------
+    runs
+        At least one row.
+    draws
+        The same rows in every draw.
+    """
     rows = np.maximum(runs.losses, runs.returns)[None]
     C, D = (cell_means(runs, v[None], rows)[0] for v in (runs.C, runs.D))
     losses, returns = draws.weight * runs.losses, draws.weight * runs.returns
@@ -167,8 +175,26 @@ def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
 
 
 def highest(cells: Profiles, method: str, window: float | None) -> Optima:
-    """The highest return of each budget, as the lowest 1/R for the vertex: chosen on the first half
-    of the episodes and judged on the second, where these are known."""
+    """The highest return of each budget, as the lowest 1/R for the vertex.
+
+    It is chosen on the first half of the episodes and judged on the second, where these are known.
+
+    Parameters
+    ----------
+    cells
+        With returns in points of the game.
+    method
+        'grid': the cell with the highest return. 'vertex': the vertex of a parabola, as in
+        `lowest`, of 1/R.
+    window
+        See `near`.
+
+    Returns
+    -------
+    Optima
+        `y` and `chosen` are returns, and `parabola` is of ln R. A budget whose highest return is
+        not positive has a reason, by 'grid', too.
+    """
     chosen, judged = (cells.R, None) if cells.R_first is None else (cells.R_first, cells.R_second)
     if method == "grid":
         best = _optima(cells, -chosen, None if judged is None else -judged, method, window)
