@@ -60,7 +60,7 @@ def table_and_settings(
     columns
         'OURS=THEIRS' pairs.
     path
-        Parameter file; without it the defaults count.
+        Parameter file; where there is none the defaults count.
     assume_6nd
         See tables.read_table.
     **changes
@@ -90,12 +90,13 @@ def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
     path
         Parameter file; games that it has no section for are left out.
     read : DataFrame
-        A results table. Sizes of up to 100 times its largest parameters are listed.
+        A results table.
 
     Returns
     -------
     dict
-        Game -> (size, parameters).
+        Game -> (size, parameters), rising, up to the first with more than 100 times the game's
+        largest parameters in the table.
     """
     from ilscaling import grid, params
 
