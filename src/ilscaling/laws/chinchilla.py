@@ -39,6 +39,11 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     Draws start at the optimum of draw 0. That none is stuck there is checked on a sample of them,
     which start afresh; if one is, all draws are searched from every start of RIVALS.
 
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
     Returns
     -------
     surface : Additive

@@ -119,8 +119,15 @@ def _edge(values: np.ndarray, best: int | None = None) -> str:
 
 
 def table(rows: list[dict] | pd.DataFrame) -> pd.DataFrame:
-    """Rows as a table of COLUMNS with its dtypes, which one without rows, or an empty text in a
-    file, loses."""
+    """Rows as a table of COLUMNS with its dtypes.
+
+    One without rows, or an empty text in a file, loses them.
+
+    Parameters
+    ----------
+    rows
+        See `rows`, or a table that was read from a file.
+    """
     typed = pd.DataFrame(rows, columns=list(COLUMNS)).fillna(dict.fromkeys(TEXTS, ""))
     return typed.astype({c: TYPES.get(c, "float64") for c in typed})
 
@@ -131,6 +138,11 @@ def method(optima: pd.DataFrame) -> str:
 
     The vertex does not jump between sizes, but budgets without an inner optimum have none, and a
     line through fewer than five says little.
+
+    Parameters
+    ----------
+    optima
+        The game's rows of COLUMNS.
     """
     count = optima.loc[optima["used"], "method"].value_counts()
     vertices, cells = count.get("vertex", 0), count.get("grid", 0)
@@ -139,6 +151,11 @@ def method(optima: pd.DataFrame) -> str:
 
 def selection(optima: pd.DataFrame) -> pd.DataFrame:
     """How much choosing costs: the measurement that chose an optimum beside the one that judged it.
+
+    Parameters
+    ----------
+    optima
+        A table of COLUMNS.
 
     Returns
     -------

@@ -136,6 +136,8 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
 
     Parameters
     ----------
+    cells
+        Of which the losses are in nats.
     method : str
         'grid': the cell with the lowest loss (the smaller of equals). 'vertex': the vertex of a
         parabola of ln L in ln N over the cells near the lowest (see `near`); refused with fewer
@@ -143,6 +145,11 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
         parabola through the other losses of the same cells at that vertex.
     window : float or None
         See `near`.
+
+    Returns
+    -------
+    Optima
+        `y` and `chosen` are losses, and `parabola` is of ln L.
     """
     return _optima(cells, cells.L, cells.L_test, method, window)
 

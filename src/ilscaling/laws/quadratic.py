@@ -136,6 +136,11 @@ class Quadratic:
 def fit(cells: Cells) -> tuple[Quadratic, np.ndarray]:
     """Fit every draw by weighted least squares.
 
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
     Returns
     -------
     surface : Quadratic

@@ -169,6 +169,17 @@ def together(runs: Runs) -> Runs:
 
     Groups are resampled whole, as runs are. There are at least two of each size that has two runs,
     and more as long as about FEW rows remain; a game of up to MANY rows is left alone.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+
+    Returns
+    -------
+    Runs
+        `runs` itself where nothing is to be averaged; else `losses` and `returns` say how many runs
+        each row is the mean of.
     """
     if len(runs.L) <= MANY or not runs.isoflop:
         return runs

@@ -21,6 +21,11 @@ CHUNK = 32
 def varpro(cells: Cells) -> tuple[Additive, np.ndarray]:
     """Fit every draw by variable projection (Golub and Pereyra 1973).
 
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
     Returns
     -------
     surface : Additive

@@ -170,8 +170,22 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
 
 
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
-    """Rows of `validation` of the largest held-out budget, in the order of laws and ways; losses
-    of single rows, where there are no budgets, are in `rolling` alone."""
+    """How the largest held-out budget was predicted, in the order of laws and ways.
+
+    Losses of single rows, where there are no budgets, are in `rolling` alone.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        Rows of laws.validation.COLUMNS.
+    """
     rows = fit.validation[fit.validation["held_out"].astype(bool)]
     rows = rows[rows["law"].isin(LAWS)]
     rows = rows[rows["game"] == game]
@@ -179,13 +193,39 @@ def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
 
 
 def rolling(fit: StudyFit, game: str) -> pd.DataFrame:
-    """One step ahead, a row a (law, method, form): the columns of `laws.summary`."""
+    """How each law predicted one step ahead, in the order of laws and ways.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        A row a (law, method, form): the columns of `laws.summary`.
+    """
     rows = fit.validation[(fit.validation["game"] == game) & (fit.validation["ahead"] == 1)]
     return _sorted(summary(rows))
 
 
 def selection(fit: StudyFit, game: str) -> pd.DataFrame:
-    """How much choosing costs by the quoted method, a row a budget (see laws.optima.selection)."""
+    """How much choosing costs by the quoted method (see laws.optima.selection).
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        A row a budget, rising.
+    """
     rows = fit.selection
     mine = (rows["game"] == game) & (rows["method"] == fit.method(game))
     return rows[mine].sort_values("position", ignore_index=True)

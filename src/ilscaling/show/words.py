@@ -116,14 +116,22 @@ def off(error: float, *, signed: bool = True) -> str:
 
 
 def power(value: float, digits: int = 2) -> str:
-    """A number as mathtext: 3e10 -> $3\\times10^{10}$; 1e12 -> $10^{12}$."""
+    """A number as mathtext: 3e10 -> $3×10^{10}$ (with its own sign of times), 1e12 -> $10^{12}$."""
     mantissa, exponent = _scientific(value, digits)
     tail = f"10^{{{exponent}}}"
     return f"${mantissa}\\times{tail}$" if mantissa else f"${tail}$"
 
 
 def power_html(value: float | None, digits: int = 3) -> Markup:
-    """A number as HTML: 3.16 x 10^11."""
+    """A number as HTML: 3.16 x 10^11; a dash if unknown.
+
+    Parameters
+    ----------
+    value
+        None, NaN and infinity are unknown.
+    digits
+        Significant ones, of which zeros at the end are left out.
+    """
     if not known(value):
         return Markup(MISSING)
     if value == 0:

@@ -146,7 +146,8 @@ def animation(
     split
         Whose episode is shown.
     seconds
-        Length of the stretch; it is shortened until the file has at most `limit` bytes.
+        Length of the stretch; it is shortened until the file has at most `limit` bytes, or two
+        screens.
     zoom
         Pixels a side of a screen's pixel.
     limit

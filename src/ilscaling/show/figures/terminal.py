@@ -41,7 +41,7 @@ class Play:
     cursor : uint8 array (T, 2)
         Row and column.
     action : array of int (T,)
-        Index into games.nethack.ACTIONS.
+        Index into domains.nethack.game.ACTIONS.
     reward : float32 array (T,)
         Points that the key brought.
     """
@@ -108,7 +108,7 @@ def replay(options: NetHackEmulator, seed: int, actions: Sequence[int]) -> Play:
     seed
         Of the game.
     actions : sequence of int (T,)
-        Indices into games.nethack.ACTIONS.
+        Indices into domains.nethack.game.ACTIONS.
 
     Raises
     ------

@@ -16,8 +16,24 @@ FORETOLD = {"L_min": "dev_loss", "R_max": "return_mean", "R_on_1/L": "return_mea
 
 
 def ways(fit: StudyFit, game: str, lines: list[dict], cell: Callable) -> dict:
-    """A table with a line a law and a column a way of fitting: {"names": [{name, quoted}],
-    "lines": [(law, cells)]}; `cell` writes one of the rows `lines`."""
+    """A table with a line a law and a column a way of fitting.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    lines
+        Rows with law, method and form.
+    cell
+        Row -> its text.
+
+    Returns
+    -------
+    dict
+        {"names": [{name, quoted}], "lines": [(law, cells)]}.
+    """
     laws = [law for law in LAWS if any(row["law"] == law for row in lines)]
     names, cells = rows.matrix(lines, laws, cell)
     quoted = looks.way(fit.method(game), POWER).label
@@ -163,8 +179,21 @@ def prediction(fit: StudyFit, game: str) -> Markup:
 def forecast(fit: StudyFit, given: dict, game: str) -> dict | None:
     """What was foretold of a game at the forecast's budget, and what training there gave.
 
-    given: see `page.write`. Returns {"proposal", "cells", "failed", "lines"}: `cells` the realised
-    rows that were measured, `failed` why others were not, `lines` a row a (quantity, way).
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    given
+        See `forecast` of page.write.
+    game
+        One of the study.
+
+    Returns
+    -------
+    dict or None
+        {"proposal", "budget", "cells", "failed", "lines"}: `cells` the realised rows that were
+        measured, `failed` why others were not, `lines` a row a (quantity, way). None where nothing
+        was foretold or trained.
     """
     proposals = [dict(p) for p in given["proposals"] if p["game"] == game]
     predicted = given["predictions"]
