@@ -111,6 +111,8 @@ def predict(
 
     Parameters
     ----------
+    fit
+        Of `power_law`.
     x : array of any shape
     level : float, optional
         Of the band; by default the fit's own.

@@ -57,10 +57,14 @@ def rows(
 
     Parameters
     ----------
+    runs : Runs
+        The admitted rows of the game.
     cells : Profiles
         The measured profiles of `runs`.
     budgets : list of Budget
         One for each profile.
+    method : str
+        One of profiles.METHODS.
     window : float or None
         See `profiles.near`.
     """
@@ -121,7 +125,7 @@ def _edge(values: np.ndarray, best: int | None = None) -> str:
 def table(rows: list[dict] | pd.DataFrame) -> pd.DataFrame:
     """Rows as a table of COLUMNS with its dtypes.
 
-    One without rows, or an empty text in a file, loses them.
+    A table without rows has none of these, nor has a column of empty texts that comes from a file.
 
     Parameters
     ----------
@@ -182,13 +186,18 @@ def curve(
 
     Parameters
     ----------
+    row
+        Of COLUMNS.
     quantity : str
         'loss' or 'return'.
+    points
+        At how many sizes, evenly in ln N.
 
     Returns
     -------
     (N, y) or None
-        Arrays (points,) over the sizes that entered it; None where there is no parabola.
+        Arrays (points,) over the sizes that entered it: parameters, and losses (nats) or returns
+        (game points). None where there is no parabola.
     """
     letter, suffix = ("p", "") if quantity == "loss" else ("r", "_return")
     coefficients = [row[f"{letter}{power}"] for power in range(3)]

@@ -58,6 +58,8 @@ def forecast(
     ----------
     table : DataFrame
         A results table.
+    settings
+        How laws are fitted.
     budget : float
         Training FLOPs.
     sizes : dict of str to sequence of (size, parameters), optional
@@ -424,6 +426,10 @@ def proposal(
         Its method(game) is quoted, each quantity by the form that its verdict prefers.
     predicted : DataFrame
         A table of `forecast` at that budget.
+    game
+        One of the fit's.
+    budget
+        Training FLOPs.
     sizes : sequence of (size, parameters), optional
         What can be built.
 

@@ -78,13 +78,21 @@ class Optima:
 
 
 def cell_means(runs: Runs, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Means of a column over the runs of each cell, (draws, budgets, sizes), NaN where none is.
+    """Means of a column over the runs of each cell.
 
     Parameters
     ----------
+    runs
+        Rows of one game: what tells the cells.
     values : array (draws, rows)
+        NaN where not measured.
     weight : array (draws, rows)
         How often a row counts.
+
+    Returns
+    -------
+    array (draws, budgets, sizes)
+        By rising budget and size; NaN where no row counts.
     """
     position, b = np.unique(runs.position, return_inverse=True)
     N, s = np.unique(runs.N, return_inverse=True)
@@ -155,13 +163,13 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
 
 
 def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
-    """Which cells of a profile lie about its lowest one: (draws, budgets, sizes).
+    """Which cells of a profile lie about its lowest one.
 
     Those with up to `window` times as many or as few parameters, and at least the next size on
-    either side, so that a coarse grid has three; None: all. A window in sizes means the same
-    whatever the loss cannot fall below, where a ratio of losses holds every cell once that floor is
-    most of the loss. About the optimum an additive surface costs the same excess at the same ratio
-    of sizes, at every budget.
+    either side, so that a coarse grid has three. A window in sizes means the same whatever the loss
+    cannot fall below, where a ratio of losses holds every cell once that floor is most of the loss.
+    About the optimum an additive surface costs the same excess at the same ratio of sizes, at every
+    budget.
 
     Parameters
     ----------
@@ -169,6 +177,13 @@ def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
         Parameters, rising.
     y : array (draws, budgets, sizes)
         Losses, NaN where absent.
+    window
+        Largest ratio of sizes; None: all cells.
+
+    Returns
+    -------
+    array of bool (draws, budgets, sizes)
+        False where there is no loss.
     """
     there = np.isfinite(y)
     if window is None or not y.shape[2]:

@@ -276,6 +276,8 @@ class LawFit:
         ----------
         path : str or Path, optional
             File to write it to.
+        game
+            Only this one.
 
         Returns
         -------

@@ -81,6 +81,18 @@ class StudyFit:
         them have an exponent, the power law of the game's `method`. What would be certain for want
         of evidence is not quoted: without an interval, or where all optima are alike, the
         `estimate` is None and a flag says why.
+
+        Parameters
+        ----------
+        game
+            One of `games`.
+        law
+            A key of records.LAWS.
+
+        Raises
+        ------
+        FitError
+            If there is no record of it.
         """
         if law in headline.LAWS:
             wanted = (game, law, headline.NAME)

@@ -125,9 +125,19 @@ class Surface:
     residual: tuple[float, int] | None = None
 
     def predict(self, law: str, C: np.ndarray) -> np.ndarray:
-        """N_opt, D_opt, L_min or R_on_1/L at compute C (points,): (draws, points).
+        """The law's value at compute C.
 
-        NaN in draws without an optimum, for the return without a law of it, and for other laws.
+        Parameters
+        ----------
+        law
+            N_opt, D_opt, L_min or R_on_1/L; others have none.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            NaN in draws without an optimum, and for the return without a law of it.
         """
         C = np.asarray(C, dtype=np.float64)
         draws = len(self.parameters["N_opt", "exponent"])

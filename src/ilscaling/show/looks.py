@@ -119,7 +119,13 @@ def has_way(method: str, form: str) -> bool:
 
 
 def way(method: str, form: str) -> Way:
-    """The look of a (method, form)."""
+    """The look of a (method, form).
+
+    Parameters
+    ----------
+    method, form
+        Known ones (see `has_way`).
+    """
     look = METHODS[method]
     label = look.label if form in (POWER, SURFACE) else f"{look.label}, {form}"
     return Way(label, look.colour, look.marker)
@@ -148,5 +154,11 @@ def ways(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def ways_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (method, form) of rows with these columns, in order."""
+    """The (method, form) of rows that are known here, in order.
+
+    Parameters
+    ----------
+    rows
+        With the columns method and form.
+    """
     return ways(zip(rows["method"], rows["form"], strict=True))

@@ -116,7 +116,7 @@ def off(error: float, *, signed: bool = True) -> str:
 
 
 def power(value: float, digits: int = 2) -> str:
-    """A number as mathtext: 3e10 -> $3×10^{10}$ (with its own sign of times), 1e12 -> $10^{12}$."""
+    """A number as mathtext: 3e10 -> $3\\times10^{10}$; 1e12 -> $10^{12}$."""
     mantissa, exponent = _scientific(value, digits)
     tail = f"10^{{{exponent}}}"
     return f"${mantissa}\\times{tail}$" if mantissa else f"${tail}$"

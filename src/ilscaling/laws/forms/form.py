@@ -109,7 +109,18 @@ class Curve:
     flags: tuple[str, ...]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """y at x of shape (points,) or (draws, points): (draws, points), NaN for unfitted draws."""
+        """The law's value at other x.
+
+        Parameters
+        ----------
+        x : array (points,) or (draws, points)
+            Positive.
+
+        Returns
+        -------
+        array (draws, points)
+            NaN for draws without a fit.
+        """
         with np.errstate(all="ignore"):
             values = np.exp(self.form.line(np.log(np.atleast_2d(x)), self.parameters))
         return np.where(np.isfinite(values), values, np.nan)

@@ -298,6 +298,17 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def done(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows that were measured."""
+    """Rows that were measured.
+
+    Parameters
+    ----------
+    table
+        A results table.
+
+    Returns
+    -------
+    DataFrame
+        With a column `seed`, 0 where the table has none.
+    """
     rows = table[(table["status"] == "done") & table["dev_loss"].notna()]
     return rows if "seed" in rows else rows.assign(seed=0)

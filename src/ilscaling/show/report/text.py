@@ -220,7 +220,18 @@ MORE = {
 
 
 def more(table: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """Those of `MORE` that hold a number."""
+    """Those of `MORE` that hold a number.
+
+    Parameters
+    ----------
+    table
+        The results table.
+
+    Returns
+    -------
+    dict
+        Column -> (heading, decimals).
+    """
     return {c: v for c, v in MORE.items() if c in table and table[c].notna().any()}
 
 
