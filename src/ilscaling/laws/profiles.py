@@ -145,7 +145,7 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
     Parameters
     ----------
     cells
-        Of which the losses are in nats.
+        The profiles of one game in every draw.
     method : str
         'grid': the cell with the lowest loss (the smaller of equals). 'vertex': the vertex of a
         parabola of ln L in ln N over the cells near the lowest (see `near`); refused with fewer
@@ -157,7 +157,7 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
     Returns
     -------
     Optima
-        `y` and `chosen` are losses, and `parabola` is of ln L.
+        `y` and `chosen` are losses (nats), and `parabola` is of ln L.
     """
     return _optima(cells, cells.L, cells.L_test, method, window)
 

@@ -27,7 +27,7 @@ def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray
         `intercept` and `exponent` below the break, `exponent_above`, and the `break`, in units of
         x.
     rss : array (draws,)
-        NaN, as the parameters are, where a row has too few points.
+        Of a row with too few points nothing here means anything: form.fit makes it NaN.
     """
     there = np.isfinite(u) & np.isfinite(v)
     centre, level = straight.mean(u, there), straight.mean(v, there)
