@@ -51,7 +51,26 @@ MaxEpochs = Annotated[
 def table_and_settings(
     table: Path, columns: list[str] | None, path: Path, assume_6nd: bool = False, **changes
 ):
-    """A results table and how it is to be fitted; options given by hand (not None) win."""
+    """A results table and how it is to be fitted.
+
+    Parameters
+    ----------
+    table
+        The file.
+    columns
+        'OURS=THEIRS' pairs.
+    path
+        Parameter file; where there is none the defaults count.
+    assume_6nd
+        See tables.read_table.
+    **changes
+        Settings of params.Laws given by hand, which win; None is not given. A window of 0 is none.
+
+    Returns
+    -------
+    table : DataFrame
+    settings : params.Laws
+    """
     from ilscaling import laws, params, tables
 
     settings = params.read(path).laws if path.exists() else params.Laws()
@@ -64,8 +83,21 @@ def table_and_settings(
 
 
 def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
-    """Sizes and parameters that can be built for each game of the table, where the parameter file
-    has a section for it."""
+    """Sizes and parameters that can be built for each game of the table.
+
+    Parameters
+    ----------
+    path
+        Parameter file; games that it has no section for are left out.
+    read : DataFrame
+        A results table.
+
+    Returns
+    -------
+    dict
+        Game -> (size, parameters), rising, up to the first with more than 100 times the game's
+        largest parameters in the table.
+    """
     from ilscaling import grid, params
 
     study = params.read(path) if path.exists() else None
@@ -144,7 +176,17 @@ def fit(
 
 
 def nothing_fitted(fits: list[dict], where: str, fix: str) -> FitError:
-    """The error of a table that gives no law: what its records say."""
+    """The error of a table that gives no law: what its records say.
+
+    Parameters
+    ----------
+    fits : list of Fit
+        From whose flags up to three reasons are taken.
+    where
+        The table.
+    fix
+        What to do about it.
+    """
     reasons = dict.fromkeys(
         flag.partition(": ")[2]
         for record in reversed(fits)

@@ -55,7 +55,15 @@ def plan(
 
 
 def speed_here(study, *, calibrate: bool):
-    """The speed of this machine, as far as it was measured."""
+    """The speed of this machine, as far as it was measured.
+
+    Parameters
+    ----------
+    study : params.Params
+        For which speeds are wanted.
+    calibrate
+        Measure first, unless it was.
+    """
     from ilscaling.plan import speed
 
     if not calibrate and not any(speed.FOLDER.glob("*.json")):

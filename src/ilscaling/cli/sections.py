@@ -11,7 +11,20 @@ if TYPE_CHECKING:  # their import takes longer than all of `ilscaling --help`
 
 
 def section(path: Path, game: str) -> "Section":
-    """The game's section of a parameter file; raises ParamsError for one that is not there."""
+    """The game's section of a parameter file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    game
+        Its name there.
+
+    Raises
+    ------
+    ParamsError
+        For one that is not there.
+    """
     from ilscaling import params
 
     study = params.read(path)

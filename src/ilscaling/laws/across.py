@@ -30,14 +30,27 @@ STRATIFIED = "stratified bootstrap"
 
 
 def across(table: pd.DataFrame, settings: Laws, *, games: Sequence[str]) -> pd.DataFrame:
-    """A row of COLUMNS for every budget that all games with an expert's return share, or one for
-    each game's largest budget (empty `budget`) where they share none.
+    """All games together: the interquartile mean of their scores at each budget.
 
     A game's scores at a budget are the returns of the runs of its best size there, (R - random) /
     (expert - random), or R / expert where random play was not measured in every game (`scale`). The
     size is chosen on the first half of the episodes and judged on the second, where both are known.
-    Games that have no expert's return are left out, as `reason` says; there is no interval where a
-    game has one run.
+
+    Parameters
+    ----------
+    table
+        A results table.
+    settings
+        Of which `bootstrap`, `level` and `seed` count here.
+    games
+        Which games are meant. Those that have no expert's return are left out, as `reason` says.
+
+    Returns
+    -------
+    DataFrame
+        A row of COLUMNS for every budget that all games with an expert's return share, or one for
+        each game's largest budget (empty `budget`) where they share none. There is no interval
+        where a game has one run.
     """
     done = table[table["status"] == "done"] if "status" in table else table
     done = done[done["budget"].notna()]  # without budgets there is no best size of one
@@ -83,14 +96,37 @@ def across(table: pd.DataFrame, settings: Laws, *, games: Sequence[str]) -> pd.D
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """Mean of the scores (..., n) without the lowest and the highest quarter: (...)."""
+    """Interquartile mean: without the lowest and the highest quarter.
+
+    Parameters
+    ----------
+    scores : array (..., n)
+
+    Returns
+    -------
+    array (...)
+    """
     from scipy.stats import trim_mean  # takes a second to import
 
     return trim_mean(scores, 0.25, axis=-1)
 
 
 def bootstrap(pool: list[np.ndarray], settings: Laws, label: str) -> tuple[float, float]:
-    """Interval of the interquartile mean; the runs of each game (runs,) are resampled alone."""
+    """Interval of the interquartile mean; the runs of each game are resampled alone.
+
+    Parameters
+    ----------
+    pool : list of array (runs,)
+        Scores, an array a game.
+    settings
+        Of which `bootstrap`, the number of resamples, `level` and `seed` count here.
+    label
+        What the random numbers are for, such as the budget.
+
+    Returns
+    -------
+    low, high : float
+    """
     drawing = generator("across", label, settings.seed)
     drawn = np.concatenate(
         [drawing.choice(runs, size=(settings.bootstrap, len(runs))) for runs in pool], axis=1

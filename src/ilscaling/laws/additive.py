@@ -19,10 +19,15 @@ ABSENT = -20.0
 
 @dataclass(frozen=True)
 class Additive:
-    """Coefficients of every draw, each (draws,); NaN in a draw without a fit.
+    """Coefficients of every draw; NaN in a draw without a fit.
 
-    `ln_A` and `ln_B` are logarithms because A and B are as large as N^alpha and D^beta; they are
-    -inf where size or data do not matter.
+    Parameters
+    ----------
+    E, alpha, beta : arrays (draws,)
+        E in nats.
+    ln_A, ln_B : arrays (draws,)
+        Logarithms because A and B are as large as N^alpha and D^beta; -inf where size or data do
+        not matter.
     """
 
     E: np.ndarray
@@ -33,7 +38,15 @@ class Additive:
 
     @classmethod
     def centred(cls, point: np.ndarray, centre: tuple[float, float, float]) -> "Additive":
-        """From (draws, 5) = ln A, ln B, E, alpha, beta of centred logarithms (see Cells)."""
+        """From coefficients of centred logarithms.
+
+        Parameters
+        ----------
+        point : array (draws, 5)
+            ln A, ln B, E, alpha, beta.
+        centre
+            The means of ln N, ln D and ln L that were taken off (see Cells).
+        """
         ln_A, ln_B, E, alpha, beta = point.T
         x, y, z = centre
         ln_A, ln_B = (np.where(value <= ABSENT, -np.inf, value) for value in (ln_A, ln_B))
@@ -45,21 +58,57 @@ class Additive:
         return dict(zip(NAMES, values, strict=True))
 
     def loss(self, ln_N: np.ndarray, ln_D: np.ndarray) -> np.ndarray:
-        """L (draws, points) at ln N and ln D of that shape (or one that broadcasts to it)."""
+        """The surface itself.
+
+        Parameters
+        ----------
+        ln_N, ln_D : arrays (draws, points), or what broadcasts to it
+            ln of parameters and samples.
+
+        Returns
+        -------
+        array (draws, points)
+            L, nats.
+        """
         size = np.exp(self.ln_A[:, None] - self.alpha[:, None] * ln_N)
         return self.E[:, None] + size + np.exp(self.ln_B[:, None] - self.beta[:, None] * ln_D)
 
     def exponents(
         self, constraint: Constraint, C: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Exponents of N_opt, D_opt and L_min - E on C, each (draws,), whatever C."""
+        """Exponents of N_opt, D_opt and L_min - E on C.
+
+        Parameters
+        ----------
+        constraint
+            For every draw.
+        C
+            Changes nothing: this frontier is a power law.
+
+        Returns
+        -------
+        tuple of three arrays (draws,)
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             a = self.beta / (self.alpha + constraint.rho * self.beta)
         return a, 1 - constraint.rho * a, -self.alpha * a
 
     def ln_N(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
-        """ln N_opt (draws, points) at compute C (points,), where the derivative along
-        C = k N^rho D vanishes: alpha A / N^alpha = rho beta B / D^beta."""
+        """ln N_opt, where the derivative along C = k N^rho D vanishes.
+
+        There alpha A / N^alpha = rho beta B / D^beta.
+
+        Parameters
+        ----------
+        C : array (points,)
+            FLOPs.
+        constraint
+            For every draw.
+
+        Returns
+        -------
+        array (draws, points)
+        """
         rho = constraint.rho
         with np.errstate(divide="ignore", invalid="ignore"):
             balance = np.log(self.alpha / (rho * self.beta)) + self.ln_A - self.ln_B

@@ -21,11 +21,22 @@ SPREAD = 0.1
 
 @dataclass(frozen=True)
 class Cells:
-    """Natural logarithms about their means: `x` of N and `y` of D (rows,), `z` of L (draws, rows).
+    """Natural logarithms about their means, with a leading axis of draws.
 
-    `weight` (draws, rows) is 0 where a cell is absent; `centre` holds the three means, over the
-    cells of draw 0; `rows` are the rows' indices in what they came from, where some were absent
-    from all draws. Centred, the fits are well conditioned and know no units.
+    Centred, the fits are well conditioned and know no units.
+
+    Parameters
+    ----------
+    x, y : arrays (rows,)
+        Of the parameters N and of the samples D.
+    z : array (draws, rows)
+        Of the loss L.
+    weight : array (draws, rows)
+        How often a cell is in a draw; 0 where it is absent.
+    centre : tuple of float
+        The means of ln N, ln D and ln L over the cells of draw 0, which were taken off.
+    rows : array of int (rows,)
+        Indices in what the cells came from: those absent from all draws are gone.
     """
 
     x: np.ndarray
@@ -37,9 +48,16 @@ class Cells:
 
     @classmethod
     def of(cls, N: np.ndarray, D: np.ndarray, L: np.ndarray, weight: np.ndarray) -> "Cells":
-        """Cells from parameters N and samples D (rows,), losses L and weights (draws, rows).
+        """Cells of measured columns, without the rows that no draw holds.
 
-        A loss that is NaN or not positive is absent from its draw, a row without N or D from all.
+        Parameters
+        ----------
+        N, D : arrays (rows,)
+            Parameters and samples. A row without either is absent from all draws.
+        L : array (draws, rows)
+            Losses. One that is NaN or not positive is absent from its draw.
+        weight : array (draws, rows)
+            How often a row counts.
         """
         N, D, L = (np.asarray(values, dtype=np.float64) for values in (N, D, L))
         with np.errstate(invalid="ignore"):
@@ -86,7 +104,15 @@ class Cells:
         return np.logical_or.reduceat(self.weight[:, order] > 0, starts, axis=1).sum(axis=1)
 
     def refusal(self, sizes: int, cells: int) -> str:
-        """Why a surface that needs so many sizes, amounts of data and cells cannot be fitted."""
+        """Why a surface cannot be fitted to the cells of draw 0, or ''.
+
+        Parameters
+        ----------
+        sizes
+            Distinct sizes, and distinct amounts of data, that it needs.
+        cells
+            Distinct pairs of the two that it needs.
+        """
         needs = {"sizes": sizes, "amounts of data": sizes, "cells": cells}
         for name, needed in needs.items():
             if self.counts[name][:1].sum() < needed:
@@ -101,7 +127,17 @@ class Cells:
         return ""
 
     def enough(self, sizes: int, cells: int) -> np.ndarray:
-        """(draws,): whether a draw holds so many sizes, amounts of data and cells."""
+        """Which draws hold as much as a surface needs.
+
+        Parameters
+        ----------
+        sizes, cells
+            See `refusal`.
+
+        Returns
+        -------
+        array of bool (draws,)
+        """
         counts = self.counts
         many = (counts["sizes"] >= sizes) & (counts["amounts of data"] >= sizes)
         return many & (counts["cells"] >= cells)
@@ -110,11 +146,24 @@ class Cells:
 def least_squares(
     columns: np.ndarray, y: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted least squares of y on `columns` (rows, p), for every draw.
+    """Weighted least squares of y on `columns`, for every draw.
 
-    y and weight (draws, rows). Returns the coefficients (draws, p), NaN where a draw does not
-    determine them, and the inverse (draws, p, p) of columns' diag(weight) columns. The columns are
-    first made orthogonal over the rows of draw 0, which keeps the normal equations accurate.
+    The columns are first made orthogonal over the rows of draw 0, which keeps the normal equations
+    accurate.
+
+    Parameters
+    ----------
+    columns : array (rows, p)
+        The design, the same in all draws.
+    y, weight : arrays (draws, rows)
+        A row of weight 0 is absent.
+
+    Returns
+    -------
+    coefficients : array (draws, p)
+        NaN where a draw does not determine them; in all draws where draw 0 does not.
+    inverse : array (draws, p, p)
+        Of columns' diag(weight) columns.
     """
     here = weight[0] > 0
     _, triangle = np.linalg.qr(columns[here] * np.sqrt(weight[0, here, None]))
@@ -141,10 +190,23 @@ def nonnegative(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least squares with three coefficients that are not negative, in closed form.
 
-    Minimises b' gram b / 2 - moment' b over b >= 0 for gram (6, ...) = entries 00, 11, 22, 01, 02,
-    12 and moment (3, ...). Returns b (3, ...), zeros if `only_value`, and the minimum (...). Each
-    of the seven non-empty sets of positive coefficients is solved; the best of those that come out
-    positive is the optimum, because the problem is convex.
+    Minimises b' gram b / 2 - moment' b over b >= 0. Each of the seven non-empty sets of positive
+    coefficients is solved; the best of those that come out positive is the optimum, because the
+    problem is convex.
+
+    Parameters
+    ----------
+    gram : array (6, ...)
+        The entries 00, 11, 22, 01, 02, 12 of symmetric matrices.
+    moment : array (3, ...)
+    only_value
+        Leave the coefficients at 0, which is faster.
+
+    Returns
+    -------
+    b : array (3, ...)
+    value : array (...)
+        The minimum; 0, at b = 0, where nothing is below it.
     """
     g00, g11, g22, g01, g02, g12 = gram
     m0, m1, m2 = moment

@@ -22,6 +22,8 @@ def validate(runs: Runs, draws: int, settings: Laws) -> tuple[pd.DataFrame, list
         Of a game that is not isoFLOP: positions are parts of the rows by quantiles of compute.
     draws : int
         Resamples behind the intervals.
+    settings
+        How surfaces are fitted, and the `level` of the intervals.
 
     Returns
     -------

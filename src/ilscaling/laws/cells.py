@@ -49,8 +49,16 @@ class Budget:
 
 
 def table(runs: Runs, cells: Profiles | None) -> pd.DataFrame:
-    """The cells as a table of COLUMNS; `cells` are the measured profiles of `runs`, None without
-    rows or budgets: then a row is a cell."""
+    """The cells of one game as a table of COLUMNS.
+
+    Parameters
+    ----------
+    runs
+        The admitted rows.
+    cells
+        Their measured profiles (see profiles.profiles of draws.measurement). None without rows or
+        budgets: then a row is a cell, and its own compute its budget.
+    """
     if cells is None:
         return _single(runs)
     once = np.ones((1, len(runs.L)))
@@ -103,7 +111,15 @@ def _rows(runs: Runs) -> np.ndarray:
 
 
 def notes(cells: pd.DataFrame, game: str) -> list[str]:
-    """What to say of the cells of a game."""
+    """What to say of the cells of a game.
+
+    Parameters
+    ----------
+    cells
+        A table of COLUMNS.
+    game
+        Its name in the sentences.
+    """
     lines = []
     lost = int((cells["return_mean"] <= 0).sum())
     if lost:
@@ -121,7 +137,15 @@ def notes(cells: pd.DataFrame, game: str) -> list[str]:
 
 
 def budgets(cells: pd.DataFrame, settings: Laws) -> list[Budget]:
-    """The budgets of a game by rising position, with the reason where one is no use."""
+    """The budgets of a game by rising position, with the reason where one is no use.
+
+    Parameters
+    ----------
+    cells
+        A table of COLUMNS, of one game.
+    settings
+        Of which `min_sizes` and `plateau` count here.
+    """
     most = cells["runs"].max()
     return [
         _budget(int(position), group, most, settings)

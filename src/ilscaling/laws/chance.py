@@ -22,7 +22,20 @@ STRAIGHT = ("N_opt", "D_opt")
 
 
 def chances(frontiers: Iterable, laws: Iterable[str]) -> dict[tuple[str, str], float]:
-    """(law, method) -> `chance` of the power-law frontiers among `frontiers`."""
+    """How often chance makes as large a lead, of several laws (see `chance`).
+
+    Parameters
+    ----------
+    frontiers : iterable of Frontier
+        Of one game; those whose form is not the power law are passed over.
+    laws
+        Keys of records.LAWS.
+
+    Returns
+    -------
+    dict
+        (law, method) -> a share, NaN where none can be told.
+    """
     laws = list(laws)
     return {
         (law, frontier.method): chance(frontier.curves[law], straight=law in STRAIGHT)
@@ -72,10 +85,21 @@ def chance(power: Curve, *, straight: bool = False) -> float:
 
 
 def lead(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The power law's AIC minus the lowest of the other forms': (draws,) for y (draws, points).
+    """By how much AIC another form beats the power law.
 
     All draws are charged for their parameters as draw 0 is: with a point less the criterion of
     small samples would charge so much more that no draw could lead.
+
+    Parameters
+    ----------
+    x : array (points,)
+    y : array (draws, points)
+
+    Returns
+    -------
+    array (draws,)
+        The power law's AIC minus the lowest of the other forms'; NaN where no other form can be
+        compared.
     """
     curves = {name: fit(form, x, y) for name, form in FORMS.items()}
     aic = {name: c.deviance + (c.aic[0] - c.deviance[0]) for name, c in curves.items()}

@@ -34,10 +34,21 @@ UPPER = np.array([10.0, 10.0, 10.0, STEEP, STEEP])
 
 
 def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
-    """Fit every draw: the surface, and whether the search converged (draws,).
+    """Fit every draw (Hoffmann et al. 2022, arXiv 2203.15556, section 3.3 and appendix D.4).
 
     Draws start at the optimum of draw 0. That none is stuck there is checked on a sample of them,
-    which start afresh; if one is, all draws are searched from every start.
+    which start afresh; if one is, all draws are searched from every start of RIVALS.
+
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
+    Returns
+    -------
+    surface : Additive
+    converged : array of bool (draws,)
+        Whether the search ended.
     """
     grid = list(product(EXPONENTS, EXPONENTS, SHARES))
     first, all_draws = np.array([0]), np.arange(cells.draws)
@@ -82,8 +93,17 @@ def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: 
 
 
 class Huber:
-    """The objective of (ln A, ln B, E, alpha, beta) on centred cells; `draws` (problems,) are the
-    draws that the problems are about."""
+    """The objective of (ln A, ln B, E, alpha, beta) on centred cells (see descent.minimise).
+
+    Parameters
+    ----------
+    cells
+        What is fitted.
+    draws : array of int (problems,)
+        The draw that each problem is about.
+    delta
+        Residual of ln L from which Huber's loss is linear.
+    """
 
     def __init__(self, cells: Cells, draws: np.ndarray, delta: float):
         self.draws, self.delta, self.z, self.weight = draws, delta, cells.z, cells.weight

@@ -14,9 +14,14 @@ ONE_SIZE = 1e-6
 
 @dataclass(frozen=True)
 class Constraint:
-    """ln C = ln k + rho ln N + ln D for every draw; `rho` and `ln_k` (draws,).
+    """ln C = ln k + rho ln N + ln D, for every draw.
 
-    `deviation` is the largest |ln(C / (k N^rho D))| of a cell of draw 0.
+    Parameters
+    ----------
+    rho, ln_k : arrays (draws,)
+        NaN in a draw that does not determine them.
+    deviation : float
+        The largest |ln(C / (k N^rho D))| of a cell of draw 0.
     """
 
     rho: np.ndarray
@@ -24,7 +29,20 @@ class Constraint:
     deviation: float
 
     def ln_D(self, ln_N: np.ndarray, C: np.ndarray) -> np.ndarray:
-        """ln D (draws, points) that the compute C (points,) leaves to the sizes ln_N."""
+        """The data that a compute leaves to a size.
+
+        Parameters
+        ----------
+        ln_N : array (draws, points)
+            ln of parameters.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            ln of samples.
+        """
         return np.log(C) - self.ln_k[:, None] - self.rho[:, None] * ln_N
 
     @property
@@ -38,10 +56,21 @@ class Constraint:
 def constraint(
     N: np.ndarray, D: np.ndarray, C: np.ndarray, weight: np.ndarray, rho: float | None = None
 ) -> Constraint:
-    """Weighted least squares of ln(C / D) on ln N over the cells, N, D, C (rows,), of every draw.
+    """Fit C = k N^rho D to the cells of every draw: least squares of ln(C / D) on ln N.
 
-    `weight` (draws, rows) is 0 for absent cells. A given `rho` leaves only k to estimate. NaN in
-    draws that hold one size and so do not determine rho.
+    Parameters
+    ----------
+    N, D, C : arrays (rows,)
+        Parameters, samples and FLOPs. A row that lacks one of them is left out.
+    weight : array (draws, rows)
+        How often a cell counts; 0 or NaN for one that is absent.
+    rho
+        A known exponent, which leaves only k to estimate.
+
+    Returns
+    -------
+    Constraint
+        NaN in draws that hold one size and so do not determine rho.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = np.log(np.asarray(N, float)), np.log(np.asarray(C, float)) - np.log(D)

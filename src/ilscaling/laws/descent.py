@@ -10,8 +10,15 @@ DAMPING, LEAST, MOST = 1e-2, 1e-14, 1e12
 
 
 class Local(NamedTuple):
-    """An objective about `problems` points: value (problems,), slope (problems, p) and two
-    symmetric matrices (problems, p, p): its curvature, and a positive one that bounds steps."""
+    """An objective about points, one a problem.
+
+    Parameters
+    ----------
+    value : array (problems,)
+    slope : array (problems, p)
+    curvature, metric : arrays (problems, p, p)
+        Symmetric: the second derivatives, and a positive matrix that bounds steps.
+    """
 
     value: np.ndarray
     slope: np.ndarray
@@ -20,7 +27,15 @@ class Local(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """Where the descents ended: points (problems, p), values and whether they converged."""
+    """Where the descents ended.
+
+    Parameters
+    ----------
+    x : array (problems, p)
+    value : array (problems,)
+        The objective there.
+    converged : array of bool (problems,)
+    """
 
     x: np.ndarray
     value: np.ndarray
@@ -43,13 +58,32 @@ def minimise(
     negligible: float = 1e-24,
     together: int = 100,
 ) -> Descent:
-    """Minimise `objective(points, which)` from each row of `start`, (problems, p), within bounds.
+    """Minimise many functions at once from one start each, within bounds.
 
     Levenberg and Marquardt's method: a Newton step damped by the metric, less after a success and
-    more after a failure; a coordinate that presses on its bound is held there. `which` holds the
-    indices of the problems still running. Converged: the next step would lower the value by less
-    than `tolerance` of it, or than `negligible`. So many problems are evaluated `together`: arrays
-    that stay in the processor's cache are four times faster.
+    more after a failure; a coordinate that presses on its bound is held there.
+
+    Parameters
+    ----------
+    objective : callable
+        (points (problems, p), which (problems,)) -> Local. `which` holds the indices of those
+        problems that still run.
+    start : array (problems, p)
+    lower, upper : arrays (p,)
+        Bounds; a start beyond them is moved onto them.
+    steps
+        Tried at most.
+    tolerance, negligible
+        A descent has converged if the next step would lower the value by less than `tolerance` of
+        it, or than `negligible`.
+    together
+        Problems that are evaluated at a time: arrays that stay in the processor's cache are four
+        times faster.
+
+    Returns
+    -------
+    Descent
+        Not converged where the steps ran out, or where none of them lowered the value.
     """
     x = np.clip(start, lower, upper)
     value, converged = np.full(len(x), np.nan), np.zeros(len(x), dtype=bool)

@@ -72,21 +72,49 @@ class Draws:
 
 
 def generator(*what: object) -> np.random.Generator:
-    """Random numbers that depend on `what` they are for, and on nothing else."""
+    """Random numbers that depend on `what` they are for, and on nothing else.
+
+    Parameters
+    ----------
+    what
+        Names and numbers that JSON can hold.
+    """
     return np.random.default_rng(int(digest(list(what))[:16], 16))
 
 
 def measurement(runs: Runs, reason: str = NOT_ASKED) -> Draws:
-    """The measurement alone."""
+    """The measurement alone, as draws without resamples.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    reason
+        Why there are no resamples.
+    """
     values = {name: getattr(runs, name)[None] for name in MEASURED}
     return Draws(values, np.ones((1, len(runs.L))), 0, reason)
 
 
 def draw(runs: Runs, count: int, seed: int) -> Draws:
-    """The measurement and `count` resamples; fewer for very many cells, none for few runs.
+    """The measurement and its resamples; fewer for very many cells, none for few runs.
 
     Depends on the game's name, its runs and the seed alone. A run's columns share its random
     weight, as dev and test loss share its luck.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    count
+        Resamples wanted.
+    seed
+        Of the random weights.
+
+    Returns
+    -------
+    Draws
+        Arrays (1 + resamples, rows), draw 0 as measured.
     """
     if count == 0 or not len(runs.L):
         return measurement(runs)
@@ -100,8 +128,23 @@ def draw(runs: Runs, count: int, seed: int) -> Draws:
 
 
 def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] | None:
-    """Interval of a quantity from its draws (draws,): draw 0 plus and minus the resamples' standard
-    deviation times Student's quantile; None where under half of the resamples have a value."""
+    """Interval of a quantity from its draws: estimate plus and minus standard errors.
+
+    Parameters
+    ----------
+    values : array (draws,)
+        Draw 0 is the estimate. The standard deviation of the others times Student's quantile is
+        half of the interval.
+    dof
+        Degrees of freedom between runs (see Draws).
+    level
+        Of the interval.
+
+    Returns
+    -------
+    (low, high) or None
+        None where under half of the resamples have a value, or there are none.
+    """
     known = values[1:][np.isfinite(values[1:])]
     if dof < 1 or not np.isfinite(values[0]) or 2 * len(known) < len(values) - 1 or len(known) < 2:
         return None

@@ -41,7 +41,13 @@ COLUMNS = {
 
 
 def known(table: pd.DataFrame) -> list[str]:
-    """Games of a table whose floor is known, in its order."""
+    """Games of a table whose floor is known, in its order.
+
+    Parameters
+    ----------
+    table
+        A results table; the floor is its column `expert_entropy`.
+    """
     if "expert_entropy" not in table:
         return []
     return list(dict.fromkeys(table.loc[table["expert_entropy"].notna(), "game"]))

@@ -14,9 +14,16 @@ from ilscaling.params import Laws
 class Frontier(Protocol):
     """What a method says of the frontier, for every draw at once; draw 0 is the measurement.
 
-    method: grid, vertex, quadratic, chinchilla or varpro; form: power, saturating or broken (of
-    grid and vertex) or surface. parameters: (law, name) -> (draws,), NaN where a draw has none.
-    flags: law -> 'code: sentence'.
+    Parameters
+    ----------
+    method : str
+        grid, vertex, quadratic, chinchilla or varpro.
+    form : str
+        A form of FORMS (of grid and vertex), or surface.
+    parameters : dict
+        (law, name) -> array (draws,), NaN where a draw has none.
+    flags : dict
+        Law -> list of 'code: sentence'.
     """
 
     method: str
@@ -25,7 +32,20 @@ class Frontier(Protocol):
     flags: dict[str, list[str]]
 
     def predict(self, law: str, C: np.ndarray) -> np.ndarray:
-        """The law's value at compute C (points,): (draws, points), NaN where there is none."""
+        """The law's value at compute C.
+
+        Parameters
+        ----------
+        law
+            A key of records.LAWS.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            NaN where there is none.
+        """
 
     def spread(self, law: str) -> tuple[float, int]:
         """Standard deviation of the measured optima about draw 0, in ln, and its degrees of
@@ -34,8 +54,21 @@ class Frontier(Protocol):
 
 @dataclass(frozen=True)
 class Points:
-    """A Frontier through the optima of single budgets, each law by one form; `runs_dof` are the
-    degrees of freedom between runs, 0 without resamples."""
+    """A Frontier through the optima of single budgets, each law by one form.
+
+    Parameters
+    ----------
+    method : str
+        grid or vertex.
+    form : str
+        A form of FORMS.
+    curves : dict of str to Curve
+        By law.
+    flags : dict
+        Law -> list of 'code: sentence'.
+    runs_dof : int
+        Degrees of freedom between runs, 0 without resamples.
+    """
 
     method: str
     form: str
@@ -73,7 +106,21 @@ class Points:
         return float(np.sqrt(np.nanvar(np.log(y[:, several]), axis=0, ddof=1).mean()))
 
     def leverage(self, law: str, C: np.ndarray) -> np.ndarray:
-        """1/n + (x - mean)^2 / sum of squares of ln x, of a power law by least squares."""
+        """How far a compute lies from the optima: 1/n + (x - mean)^2 / sum of squares of ln x.
+
+        Of a power law by least squares: times the residual variance it is the variance of the line.
+
+        Parameters
+        ----------
+        law
+            A key of `curves`; of the return on 1/loss x is 1 over the predicted loss.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (points,)
+        """
         x = np.log(self.curves[law].x[0])
         x = x[np.isfinite(x)]
         at = np.log(np.asarray(C, dtype=np.float64))
@@ -84,8 +131,15 @@ class Points:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Positions of the budgets whose losses, and whose returns, do not enter the laws of optima,
-    and of those that do not enter surfaces."""
+    """Positions of the budgets that do not enter, as indices of `Runs.budgets`.
+
+    Parameters
+    ----------
+    loss, returns : frozenset of int
+        Whose losses, and whose returns, do not enter the laws of optima.
+    surface : frozenset of int
+        Which do not enter surfaces.
+    """
 
     loss: frozenset[int] = frozenset()
     returns: frozenset[int] = frozenset()
@@ -95,7 +149,24 @@ class LeftOut:
 def points(
     runs: Runs, draws: Draws, settings: Laws, left_out: LeftOut, *, only: tuple[str, ...] = ()
 ) -> list[Points]:
-    """The frontiers by grid and vertex, in every form (or those of `only`)."""
+    """The frontiers of one game by grid and vertex, in every form.
+
+    Parameters
+    ----------
+    runs, draws
+        The game's rows, and these in every draw.
+    settings
+        Of which `window` says how wide a parabola is (see profiles.near).
+    left_out
+        Budgets that do not enter.
+    only
+        Names of the forms wanted; by default all of FORMS.
+
+    Returns
+    -------
+    list of Points
+        A method's forms one after the other; empty without rows.
+    """
     if not len(runs.L):
         return []
     cells = profiles.profiles(runs, draws)

@@ -41,7 +41,7 @@ JUDGED = {
 
 @dataclass(frozen=True)
 class GameFit:
-    """What StudyFit holds, of one game."""
+    """What StudyFit holds, of one game (`optima` as rows, not as a table)."""
 
     fits: list[Fit]
     optima: list[dict]
@@ -53,7 +53,21 @@ class GameFit:
 
 @dataclass(frozen=True)
 class Admitted:
-    """What of a game's rows enters the fits: as runs, as cells, as optima; and the notes."""
+    """What of a game's rows enters the fits.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of a large game in groups (see runs.together).
+    cells : DataFrame
+        Of cells.COLUMNS.
+    optima : list of dict
+        Rows of optima.COLUMNS, by both methods.
+    left_out : LeftOut
+        Budgets that do not enter.
+    notes : list of str
+        What was dropped, averaged or left unchecked.
+    """
 
     runs: Runs
     cells: pd.DataFrame
@@ -63,7 +77,22 @@ class Admitted:
 
 
 def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
-    """Apply the rules of `regime` to the rows of one game."""
+    """Apply the rules of `regime` to the rows of one game, and find its measured optima.
+
+    Parameters
+    ----------
+    rows
+        The game's rows of a results table.
+    game
+        Its name.
+    settings
+        How laws are fitted.
+
+    Raises
+    ------
+    FitError
+        If the rows hold several policy families.
+    """
     entering = regime.admit(rows, game, settings)
     runs = runs_of(entering, game)
     profiled = len(runs.L) and runs.isoflop
@@ -92,7 +121,25 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
 
 
 def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> list[Frontier]:
-    """Every method's frontier through `runs`, which are the admitted ones or some of them."""
+    """Every method's frontier through `runs`.
+
+    Parameters
+    ----------
+    admitted
+        The game's rows, of which the budgets that do not enter are taken here.
+    runs
+        The admitted ones or some of them, such as those up to an origin.
+    draws
+        The same rows in every draw. Surfaces take only their number, and resample whole runs.
+    settings
+        How laws are fitted.
+
+    Returns
+    -------
+    list of Frontier
+        By grid and vertex in every form, then the surfaces; of a game that is not isoFLOP the
+        surfaces alone.
+    """
     if not runs.isoflop:
         return list(surfaces.fit(runs, draws.count, settings))
     # Budgets that enter no law need no profiles, which hold every budget by every size.
@@ -120,7 +167,24 @@ def _inside(admitted: Admitted, runs: Runs) -> np.ndarray:
 
 
 def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = True) -> GameFit:
-    """Fit one game's rows of a results table; see study.fit_table."""
+    """Fit one game's rows of a results table (see study.fit_table).
+
+    Parameters
+    ----------
+    rows
+        The game's rows; there may be none.
+    game
+        Its name.
+    settings
+        How laws are fitted.
+    validate
+        Test every law on larger budgets, which takes most of the time.
+
+    Raises
+    ------
+    FitError
+        If the rows hold several policy families.
+    """
     admitted = admit(rows, game, settings)
     runs = admitted.runs
     drawn = resampling.draw(runs, settings.bootstrap, settings.seed)
@@ -157,7 +221,15 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
 
 
 def least_squares(admitted: Admitted, settings: Laws) -> list[Fit]:
-    """The power laws of both methods, with t-intervals."""
+    """The power laws of both methods, with t-intervals: a record a (method, law).
+
+    Parameters
+    ----------
+    admitted
+        Of which the optima count here.
+    settings
+        Of which `level` counts here.
+    """
     fits = []
     for method in METHODS:
         rows = [row for row in admitted.optima if row["method"] == method]

@@ -26,7 +26,19 @@ FEWEST, BUDGETS = 3, 3
 
 @dataclass(frozen=True)
 class Headline:
-    """Exponents (draws,) by law, the flags of each, and the cells that they rest on."""
+    """The exponents to quote.
+
+    Parameters
+    ----------
+    exponents : dict of str to array (draws,)
+        By law; NaN where too few methods have one.
+    flags : dict
+        Law -> list of 'code: sentence'.
+    n : int
+        Cells that they rest on.
+    dof : int
+        Degrees of freedom between runs (see Draws).
+    """
 
     exponents: dict[str, np.ndarray]
     flags: dict[str, list[str]]
@@ -49,6 +61,14 @@ def headline(runs: Runs, draws: Draws, frontiers: Sequence, settings: Laws) -> H
         Of the same rows.
     frontiers : sequence of Frontier
         Those of `draws` by the vertex are taken from here.
+    settings
+        Of the surfaces; `level` is that of the intervals by which methods disagree.
+
+    Returns
+    -------
+    Headline
+        Of DRAWS resamples at most; of the measurement alone, as NaN, with fewer than BUDGETS
+        budgets.
     """
     budgets = len(np.unique(runs.position[np.isfinite(runs.L)]))
     if budgets < BUDGETS:

@@ -10,16 +10,30 @@ LEVELS = (np.arange(40) + 0.5) / 40
 def prediction(
     frontier, law: str, C: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A law's value at compute C (points,) and the interval of a measurement there.
+    """A law's value at larger compute, and the interval of a new measurement there.
 
-    Returns (predicted, low, high), each (points,); low and high are NaN where the residuals leave
-    no freedom. All combine the resamples' scatter of the prediction with that of a measurement
-    about it: snapshots of a run share its luck, so that a line through them looks better known than
-    it is, the more so the farther it is drawn out. A power law adds the variances and has Student's
+    The interval combines the resamples' scatter of the prediction with that of a measurement about
+    it: snapshots of a run share its luck, so that a line through them looks better known than it
+    is, the more so the farther it is drawn out. A power law adds the variances and has Student's
     quantile with runs - 1 degrees of freedom, or, without resamples, his interval of a new
-    observation; all else adds the deviations, about their median, to the residuals'
-    t-distribution. Return on 1/loss adds the loss's own spread, as it is predicted from a predicted
-    loss.
+    observation; all else adds the deviations, about their median, to the residuals' t-distribution.
+    Return on 1/loss adds the loss's own spread, as it is predicted from a predicted loss.
+
+    Parameters
+    ----------
+    frontier : Frontier
+    law
+        A key of records.LAWS.
+    C : array (points,)
+        FLOPs.
+    level
+        Share of measurements that the interval is to hold.
+
+    Returns
+    -------
+    predicted, low, high : arrays (points,)
+        low and high are NaN where the residuals leave no freedom, or under half of the draws have a
+        value.
     """
     C = np.asarray(C, dtype=np.float64)
     draws = frontier.predict(law, C)
@@ -69,11 +83,26 @@ def _steepness(frontier, C: np.ndarray) -> np.ndarray:
 def combined(
     draws: np.ndarray, sigma: np.ndarray, dof: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interval (low, high) of a measurement from draws (draws, points) of its prediction, about
-    which it scatters in ln by sigma (points,).
+    """Interval of a measurement that scatters about an uncertain prediction.
 
     The draws' deviations, in ln and from their median, are those of the prediction at draw 0: the
-    best of noisier cells is too good in every draw. NaN where under half of the draws have one.
+    best of noisier cells is too good in every draw.
+
+    Parameters
+    ----------
+    draws : array (draws, points)
+        The prediction in every draw; draw 0 is the measurement's.
+    sigma : array (points,)
+        Standard deviation of ln of a measurement about it.
+    dof
+        Degrees of freedom of sigma.
+    level
+        Share of measurements that the interval is to hold.
+
+    Returns
+    -------
+    low, high : arrays (points,)
+        NaN where under half of the draws have a prediction.
     """
     noise = stdtrit(dof, LEVELS)
     tails = [0.5 - level / 2, 0.5 + level / 2]

@@ -24,10 +24,28 @@ def power_law(
     level: float,
     flags: Sequence[str] = (),
 ) -> Fit:
-    """Fit ln y = intercept + estimate * ln x to arrays of shape (n,).
+    """Fit ln y = intercept + estimate * ln x by ordinary least squares.
 
-    Two points give an exponent without an interval, fewer give none; the record's flags say so.
-    Raises FitError for values that have no logarithm.
+    Parameters
+    ----------
+    x, y : arrays (n,)
+        In any order.
+    game, law, method, flops
+        What the record says of itself (see records.Fit).
+    level
+        Of the interval, Student's with n - 2 degrees of freedom.
+    flags
+        'code: sentence' that the record begins its flags with.
+
+    Returns
+    -------
+    Fit
+        Two points give an exponent without an interval, fewer give none; the flags say so.
+
+    Raises
+    ------
+    FitError
+        For values that have no logarithm.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if not (np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)).all():
@@ -93,6 +111,8 @@ def predict(
 
     Parameters
     ----------
+    fit
+        Of `power_law`.
     x : array of any shape
     level : float, optional
         Of the band; by default the fit's own.

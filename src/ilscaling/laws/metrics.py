@@ -10,14 +10,25 @@ from ilscaling.tables import halves, positions, spent
 
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
-    """Per game: the exponents that it quotes with their method and interval (StudyFit.quoted), R2
-    and budgets of the line through the optima of `method`, how well that foretold larger budgets,
-    the verdict on the power law of the loss, and what was reached.
+    """What `dvc exp show` lists of each game; None stands for what is not known.
 
-    `best_return` is the highest return of a cell (mean over its seeds; chosen on one half of the
-    episodes and judged on the other, where both are known), `best_return_of_expert`
-    its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
-    `separate_flops` what its cells would as separate runs. None stands for what is not known.
+    Parameters
+    ----------
+    table
+        The results table that `fit` is of.
+    fit
+        The fits of a study.
+
+    Returns
+    -------
+    dict
+        Per game: the exponents that it quotes with their method and interval (StudyFit.quoted), R2
+        and budgets of the line through the optima of `method`, how well that foretold larger
+        budgets, the verdict on the power law of the loss, and what was reached. `best_return` is
+        the highest return of a cell (mean over its seeds; chosen on one half of the episodes and
+        judged on the other, where both are known), in points of the game, `best_return_of_expert`
+        its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
+        `separate_flops` what its cells would as separate runs.
     """
     return {game: _game(table[table["game"] == game], game, fit) for game in fit.games}
 

@@ -57,10 +57,14 @@ def rows(
 
     Parameters
     ----------
+    runs : Runs
+        The admitted rows of the game.
     cells : Profiles
         The measured profiles of `runs`.
     budgets : list of Budget
         One for each profile.
+    method : str
+        One of profiles.METHODS.
     window : float or None
         See `profiles.near`.
     """
@@ -119,8 +123,15 @@ def _edge(values: np.ndarray, best: int | None = None) -> str:
 
 
 def table(rows: list[dict] | pd.DataFrame) -> pd.DataFrame:
-    """Rows as a table of COLUMNS with its dtypes, which one without rows, or an empty text in a
-    file, loses."""
+    """Rows as a table of COLUMNS with its dtypes.
+
+    A table without rows has none of these, nor has a column of empty texts that comes from a file.
+
+    Parameters
+    ----------
+    rows
+        See `rows`, or a table that was read from a file.
+    """
     typed = pd.DataFrame(rows, columns=list(COLUMNS)).fillna(dict.fromkeys(TEXTS, ""))
     return typed.astype({c: TYPES.get(c, "float64") for c in typed})
 
@@ -131,6 +142,11 @@ def method(optima: pd.DataFrame) -> str:
 
     The vertex does not jump between sizes, but budgets without an inner optimum have none, and a
     line through fewer than five says little.
+
+    Parameters
+    ----------
+    optima
+        The game's rows of COLUMNS.
     """
     count = optima.loc[optima["used"], "method"].value_counts()
     vertices, cells = count.get("vertex", 0), count.get("grid", 0)
@@ -139,6 +155,11 @@ def method(optima: pd.DataFrame) -> str:
 
 def selection(optima: pd.DataFrame) -> pd.DataFrame:
     """How much choosing costs: the measurement that chose an optimum beside the one that judged it.
+
+    Parameters
+    ----------
+    optima
+        A table of COLUMNS.
 
     Returns
     -------
@@ -165,13 +186,18 @@ def curve(
 
     Parameters
     ----------
+    row
+        Of COLUMNS.
     quantity : str
         'loss' or 'return'.
+    points
+        At how many sizes, evenly in ln N.
 
     Returns
     -------
     (N, y) or None
-        Arrays (points,) over the sizes that entered it; None where there is no parabola.
+        Arrays (points,) over the sizes that entered it: parameters, and losses (nats) or returns
+        (game points). None where there is no parabola.
     """
     letter, suffix = ("p", "") if quantity == "loss" else ("r", "_return")
     coefficients = [row[f"{letter}{power}"] for power in range(3)]

@@ -58,6 +58,8 @@ def forecast(
     ----------
     table : DataFrame
         A results table.
+    settings
+        How laws are fitted.
     budget : float
         Training FLOPs.
     sizes : dict of str to sequence of (size, parameters), optional
@@ -90,7 +92,27 @@ def forecast(
 
 
 def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
-    """The budget at which each game's return reaches `wanted`: a table of GOALS."""
+    """The budget at which each game's return reaches a wanted one.
+
+    Parameters
+    ----------
+    table
+        A results table.
+    settings
+        How laws are fitted.
+    wanted
+        Return, in points of the game.
+
+    Returns
+    -------
+    DataFrame
+        Of GOALS, a row a (game, method, form); see `goals_of`.
+
+    Raises
+    ------
+    FitError
+        For a return that is not positive.
+    """
     parts = [
         goals_of(
             admitted.runs,
@@ -105,7 +127,15 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
 
 
 def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
-    """The admitted runs of each game of a table, and its frontiers by every method."""
+    """The admitted runs of each game of a table, and its frontiers by every method.
+
+    Parameters
+    ----------
+    table
+        A results table.
+    settings
+        How laws are fitted.
+    """
     return [(admitted.runs, of) for _, admitted, of in _fitted(table, settings)]
 
 
@@ -162,12 +192,31 @@ def predictions(
     sizes: Sizes | None = None,
     expert: float | None = None,
 ) -> pd.DataFrame:
-    """Every quantity of one game at `budget` (FLOPs) by each of its frontiers: a table of COLUMNS.
+    """Every quantity of one game at one budget, by each of its frontiers.
 
-    low and high are the prediction interval of a new measurement (see interval.prediction).
-    `sizes` are (size, parameters) that can be built: N_opt's rows name the nearest in ln
-    parameters. A return beyond the `expert`'s is flagged. What cannot be predicted has an empty
-    estimate and a flag that says why.
+    Parameters
+    ----------
+    runs : Runs
+        The admitted rows of the game.
+    frontiers : sequence of Frontier
+    budget
+        Training FLOPs.
+    level
+        Of the intervals of a new measurement (see interval.prediction).
+    sizes : sequence of (size, parameters), optional
+        What can be built: N_opt's rows name the nearest in ln parameters.
+    expert
+        The expert's return, in points of the game; a return beyond it is flagged.
+
+    Returns
+    -------
+    DataFrame
+        Of COLUMNS. What cannot be predicted has an empty estimate and a flag that says why.
+
+    Raises
+    ------
+    FitError
+        For a budget that is not positive.
     """
     if not (np.isfinite(budget) and budget > 0):
         raise FitError(f"a budget is a positive number of FLOPs, not {budget:g}")
@@ -209,7 +258,21 @@ def _at(frontier, law: str, budget: float, level: float) -> tuple[float, float, 
 
 
 def nearest(params: float, sizes: Sizes) -> tuple[float, float, list[str]]:
-    """The (size, parameters) nearest in ln parameters, and flags if that is not near."""
+    """What can be built that is nearest in ln parameters.
+
+    Parameters
+    ----------
+    params
+        Parameters wanted.
+    sizes : sequence of (size, parameters)
+        At least one.
+
+    Returns
+    -------
+    size, parameters : float
+    flags : list of str
+        If that is not near: beyond what can be built, or more than 10 % off.
+    """
     there = sorted(sizes, key=lambda pair: pair[1])
     size, built = min(there, key=lambda pair: abs(np.log(pair[1] / params)))
     smallest, largest = there[0][1], there[-1][1]
@@ -226,10 +289,33 @@ def nearest(params: float, sizes: Sizes) -> tuple[float, float, list[str]]:
 def goals_of(
     runs, frontiers: Sequence, wanted: float, *, level: float, expert: float | None = None
 ) -> pd.DataFrame:
-    """The budget at which each frontier's return reaches `wanted`: a table of GOALS.
+    """The budget at which each frontier's return reaches a wanted one.
 
     By grid and vertex the law of the highest return, by the surfaces the return at the loss
-    optimum. The interval is that of the law, by its draws; an infinite end is empty and flagged.
+    optimum.
+
+    Parameters
+    ----------
+    runs : Runs
+        The admitted rows of the game.
+    frontiers : sequence of Frontier
+    wanted
+        Return, in points of the game.
+    level
+        Of the interval, which is that of the law, by its draws; an infinite end is empty and
+        flagged.
+    expert
+        The expert's return, in points of the game; a wanted return beyond it is flagged.
+
+    Returns
+    -------
+    DataFrame
+        Of GOALS, a row a frontier.
+
+    Raises
+    ------
+    FitError
+        For a return that is not positive.
     """
     if not (np.isfinite(wanted) and wanted > 0):
         raise FitError(f"a return has a law only where it is positive, not {wanted:g}")
@@ -301,9 +387,20 @@ def _ends(at: float, known: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
-    """ln x at which each draw of y (draws, points) first reaches `wanted`, linear in logs.
+    """ln x at which each draw first reaches a value, linear in logs.
 
-    Returns (draws,): infinite where it never does, NaN where a draw has no value.
+    Parameters
+    ----------
+    log_x : array (points,)
+        Rising.
+    y : array (draws, points)
+    wanted
+        In the unit of y.
+
+    Returns
+    -------
+    array (draws,)
+        Infinite where it never does, NaN where a draw has no value.
     """
     with np.errstate(all="ignore"):
         log_y = np.log(y) - np.log(wanted)
@@ -329,6 +426,10 @@ def proposal(
         Its method(game) is quoted, each quantity by the form that its verdict prefers.
     predicted : DataFrame
         A table of `forecast` at that budget.
+    game
+        One of the fit's.
+    budget
+        Training FLOPs.
     sizes : sequence of (size, parameters), optional
         What can be built.
 
@@ -368,7 +469,15 @@ def proposal(
 
 
 def preferred(verdicts: pd.DataFrame, game: str, law: str, method: str) -> str:
-    """The form that a law's verdict prefers; the power law where there is no verdict."""
+    """The form that a law's verdict prefers; the power law where there is no verdict.
+
+    Parameters
+    ----------
+    verdicts
+        A table of verdicts.COLUMNS.
+    game, law, method
+        Of whose verdict.
+    """
     rows = verdicts[(verdicts["game"] == game) & (verdicts["law"] == law)]
     rows = rows[(rows["method"] == method) & rows["preferred"].astype(bool)]
     return rows["form"].iloc[0] if len(rows) else POWER

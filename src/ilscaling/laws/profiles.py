@@ -78,13 +78,21 @@ class Optima:
 
 
 def cell_means(runs: Runs, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Means of a column over the runs of each cell, (draws, budgets, sizes), NaN where none is.
+    """Means of a column over the runs of each cell.
 
     Parameters
     ----------
+    runs
+        Rows of one game: what tells the cells.
     values : array (draws, rows)
+        NaN where not measured.
     weight : array (draws, rows)
         How often a row counts.
+
+    Returns
+    -------
+    array (draws, budgets, sizes)
+        By rising budget and size; NaN where no row counts.
     """
     position, b = np.unique(runs.position, return_inverse=True)
     N, s = np.unique(runs.N, return_inverse=True)
@@ -102,7 +110,15 @@ def cell_means(runs: Runs, values: np.ndarray, weight: np.ndarray) -> np.ndarray
 
 
 def profiles(runs: Runs, draws: Draws) -> Profiles:
-    """Average the runs of each cell in every draw; there is at least one row."""
+    """Average the runs of each cell in every draw.
+
+    Parameters
+    ----------
+    runs
+        At least one row.
+    draws
+        The same rows in every draw.
+    """
     rows = np.maximum(runs.losses, runs.returns)[None]
     C, D = (cell_means(runs, v[None], rows)[0] for v in (runs.C, runs.D))
     losses, returns = draws.weight * runs.losses, draws.weight * runs.returns
@@ -128,6 +144,8 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
 
     Parameters
     ----------
+    cells
+        The profiles of one game in every draw.
     method : str
         'grid': the cell with the lowest loss (the smaller of equals). 'vertex': the vertex of a
         parabola of ln L in ln N over the cells near the lowest (see `near`); refused with fewer
@@ -135,18 +153,23 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
         parabola through the other losses of the same cells at that vertex.
     window : float or None
         See `near`.
+
+    Returns
+    -------
+    Optima
+        `y` and `chosen` are losses (nats), and `parabola` is of ln L.
     """
     return _optima(cells, cells.L, cells.L_test, method, window)
 
 
 def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
-    """Which cells of a profile lie about its lowest one: (draws, budgets, sizes).
+    """Which cells of a profile lie about its lowest one.
 
     Those with up to `window` times as many or as few parameters, and at least the next size on
-    either side, so that a coarse grid has three; None: all. A window in sizes means the same
-    whatever the loss cannot fall below, where a ratio of losses holds every cell once that floor is
-    most of the loss. About the optimum an additive surface costs the same excess at the same ratio
-    of sizes, at every budget.
+    either side, so that a coarse grid has three. A window in sizes means the same whatever the loss
+    cannot fall below, where a ratio of losses holds every cell once that floor is most of the loss.
+    About the optimum an additive surface costs the same excess at the same ratio of sizes, at every
+    budget.
 
     Parameters
     ----------
@@ -154,6 +177,13 @@ def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
         Parameters, rising.
     y : array (draws, budgets, sizes)
         Losses, NaN where absent.
+    window
+        Largest ratio of sizes; None: all cells.
+
+    Returns
+    -------
+    array of bool (draws, budgets, sizes)
+        False where there is no loss.
     """
     there = np.isfinite(y)
     if window is None or not y.shape[2]:
@@ -167,8 +197,26 @@ def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
 
 
 def highest(cells: Profiles, method: str, window: float | None) -> Optima:
-    """The highest return of each budget, as the lowest 1/R for the vertex: chosen on the first half
-    of the episodes and judged on the second, where these are known."""
+    """The highest return of each budget, as the lowest 1/R for the vertex.
+
+    It is chosen on the first half of the episodes and judged on the second, where these are known.
+
+    Parameters
+    ----------
+    cells
+        With returns in points of the game.
+    method
+        'grid': the cell with the highest return. 'vertex': the vertex of a parabola, as in
+        `lowest`, of 1/R.
+    window
+        See `near`.
+
+    Returns
+    -------
+    Optima
+        `y` and `chosen` are returns, and `parabola` is of ln R. A budget whose highest return is
+        not positive has a reason, by 'grid', too.
+    """
     chosen, judged = (cells.R, None) if cells.R_first is None else (cells.R_first, cells.R_second)
     if method == "grid":
         best = _optima(cells, -chosen, None if judged is None else -judged, method, window)

@@ -19,8 +19,16 @@ NAMES = ("b0", "bN", "bD", "bNN", "bND", "bDD")
 
 @dataclass(frozen=True)
 class Quadratic:
-    """Coefficients `b` (draws, 6) of logarithms about their means `centre` (see Cells); NaN in a
-    draw that does not determine them."""
+    """The coefficients of every draw.
+
+    Parameters
+    ----------
+    b : array (draws, 6)
+        In the order of NAMES, of logarithms about their means; NaN in a draw that does not
+        determine them.
+    centre : tuple of float
+        The means of ln N, ln D and ln L (see Cells).
+    """
 
     b: np.ndarray
     centre: tuple[float, float, float]
@@ -35,7 +43,18 @@ class Quadratic:
         return dict(zip(NAMES, (constant, *linear, bNN, bND, bDD), strict=True))
 
     def loss(self, ln_N: np.ndarray, ln_D: np.ndarray) -> np.ndarray:
-        """L (draws, points) at ln N and ln D of that shape."""
+        """The surface itself.
+
+        Parameters
+        ----------
+        ln_N, ln_D : arrays (draws, points) or (1, points)
+            ln of parameters and samples.
+
+        Returns
+        -------
+        array (draws, points)
+            L, nats.
+        """
         x, y = ln_N - self.centre[0], ln_D - self.centre[1]
         b0, bN, bD, bNN, bND, bDD = self.b.T[:, :, None]
         ln_L = b0 + bN * x + bD * y + bNN * x * x + bND * x * y + bDD * y * y
@@ -49,9 +68,21 @@ class Quadratic:
     def exponents(
         self, constraint: Constraint, C: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """a, b of N_opt ~ C^a and D_opt ~ C^b, and the slope of ln L_min on ln C at C: (draws,).
+        """Exponents of N_opt, D_opt and L_min on C, the last one local.
 
-        The slope is that of ln L by ln D alone: at an optimum the constrained surface is flat.
+        L_min's is the slope of ln L_min on ln C at C, which is that of ln L by ln D alone: at an
+        optimum the constrained surface is flat.
+
+        Parameters
+        ----------
+        constraint
+            For every draw.
+        C
+            FLOPs; matters to the last exponent alone.
+
+        Returns
+        -------
+        tuple of three arrays (draws,)
         """
         _, _, bD, _, bND, bDD = self.b.T
         rho = constraint.rho
@@ -80,7 +111,19 @@ class Quadratic:
         return f"curvature: ln L has no minimum in ln N at fixed compute (curvature {bent:.2g})"
 
     def ln_N(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
-        """ln N_opt (draws, points) at compute C (points,), where the slope along C is 0."""
+        """ln N_opt, where the slope of the loss along C = k N^rho D is 0.
+
+        Parameters
+        ----------
+        C : array (points,)
+            FLOPs.
+        constraint
+            For every draw.
+
+        Returns
+        -------
+        array (draws, points)
+        """
         _, bN, bD, _, bND, bDD = self.b.T[:, :, None]
         rho = constraint.rho[:, None]
         # Data at the mean size: y = data - rho x for x about that size.
@@ -91,8 +134,19 @@ class Quadratic:
 
 
 def fit(cells: Cells) -> tuple[Quadratic, np.ndarray]:
-    """Fit every draw by weighted least squares: the surface, and whether the draw's cells
-    determine it (draws,)."""
+    """Fit every draw by weighted least squares.
+
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
+    Returns
+    -------
+    surface : Quadratic
+    known : array of bool (draws,)
+        Whether the draw's cells determine it.
+    """
     b, _ = least_squares(_columns(cells), cells.z, cells.weight)
     return Quadratic(b, cells.centre), np.isfinite(b).all(axis=1)
 
@@ -102,12 +156,29 @@ def delta_intervals(
 ) -> dict[str, tuple[float, float]] | str:
     """Intervals of the exponents of N_opt, D_opt and (at compute C) L_min by the delta method.
 
-    Of draw 0, with rho and k taken as known; `run` (rows,) numbers the run of each of its cells.
-    Snapshots of one run share its luck: under noise of whole runs an interval of 95 % from the
-    covariance of ordinary least squares covers half of the time. This covariance is robust to it
-    (Liang and Zeger 1986, corrected for leverage as the jackknife over runs: CR3 of Bell and
-    McCaffrey 2002), and Student's t has runs - 1 degrees of freedom. A reason, where a run alone
-    determines a coefficient.
+    Of draw 0, with rho and k taken as known. Snapshots of one run share its luck: under noise of
+    whole runs an interval of 95 % from the covariance of ordinary least squares covers half of the
+    time. This covariance is robust to it (Liang and Zeger 1986, corrected for leverage as the
+    jackknife over runs: CR3 of Bell and McCaffrey 2002), and Student's t has runs - 1 degrees of
+    freedom.
+
+    Parameters
+    ----------
+    cells
+        Of which draw 0 has a surface.
+    run : array of int (rows,)
+        The run of each of the cells.
+    constraint
+        For every draw.
+    C
+        FLOPs at which the exponent of L_min is taken.
+    level
+        Of the intervals.
+
+    Returns
+    -------
+    dict or str
+        Law -> (low, high); a reason instead, where a run alone determines a coefficient.
     """
     here = cells.weight[0] > 0
     columns, z, run = _columns(cells)[here], cells.z[0, here], run[here]

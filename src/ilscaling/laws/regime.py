@@ -49,6 +49,15 @@ class Admission:
 def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admission:
     """Apply the row rules to the rows of one game; a row goes by the first rule it breaks.
 
+    Parameters
+    ----------
+    rows
+        The game's rows of a results table.
+    game
+        Its name in the notes.
+    settings
+        Of which `flops`, `min_updates` and `max_epochs` count here.
+
     Raises
     ------
     FitError

@@ -76,8 +76,20 @@ def fit(
 
 
 def changed(settings: Laws, values: Mapping[str, object]) -> Laws:
-    """Settings with some of them changed; raises ParamsError for one that is none, or out of
-    bounds."""
+    """Settings with some of them changed.
+
+    Parameters
+    ----------
+    settings
+        The others stay as here.
+    values
+        Name -> value.
+
+    Raises
+    ------
+    ParamsError
+        For a name that is no setting, or a value out of bounds.
+    """
     from pydantic import ValidationError
 
     try:
@@ -189,13 +201,37 @@ class LawFit:
         return LawFit(self.table, self.settings, again).conf_int()
 
     def surface(self, game: str | None = None, method: str = "varpro") -> pd.Series:
-        """Coefficients of the loss as a surface over N and D, as E, A, B, alpha, beta of
-        L = E + A / N^alpha + B / D^beta, by 'varpro' or 'chinchilla'; b0 ... of 'quadratic'."""
+        """Coefficients of the loss as a surface over N and D.
+
+        Parameters
+        ----------
+        game
+            May be left out where there is one game.
+        method
+            'varpro' or 'chinchilla': E, A, B, alpha, beta of L = E + A / N^alpha + B / D^beta
+            (nats). 'quadratic': b0, bN, bD, bNN, bND, bDD of ln L in ln N and ln D.
+
+        Raises
+        ------
+        FitError
+            For a game that is not there, or a method without a surface.
+        """
         return self._loss(game, method).iloc[0].rename(method)
 
     def cov_params(self, game: str | None = None, method: str = "varpro") -> pd.DataFrame:
-        """Covariance of the coefficients of a surface over the resamples (see `surface`); A and B
-        are heavy-tailed, their logarithms are in `draws` to take."""
+        """Covariance of the coefficients of a surface over the resamples.
+
+        A and B are heavy-tailed, their logarithms are in `draws` to take.
+
+        Parameters
+        ----------
+        game, method
+            See `surface`.
+
+        Returns
+        -------
+        DataFrame (coefficients, coefficients)
+        """
         return self._loss(game, method).iloc[1:].cov()
 
     def predict(
@@ -240,6 +276,8 @@ class LawFit:
         ----------
         path : str or Path, optional
             File to write it to.
+        game
+            Only this one.
 
         Returns
         -------

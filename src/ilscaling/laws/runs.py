@@ -117,7 +117,18 @@ class Runs:
 
 
 def runs_of(admitted: Admission, game: str) -> Runs:
-    """Runs of the admitted rows of a game."""
+    """Runs of the admitted rows of a game.
+
+    A run is what has the same columns RUN, as far as the table has them. Test losses and halves of
+    returns are taken only where every row with a dev loss (a return) has them.
+
+    Parameters
+    ----------
+    admitted
+        The game's rows (see regime.admit).
+    game
+        Its name.
+    """
     rows = admitted.rows
     named = [column for column in RUN if column in rows and rows[column].notna().any()]
     run = rows.groupby(named, dropna=False, sort=True).ngroup() if len(rows) else rows["position"]
@@ -158,6 +169,17 @@ def together(runs: Runs) -> Runs:
 
     Groups are resampled whole, as runs are. There are at least two of each size that has two runs,
     and more as long as about FEW rows remain; a game of up to MANY rows is left alone.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+
+    Returns
+    -------
+    Runs
+        `runs` itself where nothing is to be averaged; else `losses` and `returns` say how many runs
+        each row is the mean of.
     """
     if len(runs.L) <= MANY or not runs.isoflop:
         return runs

@@ -23,9 +23,17 @@ from ilscaling.params import Laws
 class StudyFit:
     """All fits of a table: records, the optima they rest on, the cells behind those, and notes.
 
-    `optima` has the columns of optima.COLUMNS; `cells` one row a (game, budget, params) that
-    entered, averaged over runs; `notes` say what was dropped, averaged or left unchecked.
-    `validation`, `verdicts` and `across` have the COLUMNS of their modules.
+    Parameters
+    ----------
+    fits : list of Fit
+    optima : DataFrame
+        Of optima.COLUMNS, a row a (game, method, budget).
+    cells : DataFrame
+        Of cells.COLUMNS: one row a (game, budget, params) that entered, averaged over runs.
+    notes : list of str
+        What was dropped, averaged or left unchecked.
+    validation, verdicts, across : DataFrame
+        Of the COLUMNS of their modules.
     """
 
     fits: list[Fit]
@@ -41,8 +49,24 @@ class StudyFit:
         return list(dict.fromkeys(fit["game"] for fit in self.fits))
 
     def power(self, game: str, law: str, method: str | None = None, interval: str = "t") -> Fit:
-        """The power law of a game by grid or vertex; `method` defaults to the game's (see
-        `method`)."""
+        """The power law of a game by grid or vertex.
+
+        Parameters
+        ----------
+        game
+            One of `games`.
+        law
+            A key of records.LAWS.
+        method
+            By default the game's (see `method`).
+        interval
+            't' or 'bootstrap'.
+
+        Raises
+        ------
+        FitError
+            If there is no such record.
+        """
         wanted = (game, law, method or self.method(game), "power", interval)
         for fit in self.fits:
             if tuple(fit[k] for k in ("game", "law", "method", "form", "interval")) == wanted:
@@ -57,6 +81,18 @@ class StudyFit:
         them have an exponent, the power law of the game's `method`. What would be certain for want
         of evidence is not quoted: without an interval, or where all optima are alike, the
         `estimate` is None and a flag says why.
+
+        Parameters
+        ----------
+        game
+            One of `games`.
+        law
+            A key of records.LAWS.
+
+        Raises
+        ------
+        FitError
+            If there is no record of it.
         """
         if law in headline.LAWS:
             wanted = (game, law, headline.NAME)
@@ -75,6 +111,11 @@ class StudyFit:
 
     def regression(self, game: str, law: str, method: str | None = None):
         """The power law of a game as the results object of statsmodels, to hold and to print.
+
+        Parameters
+        ----------
+        game, law, method
+            See `power`.
 
         Returns
         -------
@@ -120,12 +161,27 @@ def fit_table(
     processes: int = 1,
     validate: bool = True,
 ) -> StudyFit:
-    """Fit every law by every method to each game of a results table (see tables.read_table).
+    """Fit every law by every method to each game of a results table.
 
-    `games` are fitted in this order (default: those of the table, sorted); one without rows gets
-    records that say so. Games are shared out over `processes`, which changes no result. Without
-    `validate`, which takes most of the time, no law is tested on larger budgets. Raises FitError
-    for an empty table.
+    Parameters
+    ----------
+    table
+        See tables.read_table.
+    settings
+        How laws are fitted.
+    games
+        Fitted in this order (default: those of the table, sorted); one without rows gets records
+        that say so.
+    processes
+        Games are shared out over so many, which changes no result.
+    validate
+        Test every law on larger budgets, which takes most of the time.
+
+    Raises
+    ------
+    FitError
+        For a table without rows, or without a column that fits need; if a game holds several policy
+        families.
     """
     missing = [column for column in ("game", *regime.NUMBERS) if column not in table]
     if missing or table.empty:
@@ -162,8 +218,21 @@ def fit_table(
 
 
 def write(fit: StudyFit, directory: str | Path) -> list[Path]:
-    """Write fits.json, and as tables fits.csv, optima.csv, cells.csv, validation.csv, verdicts.csv,
-    across.csv, selection.csv and notes.txt; `ilscaling.show.markdown` writes them for people."""
+    """Write a study's fits as files; `ilscaling.show.markdown` writes them for people.
+
+    Parameters
+    ----------
+    fit
+        What to write.
+    directory
+        Where to. fits.json, and as tables fits.csv, optima.csv, cells.csv, validation.csv,
+        verdicts.csv, across.csv and selection.csv, and notes.txt.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
     directory = Path(directory)
     write_json(directory / "fits.json", fit.fits)
     flat = pd.DataFrame(fit.fits).drop(columns="line")
@@ -181,7 +250,18 @@ TABLES = ("optima", "cells", "validation", "verdicts", "across")
 
 
 def read(directory: str | Path) -> StudyFit:
-    """Read what `write` wrote; raises FitError if a file is missing or damaged."""
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    directory
+        Where the files are.
+
+    Raises
+    ------
+    FitError
+        If a file is missing or damaged.
+    """
     directory = Path(directory)
     fits = read_fits(directory / "fits.json")
     try:

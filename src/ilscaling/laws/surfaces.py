@@ -22,8 +22,20 @@ FRONTIER = ("N_opt", "D_opt", "L_min")
 
 
 class Method(NamedTuple):
-    """How a surface is fitted (cells to model and whether each draw has one), its coefficients, the
-    sizes and cells that it needs (a cell more than coefficients), and what to say of a failure."""
+    """How a surface is fitted.
+
+    Parameters
+    ----------
+    fit : callable
+        Cells -> the surface of every draw, and whether each draw has one (draws,).
+    names : tuple of str
+        Its coefficients.
+    sizes, cells : int
+        Distinct sizes (and amounts of data), and cells, that it needs: a cell more than
+        coefficients.
+    failure : str
+        'code: sentence' for a measurement that has none.
+    """
 
     fit: Callable[[Cells], tuple[Quadratic | Additive, np.ndarray]]
     names: tuple[str, ...]
@@ -49,8 +61,17 @@ NOTHING = 1e-6
 
 
 class Returns(NamedTuple):
-    """A law of return on 1/loss: its value for losses (draws, points), its exponent (draws,), and
-    the spread of the measurements about it (see Surface.spread)."""
+    """A law of return on 1/loss.
+
+    Parameters
+    ----------
+    at : callable
+        Losses (draws, points) -> returns of that shape.
+    exponent : array (draws,)
+    spread : tuple
+        Of the measurements about it: standard deviation in ln, degrees of freedom (see
+        Surface.spread).
+    """
 
     at: Callable[[np.ndarray], np.ndarray]
     exponent: np.ndarray
@@ -61,10 +82,33 @@ class Returns(NamedTuple):
 class Surface:
     """The compute-optimal frontier of one surface, for every draw (a Frontier).
 
-    Parameters are those of the frontier's power laws ('exponent', 'intercept') and of the law
-    'loss', each (draws,), NaN in a draw that does not determine them. `n` counts the cells of draw
-    0; `optima` are those of the grid, by law and 'C'; `intervals` are by the delta method.
-    `residual` is the spread of ln L of the cells about draw 0, where there are no budgets.
+    Parameters
+    ----------
+    method : str
+        A key of METHODS.
+    n : int
+        Cells of draw 0.
+    parameters : dict
+        (law, name) -> array (draws,): 'exponent' and 'intercept' of the frontier's power laws, and
+        the coefficients of the law 'loss'. NaN in a draw that does not determine them.
+    flags : dict
+        Law -> list of 'code: sentence'.
+    optima : dict of str to array (budgets,)
+        Those of the grid, by law and 'C' (see `measured`).
+    model : Quadratic or Additive, optional
+        The surface. Without it nothing could be fitted, or there is no optimum at fixed compute.
+    constraint : Constraint, optional
+        Along which its optima lie.
+    usable : array of bool (draws,), optional
+        Draws with an optimum.
+    intervals : dict
+        (law, 'exponent') -> (low, high) by the delta method.
+    returns : Returns, optional
+        The law that turns its losses into returns.
+    form : str
+    residual : tuple, optional
+        Spread of ln L of the cells about draw 0 and its degrees of freedom, where there are no
+        budgets.
     """
 
     method: str
@@ -81,9 +125,19 @@ class Surface:
     residual: tuple[float, int] | None = None
 
     def predict(self, law: str, C: np.ndarray) -> np.ndarray:
-        """N_opt, D_opt, L_min or R_on_1/L at compute C (points,): (draws, points).
+        """The law's value at compute C.
 
-        NaN in draws without an optimum, for the return without a law of it, and for other laws.
+        Parameters
+        ----------
+        law
+            N_opt, D_opt, L_min or R_on_1/L; others have none.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            NaN in draws without an optimum, and for the return without a law of it.
         """
         C = np.asarray(C, dtype=np.float64)
         draws = len(self.parameters["N_opt", "exponent"])
@@ -122,12 +176,29 @@ def fit(
     *,
     only: tuple[str, ...] = (),
 ) -> list[Surface]:
-    """The frontier of one game by every surface of METHODS (or those of `only`).
+    """The frontier of one game by every surface.
 
-    Whole runs are drawn with replacement (see `whole_runs`). A surface that cannot be fitted has
-    NaN parameters and a flag that says why. Cells whose loss exceeds settings.plateau times the
-    action entropy, where that is known, do not enter, nor do those far from their budget's best
-    (see `around`).
+    Whole runs are drawn with replacement (see `whole_runs`). Cells whose loss exceeds
+    settings.plateau times the action entropy, where that is known, do not enter, nor do those far
+    from their budget's best (see `around`).
+
+    Parameters
+    ----------
+    runs
+        Rows of the game.
+    resamples
+        How many draws follow the measurement.
+    settings
+        Of which `window`, `plateau`, `rho`, `min_sizes`, `level` and `seed` count here.
+    returns
+        For surfaces that are to predict returns.
+    only
+        Keys of METHODS; by default all.
+
+    Returns
+    -------
+    list of Surface
+        One that cannot be fitted has NaN parameters and a flag that says why.
     """
     weight = whole_runs(runs, resamples, settings.seed)
     losses = np.broadcast_to(runs.L, weight.shape)
@@ -139,6 +210,13 @@ def about(runs: Runs, draws: Draws, settings: Laws) -> list[Surface]:
 
     The scatter of the exponents among these draws is theirs, their centre that of the smooth
     surface: for standard deviations, not for quantiles.
+
+    Parameters
+    ----------
+    runs, draws
+        Rows of one game, and these in every draw (see draws.draw).
+    settings
+        See `fit`.
     """
     weight = np.broadcast_to(draws.weight * runs.losses, draws.L.shape)
     return _surfaces(runs, draws.L, weight, settings, None, tuple(METHODS))
@@ -175,11 +253,22 @@ def _surfaces(
 
 
 def around(runs: Runs, window: float | None) -> np.ndarray:
-    """Which rows (rows,) lie about the measured best size of their budget (see profiles.near).
+    """Which rows lie about the measured best size of their budget (see profiles.near).
 
     A surface has a form of its own, which holds best where it is fitted: far cells, of which a
     budget may have many, would move its optimum. A budget of fewer than three sizes shows no
     optimum, and all of its rows stay, as do those of a table that is not isoFLOP.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    window
+        Largest ratio of parameters to those of the best size; None: all rows.
+
+    Returns
+    -------
+    array of bool (rows,)
     """
     if window is None or not len(runs.L) or not runs.isoflop:
         return np.ones(len(runs.L), dtype=bool)
@@ -191,12 +280,25 @@ def around(runs: Runs, window: float | None) -> np.ndarray:
 
 
 def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
-    """How often each row is in the measurement and in `count` resamples: (1 + count, rows).
+    """How often each row is in the measurement and in its resamples.
 
     A row that is the mean of several runs' losses counts as often. A resample draws as many runs as
     there are, with replacement. Unlike a grid, a surface does without a size that was not drawn;
     and a resample of residuals would have to be made about each surface of its own, or test one
     surface by the misfit of another.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    count
+        Resamples.
+    seed
+        Of the drawing, beside the game's name.
+
+    Returns
+    -------
+    array (1 + count, rows)
     """
     weight = np.ones((1 + count, len(runs.L)))
     if count and runs.count:
@@ -207,8 +309,21 @@ def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
 
 
 def measured(runs: Runs, settings: Laws) -> dict[str, np.ndarray]:
-    """The grid's optima of the measurement, of budgets with settings.min_sizes sizes: C and each
-    law of FRONTIER (budgets,)."""
+    """The grid's optima of the measurement, of budgets with settings.min_sizes sizes.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    settings
+        Of which `min_sizes` counts here.
+
+    Returns
+    -------
+    dict of str to array (budgets,)
+        `C` in FLOPs, and each law of FRONTIER: parameters, samples, and the lowest loss. Empty
+        arrays for a table that is not isoFLOP.
+    """
     if not len(runs.L) or not runs.isoflop:
         return {law: np.empty(0) for law in ("C", *FRONTIER)}
     cells = profiles(runs, measurement(runs))

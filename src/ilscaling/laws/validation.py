@@ -38,10 +38,22 @@ POINT = ["position", "budget", "flops", "y"]
 
 
 def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
-    """The points of one game's law: position, budget, flops, x, y, edge (bool), by rising budget.
+    """The points of one game's law, by rising budget.
 
-    `optima` are the game's rows of optima.COLUMNS. Only optima that enter the law's fit are here,
-    those with a logarithm among them.
+    Parameters
+    ----------
+    optima
+        The game's rows of optima.COLUMNS.
+    law
+        A key of records.LAWS.
+    method
+        'grid' or 'vertex'.
+
+    Returns
+    -------
+    DataFrame
+        position, budget and flops (FLOPs), x, y, edge (bool). Only optima that enter the law's fit
+        are here, those with a logarithm among them.
     """
     form = LAWS[law]
     rows = optima[(optima["method"] == method) & optima["used" + form.optimum].astype(bool)]
@@ -55,7 +67,20 @@ def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
 
 
 def curves(optima: pd.DataFrame, law: str, method: str) -> tuple[pd.DataFrame, dict[str, Curve]]:
-    """The points of one game's law (see `measured`), and every form fitted to them."""
+    """The points of one game's law, and every form fitted to them.
+
+    Parameters
+    ----------
+    optima, law, method
+        See `measured`.
+
+    Returns
+    -------
+    points : DataFrame
+        See `measured`.
+    curves : dict of str to Curve
+        By form; the measurement alone, without resamples.
+    """
     points = measured(optima, law, method)
     return points, forms.curves(points["x"].to_numpy(), points["y"].to_numpy())
 
@@ -72,11 +97,32 @@ def validate(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Predict every larger budget of one game from each set of smaller ones.
 
-    `frontiers(runs, draws)` fits every method, given the runs up to an origin; `optima` are the
-    game's measured optima. The grid's judge the surfaces, too, and the vertex's the vertex. Returns
-    one row a (law, method, form, origin, larger budget) with a prediction and a measurement, of
-    the columns COLUMNS, and notes of the laws that could not be judged. `held_out` marks the
-    origin that leaves out the `hold_out` largest budgets.
+    The grid's optima judge the surfaces, too, and the vertex's the vertex.
+
+    Parameters
+    ----------
+    runs : Runs
+        Rows of the game.
+    optima
+        The game's measured optima (optima.COLUMNS).
+    frontiers : callable
+        (runs up to an origin, number of draws) -> every method's Frontier.
+    level
+        Of the prediction intervals.
+    hold_out
+        How many of the largest budgets the held-out origin leaves out.
+    fewest
+        Budgets that the first prediction rests on.
+    draws
+        Resamples of each origin.
+
+    Returns
+    -------
+    table : DataFrame
+        Of COLUMNS, a row a (law, method, form, origin, larger budget) with a prediction and a
+        measurement. `held_out` marks the origin that leaves out the largest budgets.
+    notes : list of str
+        Laws that could not be judged.
     """
     game = runs.game
     # As arrays: the loop below reads them thousands of times.
@@ -149,9 +195,17 @@ def _rows(frontier, law, truth, positions, count, level) -> list[dict]:
 def summary(validation: pd.DataFrame) -> pd.DataFrame:
     """How each law predicted, a row a (game, law, method, form).
 
-    `one_step` and `all_steps` are root mean squares of the error (in ln) one budget ahead and over
-    all; `covered` is the share, and `held` the number, of the `intervals` that held the
-    measurement; `n` the predictions, `n_one_step` those one ahead.
+    Parameters
+    ----------
+    validation
+        Rows of COLUMNS.
+
+    Returns
+    -------
+    DataFrame
+        `one_step` and `all_steps` are root mean squares of the error (in ln) one budget ahead and
+        over all; `covered` is the share, and `held` the number, of the `intervals` that held the
+        measurement; `n` the predictions, `n_one_step` those one ahead.
     """
     keys = ["game", "law", "method", "form"]
     rows = []

@@ -19,7 +19,19 @@ CHUNK = 32
 
 
 def varpro(cells: Cells) -> tuple[Additive, np.ndarray]:
-    """Fit every draw: the surface, and whether the search converged (draws,)."""
+    """Fit every draw by variable projection (Golub and Pereyra 1973).
+
+    Parameters
+    ----------
+    cells
+        With enough sizes and cells in draw 0 (see Cells.refusal).
+
+    Returns
+    -------
+    surface : Additive
+    converged : array of bool (draws,)
+        Whether the search ended.
+    """
     parts = range(0, cells.draws, CHUNK)
     start = np.concatenate([_search(cells, slice(at, at + CHUNK)) for at in parts])
     projection = Projection(cells)
@@ -70,7 +82,20 @@ class Projection:
         self.relative = np.exp(-cells.z)
 
     def coefficients(self, point: np.ndarray, which: np.ndarray) -> np.ndarray:
-        """E, A, B (problems, 3) of centred cells."""
+        """The best E, A, B for given exponents, of centred cells.
+
+        Parameters
+        ----------
+        point : array (problems, 2)
+            alpha and beta.
+        which : array of int (problems,)
+            The draw that each problem is about.
+
+        Returns
+        -------
+        array (problems, 3)
+            None of them negative.
+        """
         return self._solve(self._basis(point, which), which)[0]
 
     def __call__(self, point: np.ndarray, which: np.ndarray) -> Local:

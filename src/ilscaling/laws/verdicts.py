@@ -55,6 +55,8 @@ def verdicts(
 
     Parameters
     ----------
+    game
+        Its name.
     optima : DataFrame
         The game's measured optima.
     validation : DataFrame

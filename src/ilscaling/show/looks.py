@@ -19,8 +19,21 @@ GRID, VERTEX, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#9a9a9a"
 
 
 class Law(NamedTuple):
-    """A law in words: what it is of, its symbol as mathtext and as HTML, what it is a power of, the
-    label of its axis, and whether that has plain numbers rather than powers of ten."""
+    """A law in words.
+
+    Parameters
+    ----------
+    name : str
+        What it is of.
+    symbol, html : str
+        Its symbol as mathtext and as HTML.
+    of : str
+        What it is a power of.
+    axis : str
+        Label of its axis, with the unit.
+    plain : bool
+        Whether the axis has plain numbers rather than powers of ten.
+    """
 
     name: str
     symbol: str
@@ -56,8 +69,21 @@ LAWS = {
 
 
 class Method(NamedTuple):
-    """A method in words: its column, legend, and how its optima are called in a sentence; its
-    colour, marker, whether that is filled, and the style of its line."""
+    """A method in words and colours.
+
+    Parameters
+    ----------
+    label, legend : str
+        Its column, and its entry in a legend.
+    phrase : str
+        How its optima are called in a sentence.
+    colour, marker : str
+        In matplotlib's words.
+    filled : bool
+        Whether the marker is.
+    line : str or tuple
+        Style of its line.
+    """
 
     label: str
     legend: str
@@ -93,14 +119,31 @@ def has_way(method: str, form: str) -> bool:
 
 
 def way(method: str, form: str) -> Way:
-    """The look of a (method, form)."""
+    """The look of a (method, form).
+
+    Parameters
+    ----------
+    method, form
+        Known ones (see `has_way`).
+    """
     look = METHODS[method]
     label = look.label if form in (POWER, SURFACE) else f"{look.label}, {form}"
     return Way(label, look.colour, look.marker)
 
 
 def place(method: str, form: str) -> tuple[int, int]:
-    """Where a (method, form) stands among others: power laws and surfaces, then form by form."""
+    """Where a (method, form) stands among others: power laws and surfaces, then form by form.
+
+    Parameters
+    ----------
+    method, form
+        Known ones (see `has_way`).
+
+    Returns
+    -------
+    (int, int)
+        To sort by.
+    """
     forms = [name for name in FORMS if name != POWER]
     return (0 if form in (POWER, SURFACE) else 1 + forms.index(form), [*METHODS].index(method))
 
@@ -111,5 +154,11 @@ def ways(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def ways_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (method, form) of rows with these columns, in order."""
+    """The (method, form) of rows that are known here, in order.
+
+    Parameters
+    ----------
+    rows
+        With the columns method and form.
+    """
     return ways(zip(rows["method"], rows["form"], strict=True))

@@ -11,7 +11,20 @@ from ilscaling.show.words import MISSING, fixed, interval, number, off
 
 
 def write(fit: StudyFit, directory: str | Path) -> Path:
-    """Write `table` as fits.md beside the files of `laws.write`."""
+    """Write `table` as fits.md beside the files of `laws.write`.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    directory
+        Where the files are.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     path = Path(directory) / "fits.md"
     with atomic(path) as temporary:
         temporary.write_text(table(fit), encoding="utf-8")

@@ -47,8 +47,20 @@ def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
 
 
 def exponents(fit: StudyFit, game: str) -> list[dict]:
-    """The exponents of a game, a row a (law, method): law, method, form, estimate, intervals
-    {kind: (low, high)}, level, n, r2, quoted, notes. Those that are quoted come first."""
+    """The exponents of a game, a row a (law, method). Those that are quoted come first.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        law, method, form, estimate, intervals {kind: (low, high)}, level, n, r2, quoted, notes.
+    """
     rows: dict[tuple, dict] = {}
     quoted = {law: fit.quoted(game, law) for law in LAWS}
     for record in fit.fits:
@@ -86,8 +98,20 @@ def best_interval(row: dict) -> tuple[float, float] | None:
 
 
 def others(fit: StudyFit, game: str) -> list[dict]:
-    """Parameters of a game that are no exponents of power laws (E, alpha, offset ...), a row a
-    (law, method, form): law, method, form, parameters [record], notes."""
+    """Parameters of a game that are no exponents of power laws (E, alpha, offset ...).
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        A row a (law, method, form): law, method, form, parameters [record], notes.
+    """
     rows: dict[tuple, dict] = {}
     for f in fit.fits:
         law = f["parameter"] == "exponent" and f["form"] in (POWER, looks.SURFACE)
@@ -113,8 +137,21 @@ def parameters(row: dict) -> str:
 
 
 def verdicts(fit: StudyFit, game: str) -> list[dict]:
-    """A row a (law, method): law, method, quoted, n, verdict, and of each form delta_aic and
-    rolling_error {form: value}; the quoted method first."""
+    """The verdicts on the laws of a game, the quoted method first.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        A row a (law, method): law, method, quoted, n, verdict, and of each form delta_aic and
+        rolling_error {form: value}.
+    """
     judged = fit.verdicts[fit.verdicts["game"] == game]
     quoted = fit.method(game)
     rows = [
@@ -133,8 +170,22 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
 
 
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
-    """Rows of `validation` of the largest held-out budget, in the order of laws and ways; losses
-    of single rows, where there are no budgets, are in `rolling` alone."""
+    """How the largest held-out budget was predicted, in the order of laws and ways.
+
+    Losses of single rows, where there are no budgets, are in `rolling` alone.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        Rows of laws.validation.COLUMNS.
+    """
     rows = fit.validation[fit.validation["held_out"].astype(bool)]
     rows = rows[rows["law"].isin(LAWS)]
     rows = rows[rows["game"] == game]
@@ -142,13 +193,39 @@ def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
 
 
 def rolling(fit: StudyFit, game: str) -> pd.DataFrame:
-    """One step ahead, a row a (law, method, form): the columns of `laws.summary`."""
+    """How each law predicted one step ahead, in the order of laws and ways.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        A row a (law, method, form): the columns of `laws.summary`.
+    """
     rows = fit.validation[(fit.validation["game"] == game) & (fit.validation["ahead"] == 1)]
     return _sorted(summary(rows))
 
 
 def selection(fit: StudyFit, game: str) -> pd.DataFrame:
-    """How much choosing costs by the quoted method, a row a budget (see laws.optima.selection)."""
+    """How much choosing costs by the quoted method (see laws.optima.selection).
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    DataFrame
+        A row a budget, rising.
+    """
     rows = fit.selection
     mine = (rows["game"] == game) & (rows["method"] == fit.method(game))
     return rows[mine].sort_values("position", ignore_index=True)
@@ -164,7 +241,24 @@ def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
 def matrix(
     rows: Iterable[dict], laws: Sequence[str], cell: Callable
 ) -> tuple[list[str], list[list]]:
-    """Rows with law, method, form as (names of the ways there, a line a law: its cells)."""
+    """Rows as a table with a line a law and a column a way of fitting.
+
+    Parameters
+    ----------
+    rows
+        Each with law, method and form.
+    laws
+        In the order of the lines; those without a row are passed over.
+    cell
+        Row -> its text.
+
+    Returns
+    -------
+    names : list of str
+        Of the ways there.
+    lines : list of list
+        A law's cells, '' where it has none.
+    """
     by = {(r["law"], r["method"], r["form"]): r for r in rows}
     ways = looks.ways(key[1:] for key in by)
     lines = [
@@ -176,7 +270,20 @@ def matrix(
 
 
 def footnote(text: str, seen: list[str]) -> int:
-    """The number of a note, which is appended to `seen` if it is new."""
+    """The number of a note, which is appended to `seen` if it is new.
+
+    Parameters
+    ----------
+    text
+        The note.
+    seen
+        Notes so far; this one is added in place.
+
+    Returns
+    -------
+    int
+        From 1.
+    """
     if text not in seen:
         seen.append(text)
     return seen.index(text) + 1

@@ -15,7 +15,15 @@ def known(value: object) -> bool:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """'0.0123', '35.7', '1,080', '3.16e+11'; a dash if unknown."""
+    """A number as text: '0.0123', '35.7', '1,080', '3.16e+11'; a dash if unknown.
+
+    Parameters
+    ----------
+    value
+        None, NaN and infinity are unknown.
+    digits
+        Significant ones; from 1000 to a million all before the decimal point are written.
+    """
     if not known(value):
         return MISSING
     if 1000 <= abs(value) < 1e6:
@@ -31,17 +39,41 @@ def count(value: float | None) -> str:
 
 
 def fixed(value: float | None, decimals: int = 3) -> str:
-    """A number with so many decimals, for columns."""
+    """A number with so many decimals, for columns; a dash if unknown.
+
+    Parameters
+    ----------
+    value
+        None, NaN and infinity are unknown.
+    decimals
+        Digits after the point.
+    """
     return f"{value:,.{decimals}f}".replace("-", MINUS) if known(value) else MISSING
 
 
 def exponent(value: float, like: float | None = None) -> str:
-    """An exponent: two decimals, three where it (or `like`, which it stands beside) is small."""
+    """An exponent: two decimals, three where it is small.
+
+    Parameters
+    ----------
+    value
+        The exponent, or an end of its interval.
+    like
+        The number that it stands beside, by whose size it is written.
+    """
     return fixed(value, 3 if abs(value if like is None else like) < 0.2 else 2)
 
 
 def with_error(value: float | None, error: float | None) -> str:
-    """A measurement, both numbers to the error's second digit: '35.7 ± 3.9', '2,213 ± 113'."""
+    """A measurement, both numbers to the error's second digit: '35.7 ± 3.9', '2,213 ± 113'.
+
+    Parameters
+    ----------
+    value
+        None, NaN and infinity are unknown.
+    error
+        Its standard error; without a positive one the value stands alone.
+    """
     if not (known(value) and known(error) and error > 0):
         return number(value)
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
@@ -49,14 +81,30 @@ def with_error(value: float | None, error: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None, write: Callable = fixed) -> str:
-    """'[0.318, 0.448]'; empty if there is none."""
+    """An interval as text: '[0.318, 0.448]'; empty if there is none.
+
+    Parameters
+    ----------
+    low, high
+        Its ends. An infinite one is none.
+    write
+        How to write an end: number -> text.
+    """
     if low is None or high is None or not np.isfinite([low, high]).all():
         return ""
     return f"[{write(low)}, {write(high)}]"
 
 
 def off(error: float, *, signed: bool = True) -> str:
-    """How far a prediction is off, of ln(predicted/measured): '+12 %', '4.0 %', '÷3.1'."""
+    """How far a prediction is off: '+12 %', '4.0 %', '÷3.1'; empty if unknown.
+
+    Parameters
+    ----------
+    error
+        ln(predicted / measured). Beyond a factor of two it is written as a factor.
+    signed
+        Without it a factor is never ÷, and there is no plus.
+    """
     if not np.isfinite(error):
         return ""
     if abs(error) > np.log(2):
@@ -75,7 +123,15 @@ def power(value: float, digits: int = 2) -> str:
 
 
 def power_html(value: float | None, digits: int = 3) -> Markup:
-    """A number as HTML: 3.16 x 10^11."""
+    """A number as HTML: 3.16 x 10^11; a dash if unknown.
+
+    Parameters
+    ----------
+    value
+        None, NaN and infinity are unknown.
+    digits
+        Significant ones, of which zeros at the end are left out.
+    """
     if not known(value):
         return Markup(MISSING)
     if value == 0:

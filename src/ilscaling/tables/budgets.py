@@ -33,7 +33,18 @@ def positions(budgets: np.ndarray | pd.Series) -> np.ndarray:
 
 
 def game_positions(table: pd.DataFrame) -> np.ndarray:
-    """`positions` of the rows of a results table, each among the budgets of its game."""
+    """Which budget each row has, among those of its game (see `positions`).
+
+    Parameters
+    ----------
+    table
+        A results table.
+
+    Returns
+    -------
+    array of int (rows,)
+        From 0; -1 where there is no positive budget.
+    """
     budgets = pd.to_numeric(table["budget"], errors="coerce").to_numpy(np.float64)
     games = table["game"].factorize()[0]
     places = np.full(len(table), -1)

@@ -40,8 +40,18 @@ ALIKE = 0.8
 
 
 def mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """'OURS=THEIRS' pairs as a dictionary; raises FitError for a name that is none of ours, and
-    for one that is there twice."""
+    """'OURS=THEIRS' pairs as a dictionary.
+
+    Parameters
+    ----------
+    pairs
+        As of the option --column.
+
+    Raises
+    ------
+    FitError
+        For a name that is none of ours, and for one that is there twice.
+    """
     columns: dict[str, str] = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
@@ -59,7 +69,22 @@ def mapping(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
-    """A table under our names; what is called so, but is not meant, steps aside."""
+    """A table under our names; what is called so, but is not meant, steps aside.
+
+    Parameters
+    ----------
+    table
+        Anyone's table of runs.
+    columns
+        Our name -> theirs.
+    path
+        The file, for an error.
+
+    Raises
+    ------
+    FitError
+        For a column of theirs that is not there.
+    """
     unknown = [theirs for theirs in columns.values() if theirs not in table]
     if unknown:
         raise _unknown(unknown, list(table.columns), path)
@@ -69,7 +94,17 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
 
 
 def missing(names: Sequence[str], table: pd.DataFrame, path: Path) -> FitError:
-    """The error of a table without some columns of ours: it names those that may be meant."""
+    """The error of a table without some columns of ours: it names those that may be meant.
+
+    Parameters
+    ----------
+    names
+        What is missing; one may be a choice, such as 'budget or flops'.
+    table
+        Of which the columns of numbers that are none of ours may be meant.
+    path
+        The file.
+    """
     there = [str(name) for name in table.columns]
     free = [name for name in there if name not in COLUMNS and _numeric(table[name])]
     guesses = {}

@@ -99,7 +99,18 @@ def columns(
 
 
 def number(text: str) -> float | None:
-    """One number with a decimal point; None for what is none."""
+    """One number as people write it, with a decimal point.
+
+    Parameters
+    ----------
+    text
+        Such as '35M', '1e18' or '10^18'.
+
+    Returns
+    -------
+    float or None
+        NaN for one that is missing, None for what is no number.
+    """
     return _value(text, ".")
 
 

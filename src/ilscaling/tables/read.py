@@ -71,9 +71,33 @@ def standard(
 ) -> pd.DataFrame:
     """A results table of a DataFrame: columns of ours with their dtypes.
 
-    Missing numbers become NaN. A table without `game` is one game, called like the file; one
-    without `budget` gets budgets by `cluster`, or none where FLOPs have no gaps. What was made up,
-    or read in a way that one may doubt, stands in `attrs["notes"]`.
+    Parameters
+    ----------
+    table
+        A row a run at one budget.
+    columns
+        Our name -> theirs.
+    name
+        What errors call it, and, up to its first dot, the game of a table without `game`.
+    assume_6nd
+        Make a missing column samples or flops of C = 6 N D (see `read_table`).
+    separator
+        What separated the fields of its file (see numerals.columns).
+    notes
+        What there is to note already.
+
+    Returns
+    -------
+    DataFrame
+        Missing numbers are NaN. A table without `game` is one game; one without `budget` gets
+        budgets by `cluster`, or none where FLOPs have no gaps. What was made up, or read in a way
+        that one may doubt, stands in `attrs["notes"]`.
+
+    Raises
+    ------
+    FitError
+        For a table without rows or without a column that fits need, a value that is no number where
+        one is needed, and FLOPs that look like logarithms.
     """
     path, notes = Path(name), list(notes or ())
     if not len(table):

@@ -9,7 +9,15 @@ from ilscaling.tables.columns import COLUMNS
 
 
 def write_table(path: str | Path, rows: list[dict]) -> None:
-    """Write rows as CSV in the schema's column order, sorted by game, size, seed, budget."""
+    """Write rows as CSV in the schema's column order, sorted by game, family, size, seed, budget.
+
+    Parameters
+    ----------
+    path
+        The file.
+    rows
+        A cell each, by columns of COLUMNS; others are dropped, missing ones empty.
+    """
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.sort_values(["game", "family", "size", "seed", "budget"], kind="stable")
     with atomic(path) as temporary:
@@ -20,7 +28,17 @@ def write_table(path: str | Path, rows: list[dict]) -> None:
 def spent(rows: pd.DataFrame) -> tuple[float, float]:
     """Training FLOPs of a game's grid, and of its cells as separate runs.
 
-    Without the column `added` a run is counted once, at its largest budget."""
+    Parameters
+    ----------
+    rows
+        The game's rows of a results table; cells that were left out do not count. Without the
+        column `added` a run is counted once, at its largest budget.
+
+    Returns
+    -------
+    grid, separate : float
+        FLOPs.
+    """
     status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
     rows = rows[status != "left out"]
     each = rows["flops"].fillna(rows["budget"]) if "flops" in rows else rows["budget"]
@@ -36,6 +54,11 @@ def halves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     """Returns by which to choose a policy and returns to report of it.
 
     The best of noisy returns is too high; that of other episodes of the same policy is not.
+
+    Parameters
+    ----------
+    rows
+        Rows of a results table.
 
     Returns
     -------
@@ -53,8 +76,19 @@ def halves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
 
 
 def measured(realised: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a results table that were measured, with numbers as such; `flops` defaults to the
-    budget."""
+    """Rows of a results table that were measured, with numbers as such.
+
+    Parameters
+    ----------
+    realised
+        A results table, with texts in place of numbers if need be.
+
+    Returns
+    -------
+    DataFrame
+        The rows that are done (without a column `status`, those with a dev loss), numbered anew.
+        Where `flops` is missing it is the budget.
+    """
     if realised.empty:
         return pd.DataFrame(columns=["game", "budget", "flops"])
     numbers = [name for name, (dtype, _) in COLUMNS.items() if dtype == "float64"]

@@ -24,7 +24,27 @@ ROWS = ("data", "rows", "runs", "records", "results")
 
 
 def parse(data: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """A table of CSV or JSON from its bytes, and what was assumed."""
+    """A table of CSV or JSON from its bytes.
+
+    Parameters
+    ----------
+    data
+        The whole file, unpacked.
+    where
+        Its name, for an error.
+
+    Returns
+    -------
+    table : DataFrame
+        Of CSV with `attrs["separator"]`; where that is no comma all values are texts.
+    notes : list of str
+        What was assumed.
+
+    Raises
+    ------
+    FitError
+        For what is no table of text, or is damaged.
+    """
     content, notes = decoded(data, where)
     first = content.lstrip()[:1]
     if first in ("{", "["):
@@ -35,7 +55,27 @@ def parse(data: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def decoded(data: bytes, where: str) -> tuple[str, list[str]]:
-    """Text of bytes, and a note where its encoding was guessed; independent of the locale."""
+    """Text of bytes, whatever the locale.
+
+    Parameters
+    ----------
+    data
+        UTF-8, UTF-16 or UTF-32 by their marks, UTF-8 without one, UTF-16 without one where its
+        zeros tell, else Windows-1252.
+    where
+        The file's name, for an error.
+
+    Returns
+    -------
+    text : str
+    notes : list of str
+        That its encoding was guessed, if so.
+
+    Raises
+    ------
+    FitError
+        For what is cut, damaged, or no text.
+    """
     encoding = next((of for mark, of in MARKS.items() if data.startswith(mark)), None)
     if encoding is None and b"\x00" in data[:2000]:
         # Without a mark, every second byte of plain English in UTF-16 is 0.

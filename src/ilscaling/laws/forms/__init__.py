@@ -39,5 +39,11 @@ FORMS = _Forms()
 
 
 def curves(x, y) -> dict[str, Curve]:
-    """Every form fitted to y at x (see form.fit), by name."""
+    """Every form fitted to the same points, by name.
+
+    Parameters
+    ----------
+    x, y : arrays (points,) or (draws, points)
+        See form.fit.
+    """
     return {name: fit(form, x, y) for name, form in FORMS.items()}

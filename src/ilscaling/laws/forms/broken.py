@@ -15,6 +15,19 @@ def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray
 
     Between each two neighbouring points (ASIDE or more on either side) the best break is where the
     lines through either side cross or, if that is elsewhere, one of the two (Hudson 1966).
+
+    Parameters
+    ----------
+    u, v : arrays (draws, points)
+        ln x, rising along a row, and ln y; NaN where absent.
+
+    Returns
+    -------
+    parameters : dict of str to array (draws,)
+        `intercept` and `exponent` below the break, `exponent_above`, and the `break`, in units of
+        x.
+    rss : array (draws,)
+        Of a row with too few points nothing here means anything: form.fit makes it NaN.
     """
     there = np.isfinite(u) & np.isfinite(v)
     centre, level = straight.mean(u, there), straight.mean(v, there)
@@ -74,13 +87,32 @@ def _hinge(u: np.ndarray, v: np.ndarray, at: np.ndarray):
 
 
 def line(u: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
+    """ln y of the two lines that meet.
+
+    Parameters
+    ----------
+    u : array (1 or draws, points)
+        ln x.
+    p : dict of str to array (draws,)
+        As `fit` returns them.
+
+    Returns
+    -------
+    array (draws, points)
+    """
     above = np.maximum(u - np.log(p["break"])[:, None], 0.0)
     turn = p["exponent_above"] - p["exponent"]
     return straight.line(u, p) + turn[:, None] * above
 
 
 def toward(parameters: dict[str, np.ndarray]) -> Toward:
-    """By whether the law is steeper or flatter above its break."""
+    """By whether the law is steeper or flatter above its break.
+
+    Parameters
+    ----------
+    parameters
+        Those of draw 0: numbers by name.
+    """
     below, above, at = (parameters[name] for name in NAMES[1:])
     saturates = bool(abs(above) < abs(below))
     way = "saturation" if saturates else "steepening"

@@ -109,7 +109,18 @@ class Curve:
     flags: tuple[str, ...]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """y at x of shape (points,) or (draws, points): (draws, points), NaN for unfitted draws."""
+        """The law's value at other x.
+
+        Parameters
+        ----------
+        x : array (points,) or (draws, points)
+            Positive.
+
+        Returns
+        -------
+        array (draws, points)
+            NaN for draws without a fit.
+        """
         with np.errstate(all="ignore"):
             values = np.exp(self.form.line(np.log(np.atleast_2d(x)), self.parameters))
         return np.where(np.isfinite(values), values, np.nan)
@@ -158,9 +169,17 @@ def fit(form: Form, x: np.ndarray, y: np.ndarray) -> Curve:
 
     Parameters
     ----------
+    form
+        Which one.
     x : array (points,) or (draws, points)
+        In any order.
     y : array (points,) or (draws, points)
         Values that are not positive and finite are absent points.
+
+    Returns
+    -------
+    Curve
+        NaN in a draw of too few points; if draw 0 is one, `reason` says so.
     """
     y = np.atleast_2d(np.asarray(y, dtype=np.float64))
     x = np.broadcast_to(np.asarray(x, dtype=np.float64), y.shape)

@@ -7,7 +7,19 @@ from ilscaling.laws.forms.straight import least_squares, line
 
 
 def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """A line in logs by ordinary least squares."""
+    """A line in logs by ordinary least squares (see Form.fit).
+
+    Parameters
+    ----------
+    u, v : arrays (draws, points)
+        ln x and ln y; NaN where absent.
+
+    Returns
+    -------
+    parameters : dict of str to array (draws,)
+        `intercept` = ln a and `exponent` = g.
+    rss : array (draws,)
+    """
     intercept, slope, rss = least_squares(u, v)
     return {"intercept": intercept, "exponent": slope}, rss
 

@@ -24,7 +24,20 @@ STEPS, TOLERANCE = (200, 40), (1e-13, 1e-8)
 
 
 def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Least squares in ln y (see Form.fit); the power law where no bend is better."""
+    """Least squares in ln y (see Form.fit); the power law where no bend is better.
+
+    Parameters
+    ----------
+    u, v : arrays (draws, points)
+        ln x, rising along a row, and ln y; NaN where absent.
+
+    Returns
+    -------
+    parameters : dict of str to array (draws,)
+        `start` = ln x0, `level` = ln y0, `initial` = h, `bend` = h - g, `exponent` = g, `offset` =
+        b, in units of y, and `intercept` = ln |a|.
+    rss : array (draws,)
+    """
     there = np.isfinite(u) & np.isfinite(v)
     n = there.sum(1)
     intercept, slope, bare = straight.least_squares(u, v)
@@ -49,13 +62,31 @@ def fit(u: np.ndarray, v: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray
 
 
 def line(u: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
-    """ln y at u."""
+    """ln y at u.
+
+    Parameters
+    ----------
+    u : array (1 or draws, points)
+        ln x.
+    p : dict of str to array (draws,)
+        As `fit` returns them.
+
+    Returns
+    -------
+    array (draws, points)
+    """
     z, h, bend = u - p["start"][:, None], p["initial"][:, None], p["bend"][:, None]
     return p["level"][:, None] + log_shape(z, h, bend)
 
 
 def flags(p: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """What the measurement's law is, where it is no saturating one."""
+    """What the measurement's law is, where it is no saturating one.
+
+    Parameters
+    ----------
+    p
+        Parameters of draw 0: numbers by name.
+    """
     if p["bend"] <= EXACT:
         return ("no_bend: the best saturating law is the power law",)
     if p["initial"] > 0 and p["exponent"] >= 0:
@@ -64,7 +95,20 @@ def flags(p: dict[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def log_shape(z: np.ndarray, h: np.ndarray, bend: np.ndarray) -> np.ndarray:
-    """ln(1 + h (exp(g z) - 1) / g) for g = h - bend at z = ln(x / x0); h z without a bend."""
+    """ln(1 + h (exp(g z) - 1) / g) for g = h - bend; h z without a bend.
+
+    Parameters
+    ----------
+    z : array (draws, points)
+        ln(x / x0).
+    h, bend : arrays (draws, 1)
+        The exponent at x0, and by how much it exceeds g.
+
+    Returns
+    -------
+    array (draws, points)
+        ln(y / y0).
+    """
     with np.errstate(all="ignore"):
         return np.where(h < 0, np.log(_falling(z, h, bend)[0]), np.log(_rising(z, h, bend)[0]))
 

@@ -77,7 +77,18 @@ class RelationFit:
         return pd.DataFrame(ends, self.relation.parameters, ["low", "high"])
 
     def predict(self, **values) -> np.ndarray:
-        """The response at values of the variables, arrays (points,) or numbers, by name."""
+        """The response at values of the variables.
+
+        Parameters
+        ----------
+        **values : array (points,) or float
+            All variables of the relation, by name.
+
+        Returns
+        -------
+        array (points,)
+            In the unit of the response (see relation.VARIABLES).
+        """
         x = {name: np.asarray(values[name], np.float64) for name in self.relation.variables}
         return self.relation.mean(x, self.theta)
 
@@ -140,7 +151,18 @@ def fit(
 
 
 def run_of(table: pd.DataFrame) -> np.ndarray:
-    """The run that each row is a snapshot of, as far as the table tells: int (rows,)."""
+    """The run that each row is a snapshot of, as far as the table tells.
+
+    Parameters
+    ----------
+    table
+        Rows of a results table. Without any column that makes a run (`runs.RUN`, the game and its
+        section) each row is a run.
+
+    Returns
+    -------
+    array of int (rows,)
+    """
     named = [c for c in ("game", "section", *RUN) if c in table and table[c].notna().any()]
     if not named:
         return np.arange(len(table))
@@ -150,7 +172,29 @@ def run_of(table: pd.DataFrame) -> np.ndarray:
 def search(
     relation: Relation, x: Values, y: np.ndarray, starts: np.ndarray, fixed: dict[str, float]
 ) -> tuple[np.ndarray, float]:
-    """The least squares of the best start: parameters and the sum of squared residuals."""
+    """The least squares of the best start, within the relation's bounds.
+
+    Of many starts the FOLLOWED that fit best are followed to their end.
+
+    Parameters
+    ----------
+    relation
+        The law. What is squared are residuals of ln of the response where it says so.
+    x : dict of str to array (rows,)
+        The variables.
+    y : array (rows,)
+        The response.
+    starts : array (starts, parameters)
+    fixed
+        Parameters that are held, by name.
+
+    Returns
+    -------
+    theta : array (parameters,)
+        NaN where no start leads anywhere.
+    rss : float
+        Sum of squared residuals.
+    """
     lower, upper = np.array(relation.lower), np.array(relation.upper)
     log = lower > 0
     free = np.array([name not in fixed for name in relation.parameters])

@@ -35,13 +35,27 @@ DRAWS = 200
 
 
 def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.DataFrame:
-    """All relations that a results table has the columns for: a table of COLUMNS.
+    """All relations that a results table has the columns for, fitted and judged.
 
-    `next_error` is the root mean square error of predicting the next budget from all smaller ones,
-    in ln of the response or, of normalised returns, on their scale. A relation with a rival is
-    judged against it by AIC and by that error, over the same predictions. `pooled`: sections of
-    one game ('breakout__few', 'breakout__many') are taken together, as those that differ in how
-    much is demonstrated are meant to be.
+    A relation with a rival is judged against it by AIC and by `next_error`, over the same
+    predictions.
+
+    Parameters
+    ----------
+    rows
+        A results table.
+    settings
+        Of which `bootstrap` (DRAWS resamples at most), `level` and `seed` count here.
+    pooled
+        Sections of one game ('breakout__few', 'breakout__many') are taken together, as those that
+        differ in how much is demonstrated are meant to be.
+
+    Returns
+    -------
+    DataFrame
+        Of COLUMNS, a row a (game, relation, parameter). `next_error` is the root mean square error
+        of predicting the next budget from all smaller ones, in ln of the response or, of normalised
+        returns, on their scale.
 
     Raises
     ------
@@ -85,8 +99,21 @@ def _positions(rows: pd.DataFrame) -> np.ndarray:
 
 
 def rolling(relation: Relation, rows: pd.DataFrame) -> pd.Series:
-    """Errors of predicting each budget from all smaller ones: position of the budget predicted ->
-    root mean square error over its rows."""
+    """Errors of predicting each budget from all smaller ones.
+
+    Parameters
+    ----------
+    relation
+        The law.
+    rows
+        Rows of one game, with `position` of the budget (see fitting.fit).
+
+    Returns
+    -------
+    Series of float
+        Position of the budget that is predicted -> root mean square error over its rows, in ln of
+        the response where the relation's residuals are. The first rests on FEWEST budgets.
+    """
     order = np.unique(rows["position"])
     errors = {}
     for origin, ahead in zip(order[FEWEST - 1 :], order[FEWEST:], strict=False):

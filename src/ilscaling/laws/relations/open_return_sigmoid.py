@@ -8,11 +8,37 @@ from ilscaling.laws.relations.relation import Relation, lowest_loss
 
 
 def mean(values, theta):
-    """R = R_max / (1 + (L / L_half)^p), points of the game."""
+    """R = R_max / (1 + (L / L_half)^p).
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        `loss` L, nats a step.
+    theta : array (3,)
+        R_max, in points of the game, L_half, nats a step, and p.
+
+    Returns
+    -------
+    array (rows,)
+        Return, in points of the game.
+    """
     return theta[0] * return_sigmoid.mean(values, theta[1:])
 
 
 def starts(values, response):
+    """Parameters to start the search from.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        See `mean`.
+    response : array (rows,)
+        Return, in points of the game.
+
+    Returns
+    -------
+    array (starts, 3)
+    """
     shape = return_sigmoid.starts(values, response)
     tops = float(np.max(response)) * np.array([1.05, 1.5, 4.0])
     return np.array([[top, *rest] for top in tops for rest in shape])

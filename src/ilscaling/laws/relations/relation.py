@@ -48,7 +48,19 @@ def everything(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_horizon(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each horizon of each cell: `horizon`, `return_after` and `expert_after`."""
+    """A row for each horizon of each cell.
+
+    Parameters
+    ----------
+    table
+        Rows with `returns_after` and `expert_returns_after`, texts such as '250:1.5 500:3'.
+
+    Returns
+    -------
+    DataFrame
+        With `horizon`, in steps, and the mean returns up to there, `return_after` and
+        `expert_after`; horizons that one of the two lacks are left out.
+    """
     parts = []
     for row in table.to_dict("records"):
         own, expert = (_after(row[name]) for name in ("returns_after", "expert_returns_after"))
@@ -66,12 +78,34 @@ def _after(text: str) -> dict[float, float]:
 
 
 def lowest_loss(table: pd.DataFrame) -> pd.DataFrame:
-    """The cell of the lowest dev loss at each budget, the mean of its runs."""
+    """The cell of the lowest dev loss at each budget, the mean of its runs.
+
+    Parameters
+    ----------
+    table
+        Rows of one game, with `position` of the budget and `params`.
+
+    Returns
+    -------
+    DataFrame
+        A row a budget: the means of its columns of numbers.
+    """
     return _best(table, "dev_loss", lowest=True)
 
 
 def highest_return(table: pd.DataFrame) -> pd.DataFrame:
-    """The cell of the highest return at each budget, the mean of its runs."""
+    """The cell of the highest return at each budget, the mean of its runs.
+
+    Parameters
+    ----------
+    table
+        Rows of one game, with `position` of the budget and `params`.
+
+    Returns
+    -------
+    DataFrame
+        A row a budget: the means of its columns of numbers.
+    """
     return _best(table, "return_mean", lowest=False)
 
 

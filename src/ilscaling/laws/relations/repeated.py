@@ -8,15 +8,46 @@ NAMES = ("E", "A", "B", "alpha", "beta", "R_D", "R_N")
 
 
 def worth(amount: np.ndarray, unique: np.ndarray, decay: float) -> np.ndarray:
-    """Unique amount that is worth as much: U + U R* (1 - exp(-R / R*)), R = amount / U - 1
-    repeats (Muennighoff et al. 2023, arXiv 2305.16264, equations 5 and 6)."""
+    """Unique amount that is worth as much: U + U R* (1 - exp(-R / R*)), R = amount / U - 1 repeats.
+
+    Muennighoff et al. 2023 (arXiv 2305.16264), equations 5 and 6.
+
+    Parameters
+    ----------
+    amount : array (rows,)
+        Samples with their repeats, or parameters.
+    unique : array (rows,)
+        U, in the same unit. An amount below it is worth U.
+    decay
+        R*, the repeats over which their worth falls by a factor e.
+
+    Returns
+    -------
+    array (rows,)
+        Between U and U (1 + R*).
+    """
     repeats = np.maximum(amount / unique - 1, 0.0)
     return unique * (1 + decay * -np.expm1(-repeats / decay))
 
 
 def mean(values, theta):
-    """L = E + A / N'^alpha + B / D'^beta, with D' the worth of the samples and N' that of the
-    parameters beyond those that are optimal for the unique samples (the same paper, section 5)."""
+    """L = E + A / N'^alpha + B / D'^beta: loss where samples are repeated.
+
+    D' is the worth of the samples and N' that of the parameters beyond those that are optimal for
+    the unique samples (Muennighoff et al. 2023, arXiv 2305.16264, section 5).
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        `params` N, `samples` D, repeats counted, and `unique_samples`.
+    theta : array (7,)
+        E, A, B, alpha, beta, R_D and R_N, the decays of repeats and of parameters in excess.
+
+    Returns
+    -------
+    array (rows,)
+        Loss, nats a step.
+    """
     E, A, B, alpha, beta, R_D, R_N = theta
     unique = np.minimum(values["unique_samples"], values["samples"])
     D = worth(values["samples"], unique, R_D)
@@ -27,6 +58,19 @@ def mean(values, theta):
 
 
 def starts(values, response):
+    """Parameters to start the search from.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        See `mean`.
+    response : array (rows,)
+        Loss, nats a step.
+
+    Returns
+    -------
+    array (starts, 7)
+    """
     low, high = np.min(response), np.max(response)
     N, D = (np.exp(np.mean(np.log(values[name]))) for name in ("params", "samples"))
     rest = max(float(high - low), 0.05 * float(low)) / 2

@@ -8,12 +8,38 @@ SOURCE = "Tuyls et al. 2024 (arXiv 2307.09423), equation 6, on normalised return
 
 
 def mean(values, theta):
-    """r = a (1 / L)^b."""
+    """r = a (1 / L)^b.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        `loss` L, nats a step.
+    theta : array (2,)
+        a and b.
+
+    Returns
+    -------
+    array (rows,)
+        Normalised return: 0 is random play, 1 the expert.
+    """
     a, b = theta
     return a * values["loss"] ** -b
 
 
 def starts(values, response):
+    """Parameters to start the search from.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        See `mean`.
+    response : array (rows,)
+        Normalised return: 0 is random play, 1 the expert.
+
+    Returns
+    -------
+    array (starts, 2)
+    """
     level = max(float(np.mean(response)), 1e-3)
     middle = float(np.exp(np.mean(np.log(values["loss"]))))
     return np.array([[level * middle**b, b] for b in (0.3, 1.0, 2.0, 4.0)])

@@ -9,12 +9,37 @@ def mean(values, theta):
     """r = 1 / (1 + (L / L_half)^p): the expert's return at loss 0, random play's at any high one.
 
     Both ends are known, so that two coefficients are left, as of the power law.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        `loss` L, nats a step.
+    theta : array (2,)
+        L_half, nats a step, and p.
+
+    Returns
+    -------
+    array (rows,)
+        Normalised return: 0 is random play, 1 the expert.
     """
     half, steepness = theta
     return 1 / (1 + (values["loss"] / half) ** steepness)
 
 
 def starts(values, response):
+    """Parameters to start the search from.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        See `mean`.
+    response : array (rows,)
+        Normalised return: 0 is random play, 1 the expert.
+
+    Returns
+    -------
+    array (starts, 2)
+    """
     low, high = np.min(values["loss"]), np.max(values["loss"])
     halves = np.geomspace(low / 2, high * 1.5, 5)
     return np.array([[half, p] for half in halves for p in (1.0, 3.0, 8.0)])

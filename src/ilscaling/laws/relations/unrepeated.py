@@ -8,12 +8,38 @@ from ilscaling.laws.relations.repeated import starts as with_repeats
 
 
 def mean(values, theta):
-    """L = E + A / N^alpha + B / D^beta."""
+    """L = E + A / N^alpha + B / D^beta.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        `params` N and `samples` D, repeats counted.
+    theta : array (5,)
+        E, A, B, alpha and beta.
+
+    Returns
+    -------
+    array (rows,)
+        Loss, nats a step.
+    """
     E, A, B, alpha, beta = theta
     return E + A * values["params"] ** -alpha + B * values["samples"] ** -beta
 
 
 def starts(values, response):
+    """Parameters to start the search from.
+
+    Parameters
+    ----------
+    values : dict of str to array (rows,)
+        See `mean`.
+    response : array (rows,)
+        Loss, nats a step.
+
+    Returns
+    -------
+    array (starts, 5)
+    """
     return np.unique(with_repeats(values, response)[:, :5], axis=0)
 
 

@@ -39,14 +39,32 @@ def draw_all(
     human: dict[str, float] | None = None,
     forecast: dict | None = None,
 ) -> dict[str, dict[str, Path]]:
-    """Draw every figure that there is data for; returns name -> its files: png, svg, csv.
+    """Draw every figure that there is data for.
 
-    table: results table (`tables.COLUMNS`); fit: `laws.StudyFit`. curves: rows of all runs'
-    curve.csv with game, size, seed. returns: game, split, return, a row an expert's episode.
-    human: game -> published return of a human player. forecast: what was foretold and what came
-    out (see figures.forecast.data). Games come in the order of `fit`.
+    Games come in the order of `fit`. `out`/figures.json, which a report reads, holds each figure's
+    title, caption and files.
 
-    `out`/figures.json, which a report reads, holds each figure's title, caption and files.
+    Parameters
+    ----------
+    table
+        Results table (`tables.COLUMNS`).
+    fit
+        Its laws.
+    out
+        Folder for the figures.
+    curves
+        Rows of all runs' curve.csv (samples, flops, loss in nats) with game, size, seed.
+    returns
+        game, split, return: a row an expert's episode.
+    human
+        Game -> published return of a human player.
+    forecast
+        What was foretold and what came out (see figures.forecast.data).
+
+    Returns
+    -------
+    dict
+        Name -> its files {png, svg, csv}.
     """
     out, human = Path(out), human or {}
     table = _ordered(table, fit.games)
@@ -82,7 +100,22 @@ def _ordered(rows: pd.DataFrame, games: list[str]) -> pd.DataFrame:
 
 
 def draw(module, data: pd.DataFrame, out: Path) -> dict:
-    """Write one figure's CSV, PNG and SVG into `out`; returns its entry of the manifest."""
+    """Write one figure's CSV, PNG and SVG.
+
+    Parameters
+    ----------
+    module
+        One of FIGURES.
+    data
+        As the module's `data` returns it.
+    out
+        Folder to write into.
+
+    Returns
+    -------
+    dict
+        The figure's entry of the manifest: title, caption, files.
+    """
     stem = out / module.NAME
     with atomic(stem.with_suffix(".csv")) as temporary:
         data.to_csv(temporary, index=False, float_format="%.8g")

@@ -16,11 +16,22 @@ MARKERS = "osD^vP*Xph"
 
 
 def data(table: pd.DataFrame, fit: laws.StudyFit) -> pd.DataFrame:
-    """What the figure draws: the columns of `figures.laws.data` and `setting_of`, a row a point,
-    for games with two or more sections (by their titles).
+    """What the figure draws: the settings of games with two or more sections (by their titles).
 
     A section's points are the best cells of its budgets and its line is the law through them, so
     that settings differ by what was measured alone and not by which method found an optimum.
+
+    Parameters
+    ----------
+    table
+        A results table; unused, as all that is drawn is in `fit`.
+    fit
+        Its laws.
+
+    Returns
+    -------
+    DataFrame
+        A row a point: the columns of `figures.laws.data` and `setting_of`.
     """
     rows = []
     played = {game: title(game).partition(": ")[0] for game in fit.games}

@@ -26,12 +26,23 @@ CURRENCIES = {
 
 
 def data(table: pd.DataFrame) -> pd.DataFrame:
-    """What the figure draws: a row for each algorithm, budget and currency of the games that two or
-    more algorithms play.
+    """What the figure draws: what each algorithm paid for its returns, of games that several play.
 
     Sections that are one game by their names (`breakout`, `breakout__soft`) are compared. At each
     budget the size is chosen by the mean return of its seeds over the first half of the episodes,
     and judged by the second half.
+
+    Parameters
+    ----------
+    table
+        A results table.
+
+    Returns
+    -------
+    DataFrame
+        A row for each algorithm, budget and currency: `cost` (FLOPs, steps or labels), `return` and
+        its `se` over seeds (game points), and reference levels. Empty without a game that two or
+        more algorithms play.
     """
     wanted = {"algorithm", "return_first", "return_second", "env_steps", "unique_samples"}
     if not wanted <= set(table):

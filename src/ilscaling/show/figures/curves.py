@@ -13,11 +13,20 @@ BINS = 16  # points a decade of compute; finer would draw the noise of single ba
 
 
 def data(curves: pd.DataFrame) -> pd.DataFrame:
-    """What the figure draws, a row a point: game, kind (run, frontier), size, seed, flops, loss.
+    """What the figure draws: learning curves, and the frontier below them.
 
-    `curves`: rows of all runs' curve.csv (samples, flops, loss) with game, size and seed. A point
-    is the mean training loss over the samples of 1/16 decade of FLOPs. frontier: the lowest loss
-    that any run reached with so much compute, the compute-efficient frontier.
+    A point is the mean training loss over the samples of 1/16 decade of FLOPs. frontier: the lowest
+    loss that any run reached with so much compute, the compute-efficient frontier.
+
+    Parameters
+    ----------
+    curves
+        Rows of all runs' curve.csv (samples, flops, loss in nats) with game, size and seed.
+
+    Returns
+    -------
+    DataFrame
+        A row a point: game, kind (run, frontier), size, seed, flops, loss.
     """
     rows = []
     known = curves[np.isfinite(curves["loss"])].sort_values(

@@ -16,11 +16,22 @@ DASHES = {"train": "-", "dev": (0, (4, 1.5)), "test": (0, (1, 1))}
 
 
 def data(returns: pd.DataFrame, human: dict[str, float], random: dict[str, float]) -> pd.DataFrame:
-    """What the figure draws: game, title, kind (episode, level), split, label, return.
+    """What the figure draws: the returns of demonstrated episodes, and reference levels.
 
-    `returns`: one row an episode with game, split and return; `human`, `random`: game -> level.
     Sections that were trained on the same demonstrations (equal returns in equal order) are drawn
     once, under the first one's name and a title that names all.
+
+    Parameters
+    ----------
+    returns
+        One row an episode with game, split and return (game points).
+    human, random
+        Game -> return of a human player, of random play; NaN or absent if unknown.
+
+    Returns
+    -------
+    DataFrame
+        game, title, kind (episode, level), split, label, return.
     """
     rows, seen = [], {}
     for game, of in returns.groupby("game", sort=False):

@@ -22,12 +22,22 @@ PANELS = {
 
 
 def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
-    """What the figure draws, a row a point: game, panel (loss, return), kind, method, form,
-    quantity, x (FLOPs), y, low, high, level.
+    """What the figure draws: what was foretold at a larger budget, and what came out.
 
-    forecast: "predictions", a table of `laws.forecast`, and "realised", rows of a results table.
-    kind: optimum; line, the quoted power law with its prediction band; predicted, a method's value
-    at the forecast's budget with its interval; realised, with one standard error either way.
+    Parameters
+    ----------
+    fit
+        The laws of the smaller budgets.
+    forecast
+        "predictions", a table of `laws.forecast`, and "realised", rows of a results table.
+
+    Returns
+    -------
+    DataFrame
+        A row a point: game, panel (loss, return), kind, method, form, quantity, x (FLOPs), y, low,
+        high, level, used, edge. kind: optimum; line, the quoted power law with its prediction band;
+        predicted, a method's value at the forecast's budget with its interval; realised, with one
+        standard error either way.
     """
     rows = []
     predictions, realised = forecast["predictions"], tables.measured(forecast["realised"])

@@ -22,9 +22,24 @@ def known(rows: pd.DataFrame) -> pd.DataFrame:
 def blocks(
     games: list[str], lanes: dict[str, list], *, lane: float, width: float = 12.0
 ) -> tuple[Figure, np.ndarray]:
-    """A row of panels a game, one a law, with the ways that it has as rows of `lane` inches.
+    """A row of panels a game, one a law, with the ways of fitting as rows of each panel.
 
-    lanes: game -> its (method, form) pairs. Returns the figure and its axes (games, laws).
+    Parameters
+    ----------
+    games
+        From the top down.
+    lanes
+        Game -> its (method, form) pairs.
+    lane
+        Height of a way's row, inches.
+    width
+        Of the figure, inches.
+
+    Returns
+    -------
+    figure : Figure
+    axes : array (games, laws)
+        Of matplotlib's Axes; one row without games.
     """
     heights = [0.75 + lane * max(len(lanes[game]), 2) for game in games] or [1.5]
     # Laid out at the resolution of the file: hinting makes long names wider there.
@@ -48,10 +63,20 @@ def by_law(
     lane: float,
     x: str = "",
 ) -> Figure:
-    """Blocks of `panel(ax, rows of game and law, law, ways)`, with `x` below the last and a legend
-    of `handles(data)`.
+    """Blocks whose panels a function fills, with a legend below.
 
-    data: rows with game, law, method and form.
+    Parameters
+    ----------
+    data
+        Rows with game, law, method and form.
+    panel
+        (ax, rows of game and law, law, ways of the game) -> None: draws one.
+    handles
+        Data -> the legend's entries.
+    lane
+        Height of a way's row, inches.
+    x
+        Label below the last game's panels.
     """
     games = list(dict.fromkeys(data["game"]))
     lanes = {game: looks.ways_of(data[data["game"] == game]) for game in games}
@@ -80,8 +105,20 @@ def _lanes(ax: Axes, lanes: list, *, named: bool) -> None:
 def window(
     estimates: Iterable[float], low: Iterable[float], high: Iterable[float]
 ) -> tuple[float, float]:
-    """Limits of an axis that hold most estimates and intervals: one wild row would squeeze all
-    others, and `interval` marks what goes beyond."""
+    """Limits of an axis that hold most estimates and intervals.
+
+    One wild row would squeeze all others; `interval` marks what goes beyond.
+
+    Parameters
+    ----------
+    estimates, low, high
+        Of each row; NaN where there is none.
+
+    Returns
+    -------
+    first, last : float
+        0 and 1 without an estimate.
+    """
     estimates, low, high = (np.asarray(list(v), dtype=np.float64) for v in (estimates, low, high))
     known = np.isfinite(estimates)
     if not known.any():
@@ -102,7 +139,21 @@ def window(
 
 
 def interval(ax: Axes, y: float, low: float, high: float, colour: str, **look) -> None:
-    """A horizontal interval within the panel's limits; an arrow head where it goes beyond."""
+    """A horizontal interval within the panel's limits; an arrow head where it goes beyond.
+
+    Parameters
+    ----------
+    ax
+        Whose limits are set.
+    y
+        Height of the row, in the panel's units.
+    low, high
+        In units of the x axis; nothing is drawn unless both are finite.
+    colour
+        Of line and heads.
+    **look
+        Of the line, in matplotlib's words.
+    """
     if not (np.isfinite(low) and np.isfinite(high)):
         return
     left, right = _inside(ax)
@@ -115,7 +166,23 @@ def interval(ax: Axes, y: float, low: float, high: float, colour: str, **look) -
 def estimate(
     ax: Axes, y: float, at: float, way: looks.Way, *, filled: bool, size: float = 4.5
 ) -> None:
-    """The marker of a row's estimate; an arrow head at the panel's edge if it lies beyond."""
+    """The marker of a row's estimate; an arrow head at the panel's edge if it lies beyond.
+
+    Parameters
+    ----------
+    ax
+        Whose limits are set.
+    y
+        Height of the row, in the panel's units.
+    at
+        The estimate, in units of the x axis.
+    way
+        Its colour and marker.
+    filled
+        Whether the marker is.
+    size
+        Of the marker, points.
+    """
     left, right = _inside(ax)
     marker = way.marker if left <= at <= right else "<" if at < left else ">"
     look = {"mfc": way.colour if filled else "white", "mec": way.colour, "mew": 1.0, "ms": size}
@@ -130,7 +197,17 @@ def _inside(ax: Axes) -> tuple[float, float]:
 
 
 def remark(ax: Axes, y: float, text: str) -> None:
-    """Why a row is empty, where its estimate would be."""
+    """Why a row is empty, where its estimate would be.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    y
+        Height of the row, in the panel's units.
+    text
+        A line or a few.
+    """
     look = {"fontsize": 6, "color": "#777777", "va": "center", "ha": "center", "zorder": 6}
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     ax.text(0.5, y, text, transform=ax.get_yaxis_transform(), linespacing=0.95, bbox=box, **look)

@@ -21,8 +21,27 @@ GREYS = 64  # colours of the animation: Atari screens use far fewer
 
 
 def pictures(demos: str | Path, folder: str | Path, name: str) -> dict[str, Path]:
-    """Draw what is shown of the store `demos` as `folder`/expert-`name`.png and so on; returns
-    caption -> file. Raises StoreError for bad data."""
+    """Draw what is shown of a store of demonstrations.
+
+    Parameters
+    ----------
+    demos
+        The store (demos.zarr).
+    folder
+        Where to: expert-`name`.png and so on.
+    name
+        Of the files.
+
+    Returns
+    -------
+    dict
+        Caption -> file.
+
+    Raises
+    ------
+    StoreError
+        For bad data.
+    """
     domain = open_split(demos, "dev").attrs["domain"]
     files = paths(domain, folder, name)
     for picture, path in zip(
@@ -33,7 +52,20 @@ def pictures(demos: str | Path, folder: str | Path, name: str) -> dict[str, Path
 
 
 def paths(domain: str, folder: str | Path, name: str) -> dict[str, Path]:
-    """Where `pictures` puts what it draws of a game: caption -> file."""
+    """Where `pictures` puts what it draws of a game.
+
+    Parameters
+    ----------
+    domain
+        Name of the game's domain, which says what is shown.
+    folder, name
+        See `pictures`.
+
+    Returns
+    -------
+    dict
+        Caption -> file.
+    """
     shown = registry.get("DOMAIN", domain).pictures()
     return {picture.caption: Path(folder) / f"expert-{name}{picture.ending}" for picture in shown}
 
@@ -49,7 +81,25 @@ def contact_sheet(
     """Observations at regular times of a few episodes, from the lowest to the highest return.
 
     Rows are episodes at evenly spaced ranks of return, columns evenly spaced steps from the first
-    to the last, each with its step and the score before it. Raises StoreError for bad data.
+    to the last, each with its step and the score before it.
+
+    Parameters
+    ----------
+    demos
+        The store (demos.zarr).
+    out_png
+        The file to write.
+    split
+        Whose episodes are shown.
+    episodes
+        Rows; fewer if the split has fewer.
+    frames
+        Columns.
+
+    Raises
+    ------
+    StoreError
+        For bad data.
     """
     data = open_split(demos, split)
     domain = registry.get("DOMAIN", data.attrs["domain"])
@@ -87,8 +137,26 @@ def animation(
 ) -> None:
     """The most rewarding stretch of the split's best episode at the game's own speed, as a GIF.
 
-    The stretch is shortened until the file has at most `limit` bytes. Raises StoreError for bad
-    data.
+    Parameters
+    ----------
+    demos
+        The store (demos.zarr), with `screen` among its arrays.
+    out_gif
+        The file to write.
+    split
+        Whose episode is shown.
+    seconds
+        Length of the stretch; it is shortened until the file has at most `limit` bytes, or two
+        screens.
+    zoom
+        Pixels a side of a screen's pixel.
+    limit
+        Bytes.
+
+    Raises
+    ------
+    StoreError
+        For bad data.
     """
     data = open_split(demos, split)
     episode = int(np.argmax(data.returns()))

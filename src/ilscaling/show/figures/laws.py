@@ -24,7 +24,23 @@ def data(fit: laws.StudyFit) -> pd.DataFrame:
 
 
 def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
-    """The optima that a law rests on and, where it was fitted, its line with the band."""
+    """The optima that a law rests on and, where it was fitted, its line with the band.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    law
+        A key of laws.LAWS.
+
+    Returns
+    -------
+    list of dict
+        A row a point, for `frame`: x and y in the law's own units (FLOPs, or 1/loss), `kind`
+        optimum or line; lines carry FITTED along.
+    """
     rows, form = [], laws.LAWS[law]
     optima = fit.optima[fit.optima["game"] == game]
     optima = optima.assign(inverse_loss=1.0 / optima["L_min"])
@@ -106,7 +122,15 @@ def handles(data: pd.DataFrame) -> list:
 
 
 def marks(ax: Axes, part: pd.DataFrame) -> None:
-    """Optima, lines and bands of both methods."""
+    """Draw optima, lines and bands of both methods.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    part
+        Rows of `frame`, of one game and law.
+    """
     for method in laws.METHODS:
         look = looks.METHODS[method]
         of = part[part["method"] == method]
@@ -138,7 +162,17 @@ ABOVE = 27
 
 
 def exponents(ax: Axes, part: pd.DataFrame, law: str) -> None:
-    """The fitted exponents with their intervals by bootstrap over runs, above the panel."""
+    """The fitted exponents with their intervals by bootstrap over runs, above the panel.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    part
+        Rows of `frame`, of one game and law.
+    law
+        A key of looks.LAWS.
+    """
     lines = part[part["kind"] == "line"].drop_duplicates("method").set_index("method")
     symbol, of = looks.LAWS[law].symbol, looks.LAWS[law].of
     narrow = ax.get_subplotspec().get_gridspec().ncols >= 4

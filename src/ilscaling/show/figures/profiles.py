@@ -22,12 +22,25 @@ PANELS = {
 
 
 def data(table: pd.DataFrame, fit: laws.StudyFit, human: dict[str, float]) -> pd.DataFrame:
-    """What the figure draws, a row a point: game, panel (loss, return), kind, label, position
-    (of the budget), budget, seed, used, x (parameters), y, se.
+    """What the figure draws: cells, their means, and the optima of each budget.
 
-    kind: cell (one run at one budget), mean (over the runs of a size), parabola, vertex, grid (the
-    best cell of a budget), level (a reference named in `label`). used: whether it enters the fits;
-    of a cell, whether it may, in a budget of the law's regime. `human`: game -> return of a human.
+    Parameters
+    ----------
+    table
+        A results table.
+    fit
+        Its laws.
+    human
+        Game -> return of a human player (game points).
+
+    Returns
+    -------
+    DataFrame
+        A row a point: game, panel (loss, return), kind, label, position (of the budget), budget,
+        seed, used, x (parameters), y, se. kind: cell (one run at one budget), mean (over the runs
+        of a size), parabola, vertex, grid (the best cell of a budget), level (a reference named in
+        `label`). used: whether it enters the fits; of a cell, whether it may, in a budget of the
+        law's regime.
     """
     rows = []
     table = table.assign(position=game_positions(table))

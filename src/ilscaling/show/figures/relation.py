@@ -11,8 +11,23 @@ NAME, TITLE = "return_on_loss", "Return against dev loss"
 
 
 def data(table: pd.DataFrame, fit, human: dict[str, float]) -> pd.DataFrame:
-    """What the figure draws, a row a point: game, method, kind (cell, optimum, line, level),
-    x (dev loss), y (return), low, high (confidence band), budget, used, edge, exponent."""
+    """What the figure draws: returns of all cells on their losses, and the law.
+
+    Parameters
+    ----------
+    table
+        A results table.
+    fit : StudyFit
+        Its laws.
+    human
+        Game -> return of a human player (game points).
+
+    Returns
+    -------
+    DataFrame
+        A row a point, of the columns of `figures.laws.frame`: kind (cell, optimum, line, level), x
+        (dev loss, nats a step), y (return, game points), low and high (confidence band).
+    """
     rows = []
     cells = style.done(table)
     if "return_mean" not in cells:

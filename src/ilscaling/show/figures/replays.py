@@ -25,11 +25,26 @@ NAMED = {13: "Enter", 27: "Esc", 32: "Space", 127: "Del"}
 def write(
     path: str | Path, games: dict[str, Play], *, frames: int = 600, limit: int = 300_000
 ) -> None:
-    """Write the file of `games` (name -> game, in the order they are to be shown).
+    """Write the file of some games, in the order in which they are to be shown.
 
-    Of each game the `frames` keys in which the score rises most are taken (the first such, so the
-    opening of a game without points), fewer if they need more than `limit` bytes. Raises
-    StoreError for a game without a key.
+    Of each game the keys in which the score rises most are taken: the first such, so the opening of
+    a game without points.
+
+    Parameters
+    ----------
+    path
+        The file (JSON).
+    games
+        Name -> game.
+    frames
+        Keys of each game, in a row.
+    limit
+        Bytes of each game; fewer keys are taken if they need more.
+
+    Raises
+    ------
+    StoreError
+        For a game without a key.
     """
     out = {
         "rows": terminal.ROWS,
@@ -57,7 +72,20 @@ def _within(name: str, play: Play, frames: int, limit: int) -> dict:
 
 
 def stretch(play: Play, length: int) -> int:
-    """Where the first `length` keys in a row begin in which the score rises most."""
+    """Where the keys in a row begin in which the score rises most.
+
+    Parameters
+    ----------
+    play
+        The game.
+    length
+        How many keys, from 1 to those of the game.
+
+    Returns
+    -------
+    int
+        Index of the first key, of several such stretches that of the first.
+    """
     return int(np.argmax(play.scores[length:] - play.scores[:-length]))
 
 

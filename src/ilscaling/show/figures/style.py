@@ -70,7 +70,23 @@ def look():
 
 
 def panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, np.ndarray]:
-    """A figure of rows x columns axes, `height` inches a row and `width` inches wide."""
+    """A figure of axes in a grid.
+
+    Parameters
+    ----------
+    rows, columns
+        Of the grid.
+    width
+        Of the whole figure, inches.
+    height
+        Of a row, inches.
+
+    Returns
+    -------
+    figure : Figure
+    axes : array (rows, columns)
+        Of matplotlib's Axes.
+    """
     # Not pyplot: its registry of figures would keep each one alive.
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
@@ -84,7 +100,20 @@ def facets(count: int) -> tuple[int, int]:
 
 
 def shades(values: Iterable[float], palette: str = "viridis") -> dict[float, tuple]:
-    """Value -> colour of a perceptually uniform palette, by rank; its pale end is left out."""
+    """A colour of a perceptually uniform palette for each value, by rank; its pale end is left out.
+
+    Parameters
+    ----------
+    values
+        In any order; equal ones share a colour.
+    palette
+        A colour map of matplotlib.
+
+    Returns
+    -------
+    dict
+        Value -> (red, green, blue, alpha), from 0 to 1.
+    """
     values = sorted(set(values))
     colours = mpl.colormaps[palette](np.linspace(0.0, 0.88, max(len(values), 2)))
     return {value: tuple(colours[i]) for i, value in enumerate(values)}
@@ -104,9 +133,20 @@ _KINDS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#22
 def log_axis(
     axis, low: float, high: float, *, plain: bool = False, room: float = 0.06, most: int = 7
 ) -> None:
-    """Logarithmic `axis` (ax.xaxis or ax.yaxis) over [low, high] with labels that fit its span.
+    """A logarithmic axis with labels that fit its span.
 
-    plain: 0.3 instead of 3 x 10^-1. room: share of the span left free at either end. most: labels.
+    Parameters
+    ----------
+    axis
+        ax.xaxis or ax.yaxis.
+    low, high
+        Ends of what is shown, positive.
+    plain
+        0.3 instead of 3 x 10^-1.
+    room
+        Share of the span, in logarithms, left free at either end.
+    most
+        Labels, at most.
     """
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     span = np.log10(high / low)
@@ -138,8 +178,18 @@ _STEPS += ((1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
 
 
 def return_axis(ax: Axes, values: Iterable[float]) -> None:
-    """y axis for returns: logarithmic; linear below 1 if a policy scores less, so that one that
-    scores nothing stays on the page; linear throughout if any is clearly negative."""
+    """The y axis of returns: logarithmic, unless a policy scores too little for it.
+
+    It is linear below 1 if a policy scores less, so that one that scores nothing stays on the page,
+    and linear throughout if any is clearly negative, or all are below 8.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    values
+        Returns, in points of the game, that are to be seen; NaN and infinity are passed over.
+    """
     values = np.asarray([v for v in values if np.isfinite(v)], float)
     low, high = values.min(initial=np.inf), values.max(initial=1.0)
     if low <= -1 or high < 8:
@@ -162,8 +212,19 @@ def return_axis(ax: Axes, values: Iterable[float]) -> None:
 def level_lines(ax: Axes, levels: dict[str, float], *, vertical: bool = False) -> int:
     """Reference levels of return as lines, each named outside the panel, at the right or on top.
 
-    The axis must have its limits and scale: names of levels that lie close are moved apart.
-    Returns in how many rows the names stand above the panel.
+    Parameters
+    ----------
+    ax
+        Which must have its limits and scale: names of levels that lie close are moved apart.
+    levels
+        Key of LEVELS -> return.
+    vertical
+        Whether returns are on the x axis.
+
+    Returns
+    -------
+    int
+        In how many rows the names stand above the panel.
     """
     draw = ax.axvline if vertical else ax.axhline
     to_axes = ax.transData + ax.transAxes.inverted()
@@ -195,7 +256,15 @@ def _inches(ax: Axes) -> float:
 
 
 def empty(ax: Axes, why: str) -> None:
-    """A panel without data says so, and shows no numbers of its own making."""
+    """A panel without data says so, and shows no numbers of its own making.
+
+    Parameters
+    ----------
+    ax
+        The panel.
+    why
+        What it says.
+    """
     ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color="#777777")
     ax.set(xticks=[], yticks=[])
 
@@ -206,7 +275,15 @@ def handle(label: str, **settings) -> Line2D:
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg without date, host or version: equal figures, equal bytes."""
+    """Write a figure as PNG and SVG without date, host or version: equal figures, equal bytes.
+
+    Parameters
+    ----------
+    figure
+        What to write; its layout is fixed by this.
+    stem
+        The files' path without .png and .svg.
+    """
     nothing = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
@@ -221,6 +298,17 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def done(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows that were measured."""
+    """Rows that were measured.
+
+    Parameters
+    ----------
+    table
+        A results table.
+
+    Returns
+    -------
+    DataFrame
+        With a column `seed`, 0 where the table has none.
+    """
     rows = table[(table["status"] == "done") & table["dev_loss"].notna()]
     return rows if "seed" in rows else rows.assign(seed=0)

@@ -33,9 +33,17 @@ _LEVEL, _TURN = re.compile(rb"\bDlvl:(\d+)"), re.compile(rb"\bT:(\d+)")
 class Play:
     """One game, a step a key; the screen of step i is what was seen before key i.
 
-    chars uint8 (T, 24, 80); colors int8 (T, 24, 80), see `PALETTE`; cursor uint8 (T, 2), row and
-    column; action (T,), index into games.nethack.ACTIONS; reward float32 (T,), points the key
-    brought.
+    Parameters
+    ----------
+    chars : uint8 array (T, 24, 80)
+    colors : int8 array (T, 24, 80)
+        See `PALETTE`.
+    cursor : uint8 array (T, 2)
+        Row and column.
+    action : array of int (T,)
+        Index into domains.nethack.game.ACTIONS.
+    reward : float32 array (T,)
+        Points that the key brought.
     """
 
     chars: np.ndarray
@@ -66,9 +74,21 @@ class Play:
 
 
 def recorded(demos: str | Path, *, split: str = "dev", rank: float = 0.5) -> Play:
-    """A game of a store: 0 is the split's lowest return, 1 its highest, 0.5 the (lower) median.
+    """A game of a store.
 
-    Raises StoreError for bad data.
+    Parameters
+    ----------
+    demos
+        The store (demos.zarr).
+    split
+        Whose games are ranked by return.
+    rank
+        0 is the split's lowest return, 1 its highest, 0.5 the (lower) median.
+
+    Raises
+    ------
+    StoreError
+        For bad data.
     """
     data = open_split(demos, split)
     ranked = np.argsort(data.returns(), kind="stable")
@@ -79,9 +99,21 @@ def recorded(demos: str | Path, *, split: str = "dev", rank: float = 0.5) -> Pla
 
 
 def replay(options: NetHackEmulator, seed: int, actions: Sequence[int]) -> Play:
-    """Play the game of `seed` again by `actions` (T,), indices into games.nethack.ACTIONS.
+    """Play a game again.
 
-    Raises GameError if it ends before the last of them: it was another game.
+    Parameters
+    ----------
+    options
+        The emulator that it was played with.
+    seed
+        Of the game.
+    actions : sequence of int (T,)
+        Indices into domains.nethack.game.ACTIONS.
+
+    Raises
+    ------
+    GameError
+        If the game ends before the last of them: it was another game.
     """
     # Only here: studies of other games need no NetHack.
     from ilscaling.domains.nethack.game import KEYS, Game
@@ -115,7 +147,21 @@ def contact_sheet(
 ) -> None:
     """Screens at regular times, from the first to the last, of a game of median return.
 
-    Raises StoreError for bad data.
+    Parameters
+    ----------
+    demos
+        The store (demos.zarr).
+    out_png
+        The file to write.
+    split
+        Whose game is shown.
+    screens
+        How many; fewer of a shorter game.
+
+    Raises
+    ------
+    StoreError
+        For bad data.
     """
     game = title(open_split(demos, split).attrs["game"])
     play = recorded(demos, split=split)
@@ -147,7 +193,16 @@ def contact_sheet(
 
 
 def screen(chars: np.ndarray, colors: np.ndarray, cursor: np.ndarray) -> Image.Image:
-    """One screen as an image: chars uint8 (24, 80), colors int8 (24, 80), cursor (2,)."""
+    """One screen as an image.
+
+    Parameters
+    ----------
+    chars : uint8 array (24, 80)
+    colors : int8 array (24, 80)
+        See `PALETTE`.
+    cursor : array of int (2,)
+        Row and column.
+    """
     image = Image.new("RGB", (COLUMNS * CELL[0], ROWS * CELL[1]), GROUND)
     draw, face = ImageDraw.Draw(image), font("DejaVuSansMono", FONT_SIZE)
     at = np.zeros((ROWS, COLUMNS), bool)
@@ -174,4 +229,13 @@ def _ramps(levels: int = 12) -> Image.Image:
 
 
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font that comes with matplotlib.
+
+    Parameters
+    ----------
+    name
+        Of its file, such as 'DejaVuSans'.
+    size
+        Pixels.
+    """
     return ImageFont.truetype(Path(mpl.get_data_path()) / f"fonts/ttf/{name}.ttf", size)

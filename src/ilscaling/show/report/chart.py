@@ -15,7 +15,21 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 46
 
 @dataclass(frozen=True)
 class Point:
-    """A cell: its place in pixels, budget (from 0), and what is said of it."""
+    """A cell.
+
+    Parameters
+    ----------
+    x, y : float
+        Its place, pixels.
+    budget : int
+        From 0.
+    label : str
+        It in a line of text.
+    details : str
+        All that is said of it, as HTML.
+    replay : bool
+        Whether the page replays one of its games.
+    """
 
     x: float
     y: float
@@ -27,7 +41,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing: points, a line and a colour (hue in degrees) a budget, ticks (place, label)."""
+    """A drawing.
+
+    Parameters
+    ----------
+    points : list of Point
+    lines : list of str
+        A line a budget, as SVG's points.
+    hues : list of int
+        A colour a budget, degrees.
+    budgets : list of Markup
+        Their FLOPs.
+    x_ticks, y_ticks : list of (place, label)
+        Places in pixels.
+    """
 
     points: list[Point]
     lines: list[str]

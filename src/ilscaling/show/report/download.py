@@ -25,7 +25,22 @@ figures/*.csv     the data behind each figure
 
 
 def archive(table: pd.DataFrame, fit: StudyFit, figures: Path) -> str:
-    """A ZIP archive of the results table, the fits and the data behind the figures, as a URI."""
+    """A ZIP archive of all data of a page; equal data give equal bytes.
+
+    Parameters
+    ----------
+    table
+        The results table.
+    fit
+        Its laws.
+    figures
+        Folder with figures.json and the data behind the figures.
+
+    Returns
+    -------
+    str
+        A data: URI.
+    """
     flat = pd.DataFrame(fit.fits).drop(columns="line")
     flat["flags"] = flat["flags"].map("; ".join)
     tables = {"results": table, "fits": flat}

@@ -30,7 +30,17 @@ BIBTEX = """\
 
 
 def paragraph(fit: StudyFit, table: pd.DataFrame, params: dict) -> str:
-    """What was done, in sentences that a paper can take; cites the entries of `BIBTEX`."""
+    """What was done, in sentences that a paper can take; cites the entries of `BIBTEX`.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    table
+        Its results table.
+    params
+        The study's parameters as plain values, of which laws.bootstrap counts here.
+    """
     games = ", ".join(titles.title(game) for game in fit.games)
     done = table[table["status"] == "done"]
     level = next((100 * record["level"] for record in fit.fits if record["level"]), 95)

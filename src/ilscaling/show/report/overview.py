@@ -100,7 +100,17 @@ def _exponent(quoted: dict) -> Exponent:
 def verdict(
     estimate: float | None, ends: tuple[float, float] | None, notes: list[str] | tuple = ()
 ) -> str:
-    """How well an exponent is known, see `Exponent`."""
+    """How well an exponent is known, see `Exponent`.
+
+    Parameters
+    ----------
+    estimate
+        None or NaN without one.
+    ends
+        Of its interval, if it has one.
+    notes
+        Flags as rows.note writes them; one that begins with a code of DOUBTFUL decides.
+    """
     doubted = any(note.startswith(DOUBTFUL) for note in notes)
     if not known(estimate) or ends is None or ends[0] * ends[1] <= 0 or doubted:
         return "not determined"

@@ -60,26 +60,41 @@ def write(
 ) -> None:
     """Write the report of a study; equal inputs give equal bytes.
 
-    title: of the page. params: the whole study as plain values (`Params.model_dump(mode="json")`).
-    table: results table (`tables.COLUMNS`); fit: its laws. figures_dir: where `figures.draw_all`
-    wrote its manifest figures.json and files.
+    Parameters
+    ----------
+    out_html
+        The page.
+    title
+        Of the page.
+    params
+        The whole study as plain values (`Params.model_dump(mode="json")`).
+    table
+        Results table (`tables.COLUMNS`).
+    fit
+        Its laws.
+    figures_dir
+        Where `figures.draw_all` wrote its manifest figures.json and files.
+    demonstrations
+        Game -> {"splits": {split: {"steps", "episodes", "return_mean", "return_se"}}, "expert":
+        {what: value} (its record, shown as given), "ingest": what was taken of recorded games (see
+        `text.ingest`), "images": {caption: path of a PNG or GIF}, "replay": path of a file of
+        `figures.replays.write`}; each part may be missing. Sections of one game whose parts are
+        equal, but for the replay, share one account of the expert.
+    provenance
+        Each part may be missing: "commit" str, "dirty" bool, "keys" {step: key}, "versions"
+        {package: version}, "hardware" {what: value}, "stages" [{"stage" str, "jobs" int, "seconds"
+        float (summed over jobs), "flops" float or None}], "reproduce" [command], and "notes"
+        [sentence].
+    links
+        Text -> path of a file, relative to the page.
+    forecast
+        None if none was trained, else {"predictions": table of `laws.forecast`, "realised": rows of
+        a results table, "proposals": [record of `laws.proposal`]}.
 
-    demonstrations: game -> {"splits": {split: {"steps", "episodes", "return_mean", "return_se"}},
-    "expert": {what: value} (its record, shown as given), "ingest": what was taken of recorded
-    games (see `text.ingest`), "images": {caption: path of a PNG or GIF}, "replay": path of a file
-    of `figures.replays.write`}; each part may be missing. Sections of one game whose parts are
-    equal, but for the replay, share one account of the expert.
-
-    provenance, each part may be missing: "commit" str, "dirty" bool, "keys" {step: key},
-    "versions" {package: version}, "hardware" {what: value}, "stages" [{"stage" str, "jobs" int,
-    "seconds" float (summed over jobs), "flops" float or None}], "reproduce" [command], and
-    "notes" [sentence].
-
-    forecast: None if none was trained, else {"predictions": table of `laws.forecast`, "realised":
-    rows of a results table, "proposals": [record of `laws.proposal`]}.
-
-    links: text -> path of a file, relative to the page. Raises WorkflowError if one leaves for the
-    network, or if a figure or image is missing.
+    Raises
+    ------
+    WorkflowError
+        If a link leaves for the network, or if a figure or image is missing.
     """
     out_html, figures_dir = Path(out_html), Path(figures_dir)
     for label, target in links.items():

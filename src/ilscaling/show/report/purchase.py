@@ -19,11 +19,24 @@ BEYOND = 10.0  # times the largest measured budget
 
 
 def offers(fit: StudyFit, game: str, table: pd.DataFrame) -> str | None:
-    """The slider's numbers of a game as JSON; None where no law has an interval.
+    """The numbers of a game's slider: what each budget buys by the quoted laws.
 
-    {"budgets": [FLOPs], "measured": the largest measured budget, "expert": its return or null,
-    "rows": [{"name", "values": [[predicted, low, high]]}]}, `values` with a row a budget: the
-    power law by the quoted method and its prediction interval by Student's t.
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    table
+        The results table, for the expert's return.
+
+    Returns
+    -------
+    str or None
+        JSON: {"budgets": [FLOPs], "measured": the largest measured budget, "expert": its return or
+        null, "rows": [{"name", "values": [[predicted, low, high]]}]}, `values` with a row a budget:
+        the power law by the quoted method and its prediction interval by Student's t. None where no
+        law has an interval.
     """
     mine = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
     rows = []

@@ -16,8 +16,24 @@ FORETOLD = {"L_min": "dev_loss", "R_max": "return_mean", "R_on_1/L": "return_mea
 
 
 def ways(fit: StudyFit, game: str, lines: list[dict], cell: Callable) -> dict:
-    """A table with a line a law and a column a way of fitting: {"names": [{name, quoted}],
-    "lines": [(law, cells)]}; `cell` writes one of the rows `lines`."""
+    """A table with a line a law and a column a way of fitting.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    lines
+        Rows with law, method and form.
+    cell
+        Row -> its text.
+
+    Returns
+    -------
+    dict
+        {"names": [{name, quoted}], "lines": [(law, cells)]}.
+    """
     laws = [law for law in LAWS if any(row["law"] == law for row in lines)]
     names, cells = rows.matrix(lines, laws, cell)
     quoted = looks.way(fit.method(game), POWER).label
@@ -28,7 +44,15 @@ def ways(fit: StudyFit, game: str, lines: list[dict], cell: Callable) -> dict:
 
 
 def exponents(fit: StudyFit, game: str) -> dict:
-    """The exponents of a game by every method, each with one interval."""
+    """The exponents of a game by every method, each with one interval, as `ways` returns them.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    """
 
     def cell(row: dict) -> str:
         if row["estimate"] is None:
@@ -42,7 +66,22 @@ def exponents(fit: StudyFit, game: str) -> dict:
 
 
 def records(fit: StudyFit, game: str) -> dict:
-    """Every exponent of a game with all its intervals, and the notes that its rows point at."""
+    """Every exponent of a game with all its intervals, and the notes that its rows point at.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    dict
+        {"lines", "notes", "others"}: `lines` are those of rows.exponents, with each interval of
+        KINDS as text; `others` those of rows.others, with their `text`; the `marks` of both are
+        places in `notes`, from 1.
+    """
     seen: list[str] = []
     lines = [
         {
@@ -70,7 +109,22 @@ KINDS = ("bootstrap", "delta")
 
 
 def held_out(fit: StudyFit, game: str) -> dict | None:
-    """The held-out budget of a game: what each way predicted, and by how much it was off."""
+    """The held-out budget of a game: what each way predicted, and by how much it was off.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    dict or None
+        {"budget", "origin"} (FLOPs), {"lines", "more"}: rows of rows.held_out and their numbers as
+        text, of the quoted way and of the others, {"held", "judged"}: how many intervals held, of
+        how many. None where nothing was held out.
+    """
     predicted = rows.held_out(fit, game)
     if predicted.empty:
         return None
@@ -99,7 +153,21 @@ def held_out(fit: StudyFit, game: str) -> dict | None:
 
 
 def verdicts(fit: StudyFit, game: str) -> list[dict]:
-    """Rows of `show.rows.verdicts` with their numbers as text, form beside form."""
+    """Rows of `show.rows.verdicts` with their numbers as text, form beside form.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        With `gain` (AIC over the power law's) and `error` (one budget ahead), in the order of
+        `forms`.
+    """
     return [
         {
             **row,
@@ -116,7 +184,20 @@ def forms() -> dict[str, str]:
 
 
 def selection(fit: StudyFit, game: str) -> list[dict]:
-    """What choosing costs by the quoted method, a row a budget: budget, loss, returns as text."""
+    """What choosing costs by the quoted method.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        A row a budget: budget (FLOPs), and loss and returns as text.
+    """
     return [
         {"budget": row["budget"], "loss": fixed(row["loss"], 4), "returns": number(row["return"])}
         for row in rows.selection(fit, game).to_dict("records")
@@ -124,7 +205,20 @@ def selection(fit: StudyFit, game: str) -> list[dict]:
 
 
 def rolling(fit: StudyFit, game: str) -> dict | None:
-    """Root mean square error one budget ahead, and how many intervals held."""
+    """Root mean square error one budget ahead, and how many intervals held.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    dict or None
+        See `ways`. None where nothing was predicted.
+    """
     lines = rows.rolling(fit, game).to_dict("records")
     if not lines:
         return None
@@ -144,7 +238,20 @@ def no_mean(fit: StudyFit) -> str:
 
 
 def prediction(fit: StudyFit, game: str) -> Markup:
-    """How the quoted law foresaw the loss of the held-out budget, as a sentence of the headline."""
+    """How the quoted law foresaw the loss of the held-out budget, as a sentence of the headline.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    Markup
+        Empty where nothing was held out.
+    """
     predicted = rows.held_out(fit, game)
     quoted = (predicted["form"] == POWER) & (predicted["method"] == fit.method(game))
     mine = predicted[quoted & (predicted["law"] == "L_min")]
@@ -163,8 +270,21 @@ def prediction(fit: StudyFit, game: str) -> Markup:
 def forecast(fit: StudyFit, given: dict, game: str) -> dict | None:
     """What was foretold of a game at the forecast's budget, and what training there gave.
 
-    given: see `page.write`. Returns {"proposal", "cells", "failed", "lines"}: `cells` the realised
-    rows that were measured, `failed` why others were not, `lines` a row a (quantity, way).
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    given
+        See `forecast` of page.write.
+    game
+        One of the study.
+
+    Returns
+    -------
+    dict or None
+        {"proposal", "budget", "cells", "failed", "lines"}: `cells` the realised rows that were
+        measured, `failed` why others were not, `lines` a row a (quantity, way). None where nothing
+        was foretold or trained.
     """
     proposals = [dict(p) for p in given["proposals"] if p["game"] == game]
     predicted = given["predictions"]

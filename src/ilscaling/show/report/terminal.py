@@ -13,12 +13,25 @@ PARTS = {"rows", "columns", "ground", "palette", "games"}
 
 
 def player(replays: dict[str, Path]) -> dict | None:
-    """What the template needs to play the files of `figures.replays.write` of some sections.
+    """What the template needs to play recorded games of some sections.
 
-    `replays`: section -> file. A game that several sections share, such as the expert's, is shown
-    once; where sections differ, its name says whose it is. Returns {"names": [str], "data": base64
-    of zlib of one file's JSON}, None without a file. Raises WorkflowError for one that cannot be
-    read.
+    A game that several sections share, such as the expert's, is shown once; where sections differ,
+    its name says whose it is.
+
+    Parameters
+    ----------
+    replays
+        Section -> file of `figures.replays.write`.
+
+    Returns
+    -------
+    dict or None
+        {"names": [str], "data": base64 of zlib of one file's JSON}; None without a file.
+
+    Raises
+    ------
+    WorkflowError
+        For a file that cannot be read.
     """
     shown_in: dict[str, list[str]] = {}  # a game's content -> where it is shown
     screen = {}

@@ -56,9 +56,19 @@ INGEST = {
 
 
 def ingest(report: dict) -> list[tuple[str, str]]:
-    """An ingest report as (what, value): `games` and `kept` int, `left_out` {reason: games},
-    `roles` {role: games}, and the numbers of `INGEST`; each may be missing, and more is shown as
-    it is given."""
+    """An ingest report as lines of a table.
+
+    Parameters
+    ----------
+    report
+        `games` and `kept` int, `left_out` {reason: games}, `roles` {role: games}, and the numbers
+        of `INGEST`; each may be missing, and more is shown as it is given.
+
+    Returns
+    -------
+    list of tuple
+        (what, value), as text.
+    """
     rows = []
     for name, value in report.items():
         if isinstance(value, dict):
@@ -91,7 +101,19 @@ def formula(fit: Fit) -> Markup:
 
 
 def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup:
-    """What was found in a game, in two or three sentences."""
+    """What was found in a game, in two or three sentences.
+
+    Parameters
+    ----------
+    game
+        The section.
+    name
+        As people write it.
+    table
+        The results table.
+    fit
+        Its laws.
+    """
     fits = {law: fit.quoted(game, law) for law in LAWS}
     used = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
     fitted = [law for law in ("N_opt", "D_opt", "L_min", "R_max") if known(fits[law]["estimate"])]
@@ -163,7 +185,20 @@ def states(table: pd.DataFrame) -> str:
 
 
 def cells(table: pd.DataFrame, fit: StudyFit) -> list[dict]:
-    """Every row of the results table with whether it entered the fits."""
+    """Every row of the results table with whether it entered the fits.
+
+    Parameters
+    ----------
+    table
+        The results table.
+    fit
+        Its laws.
+
+    Returns
+    -------
+    list of dict
+        A row each, and `fitted`.
+    """
     entered = set(zip(*(fit.cells[n] for n in ("game", "position", "params")), strict=True))
     return [
         {
@@ -185,7 +220,18 @@ MORE = {
 
 
 def more(table: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """Those of `MORE` that hold a number."""
+    """Those of `MORE` that hold a number.
+
+    Parameters
+    ----------
+    table
+        The results table.
+
+    Returns
+    -------
+    dict
+        Column -> (heading, decimals).
+    """
     return {c: v for c, v in MORE.items() if c in table and table[c].notna().any()}
 
 
