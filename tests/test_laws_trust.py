@@ -21,7 +21,7 @@ from simulated import DESIGNS, A, study  # noqa: E402
 
 BY_NAME = {design.name: design for design in DESIGNS}
 PORIAN = ROOT / ".." / "shared" / "tables" / "porian"
-SETTINGS = Laws(plateau=1e9)
+SETTINGS = Laws(plateau=1e6)
 
 
 def lines(runs, resamples=0, settings=SETTINGS):

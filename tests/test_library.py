@@ -58,7 +58,7 @@ def test_cost_grows_with_rows_times_resamples_alone():
     fit = laws.fit(scattered(1000), bootstrap=50, validate=False)
     assert fit.surface()["E"] == pytest.approx(1.8, rel=0.02)
     assert time.process_time() - began < 20
-    runs, _ = fit._pairs[0]
+    runs = fit._fitted[0][1].runs
     assert len(runs.L) == 1000 and len(runs.budgets) == 10
 
 

@@ -12,7 +12,6 @@ from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.game import Admitted, admit, frontiers
 from ilscaling.laws.interval import prediction
-from ilscaling.laws.runs import Runs
 from ilscaling.params import Laws
 
 COLUMNS = {
@@ -76,19 +75,43 @@ def forecast(
     FitError
         For a budget that is not positive.
     """
-    parts = []
-    for name, admitted, of in _fitted(table, settings):
-        rows = predictions(
-            admitted.runs,
-            of,
-            budget,
-            level=settings.level,
-            sizes=(sizes or {}).get(name),
-            expert=_expert(table[table["game"] == name]),
-        )
-        rows["quoted"] = _quoted(rows, name, admitted, of)
-        parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(
+        [
+            of_game(table, one, budget, level=settings.level, sizes=(sizes or {}).get(one[0]))
+            for one in fitted(table, settings)
+        ],
+        ignore_index=True,
+    )
+
+
+def of_game(
+    table: pd.DataFrame,
+    one: tuple[str, Admitted, list[Frontier]],
+    budget: float,
+    *,
+    level: float,
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> pd.DataFrame:
+    """The rows of `forecast` of one game.
+
+    Parameters
+    ----------
+    table
+        A results table.
+    one
+        Of `fitted`.
+    budget
+        Training FLOPs.
+    level
+        Of the prediction intervals.
+    sizes
+        What can be built: size and parameters.
+    """
+    name, admitted, of = one
+    expert = _expert(table[table["game"] == name])
+    rows = predictions(admitted.runs, of, budget, level=level, sizes=sizes, expert=expert)
+    rows["quoted"] = _quoted(rows, name, admitted, of)
+    return rows
 
 
 def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
@@ -121,13 +144,13 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
             level=settings.level,
             expert=_expert(table[table["game"] == name]),
         )
-        for name, admitted, of in _fitted(table, settings)
+        for name, admitted, of in fitted(table, settings)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontier]]]:
-    """The admitted runs of each game of a table, and its frontiers by every method.
+def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
+    """Each game of a table, what of it was admitted, and its frontiers by every method.
 
     Parameters
     ----------
@@ -136,10 +159,6 @@ def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[Runs, list[Frontie
     settings
         How laws are fitted.
     """
-    return [(admitted.runs, of) for _, admitted, of in _fitted(table, settings)]
-
-
-def _fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
     every = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)

@@ -134,7 +134,7 @@ class LawFit:
     @cached_property
     def frontiers(self) -> dict[str, list[Frontier]]:
         """Game -> what each method says of it, for all draws."""
-        return {runs.game: of for runs, of in self._pairs}
+        return {name: of for name, _, of in self._fitted}
 
     @cached_property
     def draws(self) -> pd.DataFrame:
@@ -259,13 +259,11 @@ class LawFit:
             interval of a new measurement.
         """
         games = [self._game(game)] if game else list(self.frontiers)
-        runs = {of.game: of for of, _ in self._pairs}
         parts = [
-            prediction.predictions(
-                runs[name], self.frontiers[name], float(at), level=level or self.settings.level
-            )
+            prediction.of_game(self.table, one, float(at), level=level or self.settings.level)
             for at in np.atleast_1d(budget)
-            for name in games
+            for one in self._fitted
+            if one[0] in games
         ]
         return pd.concat(parts, ignore_index=True)
 
@@ -317,7 +315,7 @@ class LawFit:
         )
 
     @cached_property
-    def _pairs(self) -> list:
+    def _fitted(self) -> list:
         return prediction.fitted(self.table, self.settings)
 
     @property
