@@ -116,7 +116,19 @@ def _content(entries: dict) -> dict[str, bytes]:
 def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[RecordingWriter]:
     """A writer for a recording that appears at `path` when the block has succeeded.
 
-    `attributes` may still be added to until then. `chunk`: steps that are compressed together.
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    attributes
+        What the recording says of itself, ready for JSON; may be added to until the block ends.
+    chunk
+        Steps that are compressed together.
+
+    Yields
+    ------
+    RecordingWriter
+        Adds episodes.
     """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
         writer = RecordingWriter(archive, chunk)

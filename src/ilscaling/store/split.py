@@ -28,7 +28,20 @@ COLUMNS = {
 
 
 def few(shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it."""
+    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it.
+
+    Parameters
+    ----------
+    shape
+        Of one step.
+    dtype
+        As it is stored.
+
+    Returns
+    -------
+    bool
+        True for at most one axis and 8 bytes a step.
+    """
     return len(shape) < 2 and np.prod(shape) * np.dtype(dtype).itemsize <= 8
 
 
@@ -153,7 +166,19 @@ class Split:
 def open_split(path: str | Path, split: str) -> Split:
     """Open a split of a store.
 
-    Raises StoreError if the store is missing, of another format, or has a shard that is missing
-    or of a wrong size; content is checked when it is read, and all of it by `verify`.
+    Content is checked when it is read, and all of it by `verify`.
+
+    Parameters
+    ----------
+    path
+        The store.
+    split
+        'train', 'dev' or 'test'; a round of DAgger has 'train' alone.
+
+    Raises
+    ------
+    StoreError
+        If the store is missing, of another format or changed in its attributes, has no such split,
+        or has a file of the split that is missing or of a wrong size.
     """
     return Split(path, split)
