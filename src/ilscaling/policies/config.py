@@ -108,7 +108,15 @@ class Config:
 
 
 def reader(*, actions: int, inventory: bool = False, **_):
-    """What reads NetHack's frames for a family that plays it."""
+    """What reads NetHack's frames for a family that plays it.
+
+    Parameters
+    ----------
+    actions
+        Keys of the keyboard.
+    inventory
+        Whether the policy sees what the player carries.
+    """
     from ilscaling.policies.frames import Reader
 
     return Reader(actions, inventory)

@@ -77,7 +77,23 @@ def _table(rows: int, width: int, deviation: float) -> nn.Parameter:
 
 
 def bag(table: torch.Tensor, index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-    """(N, width): sums of table[index] over index[starts[i] : starts[i + 1]]."""
+    """Sums of rows of a table over stretches of an index.
+
+    Parameters
+    ----------
+    table
+        (rows, width).
+    index
+        Rows, int64 (K,).
+    starts
+        Where each sum begins in `index`, int64 (N,), rising from 0 on; it ends where the next
+        begins.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, width): of table[index[starts[i] : starts[i + 1]]].
+    """
     return _Bag.apply(table, index, starts)
 
 

@@ -120,7 +120,15 @@ class FrameFeatures(NamedTuple):
 
 
 def room(n: int, inventory: bool) -> FrameFeatures:
-    """Memory for what n frames say at most: what is not written to costs nothing."""
+    """Memory for what some frames say at most: what is not written to costs nothing.
+
+    Parameters
+    ----------
+    n
+        Frames.
+    inventory
+        Whether what is carried is read, too.
+    """
     objects = n if inventory else 0
     return FrameFeatures(
         np.empty((n, CELLS), np.uint8),
@@ -198,8 +206,29 @@ class Reader:
 def fill(
     chars, colours, strips, tints, cursor, previous, inventory, places, steps, offsets, features
 ):  # fmt: skip
-    """What `Reader.read` does, into memory of `room`; strips and tints are chars and colours eight
-    cells at a time."""
+    """What `Reader.read` does, into memory of `room`.
+
+    Parameters
+    ----------
+    chars, colours
+        Cells of all frames, uint8 and int8 (frames, 1920).
+    strips, tints
+        The same memory eight cells at a time, int64 (frames, 240).
+    cursor
+        Row and column, uint8 (frames, 2).
+    previous
+        Action before each frame, int64 (frames,).
+    inventory
+        int16 (frames, 55); (0, 55): it is not read.
+    places
+        Which stretches are read, in order, int64 (stretches,).
+    steps
+        Frames of a stretch.
+    offsets
+        Where each fact's rows begin in their table, int64 (17,).
+    features
+        Written here, those of stretches x steps frames.
+    """
     crop, facts, words, word_starts, carried, carried_starts, patch, new, old, starts = features
     values = np.empty(NUMBERS, np.float32)
     text = np.empty(TEXT + 2, np.int64)

@@ -88,7 +88,13 @@ class CompiledPlayers:
 
 @numba.njit(cache=True, fastmath=LOOSE)
 def dot(a, b):
-    """Scalar product, float32."""
+    """Scalar product.
+
+    Parameters
+    ----------
+    a, b
+        float32 (n,).
+    """
     total = np.float32(0)
     for i in range(len(a)):
         total += a[i] * b[i]
@@ -97,7 +103,15 @@ def dot(a, b):
 
 @numba.njit(cache=True, fastmath=LOOSE)
 def norm(x, out):
-    """RMSNorm, as of `sequences.norm`."""
+    """RMSNorm, as of `sequences.norm`.
+
+    Parameters
+    ----------
+    x
+        float32 (d,).
+    out
+        float32 (d,), written here.
+    """
     scale = np.float32(1) / np.sqrt(dot(x, x) / np.float32(len(x)) + EPSILON)
     for i in range(len(x)):
         out[i] = x[i] * scale

@@ -58,12 +58,26 @@ class Policy(nn.Module):
 
 
 def norm(x: torch.Tensor) -> torch.Tensor:
-    """RMSNorm (Zhang & Sennrich 2019); its gain would repeat what the next matrix can say."""
+    """RMSNorm (Zhang & Sennrich 2019); its gain would repeat what the next matrix can say.
+
+    Parameters
+    ----------
+    x
+        (..., d).
+    """
     return nn.functional.rms_norm(x, x.shape[-1:])
 
 
 def linear(inputs: int, outputs: int, scale: float = 1.0) -> nn.Linear:
-    """A matrix without bias, of entries with deviation scale / sqrt(inputs)."""
+    """A matrix without bias.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Features.
+    scale
+        Its entries are normal with deviation scale / sqrt(inputs).
+    """
     layer = nn.Linear(inputs, outputs, bias=False)
     nn.init.normal_(layer.weight, std=scale * inputs**-0.5)
     return layer
