@@ -14,8 +14,22 @@ ROWS = 256  # that are asked together
 
 
 def answers(given: Given, network: nn.Module, stacks: np.ndarray) -> torch.Tensor:
-    """Logits float32 (n, actions) of stacks (n, frames, ...), without gradients, in the type of
-    the run's arithmetic."""
+    """Outputs of a network, without gradients, in the type of the run's arithmetic.
+
+    Parameters
+    ----------
+    given
+        The run, which tells device and type.
+    network
+        Of stacks.
+    stacks
+        In the game's type, (n, frames, ...).
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (n, actions), on the device.
+    """
     with torch.inference_mode(), precision.autocast(given.device, given.precision):
         blocks = [
             network(tensors({"": stacks[at : at + ROWS]}, given.device)[""])

@@ -69,5 +69,11 @@ class DeviceMemory(Memory):
 
 
 def memory(device: str) -> Memory:
-    """Where batches of stacks for a device are gathered."""
+    """Where batches of stacks for a device are gathered.
+
+    Parameters
+    ----------
+    device
+        'cpu', 'cuda' or one of several, such as 'cuda:1'.
+    """
     return HOST if torch.device(device).type == "cpu" else DeviceMemory(device)

@@ -85,10 +85,18 @@ class Stretches:
     Streams carry the policy's state along, but no gradient: backpropagation ends with the stretch.
     Shuffled stretches are trained on without a state: what a policy would remember of the frames
     before, when it is measured or plays, it has not learned to use (see docs/nethack.md).
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    order, reader
+        The family's (see `policies.family.Family`).
+    team
+        This process among those of the run.
     """
 
     def __init__(self, settings: TrainSequences, order: str, reader=None, team: Ranks = ALONE):
-        """order, reader: the family's (see `policies.family.Family`)."""
         self.settings, self.order, self.reader, self.team = settings, order, reader, team
         self.carried: dict[str, torch.Tensor] = {}
 
@@ -141,8 +149,26 @@ def make(
     team: Ranks = ALONE,
     device: str = "cpu",
 ) -> Feed:
-    """The feed of a family, for a member of a team, on a device; raises TrainingError for
-    demonstrations that lack what the family sees."""
+    """The feed of a family.
+
+    Parameters
+    ----------
+    split
+        Demonstrations of the kind that it serves.
+    settings
+        The section `train`.
+    family
+        Name of the entry FAMILY.
+    team
+        This process among those of the run.
+    device
+        Where the policy computes.
+
+    Raises
+    ------
+    TrainingError
+        For demonstrations that lack what the family sees.
+    """
     entry = policies.get(family)
     arrays = [name for name in policies.ARRAYS if name in split.fields]
     if entry.order is None:

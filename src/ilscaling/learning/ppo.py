@@ -57,8 +57,17 @@ def options(section: Section) -> Settings:
 
 
 def refuse(batch: int, section: Section) -> None:
-    """Raise ParamsError for what cannot be trained so: families with a memory, and batches larger
-    than all passes over a rollout."""
+    """Raise ParamsError for what cannot be trained so.
+
+    Refused are families with a memory, and batches larger than all passes over a rollout.
+
+    Parameters
+    ----------
+    batch
+        Samples of an update.
+    section
+        Of the study, with family and settings.
+    """
     from ilscaling import policies
 
     family, own = section.grid.family, options(section)
@@ -308,8 +317,27 @@ class _Batches:
 
 
 def spends(updates, batch, ledger, section):
-    """Steps are acted once; a second network values all of them and the states after them, and
-    learns as the policy does."""
+    """What a run of PPO pays for beside the updates of its policy.
+
+    Steps are acted once; a second network values all of them and the states after them, and learns
+    as the policy does.
+
+    Parameters
+    ----------
+    updates
+        Updates of the policy.
+    batch
+        Samples of one.
+    ledger
+        FLOPs a sample, of policy and value alike.
+    section
+        Of the study, with the algorithm's settings.
+
+    Raises
+    ------
+    ParamsError
+        As of `refuse`.
+    """
     refuse(batch, section)
     own = options(section)
     rollouts = own.rollouts(updates, batch)

@@ -169,7 +169,15 @@ def _under(prefix: str, tensors: Tensors, device: str) -> Tensors:
 
 
 def saved(path: Path, digest: str) -> int | None:
-    """The update at which a state of the run with that digest was saved, None without one."""
+    """The update at which a state was saved, None without one.
+
+    Parameters
+    ----------
+    path
+        The state's file.
+    digest
+        Of the run that it must be of.
+    """
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}

@@ -20,7 +20,15 @@ class PolicyEpisode(NamedTuple):
 
 
 def all_episodes(policies: int, episodes: int) -> list[PolicyEpisode]:
-    """The first so many episodes of each of so many policies."""
+    """The first episodes of each of some policies, those of one policy after those of another.
+
+    Parameters
+    ----------
+    policies
+        How many there are.
+    episodes
+        How many of each.
+    """
     return [PolicyEpisode(p, n) for p in range(policies) for n in range(episodes)]
 
 

@@ -30,7 +30,20 @@ def names() -> list[str]:
 
 
 def spec(game: str, options: Emulator | None = None) -> GameSpec:
-    """Observation fields and minimal action set of a game, without starting an emulator loop."""
+    """Observation fields and minimal action set of a game, without starting an emulator loop.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        How it is run, on which nothing here depends.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
     if game not in names():
         raise GameError(
             f"unknown Atari game {game!r}",
@@ -50,7 +63,26 @@ def spec(game: str, options: Emulator | None = None) -> GameSpec:
 
 
 def emulator(game: str, lanes: int, options: Emulator, *, threads: int = 1, **settings):
-    """ALE's vectorised environment with the options that recording, evaluation and PPO share."""
+    """ALE's vectorised environment with the options that recording, evaluation and PPO share.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    lanes
+        Episodes side by side.
+    options
+        The section `emulator`.
+    threads
+        CPU threads that step the lanes.
+    settings
+        Further ones of `AtariVectorEnv`.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
     spec(game)
     return AtariVectorEnv(
         game,

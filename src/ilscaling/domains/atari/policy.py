@@ -62,7 +62,17 @@ class ExpertPolicy(nn.Module):
 
 
 def save(path: str | Path, policy: ExpertPolicy, record: dict) -> None:
-    """Write policy (safetensors) and record (JSON beside it, with the file's digest)."""
+    """Write an expert.
+
+    Parameters
+    ----------
+    path
+        Of the weights (safetensors); the record is the JSON beside it.
+    policy
+        The expert's.
+    record
+        With `game`; format and digest of the weights are added.
+    """
     path = Path(path)
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in policy.state_dict().items()
@@ -87,8 +97,23 @@ class Record(BaseModel):
 def load(path: str | Path, game: str | None = None) -> tuple[ExpertPolicy, dict]:
     """Read an expert and its record.
 
-    Raises ExpertError for another game's, and for a file or record that is missing, damaged or
-    foreign, or whose weights are not finite; before memory is taken that the file does not fill.
+    Parameters
+    ----------
+    path
+        Of the weights; the record is the JSON beside it.
+    game
+        What the expert must play; None: any.
+
+    Returns
+    -------
+    tuple
+        The policy, in evaluation mode and without gradients, and the record.
+
+    Raises
+    ------
+    ExpertError
+        For another game's, and for a file or record that is missing, damaged or foreign, or whose
+        weights are not finite; before memory is taken that the file does not fill.
     """
     path = Path(path)
     beside = path.with_suffix(".json")

@@ -213,12 +213,44 @@ def train(
 ) -> dict:
     """Train PPO and export its policy to `out`; goes on from a checkpoint in `work`.
 
-    Returns the record that stands in the JSON beside `out`. `every`: steps between checkpoints.
-    `note`: gets the count of steps and the scores of all games so far, after each rollout.
-    On SIGTERM or SIGINT one is written at the end of the rollout, and SystemExit raised with 128 +
-    the signal's number.
     A resumed training continues with the same weights, moments and schedule, in new episodes: the
     emulators' state is not saved, so it does not end with the bytes of one that was not stopped.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        How the game is run: the section `emulator`.
+    settings
+        How the expert is trained: the section `expert.ppo`.
+    out
+        The expert's file; its record is the JSON beside it.
+    work
+        Folder of the checkpoint and the log.
+    device
+        Where the networks compute: 'cpu' or 'cuda'.
+    bfloat16
+        Whether they compute in bfloat16.
+    threads
+        CPU threads of PyTorch, and of the emulators.
+    every
+        Steps between checkpoints.
+    note
+        Gets the count of steps and the scores of all games so far, after each rollout.
+
+    Returns
+    -------
+    dict
+        The record.
+
+    Raises
+    ------
+    ExpertError
+        For a checkpoint that is damaged or of other settings.
+    SystemExit
+        With 128 + the signal's number after SIGTERM or SIGINT, at the end of the rollout; a
+        checkpoint is written.
     """
     work = Path(work)
     work.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,20 @@ AXES = (1, 2, 3)
 
 
 def spec(game: str, options: Options | None = None) -> GameSpec:
-    """Observation and actions of a game; raises GameError for one that no policy could play."""
+    """Observation and actions of a game.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    options
+        How it is run; None: by the defaults.
+
+    Raises
+    ------
+    GameError
+        For a game that cannot be made, or that no policy could play.
+    """
     made, env = _make(game, options or Options())
     playable = _spec(made, env)
     env.close()
@@ -127,8 +140,21 @@ class Vector:
 
 
 def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200) -> None:
-    """Raise GameError for a game whose episode is no function of seed and actions: what a second
-    environment plays after another episode must be what a first one plays at once."""
+    """Raise GameError for a game whose episode is no function of seed and actions.
+
+    What a second environment plays after another episode must be what a first one plays at once.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    options
+        How it is run.
+    seed
+        Of the episode and of the actions that are drawn for it.
+    steps
+        Of the episode that both play.
+    """
     pair = Vector(game, 2, options)
     drawn = np.random.default_rng([seed, 3]).integers(0, len(pair.spec.actions), (steps, 2))
     try:

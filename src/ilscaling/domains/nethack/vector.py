@@ -25,7 +25,15 @@ EXTRAS = ("depth", "turns")
 
 
 def spec(game: str, options: NetHackEmulator | None = None) -> GameSpec:
-    """Specification of NetHack; `game` is a study's name for it, which may be any."""
+    """Specification of NetHack.
+
+    Parameters
+    ----------
+    game
+        A study's name for it, which may be any.
+    options
+        How it is run, on which nothing here depends.
+    """
     return GameSpec(name=game, domain="nethack", observation=OBSERVATION, actions=ACTIONS)
 
 
