@@ -61,8 +61,18 @@ class Step:
 
 
 class VectorGame(Protocol):
-    """`lanes` independent episodes. A lane that is done must be restarted before its next step
-    counts; seeds make every episode a pure function of (seed, actions)."""
+    """Independent episodes side by side, one a lane.
+
+    A lane that is done must be restarted before its next step counts; seeds make every episode a
+    pure function of (seed, actions).
+
+    Attributes
+    ----------
+    spec
+        What is played.
+    lanes
+        How many episodes.
+    """
 
     spec: GameSpec
     lanes: int

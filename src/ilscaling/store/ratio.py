@@ -23,8 +23,10 @@ def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
 
     Parameters
     ----------
-    sums : (m,), the quantity's sum y in each episode
-    sizes : (m,), steps n of each
+    sums
+        The quantity's sum y in each episode, (m,).
+    sizes
+        Steps n of each, (m,).
     """
     sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
     count, total = len(sizes), sizes.sum()
