@@ -36,7 +36,15 @@ CLOCK = time.process_time
 
 
 class Recorded(NamedTuple):
-    """Where the store is, and what making it took: seconds a step."""
+    """A little recorded play.
+
+    Parameters
+    ----------
+    demos
+        The store.
+    record, shard
+        Seconds a step of recording, and of making the store.
+    """
 
     demos: Path
     record: float

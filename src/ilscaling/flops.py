@@ -21,7 +21,17 @@ CONVENTIONS = ("exact", "published", "6nd")
 
 @dataclass(frozen=True)
 class Row:
-    """One layer of a ledger: trainable parameters, FLOPs a sample forward and in training."""
+    """One layer of a ledger.
+
+    Parameters
+    ----------
+    layer
+        Its name.
+    params
+        Trainable parameters.
+    forward, training
+        FLOPs a sample, forward alone and forward with backward.
+    """
 
     layer: str
     params: int
@@ -31,7 +41,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Trainable parameters and FLOPs a sample, forward alone and forward with backward."""
+    """Trainable parameters and FLOPs a sample, forward alone and forward with backward.
+
+    Parameters
+    ----------
+    convention
+        How FLOPs are counted; see `ledger`.
+    layers
+        Of which all are sums.
+    """
 
     convention: str
     layers: tuple[Row, ...]

@@ -48,7 +48,17 @@ class Origin:
 
 
 class Picture(NamedTuple):
-    """A picture of recorded play: its caption, its file's ending, and `draw(demos, out)`."""
+    """A picture of recorded play.
+
+    Parameters
+    ----------
+    caption
+        What the report writes below it.
+    ending
+        Of its file, such as '.png'.
+    draw
+        draw(demos, out), of a store, to a file.
+    """
 
     caption: str
     ending: str
@@ -214,8 +224,23 @@ class Domain(ABC):
         return f"{kept}set the parameter to null"
 
     def asked(self, name: str, section: Section, file: Path | None):
-        """The expert as `games.play.Act`, to be asked in games that another plays. `file`: that
-        of the expert, if there is one."""
+        """The expert as the playing loop takes it, to be asked in games that another plays.
+
+        Parameters
+        ----------
+        file
+            The expert's, if there is one.
+
+        Returns
+        -------
+        games.play.Act
+            Observations -> probabilities (lanes, actions).
+
+        Raises
+        ------
+        ExpertError
+            For an expert that cannot say what it would do there, or that lacks its file.
+        """
         from ilscaling.domains import brought
 
         self.refuse_silent(section, "algorithm")

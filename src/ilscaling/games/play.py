@@ -75,15 +75,33 @@ class Moment:
 
 
 class LastFrames:
-    """The last `frames` observations of each lane of a game with one field."""
+    """The last observations of each lane of a game with one field.
+
+    Parameters
+    ----------
+    frames
+        How many.
+    """
 
     def __init__(self, frames: int):
         self.frames = frames
         self._stacks: np.ndarray | None = None
 
     def __call__(self, observation: dict[str, np.ndarray], fresh: np.ndarray) -> np.ndarray:
-        """Stacks (lanes, frames, ...), the newest last, valid until the next call. At an episode's
-        start (fresh bool (lanes,)) its first observation is repeated."""
+        """Stacks of what was seen last.
+
+        Parameters
+        ----------
+        observation
+            The one field -> (lanes, ...).
+        fresh
+            Whether an episode begins, bool (lanes,): its first observation is repeated.
+
+        Returns
+        -------
+        np.ndarray
+            (lanes, frames, ...), the newest last, valid until the next call.
+        """
         (screen,) = observation.values()
         if self._stacks is None:
             self._stacks = np.repeat(screen[:, None], self.frames, axis=1)
@@ -157,7 +175,13 @@ def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 class Uniforms:
-    """Numbers in [0, 1) for each lane, each from a stream of its own."""
+    """Numbers in [0, 1) for each lane, each from a stream of its own.
+
+    Parameters
+    ----------
+    lanes
+        How many; `begin` gives each its stream.
+    """
 
     AHEAD = 64  # that are drawn together, in less than the time of two single ones
 

@@ -70,13 +70,32 @@ class Critic:
         return self.network(stacks)
 
     def answers(self, stacks: np.ndarray) -> np.ndarray:
-        """Outputs float64 (..., actions) of stacks (..., frames, ...) of two leading axes."""
+        """Outputs for stacks of two leading axes.
+
+        Parameters
+        ----------
+        stacks
+            (steps, lanes, frames, ...).
+
+        Returns
+        -------
+        np.ndarray
+            float64 (steps, lanes, actions).
+        """
         flat = stacks.reshape(-1, *stacks.shape[2:])
         given = answers(self.given, self.network, flat).double().cpu().numpy()
         return given.reshape(*stacks.shape[:2], -1)
 
     def descend(self, loss: torch.Tensor, clip: float) -> None:
-        """One update; clip: largest norm of the gradient."""
+        """One update.
+
+        Parameters
+        ----------
+        loss
+            Scalar; its gradient reaches this network.
+        clip
+            Largest norm of the gradient.
+        """
         kind = torch.device(self.given.device).type
         with torch.autocast(kind, enabled=False):
             self.adam.zero_grad()

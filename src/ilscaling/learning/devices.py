@@ -19,8 +19,16 @@ PIECE = 8_192  # steps that are sent at once
 
 
 class DeviceMemory(Memory):
-    """Frames are read into memory that the device can copy from by itself; no call waits for it
-    but `settle`, in the loader's thread."""
+    """The memory of a GPU.
+
+    Frames are read into memory that the device can copy from by itself; no call waits for it but
+    `settle`, in the loader's thread.
+
+    Parameters
+    ----------
+    device
+        A GPU, such as 'cuda'.
+    """
 
     def __init__(self, device: str):
         self.device = device

@@ -31,12 +31,38 @@ class Feed(Protocol):
     def batches(
         self, split: Split, *, batch: int, seed: int, start: int, labels: tuple[str, ...] = ()
     ) -> Prefetched:
-        """This rank's part of batches of `batch` samples from sample number `start` on; `labels`:
-        further fields of a step that they hold, such as `expert_probs`."""
+        """This rank's part of batches of samples.
+
+        Parameters
+        ----------
+        split
+            Demonstrations of the kind that the feed was made for.
+        batch
+            Samples of all ranks together.
+        seed
+            Of their order.
+        start
+            Number of the first sample.
+        labels
+            Further fields of a step that they hold, such as `expert_probs`.
+        """
         ...
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
-        """Of every sample of a batch, (samples, actions)."""
+        """Of every sample of a batch.
+
+        Parameters
+        ----------
+        policy
+            Of the feed's family.
+        batch
+            On the policy's device.
+
+        Returns
+        -------
+        torch.Tensor
+            (samples, actions).
+        """
         ...
 
     def example(self, split: Split, policy: nn.Module) -> tuple:
@@ -46,7 +72,19 @@ class Feed(Protocol):
 
 
 class Stacks:
-    """Stacks of a game's only field in shuffled order; a sample is a stack."""
+    """Stacks of a game's only field in shuffled order; a sample is a stack.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    field
+        Name of the game's field.
+    team
+        This process among those of the run.
+    memory
+        Where batches are gathered.
+    """
 
     def __init__(self, settings: Train, field: str, team: Ranks = ALONE, memory: Memory = HOST):
         self.memory = memory

@@ -240,6 +240,7 @@ def size(path: Path) -> int:
 
 
 def remove(path: Path) -> None:
+    """Remove an artefact, a file or a folder."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

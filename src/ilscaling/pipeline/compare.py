@@ -161,14 +161,14 @@ def difference(one: dict, other: dict, kind: str | None) -> dict:
 
 
 def exponents(one: dict[tuple, dict], other: dict[tuple, dict]) -> list[dict]:
-    """Rows of the table of exponents, a row a (game, law, method, form).
+    """Rows of the table of exponents, a row a (game, law, method, form, flops).
 
     Both sides show intervals of one kind, that which a report prefers among those that both have.
 
     Parameters
     ----------
     one, other
-        Exponents by (game, law, method, form, flops), as of `Revision.fits`.
+        Exponents by these names, as of `Revision.fits`.
 
     Returns
     -------

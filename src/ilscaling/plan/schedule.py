@@ -19,7 +19,19 @@ ON_DEVICE = {"expert", "train", "evaluate"}
 
 @dataclass(frozen=True)
 class Job:
-    """One job, and the positions among the jobs of those that it waits for."""
+    """One job of a study.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    game, name
+        The section, and which of its jobs of that kind.
+    cost
+        What it takes.
+    after
+        Positions among the jobs of those that it waits for.
+    """
 
     kind: str
     game: str

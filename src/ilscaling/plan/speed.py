@@ -19,7 +19,21 @@ REMEDY = "measure this machine: ilscaling calibrate"
 
 @dataclass(frozen=True)
 class Speed:
-    """Speeds by domain and by family, and where they come from."""
+    """How fast a machine is, and how that is known.
+
+    Parameters
+    ----------
+    origin
+        Where the speeds come from, in words.
+    estimated
+        False where they were measured on this machine.
+    play
+        Domain -> speed of its games.
+    train
+        Family -> pace of its training.
+    device
+        GPU by whose published peak training was estimated; None: no GPU's.
+    """
 
     origin: str
     estimated: bool

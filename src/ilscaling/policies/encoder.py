@@ -18,6 +18,11 @@ class Encoder(nn.Module):
 
     Embeddings begin small: with deviations of 0.3 to 1, the dev loss of d = 16 was 13 % higher at
     1e10 FLOPs and 4 % at 3e10.
+
+    Parameters
+    ----------
+    config
+        Widths of the policy.
     """
 
     def __init__(self, config: Config):
@@ -33,7 +38,20 @@ class Encoder(nn.Module):
         )
 
     def forward(self, features: FrameFeatures, lanes: int) -> torch.Tensor:
-        """features: of tensors, of `lanes` stretches of one length."""
+        """What the frames say, as vectors.
+
+        Parameters
+        ----------
+        features
+            Of tensors, of n = lanes x steps frames.
+        lanes
+            Stretches, of one length.
+
+        Returns
+        -------
+        torch.Tensor
+            (lanes, steps, d).
+        """
         steps = len(features.cells) // lanes
         if features.cells.device.type == "cpu":
             arrays = FrameFeatures(*(values.numpy() for values in features))

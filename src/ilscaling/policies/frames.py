@@ -80,13 +80,25 @@ KIND_OF, FIELD_OF = _kinds(), _fields()
 class FrameFeatures(NamedTuple):
     """What n frames say, stretch after stretch; of arrays or of tensors.
 
-    cells: uint8 (n, 81), kinds of the cells around the cursor, row by row, 0 beyond the screen.
-    facts: int32 (n, 17), rows of the table of facts for previous key, cursor and numbers.
-    words: int32, hashes of 24 bits, those of frame k at [word_starts[k], word_starts[k + 1]).
-    carried: likewise for the inventory; empty for a policy without it.
-    patch: uint8, and new, old: int16, rows of the table of patches for a cell's kind now and
-    before: the changes [change_starts[k], change_starts[k + 1]) of the map lead from the frame
-    before to frame k. Before a stretch all is blank.
+    Parameters
+    ----------
+    cells
+        Kinds of the cells around the cursor, row by row, 0 beyond the screen: uint8 (n, 81).
+    facts
+        Rows of the table of facts for previous key, cursor and numbers: int32 (n, 17).
+    words
+        Hashes of 24 bits, int32.
+    word_starts
+        Words of frame k are at [word_starts[k], word_starts[k + 1]): int64 (n + 1,).
+    carried, carried_starts
+        Likewise for the inventory; empty for a policy without it.
+    patch
+        Patch of each cell that changes, uint8.
+    new, old
+        Rows of the table of patches for a cell's kind now and before, int16.
+    change_starts
+        The changes [change_starts[k], change_starts[k + 1]) of the map lead from the frame before
+        to frame k; before a stretch all is blank. int64 (n + 1,).
     """
 
     cells: np.ndarray
@@ -143,8 +155,15 @@ def room(n: int, inventory: bool) -> FrameFeatures:
 
 
 class Reader:
-    """Reads stretches of frames for policies of a keyboard of `actions` keys; see
-    `store.sequences.Reader`."""
+    """Reads stretches of frames for NetHack's policies; see `store.sequences.Reader`.
+
+    Parameters
+    ----------
+    actions
+        Keys of the keyboard.
+    inventory
+        Whether what the player carries is read, too.
+    """
 
     def __init__(self, actions: int, inventory: bool):
         self.fields = ("tty_chars", "tty_colors", "tty_cursor")

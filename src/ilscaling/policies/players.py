@@ -28,6 +28,13 @@ class CompiledPlayers:
     """Lanes that act each by the policy that it was given last, from where that begins a game.
 
     A family's own subclass has its trunk: `matrices` and `state`, which `trunk` takes.
+
+    Parameters
+    ----------
+    networks
+        Of one architecture, such as the snapshots of a run.
+    lanes
+        Games side by side.
     """
 
     # trunk(owner, x (lanes, d), first, *state, *matrices): x becomes what the head reads.
@@ -51,7 +58,6 @@ class CompiledPlayers:
         return cls(networks, lanes) if fast else None
 
     def __init__(self, networks: list, lanes: int):
-        """networks: of one architecture, such as the snapshots of a run."""
         self.config, self.reader = networks[0].config, networks[0].reader
         each = [self._weights(network) for network in networks]
         self.weights = tuple(np.stack(arrays) for arrays in zip(*each, strict=True))
@@ -74,8 +80,20 @@ class CompiledPlayers:
         self.owner[lane] = network
 
     def step(self, batch: dict[str, np.ndarray], temperature: float) -> np.ndarray:
-        """Action probabilities float64 (lanes, actions) for one frame a lane, {field: (lanes,
-        ...)} with `previous` and `first`; temperature: as of `acting.probabilities`."""
+        """Action probabilities for one frame a lane.
+
+        Parameters
+        ----------
+        batch
+            {field: (lanes, ...)} with `previous` and `first`.
+        temperature
+            As of `acting.probabilities`.
+
+        Returns
+        -------
+        np.ndarray
+            float64 (lanes, actions).
+        """
         arrays = self.reader.arrays(batch)
         tables, (matrix, *trunk, head) = self.weights[:5], self.weights[5:]
         memory = self.features, self.map_features, self.inner

@@ -99,8 +99,17 @@ def block_steps(chunk: int, buffer_steps: int) -> int:
 
 
 class Column:
-    """Steps [start, stop) of a field of few bytes a step, which is compressed by the shard: those
-    of a few shards are kept."""
+    """Reads steps [start, stop) of a field of few bytes a step.
+
+    Such a field is compressed by the shard: those of a few shards are kept.
+
+    Parameters
+    ----------
+    split
+        What is read.
+    field
+        One of its `columns`.
+    """
 
     def __init__(self, split: Split, field: str):
         self.split, self.field, self.size = split, field, split.shard_steps

@@ -7,7 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over steps, and its standard error over episodes: None for a single episode."""
+    """A mean over steps, and its standard error.
+
+    Parameters
+    ----------
+    mean
+        In the quantity's own unit.
+    se
+        Over episodes; None for a single episode.
+    """
 
     mean: float
     se: float | None

@@ -43,10 +43,24 @@ class RecordingWriter:
         return sum(self.episodes["steps"])
 
     def add(self, seed: int, blocks: dict | Iterable[dict], truncated: bool) -> None:
-        """Write one whole episode: {field: (steps, ...)}, or such blocks one after the other.
+        """Write one whole episode.
 
-        All blocks but the last must hold whole chunks of steps, else ValueError. If there is an
-        error, theirs or this one, nothing of the episode is written.
+        If there is an error, nothing of the episode is written.
+
+        Parameters
+        ----------
+        seed
+            Of the episode.
+        blocks
+            {field: (steps, ...)}, with `reward`; or such blocks, one after the other, of which all
+            but the last hold whole chunks of steps.
+        truncated
+            Whether a limit has cut the episode.
+
+        Raises
+        ------
+        ValueError
+            For a block that ends within a chunk.
         """
         chunks: dict[str, bytes] = {}
         fields: dict[str, tuple] = {}
@@ -139,7 +153,15 @@ def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[Record
 class Recording:
     """A recording opened for reading: `attrs`, and its episodes by position.
 
-    Raises StoreError for a file that is missing, truncated or no recording.
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    StoreError
+        For a file that is missing, truncated or no recording.
     """
 
     def __init__(self, path: str | Path):
@@ -156,7 +178,25 @@ class Recording:
             )
 
     def read(self, episode: int, start: int = 0, stop: int | None = None) -> dict[str, np.ndarray]:
-        """All fields of an episode's steps [start, stop), or of all: {field: (steps, ...)}."""
+        """All fields of an episode's steps [start, stop).
+
+        Parameters
+        ----------
+        episode
+            Its position in the recording.
+        start, stop
+            Steps; stop None: to the end.
+
+        Returns
+        -------
+        dict
+            {field: (steps, ...)}.
+
+        Raises
+        ------
+        StoreError
+            For a damaged recording.
+        """
         try:
             arrays = sorted(self._group[str(episode)].arrays())
             return {name: array[start:stop] for name, array in arrays}

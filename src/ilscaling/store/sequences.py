@@ -31,8 +31,21 @@ class Reader(Protocol):
     fields: tuple[str, ...]
 
     def read(self, stretches: dict[str, np.ndarray], order: np.ndarray):
-        """Stretches {field: (S, T, ...)} in an order int64 (B,), as a named tuple of arrays of its
-        own with part(begin, end) -> that of the frames [begin, end), whole stretches."""
+        """What the stretches say, in an order.
+
+        Parameters
+        ----------
+        stretches
+            {field: (S, T, ...)}, `previous` among them.
+        order
+            Numbers of stretches, int64 (B,).
+
+        Returns
+        -------
+        named tuple
+            Arrays of its own, with part(begin, end) -> that of the frames [begin, end), whole
+            stretches.
+        """
         ...
 
     def joined(self, pieces: list):

@@ -46,7 +46,33 @@ def few(shape: tuple[int, ...], dtype: np.dtype) -> bool:
 
 
 class Split:
-    """Steps of whole episodes; holds the episode table in memory and no step."""
+    """Steps of whole episodes; holds the episode table in memory and no step.
+
+    Parameters
+    ----------
+    path
+        The store.
+    name
+        Of the split.
+
+    Attributes
+    ----------
+    actions
+        Names of the actions.
+    table
+        Columns of the episode table (`COLUMNS`), each (episodes,).
+    starts
+        First step of each episode, and the end of the last: int64 (episodes + 1,).
+    steps, episodes
+        How many there are.
+    attrs
+        Of the store's root.
+
+    Raises
+    ------
+    StoreError
+        See `open_split`.
+    """
 
     def __init__(self, path: str | Path, name: str):
         self.path, self.name = Path(path), name
@@ -126,14 +152,47 @@ class Split:
         return self._arrays["action"].shards[0]
 
     def read(self, field: str, start: int, stop: int) -> np.ndarray:
-        """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
+        """Steps [start, stop) of a field.
+
+        Parameters
+        ----------
+        field
+            One of `fields`.
+        start, stop
+            Steps of the split; what is beyond its last one is left out.
+
+        Returns
+        -------
+        np.ndarray
+            (steps, ...), as stored.
+
+        Raises
+        ------
+        StoreError
+            Naming a missing or corrupted shard.
+        """
         shape, dtype = self.fields[field]
         out = np.empty((min(stop, self.steps) - start, *shape), dtype)
         self.read_into(field, start, out)
         return out
 
     def read_into(self, field: str, start: int, out: np.ndarray) -> None:
-        """Fill `out` (n, ...), contiguous, with the steps [start, start + n) of a field."""
+        """Fill memory with the steps of a field from `start` on.
+
+        Parameters
+        ----------
+        field
+            One of `fields`.
+        start
+            First step.
+        out
+            (n, ...) in the field's type, contiguous; written here.
+
+        Raises
+        ------
+        StoreError
+            Naming a missing or corrupted shard.
+        """
         reader = self._readers[field]
         try:
             reader.read(start, out)

@@ -72,7 +72,17 @@ Source = Callable[[int, int, int], dict[str, np.ndarray]]
 
 
 class Writer:
-    """Fills a store split by split; made by `create`."""
+    """Fills a store split by split; made by `create`.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+    fields
+        Name -> (shape of one step, dtype); `episode` is added.
+    chunk_steps, shard_steps
+        Steps that are compressed together, and steps of a file.
+    """
 
     def __init__(self, path: Path, fields: dict, *, chunk_steps: int, shard_steps: int):
         self.path = path

@@ -101,7 +101,24 @@ def emulator(game: str, lanes: int, options: Emulator, *, threads: int = 1, **se
 
 
 class Vector:
-    """`lanes` copies of one game, stepped together; see `ilscaling.games.base.VectorGame`."""
+    """Copies of one game, stepped together; see `ilscaling.games.base.VectorGame`.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+    threads
+        CPU threads that step the lanes.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
 
     def __init__(self, game: str, lanes: int, options: Emulator, *, threads: int = 1):
         self.spec = spec(game)

@@ -23,9 +23,14 @@ STACK = 4  # frames that the policy sees, the newest last
 
 
 class NatureFeatures(nn.Module):
-    """Mnih et al. (2015): three convolutions and a linear layer, `width` times as wide.
+    """Mnih et al. (2015): three convolutions and a linear layer.
 
     Input uint8 (batch, 4, 84, 84), output float32 (batch, 512 * width), non-negative.
+
+    Parameters
+    ----------
+    width
+        Channels and features as a multiple of the published ones.
     """
 
     def __init__(self, width: float):
@@ -50,7 +55,15 @@ class NatureFeatures(nn.Module):
 
 
 class ExpertPolicy(nn.Module):
-    """Logits of the expert's actions: uint8 (batch, 4, 84, 84) -> float32 (batch, actions)."""
+    """Logits of the expert's actions: uint8 (batch, 4, 84, 84) -> float32 (batch, actions).
+
+    Parameters
+    ----------
+    width
+        As of `NatureFeatures`.
+    actions
+        How many the game has.
+    """
 
     def __init__(self, width: float, actions: int):
         super().__init__()

@@ -65,8 +65,19 @@ class Trainer:
         return torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16)
 
     def answer(self, screens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities float64 (n, actions), log-probabilities float32 (n, actions) and values
-        float32 (n,) of stacks uint8 (n, 4, 84, 84)."""
+        """What the networks say of stacks.
+
+        Parameters
+        ----------
+        screens
+            uint8 (n, 4, 84, 84).
+
+        Returns
+        -------
+        tuple
+            Probabilities float64 (n, actions), log-probabilities float32 (n, actions) and values
+            float32 (n,).
+        """
         with torch.inference_mode(), self.autocast():
             logits, value = self.network(torch.from_numpy(screens).to(self.device))
             logs = F.log_softmax(logits, 1)
@@ -74,7 +85,21 @@ class Trainer:
         return chances.cpu().numpy(), logs.cpu().numpy(), value.cpu().numpy()
 
     def rollout(self, lanes: AtariLanes, uniform: np.ndarray) -> dict[str, np.ndarray]:
-        """Play on; uniform: numbers in [0, 1) that choose the actions, (horizon, lanes)."""
+        """Play on.
+
+        Parameters
+        ----------
+        lanes
+            Where; they go on from the last rollout.
+        uniform
+            Numbers in [0, 1) that choose the actions, (horizon, lanes).
+
+        Returns
+        -------
+        dict
+            Name -> (horizon x lanes, ...): screens, action, its log-probability `before`, advantage
+            and target of the value.
+        """
         horizon, count = uniform.shape
         played = {
             "screens": np.empty((horizon, count, *lanes.shape), np.uint8),
@@ -122,7 +147,20 @@ class Trainer:
             reward[cut] += self.settings.discount * self.answer(group.final(cut))[2]
 
     def update(self, played: dict[str, np.ndarray], random: np.random.Generator) -> tuple:
-        """All passes over a rollout; mean loss and entropy."""
+        """All passes over a rollout.
+
+        Parameters
+        ----------
+        played
+            What `rollout` gives.
+        random
+            Shuffles each pass.
+
+        Returns
+        -------
+        tuple
+            Mean loss and entropy, nats.
+        """
         settings = self.settings
         left = max(0.0, 1 - self.steps / settings.steps)
         for group in self.adam.param_groups:

@@ -83,7 +83,22 @@ def _spec(made: Game, env: gymnasium.Env) -> GameSpec:
 
 
 class Vector:
-    """`lanes` environments, stepped one after the other; see `games.base.VectorGame`."""
+    """Environments, stepped one after the other; see `games.base.VectorGame`.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+
+    Raises
+    ------
+    GameError
+        For a game that cannot be made, or that no policy could play.
+    """
 
     def __init__(self, game: str, lanes: int, options: Options):
         made, env = _make(game, options)

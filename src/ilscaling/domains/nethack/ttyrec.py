@@ -68,10 +68,21 @@ class Tape:
     """A checked recording's frames in their order, as many in sight as were asked for.
 
     The converter writes them where they are read: between them and the compressor is no copy.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    room
+        The most frames that are in sight.
+
+    Raises
+    ------
+    Unusable
+        For a file that cannot be read.
     """
 
     def __init__(self, path: str | Path, room: int):
-        """room: the most frames that are in sight."""
         self._converter = Converter(ROWS, COLUMNS, VERSION, ROWS, COLUMNS)
         try:
             self._converter.load_ttyrec(str(path), 1, 0)

@@ -38,9 +38,23 @@ def spec(game: str, options: NetHackEmulator | None = None) -> GameSpec:
 
 
 class Vector:
-    """`lanes` games, stepped one after the other; see `ilscaling.games.base.VectorGame`.
+    """Games, stepped one after the other; see `ilscaling.games.base.VectorGame`.
 
     Extras: depth, the deepest level reached; turns, the game's own time.
+
+    Parameters
+    ----------
+    game
+        A study's name for NetHack.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+
+    Raises
+    ------
+    GameError
+        For an unknown role.
     """
 
     def __init__(self, game: str, lanes: int, options: NetHackEmulator):
