@@ -74,6 +74,8 @@ class Cell:
         belong together, whatever their float says.
     budget
         FLOPs by `convention`.
+    convention
+        How FLOPs are counted: see `flops.ledger`.
     params
         Trainable parameters of the policy.
     batch, rate

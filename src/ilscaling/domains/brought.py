@@ -58,7 +58,18 @@ def player(asked: Asked, game: GameSpec) -> play.Act:
 
 
 def file_of(asked: Asked) -> Path | None:
-    """The file that an expert reads; raises ExpertError if it is missing."""
+    """The file that an expert reads, None if it reads none.
+
+    Parameters
+    ----------
+    asked
+        Which expert, and how it is asked.
+
+    Raises
+    ------
+    ExpertError
+        If the file is missing.
+    """
     if asked.file is None:
         return None
     if not Path(asked.file).is_file():

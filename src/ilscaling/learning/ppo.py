@@ -160,7 +160,20 @@ class PPO(Learner):
         self._learn_from(rollout, self.rewards(rollout, number), update)
 
     def rewards(self, rollout, number: int) -> np.ndarray:
-        """What a rollout is learned from, (steps, lanes); number: of the rollout, from 0 on."""
+        """What a rollout is learned from.
+
+        Parameters
+        ----------
+        rollout
+            As `rollouts.Lanes.play` gives it.
+        number
+            Of the rollout, from 0 on.
+
+        Returns
+        -------
+        np.ndarray
+            (steps, lanes).
+        """
         return np.sign(rollout.reward) if self.options.sign else rollout.reward
 
     def measures(self) -> list[float]:
@@ -211,7 +224,19 @@ class PPO(Learner):
         return _Batches(self, start // batch)
 
     def drawn(self, update: int) -> dict[str, np.ndarray]:
-        """The batch of an update, the first being 0."""
+        """The batch of an update.
+
+        Parameters
+        ----------
+        update
+            The first is 0.
+
+        Returns
+        -------
+        dict
+            Name -> (batch, ...): stacks, action, its log-probability `before`, advantage and target
+            of the value.
+        """
         number, place = divmod(update, self.options.updates(self.batch))
         size = self.options.played
         first = place * self.batch

@@ -106,16 +106,15 @@ def threads(setting: int | str, given: int | None, ranks: int = 1) -> int:
 
 
 def prepare(device: str, precision: str, repeatable: bool) -> None:
-    """Make PyTorch compute in a type that a run may have on a device, and the same bits each time
-    where that is to be.
+    """Make PyTorch compute in a type that a run may have, repeatably where that is asked.
 
     Parameters
     ----------
     device, precision
         See `device` and `resolve`.
     repeatable
-        Whether a GPU is to take only algorithms that repeat; PyTorch refuses an operation that has
-        none. A CPU takes no others.
+        Whether a GPU is to take only algorithms that give the same bits each time; PyTorch refuses
+        an operation that has none. A CPU takes no others.
     """
     torch.backends.cudnn.deterministic = True
     if torch.device(device).type == "cpu":

@@ -22,8 +22,10 @@ FORMAT = "ilscaling-state-2"
 
 
 class State:
-    """Weights, Adam's moments, averaged weights, learning curve and the count of updates; on disk
-    also what the run's algorithm keeps.
+    """Everything that a run is at one update.
+
+    Weights, Adam's moments, averaged weights, learning curve and the count of updates; on disk also
+    what the run's algorithm keeps.
 
     Parameters
     ----------

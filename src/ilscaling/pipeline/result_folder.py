@@ -58,7 +58,18 @@ def changed(folder: Path, digests: dict[str, str]) -> list[str]:
 
 
 def check(folder: Path) -> dict:
-    """What `done.json` of a step says; raises WorkflowError if a file is not as it was made."""
+    """What `done.json` of a step says.
+
+    Parameters
+    ----------
+    folder
+        The step's keyed folder.
+
+    Raises
+    ------
+    WorkflowError
+        If a file is not as it was made.
+    """
     done = files.read_sealed(folder / DONE, remake(folder))
     if wrong := changed(folder, done["sha256"]):
         raise WorkflowError(

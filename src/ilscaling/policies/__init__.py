@@ -22,7 +22,18 @@ __all__ = ["ARRAYS", "PolicyShape", "architecture", "build", "get", "reader", "s
 
 
 def get(family: str) -> Family:
-    """The entry of a family; raises ParamsError for an unknown one."""
+    """The entry of a family.
+
+    Parameters
+    ----------
+    family
+        Its name.
+
+    Raises
+    ------
+    ParamsError
+        For an unknown one.
+    """
     try:
         return registry.get("FAMILY", family, "params: grid.family")
     except ExtensionError as error:

@@ -196,7 +196,18 @@ class Reader:
         return self.joined(pieces) if len(pieces) > 1 else pieces[0]
 
     def arrays(self, stretches: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The fields as `fill` takes them."""
+        """The fields as `fill` takes them.
+
+        Parameters
+        ----------
+        stretches
+            As of `read`, or one frame a lane: (lanes, ...).
+
+        Returns
+        -------
+        tuple
+            The first seven arguments of `fill`.
+        """
         n = stretches["previous"].size
         cells = [stretches[name].reshape(n, -1) for name in ("tty_chars", "tty_colors")]
         objects = NO_INVENTORY

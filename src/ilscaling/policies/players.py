@@ -47,12 +47,33 @@ class CompiledPlayers:
 
     @staticmethod
     def state(config, lanes: int) -> tuple[np.ndarray, ...]:
-        """What the trunk keeps of lanes that have seen nothing, and constants."""
+        """What the trunk keeps of lanes that have seen nothing, and constants.
+
+        Parameters
+        ----------
+        config
+            Widths of the policies.
+        lanes
+            Games side by side.
+
+        Returns
+        -------
+        tuple
+            Arrays, as `trunk` takes them before the matrices.
+        """
         raise NotImplementedError
 
     @classmethod
     def of(cls, networks: list, lanes: int) -> CompiledPlayers | None:
-        """Players for networks of one architecture, None where PyTorch is the faster."""
+        """Players for networks, None where PyTorch is the faster.
+
+        Parameters
+        ----------
+        networks
+            Of one architecture.
+        lanes
+            Games side by side.
+        """
         weight = networks[0].head.weight
         fast = networks[0].config.size < WIDE and weight.device.type == "cpu"
         return cls(networks, lanes) if fast else None
@@ -76,7 +97,15 @@ class CompiledPlayers:
         return [weight.detach().numpy() for weight in every]
 
     def give(self, lane: int, network: int) -> None:
-        """Let the network of that number act in `lane` from now on."""
+        """Let a network act in a lane from now on.
+
+        Parameters
+        ----------
+        lane
+            Number of the lane.
+        network
+            Its place among the networks.
+        """
         self.owner[lane] = network
 
     def step(self, batch: dict[str, np.ndarray], temperature: float) -> np.ndarray:

@@ -13,7 +13,18 @@ from ilscaling.schedules.schedule import Schedule
 
 
 def of(settings) -> Schedule:
-    """The schedule that the settings name; raises ExtensionError for an unknown one."""
+    """The schedule that the settings name.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+
+    Raises
+    ------
+    ExtensionError
+        For an unknown one.
+    """
     return registry.get("SCHEDULE", settings.schedule, "train.schedule")
 
 

@@ -33,8 +33,20 @@ def files(path: str | Path) -> dict[str, dict]:
 
 
 def attributes(path: str | Path) -> dict:
-    """Root attributes of a store; raises StoreError for anything else, and for attributes that were
-    changed: they name the game and its actions, and hold the digests of all else."""
+    """Root attributes of a store.
+
+    They name the game and its actions, and hold the digests of all else.
+
+    Parameters
+    ----------
+    path
+        The store.
+
+    Raises
+    ------
+    StoreError
+        For anything that is no store, and for attributes that were changed.
+    """
     path = Path(path)
     if not path.exists():
         raise StoreError("there are no demonstrations", where=str(path), fix=remedy(path))

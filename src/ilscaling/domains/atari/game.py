@@ -133,7 +133,20 @@ class Vector:
         return {"screen": self._screen.copy()}
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
+        """Start new episodes in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            `screen` uint8 (lanes, 84, 84), of all lanes.
+        """
         obs, _ = self._env.reset(
             seed=np.asarray(seeds, np.int64), options={"reset_mask": np.asarray(lanes, bool)}
         )

@@ -14,10 +14,16 @@ class Group:
 
     Parameters
     ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        The section `emulator`.
     lanes
         Which they are.
     seeds
         Of their first games; each goes on from there.
+    threads
+        CPU threads that step them.
     returns
         Gets the unclipped scores of whole games.
     """

@@ -115,7 +115,20 @@ class Vector:
         return self.restart(np.ones(self.lanes, bool), seeds)
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
+        """Start new episodes in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            `observation` (lanes, ...), of all lanes.
+        """
         every = np.zeros(self.lanes, np.int64)
         every[lanes] = seeds
         # Gymnasium takes the mask out of these options, and asks for a mask of its own type.

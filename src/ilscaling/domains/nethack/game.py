@@ -164,10 +164,20 @@ class Game:
         self.deepest = int(self._stats[DEPTH])
 
     def press(self, key: int) -> int:
-        """Send one key; returns the points gained. Sets `over`, and `truncated` by the limits.
+        """Send one key; sets `over`, and `truncated` by the limits.
 
         Prompts are the player's to answer, but for those after the game's end. The last key of
         a game gains nothing: NetHack no longer shows a score that could be compared.
+
+        Parameters
+        ----------
+        key
+            Its code.
+
+        Returns
+        -------
+        int
+            Points gained.
         """
         self._step(key)
         self.steps += 1

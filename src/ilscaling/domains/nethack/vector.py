@@ -70,8 +70,20 @@ class Vector:
         return self.restart(np.ones(self.lanes, bool), seeds)
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new games in `lanes` (bool mask) by `seeds`, one for each of them; returns all
-        lanes' observations."""
+        """Start new games in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            Field of `OBSERVATION` -> (lanes, ...), of all lanes.
+        """
         for lane, seed in zip(np.flatnonzero(lanes), np.asarray(seeds), strict=True):
             self._games[lane].start(int(seed))
             self._look(lane, 0)
