@@ -36,7 +36,15 @@ CLOCK = time.process_time
 
 
 class Recorded(NamedTuple):
-    """Where the store is, and what making it took: seconds a step."""
+    """A little recorded play.
+
+    Parameters
+    ----------
+    demos
+        The store.
+    record, shard
+        Seconds a step of recording, and of making the store.
+    """
 
     demos: Path
     record: float
@@ -44,7 +52,13 @@ class Recorded(NamedTuple):
 
 
 def machine(device: str = "auto") -> dict:
-    """What a calibration holds for."""
+    """What a calibration holds for: this machine, and the device that trains.
+
+    Parameters
+    ----------
+    device
+        'auto', 'cpu' or 'cuda'.
+    """
     where = precision.device(device)
     return {
         "processor": precision.processor("cpu"),
@@ -56,9 +70,22 @@ def machine(device: str = "auto") -> dict:
 
 
 def here(params: Params, *, calibrate: bool = False, folder: Path = speed.FOLDER) -> Speed:
-    """The speed of this machine: as measured before, if it was; with `calibrate` measured now
-    where anything of the study was not; else the reference. Raises WorkflowError for a file that
-    is of another machine or damaged, unless it is measured anew."""
+    """The speed of this machine: as measured before, if it was, else the reference.
+
+    Parameters
+    ----------
+    params
+        The study.
+    calibrate
+        Whether to measure now where anything of the study was not measured.
+    folder
+        Where calibrations are kept.
+
+    Raises
+    ------
+    WorkflowError
+        For a file that is of another machine or damaged, unless it is measured anew.
+    """
     this = machine()
     path = speed.path_of(this, folder)
     if calibrate:
@@ -74,7 +101,15 @@ def here(params: Params, *, calibrate: bool = False, folder: Path = speed.FOLDER
 
 
 def covers(measured: Speed, params: Params) -> bool:
-    """Whether all domains and families of a study that can be measured were."""
+    """Whether all domains and families of a study that can be measured were.
+
+    Parameters
+    ----------
+    measured
+        What is known of this machine.
+    params
+        The study.
+    """
     wanted = {(game.domain, game.grid.family) for game in params.games.values()}
     return all(
         domain in measured.play and family in measured.train
@@ -84,7 +119,22 @@ def covers(measured: Speed, params: Params) -> bool:
 
 
 def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER) -> Path:
-    """Measure the study's domains and families; returns the file that holds the speeds."""
+    """Measure the study's domains and families, and keep what they came to.
+
+    Parameters
+    ----------
+    params
+        The study.
+    device
+        'auto', 'cpu' or 'cuda': where policies train.
+    folder
+        Where calibrations are kept.
+
+    Returns
+    -------
+    Path
+        The file that holds the speeds.
+    """
     where = precision.device(device)
     plays, trains, runs = {}, {}, []
     torch.set_num_threads(1)
@@ -110,8 +160,15 @@ def measure(params: Params, *, device: str = "auto", folder: Path = speed.FOLDER
 
 
 def fit(small: tuple[float, float], large: tuple[float, float]) -> Pace:
-    """Seconds a sample and a FLOP from two sizes' (FLOPs, seconds) a sample; neither is negative:
-    where the larger is no slower, all is overhead, where it is slower than its FLOPs all is FLOPs.
+    """Seconds a sample and a FLOP from two sizes of a family, neither negative.
+
+    A line through both: seconds = sample + FLOPs x flop. Where the larger is no slower, all is
+    overhead; where it is slower than its FLOPs, all is FLOPs.
+
+    Parameters
+    ----------
+    small, large
+        (training FLOPs, seconds) a sample.
     """
     (a, fast), (b, slow) = small, large
     slope = max(0.0, (slow - fast) / (b - a))
@@ -132,7 +189,13 @@ def _quiet() -> Iterator[None]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """What a piece of work takes of this process."""
+    """CPU seconds of all threads of this process that a piece of work takes.
+
+    Parameters
+    ----------
+    work
+        Is called once.
+    """
     began = CLOCK()
     work()
     return CLOCK() - began
@@ -155,7 +218,16 @@ def _short(game: Section):
 
 
 def wanted(game: Section, steps: int):
-    """Demonstrations out of so many steps, whole episodes of which go to dev and test."""
+    """A section's demonstrations as a calibration makes them.
+
+    Parameters
+    ----------
+    game
+        The section.
+    steps
+        Steps that were recorded: at least half of them stay to train on; dev and test get a whole
+        episode each.
+    """
     share = {"train_steps": steps // 2, "dev_steps": 1, "test_steps": 1}
     sizes = {"chunk_steps": 256, "shard_steps": 2_048}
     return game.demonstrations.model_copy(update={**share, **sizes, "jobs": 1})

@@ -21,6 +21,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     The temporary name is unique, so that two writers of one file never share it: the last
     rename wins, and a reader only ever sees a complete file.
+
+    Parameters
+    ----------
+    path
+        The file to be; its folder is made if it is not there, and a file at `path` is replaced.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,17 +39,42 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write `value` as indented JSON with a final newline; NaN and infinity are refused."""
+    """Write a value as indented JSON with a final newline, atomically.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    value
+        What JSON knows.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinity.
+    """
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:
-    """The content of a regular file of at most `most` bytes.
+    """The content of a regular file.
 
-    Raises OSError for one that cannot be opened, DamagedFile for a larger one and for what is no
-    file: opening a pipe would wait for a writer, reading a device never end.
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes that it may have.
+
+    Raises
+    ------
+    OSError
+        For a file that cannot be opened.
+    DamagedFile
+        For a larger one, and for what is no file: opening a pipe would wait for a writer, reading a
+        device never end.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -59,6 +89,13 @@ def read_bytes(path: str | Path, most: int) -> bytes:
 
 def read_json(path: str | Path, kind: type = dict) -> Any:
     """Read a JSON object, or a list if `kind` says so.
+
+    Parameters
+    ----------
+    path
+        The file, of at most `MAX_JSON` bytes.
+    kind
+        Type that the value must have.
 
     Raises
     ------
@@ -87,10 +124,23 @@ def read_json(path: str | Path, kind: type = dict) -> Any:
 
 
 def read_list(path: str | Path) -> dict[str, Path]:
-    """The files that a job's list names, {name: SHA-256}; they stand beside it.
+    """The files that a job's list names; they stand beside it.
 
-    Raises DamagedFile for a list that is damaged or names nothing, and for a file that is not, bit
-    by bit, what the list says.
+    Parameters
+    ----------
+    path
+        The list: name -> SHA-256.
+
+    Returns
+    -------
+    dict
+        Name -> path.
+
+    Raises
+    ------
+    DamagedFile
+        For a list that is damaged or names nothing, and for a file that is not, bit by bit, what
+        the list says.
     """
     path = Path(path)
     listed = read_json(path)
@@ -113,12 +163,33 @@ def read_list(path: str | Path) -> dict[str, Path]:
 
 
 def seal(values: dict) -> dict:
-    """`values` with a digest of themselves: what is changed by hand no longer fits it."""
+    """Values with a digest of themselves: what is changed by hand no longer fits it.
+
+    Parameters
+    ----------
+    values
+        Ready for JSON.
+
+    Returns
+    -------
+    dict
+        The same, and their digest as `digest`.
+    """
     return {**values, SEAL: digest(json.loads(json.dumps(values, allow_nan=False)))}
 
 
 def refuse_broken_seal(values: dict, path: Path, fix: str) -> None:
-    """Raise DamagedFile unless the values read from `path` are as `seal` left them."""
+    """Raise DamagedFile unless the values read from a file are as `seal` left them.
+
+    Parameters
+    ----------
+    values
+        What was read.
+    path
+        The file, for the error.
+    fix
+        What the error tells to do.
+    """
     rest = {name: value for name, value in values.items() if name != SEAL}
     if values.get(SEAL) != digest(rest):
         raise DamagedFile(
@@ -127,7 +198,22 @@ def refuse_broken_seal(values: dict, path: Path, fix: str) -> None:
 
 
 def read_sealed(path: str | Path, fix: str) -> dict:
-    """The values in a file of sealed ones; raises as `read_json` and `refuse_broken_seal` do."""
+    """The values in a file of sealed ones, their digest among them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    fix
+        What the error for a broken seal tells to do.
+
+    Raises
+    ------
+    OSError
+        For a file that cannot be opened.
+    DamagedFile
+        As of `read_json` and `refuse_broken_seal`.
+    """
     values = read_json(path)
     refuse_broken_seal(values, Path(path), fix)
     return values

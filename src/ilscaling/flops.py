@@ -21,7 +21,17 @@ CONVENTIONS = ("exact", "published", "6nd")
 
 @dataclass(frozen=True)
 class Row:
-    """One layer of a ledger: trainable parameters, FLOPs a sample forward and in training."""
+    """One layer of a ledger.
+
+    Parameters
+    ----------
+    layer
+        Its name.
+    params
+        Trainable parameters.
+    forward, training
+        FLOPs a sample, forward alone and forward with backward.
+    """
 
     layer: str
     params: int
@@ -31,7 +41,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Trainable parameters and FLOPs a sample, forward alone and forward with backward."""
+    """Trainable parameters and FLOPs a sample, forward alone and forward with backward.
+
+    Parameters
+    ----------
+    convention
+        How FLOPs are counted; see `ledger`.
+    layers
+        Of which all are sums.
+    """
 
     convention: str
     layers: tuple[Row, ...]
@@ -50,7 +68,7 @@ class Ledger:
 
 
 def ledger(family: str, size: int, *, convention: str = "exact", **shape) -> Ledger:
-    """Count a policy's parameters and FLOPs; `shape` as `policies.architecture` takes it.
+    """Count a policy's parameters and FLOPs.
 
     A sample is a stack of frames for the family `cnn`, one frame for the sequence families.
 
@@ -66,8 +84,24 @@ def ledger(family: str, size: int, *, convention: str = "exact", **shape) -> Led
 
     6nd: 6 x parameters a sample, embeddings included.
 
-    Never fit cells of several conventions together. Raises ParamsError for an unknown family or
-    convention.
+    Never fit cells of several conventions together.
+
+    Parameters
+    ----------
+    family
+        Name of the entry FAMILY.
+    size
+        The family's dial: channels, or a width.
+    convention
+        'exact', 'published' or '6nd'.
+    shape
+        What else decides the architecture, as `policies.shape` gives it.
+
+    Raises
+    ------
+    ParamsError
+        For an unknown family or convention, a size too small, or a game that the family does not
+        see.
     """
     if convention not in CONVENTIONS:
         raise ParamsError(
@@ -88,15 +122,28 @@ def _row(layer, convention: str) -> Row:
 
 
 def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bool = False) -> None:
-    """Raise TrainingError unless an extension's `layers` say what its model is: parameters, and
-    FLOPs of forward and training as PyTorch counts them.
+    """Raise TrainingError unless an extension's `layers` say what its model is.
 
-    inputs: what it is called with, first of all stacks (batch, frames, ...) or a batch of
-    stretches, with `first` (B, T). shared: whether several processes train it together, which wait
-    for the gradient of every parameter.
-
-    Conventions other than `exact` count what no machine does, and are not checked. Buffers that a
+    Compared are parameters, and FLOPs of forward and training as PyTorch counts them. Conventions
+    other than `exact` count what no machine does: of these the parameters alone. Buffers that a
     snapshot would have to hold, such as those of batch normalisation, are refused as well.
+
+    Parameters
+    ----------
+    found
+        The ledger by `layers`, FLOPs a sample.
+    model
+        What `build` makes; a copy of it is run.
+    inputs
+        What it is called with, first of all stacks (batch, frames, ...) or a batch of stretches,
+        with `first` (B, T).
+    shared
+        Whether several processes train it together, which wait for the gradient of every parameter.
+
+    Raises
+    ------
+    TrainingError
+        For other counts, for buffers, and, of a shared run, for parameters without a gradient.
     """
     model = copy.deepcopy(model)
     buffers = set(model.state_dict()) - {name for name, _ in model.named_parameters()}
@@ -134,7 +181,17 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bo
 def counted(model: torch.nn.Module, *inputs) -> tuple[int, int]:
     """FLOPs of a forward pass, and of forward with backward, by PyTorch's own counter.
 
-    inputs: what the policy is called with. For the whole batch, not a sample.
+    Parameters
+    ----------
+    model
+        Its parameters get gradients.
+    inputs
+        What it is called with.
+
+    Returns
+    -------
+    tuple
+        Both counts, for the whole batch, not a sample.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode

@@ -18,7 +18,17 @@ from ilscaling.params import COUNTS, Params, Section, Training
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """One training run. game: the section's name."""
+    """One training run.
+
+    Parameters
+    ----------
+    game
+        The section's name.
+    family, size
+        Policy family, and its dial.
+    seed
+        Of weights and sample order.
+    """
 
     game: str
     family: str
@@ -40,6 +50,13 @@ def epochs(samples: int, steps: int) -> float:
 
     A cell that was trained has it over the steps that are stored. Before anything is recorded the
     plan has `demonstrations.train_steps`, which whole episodes exceed a little.
+
+    Parameters
+    ----------
+    samples
+        That a run trains on.
+    steps
+        That it has to learn from.
     """
     return samples / steps
 
@@ -57,6 +74,8 @@ class Cell:
         belong together, whatever their float says.
     budget
         FLOPs by `convention`.
+    convention
+        How FLOPs are counted: see `flops.ledger`.
     params
         Trainable parameters of the policy.
     batch, rate
@@ -114,7 +133,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Limits:
-    """Cells beyond them are left out: fewer updates, or more epochs of so many steps."""
+    """What a cell must keep to; those beyond are left out.
+
+    Parameters
+    ----------
+    steps
+        Steps of the training data, of which epochs are counted.
+    min_updates, max_epochs
+        Least updates and most epochs of a cell.
+    """
 
     steps: int
     min_updates: int = 1
@@ -236,7 +263,17 @@ def of_run(
 
 @dataclass(frozen=True)
 class Spend:
-    """What a run spends up to an update. `section`: see `of_run`."""
+    """What a run spends up to an update.
+
+    Parameters
+    ----------
+    ledger
+        FLOPs a sample.
+    batch
+        Samples an update.
+    section
+        See `of_run`.
+    """
 
     ledger: flops.Ledger
     batch: int
@@ -314,8 +351,23 @@ def _refuse_empty(name: str, section: Section, planned: list[Cell]) -> None:
 
 
 def buildable(name: str, section: Section, at_most: float) -> list[tuple[int, int]]:
-    """Sizes of the section's family and their parameters, rising, up to the first with more than
-    `at_most` parameters."""
+    """Sizes of a section's family and their parameters, up to a number of them.
+
+    Parameters
+    ----------
+    name
+        The section's name.
+    section
+        Its parameters, which tell game and family.
+    at_most
+        Trainable parameters.
+
+    Returns
+    -------
+    list of tuple
+        (size, trainable parameters), rising from the smallest size on; the last is the first with
+        more than `at_most`.
+    """
     spec = games.of(name, section)
     shape = policies.shape(section.train, len(spec.actions), spec.observation)
     sizes: list[tuple[int, int]] = []
@@ -327,7 +379,13 @@ def buildable(name: str, section: Section, at_most: float) -> list[tuple[int, in
 
 
 def by_run(planned: Sequence[Cell]) -> dict[Run, list[Cell]]:
-    """Declared cells of each run, budgets rising."""
+    """Declared cells of each run, budgets rising.
+
+    Parameters
+    ----------
+    planned
+        Cells as `cells` gives them, declared or left out.
+    """
     runs: dict[Run, list[Cell]] = {}
     for cell in planned:
         if cell.declared:
@@ -336,7 +394,18 @@ def by_run(planned: Sequence[Cell]) -> dict[Run, list[Cell]]:
 
 
 def table(planned: Sequence[Cell]) -> list[dict]:
-    """The plan as rows for printing or CSV."""
+    """The plan as rows for printing or CSV.
+
+    Parameters
+    ----------
+    planned
+        Cells as `cells` gives them.
+
+    Returns
+    -------
+    list of dict
+        One a cell: what `Cell` says of it, under short names; `left_out`: why, or empty.
+    """
     return [
         {
             "game": c.run.game,

@@ -27,8 +27,20 @@ MEASURED = {
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Entropy in nats of the frequencies behind `counts` (actions,): the dev loss of a policy
-    that knows how often each action is played and does not look at the screen."""
+    """Entropy of how often each action is played.
+
+    It is the dev loss of a policy that knows these frequencies and does not look at the screen.
+
+    Parameters
+    ----------
+    counts
+        How often each action is played, (actions,).
+
+    Returns
+    -------
+    float
+        Nats.
+    """
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())
 
@@ -44,10 +56,25 @@ def levels(
 ) -> dict:
     """What a game's rows are judged by: expert, random play, blind prediction of actions.
 
-    splits: the store's summary of each split; action_counts: int64 (actions,) of the training
-    split; random: the measurement of uniformly random play. domain: the game's, for its column.
-    floors: dev and test split -> entropy of the expert (`store.floor.expert_entropy`).
-    returns_after: steps -> the expert's mean return up to there (`store.horizon.returns_after`).
+    Parameters
+    ----------
+    splits
+        The store's summary of each split.
+    action_counts
+        How often each action was taken in the training split, int64 (actions,).
+    random
+        The measurement of uniformly random play, of which `return_mean` is taken.
+    domain
+        The game's, for its column.
+    floors
+        Dev and test split -> entropy of the expert in nats (`store.floor.expert_entropy`).
+    returns_after
+        Steps -> the expert's mean return up to there (`store.horizon.returns_after`).
+
+    Returns
+    -------
+    dict
+        Columns of the table; `expert_return` is the mean over the episodes of all splits.
     """
     episodes = sum(split["episodes"] for split in splits.values())
     return {
@@ -63,7 +90,13 @@ def levels(
 
 
 def after(returns: dict[int, float]) -> str:
-    """Returns after so many steps as a table holds them: '250:1.5 500:3'."""
+    """Returns after so many steps as a table holds them: '250:1.5 500:3'.
+
+    Parameters
+    ----------
+    returns
+        Steps from an episode's start -> mean return up to there.
+    """
     return " ".join(f"{steps}:{value:.10g}" for steps, value in sorted(returns.items()))
 
 
@@ -91,8 +124,21 @@ def _floors(floors: dict[str, Estimate | None]) -> dict:
 def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     """A row of `tables.COLUMNS`.
 
-    record: the cell's evaluation, None for a cell that is left out of the grid; judged_by: see
-    `levels`.
+    Parameters
+    ----------
+    cell
+        The planned cell.
+    record
+        Its evaluation; None for a cell that is left out of the grid.
+    key
+        Of the evaluation.
+    judged_by
+        What `levels` gives.
+
+    Raises
+    ------
+    TrainingError
+        For a cell that should have been measured and was not.
     """
     if record is None and cell.declared:
         raise TrainingError(

@@ -21,6 +21,13 @@ def player(asked: Asked, game: GameSpec) -> play.Act:
     Probabilities by its weights w: proportional to w ** (1 / temperature), 0 being the best action
     (the first of equals), then mixed with uniform play of share `noise`.
 
+    Parameters
+    ----------
+    asked
+        Which expert, and how it is asked.
+    game
+        What it plays.
+
     Raises
     ------
     ExpertError
@@ -51,7 +58,18 @@ def player(asked: Asked, game: GameSpec) -> play.Act:
 
 
 def file_of(asked: Asked) -> Path | None:
-    """The file that an expert reads; raises ExpertError if it is missing."""
+    """The file that an expert reads, None if it reads none.
+
+    Parameters
+    ----------
+    asked
+        Which expert, and how it is asked.
+
+    Raises
+    ------
+    ExpertError
+        If the file is missing.
+    """
     if asked.file is None:
         return None
     if not Path(asked.file).is_file():
@@ -64,7 +82,20 @@ def file_of(asked: Asked) -> Path | None:
 
 
 def sharpened(weights: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (lanes, actions) that weights mean at a temperature."""
+    """Probabilities that weights mean at a temperature.
+
+    Parameters
+    ----------
+    weights
+        float64 (lanes, actions), none below 0, one above 0 in each row.
+    temperature
+        0: all for the largest, the first of equals.
+
+    Returns
+    -------
+    np.ndarray
+        float64 (lanes, actions), proportional to weights ** (1 / temperature).
+    """
     if temperature == 0:
         return np.eye(weights.shape[1])[weights.argmax(1)]
     powers = (weights / weights.max(1, keepdims=True)) ** (1 / temperature)
@@ -89,10 +120,18 @@ def record(
     ----------
     asked
         Which expert, and how it is asked.
+    domain, game, emulator
+        What is played, and how it is run.
     seeds
         One a whole episode, as many as `steps` steps together take.
     lanes
         Episodes side by side.
+    steps
+        How many are wanted, at least.
+    out
+        The recording.
+    threads
+        CPU threads that step the lanes.
     """
     expert = registry.get("EXPERT", asked.name)
     if expert.record is not None:
@@ -127,8 +166,28 @@ def measure(
     asked: Asked, domain: str, game: str, emulator, *, episodes: int, seed: int,
     lanes: int = 8, threads: int = 1,
 ) -> dict:  # fmt: skip
-    """Play its episodes number seed, seed + 1, ... (see `ilscaling.seeds`); returns their
-    `summary`."""
+    """Play whole episodes with an expert.
+
+    Parameters
+    ----------
+    asked
+        Which expert, and how it is asked.
+    domain, game, emulator
+        What is played, and how it is run.
+    episodes
+        How many are played.
+    seed
+        Number of the first episode of `seeds.Purpose.EXPERT`; the others follow.
+    lanes
+        Episodes side by side.
+    threads
+        CPU threads that step the lanes.
+
+    Returns
+    -------
+    dict
+        Their `summary`.
+    """
     vector = games.make(domain, game, min(lanes, episodes), emulator, threads=threads)
     bar = tqdm(total=episodes, unit="episode", desc=f"expert in {game}")
     try:

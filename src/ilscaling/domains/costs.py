@@ -15,8 +15,15 @@ class Play:
 
 @dataclass(frozen=True)
 class Steps:
-    """Steps of an episode of a policy that is neither good nor hopeless, and a step's compressed
-    bytes."""
+    """What an episode holds, for the plan.
+
+    Parameters
+    ----------
+    episode
+        Steps of an episode of a policy that is neither good nor hopeless.
+    bytes
+        Of a step, compressed.
+    """
 
     episode: float
     bytes: float

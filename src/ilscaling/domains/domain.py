@@ -48,7 +48,17 @@ class Origin:
 
 
 class Picture(NamedTuple):
-    """A picture of recorded play: its caption, its file's ending, and `draw(demos, out)`."""
+    """A picture of recorded play.
+
+    Parameters
+    ----------
+    caption
+        What the report writes below it.
+    ending
+        Of its file, such as '.png'.
+    draw
+        draw(demos, out), of a store, to a file.
+    """
 
     caption: str
     ending: str
@@ -148,11 +158,36 @@ class Domain(ABC):
 
     @abstractmethod
     def spec(self, game: str, emulator: Any = None) -> GameSpec:
-        """Specification of a game, run in that way; raises GameError for an unknown one."""
+        """Specification of a game.
+
+        Parameters
+        ----------
+        game
+            Name of the game, as `game` gives it.
+        emulator
+            How it is run: the section `emulator`; None: as the domain does by itself.
+
+        Raises
+        ------
+        GameError
+            For an unknown game.
+        """
 
     @abstractmethod
     def make(self, game: str, lanes: int, emulator: Any, *, threads: int = 1) -> VectorGame:
-        """A vectorised game of `lanes` episodes side by side."""
+        """A vectorised game.
+
+        Parameters
+        ----------
+        game
+            Name of the game, as `game` gives it.
+        lanes
+            Episodes side by side.
+        emulator
+            How it is run: the section `emulator`.
+        threads
+            CPU threads that may step the lanes.
+        """
 
     def game(self, name: str, section: Section) -> str:
         """The game that a section plays: 'breakout' of 'breakout__wsd'."""
@@ -189,8 +224,23 @@ class Domain(ABC):
         return f"{kept}set the parameter to null"
 
     def asked(self, name: str, section: Section, file: Path | None):
-        """The expert as `games.play.Act`, to be asked in games that another plays. `file`: that
-        of the expert, if there is one."""
+        """The expert as the playing loop takes it, to be asked in games that another plays.
+
+        Parameters
+        ----------
+        file
+            The expert's, if there is one.
+
+        Returns
+        -------
+        games.play.Act
+            Observations -> probabilities (lanes, actions).
+
+        Raises
+        ------
+        ExpertError
+            For an expert that cannot say what it would do there, or that lacks its file.
+        """
         from ilscaling.domains import brought
 
         self.refuse_silent(section, "algorithm")
@@ -225,19 +275,57 @@ class Domain(ABC):
     def train_expert(
         self, name: str, section: Section, out: Path, work: Path, *, device: str, threads: int
     ) -> None:
-        """Train the expert of a section whose `Origin` names a training."""
+        """Train the expert of a section whose `Origin` names a training.
+
+        Parameters
+        ----------
+        out
+            The expert's file.
+        work
+            Folder for what training keeps on its way.
+        device
+            'auto', 'cpu' or 'cuda'.
+        threads
+            CPU threads.
+        """
         raise self._cannot("train an expert", "game")
 
     def import_expert(self, game: str, file: Path, out: Path) -> None:
-        """Make an expert of `game` of a file that somebody else's training wrote."""
+        """Make an expert of a file that somebody else's training wrote.
+
+        Parameters
+        ----------
+        game
+            What it plays.
+        file
+            What was written.
+        out
+            The expert's file.
+        """
         raise self._cannot("import an expert", "game")
 
     def measure_expert(
         self, name: str, section: Section, expert: Path | None, *, episodes: int, seed: int,
         processes: int = 1, threads: int = 1,
     ) -> dict:  # fmt: skip
-        """Play whole episodes with the expert, from number `seed` of `seeds.Purpose.EXPERT` on;
-        returns `games.score.summary` and whatever else the domain counts."""
+        """Play whole episodes with the expert.
+
+        Parameters
+        ----------
+        expert
+            The expert's file, if there is one.
+        episodes
+            How many are played.
+        seed
+            Number of the first of `seeds.Purpose.EXPERT`; the others follow.
+        processes, threads
+            How many play at once, and CPU threads that may step the lanes.
+
+        Returns
+        -------
+        dict
+            `games.score.summary` and whatever else the domain counts.
+        """
         from ilscaling.domains import brought
 
         return brought.measure(
@@ -259,12 +347,18 @@ class Domain(ABC):
         self, name: str, section: Section, job: int, out: Path, *,
         expert: Path | None = None, threads: int = 1,
     ) -> None:  # fmt: skip
-        """Record job number `job` of `demonstrations.jobs` to `out`.
+        """Record a job of `demonstrations.jobs`.
 
         Parameters
         ----------
+        job
+            Number of the job, from 0 on.
+        out
+            The recording.
         expert
             The file of an expert that a job has trained, or that the parameters name.
+        threads
+            CPU threads.
 
         Raises
         ------
@@ -283,7 +377,22 @@ class Domain(ABC):
         )  # fmt: skip
 
     def ingest(self, section: Section, folder: Path, out: Path, *, processes: int = 1) -> dict:
-        """Make the store `out` of a folder of recorded games; returns a summary for JSON."""
+        """Make a store of a folder of recorded games.
+
+        Parameters
+        ----------
+        folder
+            The recordings.
+        out
+            The store.
+        processes
+            How many work at once.
+
+        Returns
+        -------
+        dict
+            A summary for JSON.
+        """
         raise self._cannot("ingest recordings", "game")
 
     def starter(self, game: str) -> Starter:
@@ -340,15 +449,39 @@ class Domain(ABC):
         return memory.TORCH + steps * memory.step_bytes(name, section)
 
     def calibrate(self, name: str, section: Section, folder: Path, restart: float):
-        """Record a little and make a store of it: `calibration.Recorded`. `restart`: seconds to
-        start an episode, to be left out."""
+        """Record a little and make a store of it.
+
+        Parameters
+        ----------
+        folder
+            Where the store and what leads to it are written.
+        restart
+            Seconds to start an episode, to be left out.
+
+        Returns
+        -------
+        calibration.Recorded
+            The store, and seconds a step of recording and of making the store.
+        """
         raise self._cannot("measure its speed", "calibrate")
 
     # The report
 
     def picture(self, game: str, observation: np.ndarray) -> np.ndarray:
-        """An observation as an image: uint8 (height, width) or (height, width, 3). Here: as rows of
-        grey, dark for the least."""
+        """An observation as an image. Here: as rows of grey, dark for the least.
+
+        Parameters
+        ----------
+        game
+            What was played.
+        observation
+            Of one step, in the field that the domain `shows`.
+
+        Returns
+        -------
+        np.ndarray
+            uint8 (height, width) or (height, width, 3).
+        """
         rows = observation.reshape(-1, observation.shape[-1]).astype(np.float64)
         return np.uint8(255 * (rows - rows.min()) / max(np.ptp(rows), 1e-9))
 
@@ -359,8 +492,20 @@ class Domain(ABC):
         return (Picture("Recorded episodes", ".png", gallery.contact_sheet),)
 
     def facts(self, section: Section, demos: Path, expert: str | None) -> dict:
-        """What the report says of who played the store `demos`: `expert` (name -> text), and
-        `ingest` where recordings were read."""
+        """What the report says of who played.
+
+        Parameters
+        ----------
+        demos
+            The store.
+        expert
+            Path of the expert's file, if there is one.
+
+        Returns
+        -------
+        dict
+            `expert` (name -> text), and `ingest` where recordings were read.
+        """
         from ilscaling import store
         from ilscaling.domains import brought
 

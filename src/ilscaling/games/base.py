@@ -61,21 +61,75 @@ class Step:
 
 
 class VectorGame(Protocol):
-    """`lanes` independent episodes. A lane that is done must be restarted before its next step
-    counts; seeds make every episode a pure function of (seed, actions)."""
+    """Independent episodes side by side, one a lane.
+
+    A lane that is done must be restarted before its next step counts; seeds make every episode a
+    pure function of (seed, actions).
+
+    Attributes
+    ----------
+    spec
+        What is played.
+    lanes
+        How many episodes.
+    """
 
     spec: GameSpec
     lanes: int
 
-    def reset(self, seeds: np.ndarray) -> dict[str, np.ndarray]: ...
+    def reset(self, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Start one episode a lane.
 
-    def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]: ...
+        Parameters
+        ----------
+        seeds
+            int (lanes,).
 
-    def step(self, actions: np.ndarray) -> Step: ...
+        Returns
+        -------
+        dict
+            Field -> (lanes, ...), what is seen before the first step.
+        """
+        ...
+
+    def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Start new episodes in some lanes; the others stay where they are.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            Field -> (lanes, ...), what is seen in all lanes.
+        """
+        ...
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Play one action a lane.
+
+        Parameters
+        ----------
+        actions
+            Indices into `spec.actions`, int64 (lanes,).
+        """
+        ...
 
     def close(self) -> None: ...
 
 
 def nearest(word: str, words: list[str]) -> str:
-    """The known word that looks most like `word`."""
+    """The known word that looks most like `word`.
+
+    Parameters
+    ----------
+    word
+        What somebody has typed.
+    words
+        What is known, at least one; the first of them if none is like it at all.
+    """
     return (difflib.get_close_matches(word, words, n=1, cutoff=0.0) or [words[0]])[0]

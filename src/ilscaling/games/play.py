@@ -34,7 +34,13 @@ class Episodes:
 
     @classmethod
     def join(cls, parts: "list[Episodes]") -> "Episodes":
-        """All episodes of some parts, one after the other."""
+        """All episodes of some parts, one after the other.
+
+        Parameters
+        ----------
+        parts
+            With the same extras; none: no episodes.
+        """
         dtypes = {"seeds": np.int64, "returns": float, "lengths": np.int64, "truncated": bool}
         return cls(
             *(
@@ -69,15 +75,33 @@ class Moment:
 
 
 class LastFrames:
-    """The last `frames` observations of each lane of a game with one field."""
+    """The last observations of each lane of a game with one field.
+
+    Parameters
+    ----------
+    frames
+        How many.
+    """
 
     def __init__(self, frames: int):
         self.frames = frames
         self._stacks: np.ndarray | None = None
 
     def __call__(self, observation: dict[str, np.ndarray], fresh: np.ndarray) -> np.ndarray:
-        """Stacks (lanes, frames, ...), the newest last, valid until the next call. At an episode's
-        start (fresh bool (lanes,)) its first observation is repeated."""
+        """Stacks of what was seen last.
+
+        Parameters
+        ----------
+        observation
+            The one field -> (lanes, ...).
+        fresh
+            Whether an episode begins, bool (lanes,): its first observation is repeated.
+
+        Returns
+        -------
+        np.ndarray
+            (lanes, frames, ...), the newest last, valid until the next call.
+        """
         (screen,) = observation.values()
         if self._stacks is None:
             self._stacks = np.repeat(screen[:, None], self.frames, axis=1)
@@ -90,8 +114,13 @@ class LastFrames:
 class Stacks:
     """A player that sees the last `frames` observations of each lane; see `LastFrames`.
 
-    `act`: (stacks (lanes, frames, ...), such as uint8 (lanes, 4, 84, 84), episode int64 (lanes,))
-    -> probabilities.
+    Parameters
+    ----------
+    frames
+        Observations of a stack.
+    act
+        (stacks (lanes, frames, ...), such as uint8 (lanes, 4, 84, 84), episode int64 (lanes,)) ->
+        probabilities (lanes, actions).
     """
 
     def __init__(self, frames: int, act: Callable[[np.ndarray, np.ndarray], np.ndarray]):
@@ -104,14 +133,40 @@ class Stacks:
 
 
 def mixed(probabilities: np.ndarray, noise: float) -> np.ndarray:
-    """Probabilities (lanes, actions) of who plays at random at a share `noise` of the steps."""
+    """Probabilities of who plays at random at a share of the steps.
+
+    Parameters
+    ----------
+    probabilities
+        Of who plays at the others, (lanes, actions).
+    noise
+        The share, in [0, 1].
+
+    Returns
+    -------
+    np.ndarray
+        (lanes, actions): (1 - noise) p + noise / actions.
+    """
     if noise == 0:
         return probabilities
     return (1 - noise) * probabilities + noise / probabilities.shape[1]
 
 
 def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Actions int64 (lanes,) by inverse CDF from (lanes, actions) and (lanes,) in [0, 1)."""
+    """Draw actions by inverse CDF.
+
+    Parameters
+    ----------
+    probabilities
+        (lanes, actions); they need not sum to one.
+    uniform
+        Numbers in [0, 1), (lanes,).
+
+    Returns
+    -------
+    np.ndarray
+        Actions, int64 (lanes,).
+    """
     cdf = np.cumsum(probabilities, axis=1, dtype=np.float64)
     drawn = uniform * cdf[:, -1]
     # The last action where rounding leaves none.
@@ -120,7 +175,13 @@ def draw(probabilities: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 class Uniforms:
-    """Numbers in [0, 1) for each lane, each from a stream of its own."""
+    """Numbers in [0, 1) for each lane, each from a stream of its own.
+
+    Parameters
+    ----------
+    lanes
+        How many; `begin` gives each its stream.
+    """
 
     AHEAD = 64  # that are drawn together, in less than the time of two single ones
 
@@ -147,7 +208,13 @@ class Uniforms:
 
 
 def uniform(actions: int) -> Act:
-    """Uniformly random play."""
+    """Uniformly random play.
+
+    Parameters
+    ----------
+    actions
+        How many the game has.
+    """
     return lambda observation, episode, fresh: np.full((len(episode), actions), 1 / actions)
 
 
@@ -156,6 +223,20 @@ def moments(game: VectorGame, act: Act, *, seeds: Iterable[int]) -> Iterator[Mom
 
     `act` is always called with all lanes, idle ones too: the shape of the batch, and with it the
     arithmetic, does not change when episodes end.
+
+    Parameters
+    ----------
+    game
+        Whose lanes are played; not closed here.
+    act
+        Who plays.
+    seeds
+        One an episode, taken when a lane is free.
+
+    Yields
+    ------
+    Moment
+        Every step, until all episodes have ended.
     """
     waiting = iter(seeds)
     lanes = game.lanes
@@ -207,11 +288,26 @@ def ended(
     on_step: Callable[[Moment], None] | None = None,
     horizons: Sequence[int] = (),
 ) -> Iterator[tuple[int, Episodes]]:
-    """Play one whole episode a seed (see `moments`): its position among the seeds and its scores,
-    alone in an `Episodes`, as soon as it has ended.
+    """Play one whole episode a seed (see `moments`), and give each as soon as it has ended.
 
-    Of each of `horizons`, in steps, the extra `return_after_<steps>` is the return up to there, or
-    all of it of an episode that has ended before.
+    Parameters
+    ----------
+    game
+        Whose lanes are played; not closed here.
+    act
+        Who plays.
+    seeds
+        One an episode.
+    on_step
+        Is called with every moment.
+    horizons
+        Steps from an episode's start. Of each, the extra `return_after_<steps>` is the return up to
+        there, or all of it of an episode that has ended before.
+
+    Yields
+    ------
+    tuple
+        The episode's position among the seeds, and its scores, alone in an `Episodes`.
     """
     returns = np.zeros(game.lanes)
     after = {steps: np.zeros(game.lanes) for steps in horizons}
@@ -242,7 +338,23 @@ def rollout(
 ) -> Episodes:
     """Play one whole episode a seed (see `moments`) and return their scores.
 
-    `progress` is called with the number of episodes that just ended, such as a bar's `update`.
+    Parameters
+    ----------
+    game
+        Whose lanes are played; not closed here.
+    act
+        Who plays.
+    seeds
+        One an episode.
+    on_step
+        Is called with every moment.
+    progress
+        Is called with the number of episodes that just ended, such as a bar's `update`.
+
+    Returns
+    -------
+    Episodes
+        In the order of the seeds.
     """
     played: dict[int, Episodes] = {}
     for position, episode in ended(game, act, seeds=seeds, on_step=on_step):

@@ -8,9 +8,19 @@ from ilscaling.games.play import Episodes
 def summary(episodes: Episodes) -> dict:
     """Mean return and what is needed to judge it, ready for JSON.
 
-    `return_se` is the standard deviation (ddof 1) over sqrt(episodes), None for one episode.
-    `truncated` counts episodes that a limit cut, whose returns are lower bounds. What else the
-    game counts (`Episodes.extras`) gets a mean and a maximum.
+    Parameters
+    ----------
+    episodes
+        At least one.
+
+    Returns
+    -------
+    dict
+        `return_mean`, `return_median`, `return_min`, `return_max`, points of the game; `return_se`,
+        the standard deviation (ddof 1) over sqrt(episodes), None for one episode; `length_mean`,
+        steps; `episodes`, their number; `truncated`, how many a limit has cut, whose returns are
+        lower bounds; a mean and a maximum of what else the game counts (`Episodes.extras`);
+        `returns` and `lengths` of each.
     """
     returns = episodes.returns
     count = len(returns)

@@ -13,6 +13,15 @@ class Adam(torch.optim.AdamW):
 
     Weight decay is for matrices: weights of two or more axes but those looked up row by row, of
     which a batch takes few rows while decay would shrink all.
+
+    Parameters
+    ----------
+    policy
+        Whose weights move.
+    settings
+        The section `train`: `weight_decay` and `beta2`, where it has them.
+    tables
+        Names of weights that are looked up row by row.
     """
 
     # PyTorch's methods as they are written. Their decorators, for its compiler, import that: a
@@ -22,7 +31,6 @@ class Adam(torch.optim.AdamW):
     step = torch.no_grad()(torch.optim.AdamW.step.__wrapped__)
 
     def __init__(self, policy: nn.Module, settings: Training, tables: frozenset[str] = frozenset()):
-        """tables: names of weights that are looked up row by row."""
         self.named = dict(policy.named_parameters())
         decay = getattr(settings, "weight_decay", 0.0)
         # One group without decay: each group is a kernel of its own.
@@ -51,7 +59,15 @@ class Adam(torch.optim.AdamW):
                 yield name, moment, value
 
     def restore(self, name: str, moment: str, value: torch.Tensor) -> None:
-        """Take over a moment of a weight."""
+        """Take over a moment of a weight.
+
+        Parameters
+        ----------
+        name
+            Of the weight.
+        moment, value
+            As `moments` gave them.
+        """
         weight = self.named[name]
         # In the memory format of the weight, which the fused kernel takes for granted.
         place = (

@@ -126,8 +126,26 @@ class Adversarial(ppo.PPO):
 
 
 def spends(updates, batch, ledger, section):
-    """What PPO spends; and the discriminator learns from two batches an update, and says the
-    reward of every step."""
+    """What PPO spends, and the discriminator.
+
+    It learns from two batches an update of its own, and says the reward of every step.
+
+    Parameters
+    ----------
+    updates
+        Updates of the policy.
+    batch
+        Samples of one.
+    ledger
+        FLOPs a sample, of policy, value and discriminator alike.
+    section
+        Of the study, with the algorithm's settings.
+
+    Raises
+    ------
+    ParamsError
+        As of `ppo.refuse`.
+    """
     own = ppo.options(section)
     rollouts = own.rollouts(updates, batch) if updates else 0
     learned = rollouts * own.updates_discriminator * 2 * own.batch_discriminator

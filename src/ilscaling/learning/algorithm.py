@@ -131,7 +131,13 @@ class Learner:
         self.carried: Tensors = {}
 
     def items(self, batch: int) -> tuple[int, str]:
-        """How many items, and which, a batch of so many samples can be shared by."""
+        """How many items a batch can be shared by, and what they are.
+
+        Parameters
+        ----------
+        batch
+            Samples of a batch.
+        """
         return batch, "samples"
 
     def batches(self, split: Split, *, batch: int, seed: int, start: int) -> AbstractContextManager:
@@ -152,8 +158,20 @@ class Learner:
         raise NotImplementedError
 
     def loss(self, policy: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
-        """Mean loss of a batch on the device, float32 (). policy: called once, as several ranks
-        average gradients by it."""
+        """Mean loss of a batch on the device.
+
+        Parameters
+        ----------
+        policy
+            Called once, as several ranks average gradients by it.
+        batch
+            Name -> tensor on the device, as `batches` serves it.
+
+        Returns
+        -------
+        torch.Tensor
+            float32 ().
+        """
         raise NotImplementedError
 
     def interact(self, policy: nn.Module, update: int) -> None:

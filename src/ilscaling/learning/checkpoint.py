@@ -19,6 +19,19 @@ class Checkpoint:
 
     While a missing cell is made behind the furthest state of the run, that state stays, with its
     curve and times; the one on the way is kept beside it until it is there.
+
+    Parameters
+    ----------
+    state
+        What is written.
+    learner
+        What the algorithm gives the run, with its part of the state.
+    segment
+        Where it is written.
+    run
+        The run's record.
+    spend
+        FLOPs of the run up to an update, for the curve.
     """
 
     def __init__(

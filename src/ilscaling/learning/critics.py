@@ -14,8 +14,22 @@ ROWS = 256  # that are asked together
 
 
 def answers(given: Given, network: nn.Module, stacks: np.ndarray) -> torch.Tensor:
-    """Logits float32 (n, actions) of stacks (n, frames, ...), without gradients, in the type of
-    the run's arithmetic."""
+    """Outputs of a network, without gradients, in the type of the run's arithmetic.
+
+    Parameters
+    ----------
+    given
+        The run, which tells device and type.
+    network
+        Of stacks.
+    stacks
+        In the game's type, (n, frames, ...).
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (n, actions), on the device.
+    """
     with torch.inference_mode(), precision.autocast(given.device, given.precision):
         blocks = [
             network(tensors({"": stacks[at : at + ROWS]}, given.device)[""])
@@ -56,13 +70,32 @@ class Critic:
         return self.network(stacks)
 
     def answers(self, stacks: np.ndarray) -> np.ndarray:
-        """Outputs float64 (..., actions) of stacks (..., frames, ...) of two leading axes."""
+        """Outputs for stacks of two leading axes.
+
+        Parameters
+        ----------
+        stacks
+            (steps, lanes, frames, ...).
+
+        Returns
+        -------
+        np.ndarray
+            float64 (steps, lanes, actions).
+        """
         flat = stacks.reshape(-1, *stacks.shape[2:])
         given = answers(self.given, self.network, flat).double().cpu().numpy()
         return given.reshape(*stacks.shape[:2], -1)
 
     def descend(self, loss: torch.Tensor, clip: float) -> None:
-        """One update; clip: largest norm of the gradient."""
+        """One update.
+
+        Parameters
+        ----------
+        loss
+            Scalar; its gradient reaches this network.
+        clip
+            Largest norm of the gradient.
+        """
         kind = torch.device(self.given.device).type
         with torch.autocast(kind, enabled=False):
             self.adam.zero_grad()

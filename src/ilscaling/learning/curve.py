@@ -16,6 +16,11 @@ class Curve:
 
     A row closes every 10 updates, later every 5 % of the updates so far: a few hundred rows for
     any run, and where they lie depends on nothing else.
+
+    Parameters
+    ----------
+    device
+        Where the losses are.
     """
 
     def __init__(self, device: str):
@@ -29,7 +34,15 @@ class Curve:
         return self.updates[-1] if self.updates else 0
 
     def add(self, update: int, loss: torch.Tensor) -> None:
-        """Count the loss of an update (a scalar tensor)."""
+        """Count the loss of an update.
+
+        Parameters
+        ----------
+        update
+            Its number; the first is 1.
+        loss
+            Scalar, on the curve's device.
+        """
         self.total += loss.detach()
         if update == self._last + max(10, self._last // 20):
             mean = self.total.item() / (update - self._last)

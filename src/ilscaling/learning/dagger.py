@@ -184,7 +184,21 @@ def _copy(files: Path, folder: Path, number: int) -> None:
 
 
 def spends(updates, batch, ledger, section):
-    """Every played step is one forward pass of the student and one label of the expert."""
+    """What a run of DAgger pays for beside the updates of its policy.
+
+    Every played step is one forward pass of the student and one label of the expert.
+
+    Parameters
+    ----------
+    updates
+        Updates of the policy.
+    batch
+        Samples of one, which does not matter here.
+    ledger
+        The policy's FLOPs a sample.
+    section
+        Of the study, with the algorithm's settings.
+    """
     options = section.dagger
     steps = options.played(updates) * options.steps
     return Spent(env_steps=steps, expert_labels=steps, flops_acting=steps * ledger.forward)

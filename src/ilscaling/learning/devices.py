@@ -19,8 +19,16 @@ PIECE = 8_192  # steps that are sent at once
 
 
 class DeviceMemory(Memory):
-    """Frames are read into memory that the device can copy from by itself; no call waits for it
-    but `settle`, in the loader's thread."""
+    """The memory of a GPU.
+
+    Frames are read into memory that the device can copy from by itself; no call waits for it but
+    `settle`, in the loader's thread.
+
+    Parameters
+    ----------
+    device
+        A GPU, such as 'cuda'.
+    """
 
     def __init__(self, device: str):
         self.device = device
@@ -69,5 +77,11 @@ class DeviceMemory(Memory):
 
 
 def memory(device: str) -> Memory:
-    """Where batches of stacks for a device are gathered."""
+    """Where batches of stacks for a device are gathered.
+
+    Parameters
+    ----------
+    device
+        'cpu', 'cuda' or one of several, such as 'cuda:1'.
+    """
     return HOST if torch.device(device).type == "cpu" else DeviceMemory(device)

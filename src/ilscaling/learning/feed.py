@@ -31,12 +31,38 @@ class Feed(Protocol):
     def batches(
         self, split: Split, *, batch: int, seed: int, start: int, labels: tuple[str, ...] = ()
     ) -> Prefetched:
-        """This rank's part of batches of `batch` samples from sample number `start` on; `labels`:
-        further fields of a step that they hold, such as `expert_probs`."""
+        """This rank's part of batches of samples.
+
+        Parameters
+        ----------
+        split
+            Demonstrations of the kind that the feed was made for.
+        batch
+            Samples of all ranks together.
+        seed
+            Of their order.
+        start
+            Number of the first sample.
+        labels
+            Further fields of a step that they hold, such as `expert_probs`.
+        """
         ...
 
     def logits(self, policy: nn.Module, batch: Batch) -> torch.Tensor:
-        """Of every sample of a batch, (samples, actions)."""
+        """Of every sample of a batch.
+
+        Parameters
+        ----------
+        policy
+            Of the feed's family.
+        batch
+            On the policy's device.
+
+        Returns
+        -------
+        torch.Tensor
+            (samples, actions).
+        """
         ...
 
     def example(self, split: Split, policy: nn.Module) -> tuple:
@@ -46,7 +72,19 @@ class Feed(Protocol):
 
 
 class Stacks:
-    """Stacks of a game's only field in shuffled order; a sample is a stack."""
+    """Stacks of a game's only field in shuffled order; a sample is a stack.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    field
+        Name of the game's field.
+    team
+        This process among those of the run.
+    memory
+        Where batches are gathered.
+    """
 
     def __init__(self, settings: Train, field: str, team: Ranks = ALONE, memory: Memory = HOST):
         self.memory = memory
@@ -85,10 +123,18 @@ class Stretches:
     Streams carry the policy's state along, but no gradient: backpropagation ends with the stretch.
     Shuffled stretches are trained on without a state: what a policy would remember of the frames
     before, when it is measured or plays, it has not learned to use (see docs/nethack.md).
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    order, reader
+        The family's (see `policies.family.Family`).
+    team
+        This process among those of the run.
     """
 
     def __init__(self, settings: TrainSequences, order: str, reader=None, team: Ranks = ALONE):
-        """order, reader: the family's (see `policies.family.Family`)."""
         self.settings, self.order, self.reader, self.team = settings, order, reader, team
         self.carried: dict[str, torch.Tensor] = {}
 
@@ -141,8 +187,26 @@ def make(
     team: Ranks = ALONE,
     device: str = "cpu",
 ) -> Feed:
-    """The feed of a family, for a member of a team, on a device; raises TrainingError for
-    demonstrations that lack what the family sees."""
+    """The feed of a family.
+
+    Parameters
+    ----------
+    split
+        Demonstrations of the kind that it serves.
+    settings
+        The section `train`.
+    family
+        Name of the entry FAMILY.
+    team
+        This process among those of the run.
+    device
+        Where the policy computes.
+
+    Raises
+    ------
+    TrainingError
+        For demonstrations that lack what the family sees.
+    """
     entry = policies.get(family)
     arrays = [name for name in policies.ARRAYS if name in split.fields]
     if entry.order is None:

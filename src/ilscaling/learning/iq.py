@@ -120,7 +120,19 @@ class IQ(Cloning):
 
 
 def update(batch, ledger, section):
-    """A stack is served with the one before it: the policy sees two a sample."""
+    """FLOPs of an update of the policy.
+
+    A stack is served with the one before it: the policy sees two a sample.
+
+    Parameters
+    ----------
+    batch
+        Samples of an update.
+    ledger
+        The policy's FLOPs a sample.
+    section
+        Of the study, which names the family.
+    """
     return batch * ledger.training * (2 if stacked(section.grid.family) else 1)
 
 

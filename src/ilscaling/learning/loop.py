@@ -17,7 +17,17 @@ CHECK = 50  # updates between two looks at the loss: a look waits for the device
 
 
 def step(state: State, learner: Learner, batch: feed.Batch) -> None:
-    """One update on a batch."""
+    """One update on a batch.
+
+    Parameters
+    ----------
+    state
+        Of the run; moved on by the update.
+    learner
+        What the algorithm gives the run: its loss is descended.
+    batch
+        Tensors on the run's device.
+    """
     state.update += 1
     state.adam.zero_grad()
     with precision.autocast(state.device, state.type):

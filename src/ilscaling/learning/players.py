@@ -19,7 +19,23 @@ def player(
     owner: np.ndarray,
     temperature: float = 1.0,
 ) -> Act:
-    """Who plays in `play`; owner: number of the policy that plays each episode."""
+    """Who plays in `games.play`: one policy, or several that share the lanes of a game.
+
+    Parameters
+    ----------
+    policies
+        Of one architecture.
+    game
+        Whose lanes they play.
+    frames
+        Observations of a stack; None: of a sequence family.
+    inventory
+        Whether sequence policies see the inventory.
+    owner
+        Number of the policy that plays each episode, int (episodes,).
+    temperature
+        Divides the logits; 0 plays the best action.
+    """
     pool = _Pool(policies, len(game.spec.actions), owner, temperature)
     return _Sequences(pool, game, inventory) if frames is None else Stacks(frames, pool.stacks)
 

@@ -57,8 +57,17 @@ def options(section: Section) -> Settings:
 
 
 def refuse(batch: int, section: Section) -> None:
-    """Raise ParamsError for what cannot be trained so: families with a memory, and batches larger
-    than all passes over a rollout."""
+    """Raise ParamsError for what cannot be trained so.
+
+    Refused are families with a memory, and batches larger than all passes over a rollout.
+
+    Parameters
+    ----------
+    batch
+        Samples of an update.
+    section
+        Of the study, with family and settings.
+    """
     from ilscaling import policies
 
     family, own = section.grid.family, options(section)
@@ -151,7 +160,20 @@ class PPO(Learner):
         self._learn_from(rollout, self.rewards(rollout, number), update)
 
     def rewards(self, rollout, number: int) -> np.ndarray:
-        """What a rollout is learned from, (steps, lanes); number: of the rollout, from 0 on."""
+        """What a rollout is learned from.
+
+        Parameters
+        ----------
+        rollout
+            As `rollouts.Lanes.play` gives it.
+        number
+            Of the rollout, from 0 on.
+
+        Returns
+        -------
+        np.ndarray
+            (steps, lanes).
+        """
         return np.sign(rollout.reward) if self.options.sign else rollout.reward
 
     def measures(self) -> list[float]:
@@ -202,7 +224,19 @@ class PPO(Learner):
         return _Batches(self, start // batch)
 
     def drawn(self, update: int) -> dict[str, np.ndarray]:
-        """The batch of an update, the first being 0."""
+        """The batch of an update.
+
+        Parameters
+        ----------
+        update
+            The first is 0.
+
+        Returns
+        -------
+        dict
+            Name -> (batch, ...): stacks, action, its log-probability `before`, advantage and target
+            of the value.
+        """
         number, place = divmod(update, self.options.updates(self.batch))
         size = self.options.played
         first = place * self.batch
@@ -308,8 +342,27 @@ class _Batches:
 
 
 def spends(updates, batch, ledger, section):
-    """Steps are acted once; a second network values all of them and the states after them, and
-    learns as the policy does."""
+    """What a run of PPO pays for beside the updates of its policy.
+
+    Steps are acted once; a second network values all of them and the states after them, and learns
+    as the policy does.
+
+    Parameters
+    ----------
+    updates
+        Updates of the policy.
+    batch
+        Samples of one.
+    ledger
+        FLOPs a sample, of policy and value alike.
+    section
+        Of the study, with the algorithm's settings.
+
+    Raises
+    ------
+    ParamsError
+        As of `refuse`.
+    """
     refuse(batch, section)
     own = options(section)
     rollouts = own.rollouts(updates, batch)

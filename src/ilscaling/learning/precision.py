@@ -21,7 +21,18 @@ from ilscaling.errors import TrainingError
 
 
 def device(name: str = "auto") -> str:
-    """'cuda' or 'cpu'; auto: a GPU if there is one. Raises TrainingError for an absent one."""
+    """Which device computes.
+
+    Parameters
+    ----------
+    name
+        'auto' (a GPU if there is one), 'cpu', 'cuda', or one of several GPUs, such as 'cuda:1'.
+
+    Raises
+    ------
+    TrainingError
+        For a GPU where there is none.
+    """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -44,8 +55,27 @@ def _has_tf32(device: str) -> bool:
 
 
 def resolve(setting: str, device: str, family: str, size: int) -> str:
-    """'float32', 'tf32' or 'bfloat16' for a setting of params.Train.precision. Raises TrainingError
-    for tf32 where no GPU has it."""
+    """The type that a run computes in.
+
+    Parameters
+    ----------
+    setting
+        `train.precision`: 'auto', 'float32', 'tf32' or 'bfloat16'.
+    device
+        As `device` gives it.
+    family, size
+        Of the policy: narrow ones are no faster in bfloat16 on a CPU.
+
+    Returns
+    -------
+    str
+        'float32', 'tf32' or 'bfloat16'.
+
+    Raises
+    ------
+    TrainingError
+        For tf32 where no GPU has it.
+    """
     if setting == "tf32" and not _has_tf32(device):
         raise TrainingError(
             f"{device} does not compute in tf32",
@@ -59,24 +89,32 @@ def resolve(setting: str, device: str, family: str, size: int) -> str:
 
 
 def threads(setting: int | str, given: int | None, ranks: int = 1) -> int:
-    """CPU threads of one rank for a setting of params.Train.threads; `given`: what 'auto' may
-    take for all ranks, None: every core that this process may run on."""
+    """CPU threads of one rank.
+
+    Parameters
+    ----------
+    setting
+        `train.threads`: a number, or 'auto'.
+    given
+        What 'auto' may take for all ranks; None: every core that this process may run on.
+    ranks
+        Processes that share the run.
+    """
     if setting != "auto":
         return setting
     return max(1, (given or len(os.sched_getaffinity(0))) // ranks)
 
 
 def prepare(device: str, precision: str, repeatable: bool) -> None:
-    """Make PyTorch compute in a type that a run may have on a device, and the same bits each time
-    where that is to be.
+    """Make PyTorch compute in a type that a run may have, repeatably where that is asked.
 
     Parameters
     ----------
     device, precision
         See `device` and `resolve`.
     repeatable
-        Whether a GPU is to take only algorithms that repeat; PyTorch refuses an operation that has
-        none. A CPU takes no others.
+        Whether a GPU is to take only algorithms that give the same bits each time; PyTorch refuses
+        an operation that has none. A CPU takes no others.
     """
     torch.backends.cudnn.deterministic = True
     if torch.device(device).type == "cpu":
@@ -90,7 +128,13 @@ def prepare(device: str, precision: str, repeatable: bool) -> None:
 
 
 def autocast(device: str, precision: str) -> torch.autocast:
-    """The context in which a policy computes."""
+    """The context in which a policy computes.
+
+    Parameters
+    ----------
+    device, precision
+        See `device` and `resolve`.
+    """
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
 

@@ -26,7 +26,15 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those of its run; alone, everything here does nothing."""
+    """This process among those of its run; alone, everything here does nothing.
+
+    Parameters
+    ----------
+    rank
+        Its number, from 0 on.
+    count
+        Processes of the run.
+    """
 
     rank: int = 0
     count: int = 1
@@ -83,7 +91,18 @@ class Ranks:
         return found.tolist()
 
     def any(self, marks: np.ndarray) -> np.ndarray:
-        """What is true on any rank, bool."""
+        """What is true on any rank.
+
+        Parameters
+        ----------
+        marks
+            bool, of one shape on all ranks.
+
+        Returns
+        -------
+        np.ndarray
+            bool, of that shape.
+        """
         if self.count == 1:
             return marks
         found = torch.from_numpy(marks.astype(np.uint8))
@@ -91,7 +110,13 @@ class Ranks:
         return found.numpy().astype(bool)
 
     def joined(self, carried: Tensors) -> Tensors:
-        """What all ranks carry, their lanes one after the other."""
+        """What all ranks carry, their lanes one after the other.
+
+        Parameters
+        ----------
+        carried
+            Name -> tensor (lanes of this rank, ...).
+        """
         if self.count == 1:
             return carried
         found = {}
@@ -102,7 +127,13 @@ class Ranks:
         return found
 
     def part(self, carried: Tensors) -> Tensors:
-        """This rank's lanes of all."""
+        """This rank's lanes of all.
+
+        Parameters
+        ----------
+        carried
+            Name -> tensor (lanes of all ranks, ...).
+        """
         return {name: value.chunk(self.count)[self.rank] for name, value in carried.items()}
 
 

@@ -93,7 +93,13 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunRecord":
-        """Raises KeyError for a missing value."""
+        """A record as `to_json` gave it.
+
+        Raises
+        ------
+        KeyError
+            For a missing value.
+        """
         actions = tuple(values["actions"])
         shape = PolicyShape.of(values, len(actions))
         plain = {field.name for field in fields(cls)} - {"shape", "actions"}
@@ -247,7 +253,20 @@ class CellRecord:
 
     @classmethod
     def from_json(cls, values: Any, where: str = "record") -> "CellRecord":
-        """Raises TrainingError for anything but a whole record of this format."""
+        """A record as `to_json` gave it.
+
+        Parameters
+        ----------
+        values
+            What was read.
+        where
+            What the error names.
+
+        Raises
+        ------
+        TrainingError
+            For anything but a whole record of this format.
+        """
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise TrainingError(f"not a record of format {FORMAT}", where=where)
         names = {f.name for f in fields(cls)} - {"run", "spent"}

@@ -136,8 +136,20 @@ class Lanes:
         }
 
     def restore(self, state: Arrays) -> None:
-        """Stand where `save` was called: the lanes' episodes are played again, side by side, so
-        that all reach their step together. Raises GameError where they come to another end."""
+        """Stand where `save` was called.
+
+        The lanes' episodes are played again, side by side, so that all reach their step together.
+
+        Parameters
+        ----------
+        state
+            What `save` gave.
+
+        Raises
+        ------
+        GameError
+            Where an episode comes to another end.
+        """
         self.begun, self.seed = int(state["begun"].item()), state["seed"].copy()
         length, self.taken = state["length"], state["taken"].copy()
         self.length, self.score = length.copy(), np.zeros(len(length))

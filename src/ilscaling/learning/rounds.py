@@ -23,7 +23,15 @@ LABELS, NUMBERS = 0, 1
 
 
 def path(folder: Path, number: int) -> Path:
-    """The store of a round."""
+    """The store of a round.
+
+    Parameters
+    ----------
+    folder
+        Of the run's rounds.
+    number
+        From 1 on.
+    """
     return folder / f"round-{number:04}.zarr"
 
 

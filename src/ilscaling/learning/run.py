@@ -102,8 +102,21 @@ def run_trunk(
 ) -> dict[str, int]:
     """Train what the cells of a run share and leave its state in `out` wherever one branches off.
 
-    Arguments, stopping and errors as of `run`. Returns the states that there are: file -> update;
-    a loss that is not finite ends the trunk before the others.
+    Stopping and errors are as of `run`. A loss that is not finite ends the trunk before the others.
+
+    Parameters
+    ----------
+    split, settings, cells
+        As of `run`.
+    out
+        Folder of the trunk.
+    section, device, threads, team, expert
+        As of `run`.
+
+    Returns
+    -------
+    dict
+        The states that there are: file -> update.
     """
     training = TrainingRun(
         split, settings, cells, Path(out), section, device, threads, team, expert

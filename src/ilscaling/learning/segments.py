@@ -84,13 +84,32 @@ class Segment:
 
 
 def leave(folder: Path, update: int) -> Path:
-    """File of a trunk's state at an update."""
+    """File of a trunk's state at an update.
+
+    Parameters
+    ----------
+    folder
+        Of the trunk.
+    update
+        From 1 on.
+    """
     return folder / f"update-{update}.safetensors"
 
 
 def trunk_segments(folder: Path, digest: str, stops: list[int]) -> list[Segment]:
-    """What is to be trained so that a trunk's states are at all stops: those that are there are
-    kept, and each other one is made from the nearest before it."""
+    """What is to be trained so that a trunk's states are at all stops.
+
+    Those that are there are kept, and each other one is made from the nearest before it.
+
+    Parameters
+    ----------
+    folder
+        Of the trunk.
+    digest
+        Of what it trains.
+    stops
+        Updates, rising.
+    """
     missing = [stop for stop in stops if saved(leave(folder, stop), digest) != stop]
     known = sorted(int(p.stem.removeprefix("update-")) for p in folder.glob("update-*.safetensors"))
     stretches: list[list[int]] = []

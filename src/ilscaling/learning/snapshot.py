@@ -31,7 +31,20 @@ def remedy(path: Path) -> str:
 
 
 def paths(out: Path, cells: Sequence[Cell]) -> list[Path]:
-    """The snapshots of a run; raises TrainingError for budgets of one name."""
+    """Files of the snapshots of a run.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    cells
+        The run's.
+
+    Raises
+    ------
+    TrainingError
+        For budgets of one name.
+    """
     files = [out / f"{cell.name}.safetensors" for cell in cells]
     if len(set(files)) < len(files):
         raise TrainingError(
@@ -42,7 +55,22 @@ def paths(out: Path, cells: Sequence[Cell]) -> list[Path]:
 
 
 def write(path: Path, weights: dict[str, torch.Tensor] | None, record: CellRecord) -> CellRecord:
-    """Write weights (none for a failed cell), then the record; returns the record."""
+    """Write weights, then the record.
+
+    Parameters
+    ----------
+    path
+        File of the weights; the record stands beside it.
+    weights
+        By name; None of a failed cell.
+    record
+        What the cell came to.
+
+    Returns
+    -------
+    CellRecord
+        The record as it is written, with the digest of the weights.
+    """
     digest = None
     if weights is None:
         path.unlink(missing_ok=True)
@@ -58,7 +86,15 @@ def write(path: Path, weights: dict[str, torch.Tensor] | None, record: CellRecor
 
 
 def kept(path: Path, digest: str) -> CellRecord | None:
-    """The record of a complete cell of the run with that digest, None if there is none."""
+    """The record of a complete cell, None if there is none.
+
+    Parameters
+    ----------
+    path
+        File of its weights.
+    digest
+        Of the run that the cell must be of.
+    """
     try:
         record = CellRecord.from_json(read_json(path.with_suffix(".json")))
         whole = record.status == "failed" or record.sha256 == sha256(path)
@@ -68,10 +104,23 @@ def kept(path: Path, digest: str) -> CellRecord | None:
 
 
 def load_policy(path: str | Path) -> tuple[nn.Module, CellRecord]:
-    """The policy of a snapshot, in evaluation mode on the CPU, and its record.
+    """The policy of a snapshot and its record.
 
-    Raises TrainingError if the file or the record beside it is missing, truncated, changed or not
-    what its name says, or if the cell failed.
+    Parameters
+    ----------
+    path
+        File of the weights; the record stands beside it.
+
+    Returns
+    -------
+    tuple
+        The policy, in evaluation mode on the CPU, and the record.
+
+    Raises
+    ------
+    TrainingError
+        If the file or the record beside it is missing, truncated, changed or not what its name
+        says, if the cell failed, or if nobody has defined its family.
     """
     path = Path(path)
     beside = path.with_suffix(".json")

@@ -18,8 +18,20 @@ if TYPE_CHECKING:
 
 
 def against_expert(logits: torch.Tensor, batch: dict) -> torch.Tensor:
-    """Mean cross-entropy, float32 (), of logits (samples, actions) to what the expert says, which
-    is stored to three digits."""
+    """Mean cross-entropy of a policy to what the expert says, which is stored to three digits.
+
+    Parameters
+    ----------
+    logits
+        (samples, actions).
+    batch
+        With `expert_probs`, float16 (..., actions) of as many samples.
+
+    Returns
+    -------
+    torch.Tensor
+        Nats, float32 ().
+    """
     from torch.nn import functional as F
 
     said = batch[EXPERT_PROBS].flatten(0, -2).float()

@@ -22,8 +22,10 @@ FORMAT = "ilscaling-state-2"
 
 
 class State:
-    """Weights, Adam's moments, averaged weights, learning curve and the count of updates; on disk
-    also what the run's algorithm keeps.
+    """Everything that a run is at one update.
+
+    Weights, Adam's moments, averaged weights, learning curve and the count of updates; on disk also
+    what the run's algorithm keeps.
 
     Parameters
     ----------
@@ -113,12 +115,32 @@ class State:
         return {name: value.contiguous() for name, value in there.items()}
 
     def save(self, path: Path, digest: str, learner: Learner) -> None:
-        """Write the state of the run with that digest, atomically; all ranks call this."""
+        """Write the state, atomically; all ranks call this.
+
+        Parameters
+        ----------
+        path, digest, learner
+            As of `copied`.
+        """
         self.copied(path, digest, learner)()
 
     def copied(self, path: Path, digest: str, learner: Learner) -> Callable[[], None]:
-        """What writes the state as it is now; of a GPU's run it may be called when training has
-        gone on, of a CPU's at once. All ranks call this."""
+        """What writes the state as it is now; all ranks call this.
+
+        Parameters
+        ----------
+        path
+            The file.
+        digest
+            Of what is trained.
+        learner
+            What the algorithm gives the run, with its part of the state.
+
+        Returns
+        -------
+        callable
+            Of a GPU's run it may be called when training has gone on, of a CPU's at once.
+        """
         carried, (tensors, values) = self.team.joined(learner.carried), learner.save()
         if not self.team.first:
             return lambda: None
@@ -139,7 +161,17 @@ class State:
         return write
 
     def restore(self, path: Path, learner: Learner, files: Path) -> None:
-        """Go on from a state that `saved` has accepted. files: see `Learner.restore`."""
+        """Go on from a state that `saved` has accepted.
+
+        Parameters
+        ----------
+        path
+            The file.
+        learner
+            What the algorithm gives the run; takes up its part.
+        files
+            See `Learner.restore`.
+        """
         with safe_open(path, "pt") as file:
             meta = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -169,7 +201,15 @@ def _under(prefix: str, tensors: Tensors, device: str) -> Tensors:
 
 
 def saved(path: Path, digest: str) -> int | None:
-    """The update at which a state of the run with that digest was saved, None without one."""
+    """The update at which a state was saved, None without one.
+
+    Parameters
+    ----------
+    path
+        The state's file.
+    digest
+        Of the run that it must be of.
+    """
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}

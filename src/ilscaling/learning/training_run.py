@@ -24,7 +24,20 @@ from ilscaling.store import Split
 
 
 class TrainingRun:
-    """What all training of one run has in common; made before any work."""
+    """What all training of one run has in common; made before any work.
+
+    Parameters
+    ----------
+    split, settings, cells, out, section, device, threads, team, expert
+        As of `run.run`.
+
+    Raises
+    ------
+    TrainingError
+        For cells that are not those of one run, are below one batch, or were planned for another
+        policy, for demonstrations without what the family sees, and for a batch that the team
+        cannot share.
+    """
 
     def __init__(
         self,
@@ -192,9 +205,19 @@ class TrainingRun:
         return (None if failure else state.snapshot()), self.cell(cell, state, learner, failure)
 
     def trunk(self, stops: list[int], folder: Path) -> dict | None:
-        """Train the trunk and leave its state in `folder` at every stop.
+        """Train the trunk and leave its state at every stop.
 
-        Returns what is known of its failure, None if it reached them all.
+        Parameters
+        ----------
+        stops
+            Updates, rising.
+        folder
+            Of the trunk.
+
+        Returns
+        -------
+        dict or None
+            What is known of its failure; None: it has reached them all.
         """
         segments = trunk_segments(folder, self.record.trunk_digest, stops)
         if not segments:
@@ -226,13 +249,40 @@ class TrainingRun:
             return None
 
     def write(self, path: Path, weights: dict | None, record: CellRecord) -> CellRecord:
-        """Write a cell, once for all ranks; returns its record."""
+        """Write a cell, once for all ranks.
+
+        Parameters
+        ----------
+        path
+            File of the weights.
+        weights
+            By name; None of a failed cell.
+        record
+            What the cell came to.
+
+        Returns
+        -------
+        CellRecord
+            As it is written.
+        """
         return snapshot.write(path, weights, record) if self.team.first else record
 
     def cell(self, cell: Cell, state: State, learner: Learner, failure: str) -> CellRecord:
         """The record of a cell as the run stands now.
 
-        Raises TrainingError if the algorithm has not spent the FLOPs that the plan counts.
+        Parameters
+        ----------
+        cell
+            As it was planned.
+        state, learner
+            Of the run.
+        failure
+            Why training has ended; empty: the cell is done.
+
+        Raises
+        ------
+        TrainingError
+            If the algorithm has not spent the FLOPs that the plan counts.
         """
         promised = self.spend.beside(state.update)
         if promised.flops != learner.spent.flops:

@@ -42,18 +42,30 @@ class CellMeasurement:
 
     Attributes
     ----------
-    path : the record's file
-    weights : the snapshot's file
-    identity : what IDENTITY names
-    shape : what SHAPE names
-    snapshot : SHA-256 of the weights, None for a cell that failed in training
-    method : splits, settings and data of the measurement
-    status : 'todo', 'done' or 'failed'
-    reason : why it failed
-    held_out : split -> what was measured there
-    played : number of an episode -> that episode alone
-    replay : the first episode's actions (see `replay`), for policies that keep one
-    scores : the return of a cell that is done
+    path
+        The record's file.
+    weights
+        The snapshot's file.
+    identity
+        What IDENTITY names.
+    shape
+        What SHAPE names.
+    snapshot
+        SHA-256 of the weights; None for a cell that failed in training.
+    method
+        Splits, settings and data of the measurement.
+    status
+        'todo', 'done' or 'failed'.
+    reason
+        Why it failed.
+    held_out
+        Split -> what was measured there.
+    played
+        Number of an episode -> that episode alone.
+    replay
+        The first episode's actions (see `replay`), for policies that keep one.
+    scores
+        The return of a cell that is done.
     """
 
     path: Path
@@ -71,10 +83,24 @@ class CellMeasurement:
 
     @classmethod
     def begin(cls, snapshot: Path, demos: Split, method: dict, out: Path) -> CellMeasurement:
-        """The measurement of a snapshot, with what an earlier attempt has left in `out`.
+        """The measurement of a snapshot, with what an earlier attempt has left.
 
-        Raises TrainingError for a snapshot's record that is missing or damaged, or that is of
-        another game than `demos`.
+        Parameters
+        ----------
+        snapshot
+            Its record, or the weights beside it.
+        demos
+            A split of the demonstrations that it is measured on.
+        method
+            Splits, settings and data of the measurement, ready for JSON.
+        out
+            Folder of the records.
+
+        Raises
+        ------
+        TrainingError
+            For a snapshot's record that is missing or damaged, or that is of another game than
+            `demos`.
         """
         made = _snapshot_record(snapshot.with_suffix(".json"), demos)
         cell = cls(
@@ -166,8 +192,19 @@ class CellMeasurement:
         self.save()
 
     def add_episode(self, number: int, played: Episodes, count: int, replay: dict | None) -> None:
-        """Add an episode; the last of `count` makes the return. One that is not finite fails the
-        cell."""
+        """Add an episode; the last of all makes the return. One that is not finite fails the cell.
+
+        Parameters
+        ----------
+        number
+            Of the episode, from 0 on.
+        played
+            That episode alone.
+        count
+            How many are wanted.
+        replay
+            What is kept of it; None: nothing.
+        """
         if self.status == "failed":
             return
         if not all(np.isfinite(v).all() for v in (played.returns, *played.extras.values())):
@@ -191,12 +228,13 @@ def halves(returns: np.ndarray) -> dict[str, float | None]:
 
     Parameters
     ----------
-    returns : (episodes,), in the order of their numbers; of an odd number the second half has one
-        more
+    returns
+        (episodes,), in the order of their numbers; of an odd number the second half has one more.
 
     Returns
     -------
-    `return_first` and `return_second`, None below two episodes.
+    dict
+        `return_first` and `return_second`, None below two episodes.
     """
     middle = len(returns) // 2
     if middle == 0:

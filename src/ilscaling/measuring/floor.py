@@ -20,12 +20,15 @@ def against(logits: torch.Tensor, stored: np.ndarray) -> dict[str, torch.Tensor]
 
     Parameters
     ----------
-    logits : float64 (n, actions), of the policy, on the CPU
-    stored : float16 (n, actions), `expert_probs` of the steps
+    logits
+        Of the policy, float64 (n, actions), on the CPU.
+    stored
+        `expert_probs` of the steps, float16 (n, actions).
 
     Returns
     -------
-    `expected_loss` and `kl`, nats, float64 (n,) each.
+    dict
+        `expected_loss` and `kl`, nats, float64 (n,) each.
     """
     probabilities = floor.distribution(stored)
     expert, logs = torch.from_numpy(probabilities), logits.log_softmax(1)

@@ -29,7 +29,15 @@ SCORED = ("action", "index", EXPERT_PROBS)
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A policy on one split: `estimates` has a name for each quantity of `per_step`."""
+    """A policy on one split.
+
+    Parameters
+    ----------
+    steps, episodes
+        Of the split.
+    estimates
+        One for each quantity of `per_step`, by its name.
+    """
 
     steps: int
     episodes: int
@@ -46,14 +54,17 @@ def per_step(logits: torch.Tensor, batch: dict[str, np.ndarray]) -> dict[str, to
 
     Parameters
     ----------
-    logits : float32 (n, actions)
-    batch : the loader's fields SCORED of these n steps, such as action int64 (n,)
+    logits
+        float32 (n, actions).
+    batch
+        The loader's fields SCORED of these n steps, such as action int64 (n,).
 
     Returns
     -------
-    name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, `top1`, whether the
-    demonstrated action is the likeliest, and what `floor.against` measures where the expert's
-    distribution is known.
+    dict
+        Name -> float64 (n,), on the CPU: `loss`, the cross-entropy in nats, `top1`, whether the
+        demonstrated action is the likeliest, and what `floor.against` measures where the expert's
+        distribution is known.
     """
     logits, action = logits.double().cpu(), torch.from_numpy(batch["action"])
     values = {
@@ -90,21 +101,31 @@ def held_out(
 
     Parameters
     ----------
-    policy : on `device`, in evaluation mode
-    split : demonstrations that it was not trained on
-    frames : observations in a stack; None for a sequence policy, which goes through each game
-        from its start with its state, as when it plays
-    inventory : whether a sequence policy sees the inventory
-    batch : stacks that are served at once, in order; None: as many as suit the device
-    lanes : games of a sequence policy side by side; no effect but rounding; None: likewise
-    device : 'cpu' or 'cuda'
-    cut : frames after which a sequence policy's memory is emptied, as between the stretches that it
-        may have been trained on (`train.context`); None: its memory is carried through a game
-    progress : called with the steps of each batch
+    policy
+        On `device`, in evaluation mode.
+    split
+        Demonstrations that it was not trained on.
+    frames
+        Observations in a stack; None for a sequence policy, which goes through each game from its
+        start with its state, as when it plays.
+    inventory
+        Whether a sequence policy sees the inventory.
+    batch
+        Stacks that are served at once, in order; None: as many as suit the device.
+    lanes
+        Games of a sequence policy side by side; no effect but rounding; None: likewise.
+    device
+        'cpu' or 'cuda'.
+    cut
+        Frames after which a sequence policy's memory is emptied, as between the stretches that it
+        may have been trained on (`train.context`); None: its memory is carried through a game.
+    progress
+        Is called with the steps of each batch.
 
     Returns
     -------
-    Means over steps with standard errors over episodes: see `per_step` and `ratio`.
+    HeldOut
+        Means over steps with standard errors over episodes: see `per_step` and `ratio`.
     """
     sums: dict[str, np.ndarray] = {}
     on_cpu = torch.device(device).type == "cpu"

@@ -20,6 +20,11 @@ class OwnStates:
     The expected cross-entropy in nats of the expert's action there, -sum_a p(a) ln q(a): the
     expected dev loss on another distribution of states, that of the policy's play (Ross and
     Bagnell 2010). q is what the policy plays, at temperature 1.
+
+    Parameters
+    ----------
+    expert
+        Observations -> probabilities p (lanes, actions).
     """
 
     def __init__(self, expert: Act):

@@ -9,8 +9,29 @@ from ilscaling.seeds import Purpose, seeds
 def random_play(
     domain: str, game: str, emulator, *, episodes: int, lanes: int, seed: int, threads: int = 1
 ) -> dict:
-    """Return of uniformly random play over its episodes number seed, seed + 1, ... (see `summary`);
-    `seed` of what it returns is the first one's (see `seeds`)."""
+    """Return of uniformly random play.
+
+    Parameters
+    ----------
+    domain, game
+        What is played.
+    emulator
+        How it is run: the section `emulator`.
+    episodes
+        How many are played, each to its end.
+    lanes
+        Episodes side by side.
+    seed
+        Number of the first episode of `seeds.Purpose.RANDOM_PLAY`.
+    threads
+        CPU threads that step the lanes.
+
+    Returns
+    -------
+    dict
+        `summary` of the episodes, and what was played; its `seed` is the emulator's of the first
+        episode (see `seeds`).
+    """
     episode_seeds = seeds(Purpose.RANDOM_PLAY, seed, count=episodes)
     vector = games.make(domain, game, min(lanes, episodes), emulator, threads=threads)
     try:

@@ -12,7 +12,13 @@ STEPS = 20_000
 
 
 class Replays:
-    """Collects the actions of chosen episodes while they are played; see `games.play.rollout`."""
+    """Collects the actions of chosen episodes while they are played; see `games.play.rollout`.
+
+    Parameters
+    ----------
+    episodes
+        Their positions among those that are played.
+    """
 
     def __init__(self, episodes: list[int]):
         self.actions: dict[int, bytearray] = {number: bytearray() for number in episodes}
@@ -25,8 +31,20 @@ class Replays:
                 kept.append(moment.action[lane])
 
     def record(self, number: int, played: Episodes, position: int) -> dict:
-        """What a record keeps of episode `number`, which is the one at `position` of `played`:
-        seed, score, depth (None where the game has none) and actions; see `actions`."""
+        """What a record keeps of an episode.
+
+        Parameters
+        ----------
+        number
+            Of the episode, as it was chosen.
+        played, position
+            Where its scores are.
+
+        Returns
+        -------
+        dict
+            Seed, score, depth (None where the game has none) and actions; see `actions`.
+        """
         depth = played.extras.get("depth")
         return {
             "seed": int(played.seeds[position]),
@@ -37,5 +55,16 @@ class Replays:
 
 
 def actions(replay: dict) -> np.ndarray:
-    """The first action indices uint8 (steps,) of a replay, at most 20,000."""
+    """The first actions of a replay.
+
+    Parameters
+    ----------
+    replay
+        As `Replays.record` gives it.
+
+    Returns
+    -------
+    np.ndarray
+        Indices of actions, uint8 (steps,), at most 20,000.
+    """
     return np.frombuffer(zlib.decompress(base64.b64decode(replay["actions"])), np.uint8)

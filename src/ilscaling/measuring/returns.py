@@ -13,14 +13,30 @@ from ilscaling.learning.players import player
 
 
 class PolicyEpisode(NamedTuple):
-    """An episode to play: the policy's place in a list, and the episode's number (0, 1, ...)."""
+    """An episode to play.
+
+    Parameters
+    ----------
+    policy
+        The policy's place in a list.
+    number
+        The episode's number (0, 1, ...).
+    """
 
     policy: int
     number: int
 
 
 def all_episodes(policies: int, episodes: int) -> list[PolicyEpisode]:
-    """The first so many episodes of each of so many policies."""
+    """The first episodes of each of some policies, those of one policy after those of another.
+
+    Parameters
+    ----------
+    policies
+        How many there are.
+    episodes
+        How many of each.
+    """
     return [PolicyEpisode(p, n) for p in range(policies) for n in range(episodes)]
 
 
@@ -46,20 +62,31 @@ def play(
 
     Parameters
     ----------
-    policies : of one architecture
-    game : whose lanes they share
-    wanted : the episodes, in the order in which they begin
-    frames : screens in a stack; None for sequence policies
-    inventory : whether sequence policies see the inventory
-    seed : of the episode number 0; that of number n is n larger
-    temperature : divides the logits; 0 plays the best action
-    on_step : sees every moment, whose episodes are positions in `wanted`
-    threads : of PyTorch, meanwhile; a step is too little work to share
-    horizons : steps after which the return so far is noted (see `games.play.ended`)
+    policies
+        Of one architecture.
+    game
+        Whose lanes they share.
+    wanted
+        The episodes, in the order in which they begin.
+    frames
+        Screens in a stack; None for sequence policies.
+    inventory
+        Whether sequence policies see the inventory.
+    seed
+        Of the episode number 0; that of number n is n larger.
+    temperature
+        Divides the logits; 0 plays the best action.
+    on_step
+        Sees every moment, whose episodes are positions in `wanted`.
+    threads
+        Of PyTorch, meanwhile; a step is too little work to share.
+    horizons
+        Steps after which the return so far is noted (see `games.play.ended`).
 
     Yields
     ------
-    An episode's position in `wanted`, and its scores.
+    tuple
+        An episode's position in `wanted`, and its scores.
     """
     act = player(
         policies,

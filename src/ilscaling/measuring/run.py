@@ -41,23 +41,33 @@ def evaluate_run(
 
     Parameters
     ----------
-    snapshots : JSON records (or the safetensors beside them) of cells of one run
-    demos : the store of demonstrations, whose dev and test splits are measured
-    settings, emulator : how the policies play
-    out : folder of the records
-    device : 'cpu' or 'cuda', for the losses, one policy after the other; policies from
-        PLAYED_ON_DEVICE on play there, too, smaller ones on the CPU
-    threads : of PyTorch and of the emulators
-    expert : asked at each step that the policies play (see `own_states`); None: nobody is
+    snapshots
+        JSON records (or the safetensors beside them) of cells of one run.
+    demos
+        The store of demonstrations, whose dev and test splits are measured.
+    settings, emulator
+        How the policies play.
+    out
+        Folder of the records.
+    device
+        'cpu' or 'cuda', for the losses, one policy after the other; policies from PLAYED_ON_DEVICE
+        on play there, too, smaller ones on the CPU.
+    threads
+        Of PyTorch and of the emulators.
+    expert
+        Asked at each step that the policies play (see `own_states`); None: nobody is.
 
     Returns
     -------
-    The records, in the order of `snapshots`.
+    list of dict
+        The records, in the order of `snapshots`.
 
     Raises
     ------
-    TrainingError : for snapshots that cannot be read or belong to another game than `demos`
-    StoreError : for bad data
+    TrainingError
+        For snapshots that cannot be read or belong to another game than `demos`.
+    StoreError
+        For bad data.
     """
     torch.set_num_threads(threads)
     splits = {name: open_split(demos, name) for name in SPLITS}

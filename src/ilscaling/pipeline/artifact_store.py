@@ -61,7 +61,20 @@ def open_store() -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, atomically; a copy across file systems."""
+    """Make `target` the same file as `source`, atomically; a copy across file systems.
+
+    Parameters
+    ----------
+    source
+        The file that there is.
+    target
+        Its further name; a file that is there is replaced.
+
+    Raises
+    ------
+    FileNotFoundError
+        Without a source.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}.tmp{target.suffix}")
     try:
@@ -139,8 +152,20 @@ def _is_good(file: Path) -> bool:
 
 
 def publish(keys: Keys, stage: str) -> None:
-    """Make the view of a stage: exactly what the study names. Raises WorkflowError if the store
-    lacks something."""
+    """Make the view of a stage: exactly what the study names.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    stage
+        One of `STAGES`, or 'results'.
+
+    Raises
+    ------
+    WorkflowError
+        If the store lacks something.
+    """
     if stage == "results":
         steps = keys.published_steps(forecast=keys.has_forecast)
         if not publication.is_published(VIEW / "results", steps):
@@ -197,7 +222,13 @@ def artefacts() -> Iterator[Path]:
 
 
 def unused(days: float) -> list[Path]:
-    """Artefacts that no study of any clone or experiment has named for so many days."""
+    """Artefacts that no study of any clone or experiment has named for some time.
+
+    Parameters
+    ----------
+    days
+        Since they were last named (see `mark_used`).
+    """
     before = time.time() - days * DAY
     return [path for path in artefacts() if path.stat().st_mtime < before]
 
@@ -209,6 +240,7 @@ def size(path: Path) -> int:
 
 
 def remove(path: Path) -> None:
+    """Remove an artefact, a file or a folder."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

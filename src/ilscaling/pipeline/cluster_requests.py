@@ -16,7 +16,15 @@ BASE, ROOM = 3_000, 1.5  # MB that a process with CUDA may take of the host; on 
 
 @dataclass(frozen=True)
 class Request:
-    """Expected seconds of a job, and the most memory that it takes in MB."""
+    """What a job is expected to take.
+
+    Parameters
+    ----------
+    seconds
+        Of its work.
+    megabytes
+        Most memory that it takes.
+    """
 
     seconds: float
     megabytes: float
@@ -30,11 +38,24 @@ class Request:
 
 
 def job(cost: Cost, processes: int = 1) -> Request:
-    """A job of that cost; its memory is of one process."""
+    """What a job asks for.
+
+    Parameters
+    ----------
+    cost
+        By the plan; its memory is of one process.
+    processes
+        How many the job has.
+    """
     return Request(cost.seconds, BASE + ROOM * processes * cost.memory / 1e6)
 
 
 def ingest_threads(cores: int | None) -> int:
-    """Half of the cores of one machine, for a job that waits for all of them would come last of
-    all; None: on a cluster."""
+    """Half of the cores of one machine: a job that waits for all of them would come last of all.
+
+    Parameters
+    ----------
+    cores
+        Of the machine; None: on a cluster, for which 8 are given.
+    """
     return 8 if cores is None else max(1, cores // 2)

@@ -85,7 +85,15 @@ def _files(source: Path) -> list[Path]:
 
 
 def take(source: Path, extensions: tuple[str, ...] = ()) -> Snapshot:
-    """Digest the sources as they are."""
+    """Digest the sources as they are.
+
+    Parameters
+    ----------
+    source
+        The folder `src`.
+    extensions
+        Files of extensions, as the parameters name them.
+    """
     whole = hashlib.sha256()
     paths = [(path.relative_to(source).as_posix(), path) for path in _files(source)]
     for name, path in (*paths, *((name, Path(name)) for name in extensions)):
@@ -94,7 +102,15 @@ def take(source: Path, extensions: tuple[str, ...] = ()) -> Snapshot:
 
 
 def remove_old(keep: Snapshot, most: int = 10) -> None:
-    """Remove snapshots but the newest: jobs of a cluster may still run an earlier one."""
+    """Remove snapshots but the newest: jobs of a cluster may still run an earlier one.
+
+    Parameters
+    ----------
+    keep
+        What stays, however old.
+    most
+        How many of the newest stay.
+    """
     every = sorted(FOLDER.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
     for path in every[:-most]:
         if path.absolute() != keep.folder:

@@ -9,7 +9,22 @@ from ilscaling.pipeline.keys import Keys
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `forecast`."""
+    """The step `forecast`.
+
+    Parameters
+    ----------
+    study
+        Whose forecast was trained.
+    out
+        Folder of the step.
+    inputs
+        Folder of each step that it uses: `proposal`.
+
+    Returns
+    -------
+    dict
+        What was proposed and predicted, and rows of the results table, for `done.json`.
+    """
     proposed = files.read_json(inputs.proposal / result_folder.DONE)
     wanted = Keys(extrapolation_study.study(study.params, proposed["proposals"]))
     predicted = {name: proposed[name] for name in ("proposals", "predictions")}

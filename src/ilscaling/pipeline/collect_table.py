@@ -14,7 +14,20 @@ from ilscaling.tabulate import HELD_OUT
 
 
 def levels(game: dict, section: Section) -> dict:
-    """What the game's rows are judged by: expert, random play, blind prediction of actions."""
+    """What the game's rows are judged by: expert, random play, blind prediction of actions.
+
+    Parameters
+    ----------
+    game
+        Paths of its store and of its random play: `demos`, `random`.
+    section
+        Its parameters.
+
+    Returns
+    -------
+    dict
+        As of `tabulate.levels`.
+    """
     train = store.open_split(game["demos"], "train")
     random = files.read_sealed(game["random"], remake(game["random"]))
     floors = {name: expert_entropy(store.open_split(game["demos"], name)) for name in HELD_OUT}
@@ -50,7 +63,22 @@ def rows(known: study_context.Study) -> list[dict]:
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `table`."""
+    """The step `table`.
+
+    Parameters
+    ----------
+    study
+        What is collected.
+    out
+        Folder of the step.
+    inputs
+        Nothing that it uses.
+
+    Returns
+    -------
+    dict
+        Number of rows, for `done.json`.
+    """
     table = rows(study)
     tables.write_table(out / "results.csv", table)
     return {"rows": len(table)}

@@ -112,7 +112,15 @@ def _commit(name: str) -> str:
 
 
 def flat(values: dict, above: str = "") -> list[tuple[str, object]]:
-    """Leaves of nested parameters under dotted names."""
+    """Leaves of nested parameters under dotted names.
+
+    Parameters
+    ----------
+    values
+        Name -> value, or another such mapping.
+    above
+        Dotted name of what holds them; empty: nothing.
+    """
     leaves = []
     for name, value in values.items():
         here = f"{above}.{name}" if above else name
@@ -121,9 +129,24 @@ def flat(values: dict, above: str = "") -> list[tuple[str, object]]:
 
 
 def difference(one: dict, other: dict, kind: str | None) -> dict:
-    """Difference of two exponents, `other` - `one`, with the interval of independent estimates:
-    the half-widths of their intervals of that kind add in squares. Without both intervals, or
-    where their levels differ, the difference stands alone."""
+    """Difference of two exponents, `other` - `one`, with the interval of independent estimates.
+
+    The half-widths of their intervals add in squares: below, the lower one of `other` and the upper
+    one of `one`, above the other way round. Without both intervals, or where their levels differ,
+    the difference stands alone.
+
+    Parameters
+    ----------
+    one, other
+        Exponents with `estimate`, `level` and `intervals`, kind -> (low, high).
+    kind
+        Of the intervals that are compared; None: no kind that both have.
+
+    Returns
+    -------
+    dict
+        `estimate`, `low` and `high`; the ends are None without an interval.
+    """
     apart = {"estimate": other["estimate"] - one["estimate"], "low": None, "high": None}
     if kind is None or one["level"] != other["level"]:
         return apart
@@ -138,9 +161,20 @@ def difference(one: dict, other: dict, kind: str | None) -> dict:
 
 
 def exponents(one: dict[tuple, dict], other: dict[tuple, dict]) -> list[dict]:
-    """Rows of the table of exponents, a row a (game, law, method, form).
+    """Rows of the table of exponents, a row a (game, law, method, form, flops).
 
     Both sides show intervals of one kind, that which a report prefers among those that both have.
+
+    Parameters
+    ----------
+    one, other
+        Exponents by these names, as of `Revision.fits`.
+
+    Returns
+    -------
+    list of dict
+        What names the row; `one` and `other`, None where a side has none; `kind` of the intervals;
+        `difference`, None unless both have an estimate.
     """
     rows = []
     for names in [*one, *(names for names in other if names not in one)]:
@@ -165,7 +199,13 @@ def _has(exponent: dict | None, kind: str) -> bool:
 
 
 def page(one: Revision, other: Revision) -> str:
-    """The page as HTML."""
+    """The page as HTML.
+
+    Parameters
+    ----------
+    one, other
+        What stands left and right.
+    """
     before, after = one.params(), other.params()
     changed = [
         (name, before.get(name, "absent"), after.get(name, "absent"))

@@ -134,8 +134,20 @@ LAWS = {
 
 
 def headline(metrics: dict, published: Path) -> list[str]:
-    """The quoted exponents for the terminal, one line a law, each with its interval and, below,
-    with what a sceptic should know of it."""
+    """The quoted exponents for the terminal.
+
+    Parameters
+    ----------
+    metrics
+        Game -> its numbers, as metrics.json holds them.
+    published
+        Folder of the study's results, with its laws.
+
+    Returns
+    -------
+    list of str
+        One line a law, each with its interval and, below, with what a sceptic should know of it.
+    """
     # Only here: a Snakefile that is read needs no statistics.
     from ilscaling import laws
     from ilscaling.show import rows

@@ -6,14 +6,32 @@ from ilscaling.params import Params
 
 
 def budget(params: Params, game: str) -> float:
-    """FLOPs of a game's forecast: `laws.forecast.factor` times its largest budget."""
+    """Budget of a game's forecast: `laws.forecast.factor` times its largest budget.
+
+    Parameters
+    ----------
+    params
+        The study.
+    game
+        Name of the section.
+
+    Returns
+    -------
+    float
+        FLOPs.
+    """
     return params.laws.forecast.factor * max(params.games[game].grid.budgets)
 
 
 def study(params: Params, proposals: list[dict]) -> Params:
-    """`params` with each proposed game's grid cut down to its proposal, and no other game.
+    """A study with each proposed game's grid cut down to its proposal, and no other game.
 
-    proposals: records with `game`, `budget` and `size` (None where there is no law to follow).
+    Parameters
+    ----------
+    params
+        The study.
+    proposals
+        Records with `game`, `budget` in FLOPs and `size` (None where there is no law to follow).
     """
     games = {}
     for proposed in proposals:

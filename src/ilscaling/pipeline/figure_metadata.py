@@ -37,7 +37,15 @@ KINDS = {".png": _png, ".gif": _gif, ".svg": _svg}
 
 
 def write(path: Path, label: str) -> None:
-    """Write a label such as 'figures-0123456789ab' into a picture; leaves other files alone."""
+    """Write a label into a picture; leaves other files alone, and pictures that have one.
+
+    Parameters
+    ----------
+    path
+        The file; a picture by its ending is one of `KINDS`.
+    label
+        Step and key, such as 'figures-0123456789ab'.
+    """
     data = path.read_bytes()
     if path.suffix in KINDS and not NAMED.search(data):
         with atomic(path) as temporary:

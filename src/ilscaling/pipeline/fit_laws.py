@@ -9,7 +9,22 @@ from ilscaling.show import fits
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `fit`."""
+    """The step `fit`.
+
+    Parameters
+    ----------
+    study
+        Whose laws are fitted.
+    out
+        Folder of the step.
+    inputs
+        Folder of each step that it uses: `table`.
+
+    Returns
+    -------
+    dict
+        Notes of the fit, for `done.json`.
+    """
     table = tables.read_table(inputs.table / "results.csv")
     fitted = fits.write(
         table,

@@ -184,7 +184,15 @@ def _say(text: str) -> None:
 
 
 def possible(share: float, usable: dict[str, str]) -> float:
-    """`share`, or as much of it as this machine has: a power of two whole GPUs."""
+    """A share, or as much of it as this machine has: a power of two whole GPUs.
+
+    Parameters
+    ----------
+    share
+        How many GPUs, or the share of one below 1.
+    usable
+        GPUs by name, at least one.
+    """
     most = 2 ** max(0, len(usable).bit_length() - 1)
     if share > most:
         _say(f"{most} instead of {share:g} GPUs: there are no more")
@@ -192,7 +200,15 @@ def possible(share: float, usable: dict[str, str]) -> float:
 
 
 def torchrun(command: list[str], ranks: int) -> list[str]:
-    """`command`, of the form 'python -m MODULE ...', as so many processes that share a run."""
+    """A command as several processes that share a run.
+
+    Parameters
+    ----------
+    command
+        Of the form 'python -m MODULE ...'.
+    ranks
+        How many processes.
+    """
     python, *module = command
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     # All are on this machine, whose name need not be an address of it.

@@ -89,8 +89,9 @@ def _runs(holder: str, mine: str) -> bool:
 
 
 def remove_temporaries(folder: Path, *patterns: str) -> None:
-    """Remove what killed jobs left half-written. The caller holds the lock of what it is part of,
-    so nobody writes there.
+    """Remove what killed jobs left half-written.
+
+    The caller holds the lock of what it is part of, so nobody writes there.
 
     Parameters
     ----------

@@ -28,7 +28,20 @@ BEFORE = {"report": "figures", "figures": "fit", "fit": "table"}
 
 
 def made_by(path: Path, keys: Keys) -> tuple[str, str]:
-    """Step and key that a file was made under; raises WorkflowError for one of another origin."""
+    """Step and key that a file was made under.
+
+    Parameters
+    ----------
+    path
+        Below data/, study/ or results/, or a picture that was copied elsewhere.
+    keys
+        Of the study, all of which have been computed.
+
+    Raises
+    ------
+    WorkflowError
+        For a file of another origin.
+    """
     here = path.resolve()
     for folder in ("data", "study"):
         if here.is_relative_to(root := Path(folder).resolve()):
@@ -75,7 +88,15 @@ def _shows(keys: Keys, step: str) -> bool:
 
 
 def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
-    """The chain of a step of the study, one fact a line."""
+    """The chain of a step of the study, one fact a line.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    step, key
+        As `made_by` gives them.
+    """
     if step not in ("table", *BEFORE):
         yield from of_data(keys, step, key)
         return
@@ -90,6 +111,15 @@ def lines(keys: Keys, step: str, key: str) -> Iterator[str]:
 
 
 def of_game(keys: Keys, game: str) -> Iterator[str]:
+    """What all runs of a game go back to, one fact a line.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    game
+        Name of the section.
+    """
     yield f"game {game}"
     for run in [run for run in keys.runs if run.game == game]:
         yield from (f"  {line}" for line in of_run(keys, run))
@@ -99,13 +129,30 @@ def of_game(keys: Keys, game: str) -> Iterator[str]:
 
 
 def of_settings(keys: Keys, game: str) -> Iterator[str]:
-    """The parameters of a game's runs and their evaluation."""
+    """The parameters of a game's runs and their evaluation.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    game
+        Name of the section.
+    """
     section = keys.params.games[game]
     for step in ("grid", "train", "evaluation"):
         yield f"parameters {json.dumps({step: getattr(section, step).model_dump(mode='json')})}"
 
 
 def of_run(keys: Keys, run: Run) -> Iterator[str]:
+    """Where a run, its trunk and its evaluation come from, one fact a line.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    run
+        One of its runs.
+    """
     evaluation, made = keys.evaluation_key(run), keys.run_key(run)
     yield f"evaluation {evaluation} of {run.name}: {keys.evaluation_dir(run)}; {code(evaluation)}"
     yield f"  run {made}: {keys.run_dir(run)}; {code(made)}"
@@ -117,6 +164,15 @@ def of_run(keys: Keys, run: Run) -> Iterator[str]:
 
 
 def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
+    """Where a game's demonstrations and its expert come from, one fact a line.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    game
+        Name of the section.
+    """
     key, section = keys.demos_key(game), keys.params.games[game]
     yield f"demonstrations {key}: {Path(keys.demos(game)).parent}; {code(key)}"
     store = Path(keys.demos(game)) / "zarr.json"
@@ -133,7 +189,15 @@ def of_demonstrations(keys: Keys, game: str) -> Iterator[str]:
 
 
 def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
-    """The chain of one run, evaluation or store."""
+    """The chain of one run, evaluation or store, one fact a line; none for another's key.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    step, key
+        As `made_by` gives them.
+    """
     for run in keys.runs:
         if key in (keys.run_key(run), keys.trunk_key(run), keys.evaluation_key(run)):
             yield from of_run(keys, run)
@@ -152,7 +216,20 @@ def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
 
 
 def summarise(path: Path, keys: Keys) -> Iterator[str]:
-    """The same in a dozen lines: the steps behind a file, and a line a game."""
+    """A file's origin in a dozen lines: the steps behind it, and a line a game.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Of the study.
+
+    Raises
+    ------
+    WorkflowError
+        For no file, or one of another origin.
+    """
     if not path.exists():
         raise WorkflowError("no such file", where=str(path), fix="dvc pull   or   ls results")
     keys.all()
@@ -192,7 +269,20 @@ def _keys_of(keys: Keys, game: str) -> set[str]:
 
 
 def explain(path: Path, keys: Keys) -> Iterator[str]:
-    """Everything that is known of a file's origin; raises WorkflowError if nothing is."""
+    """Everything that is known of a file's origin.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Of the study.
+
+    Raises
+    ------
+    WorkflowError
+        For no file, or one of another origin.
+    """
     if not path.exists():
         raise WorkflowError("no such file", where=str(path), fix="dvc pull   or   ls results")
     keys.all()

@@ -43,8 +43,17 @@ class Expected:
 
 
 def expected(keys: Keys, *stages: str) -> Iterator[Expected]:
-    """Every folder or file that the study names below the folders of `stages`; those of its
-    forecast, once it is proposed, may be folders of the study over again."""
+    """Every folder or file that the study names below the folders of some stages.
+
+    Those of its forecast, once it is proposed, may be folders of the study over again.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    stages
+        Some of `STAGES`.
+    """
     if "demonstrations" in stages:
         for folder in sorted({keys.demos_dir(game) for game in keys.params.games}):
             yield Expected(Path(folder), (DONE,))
@@ -87,8 +96,20 @@ def _trainings(keys: Keys, run: Run) -> Iterator[Expected]:
 
 
 def is_whole(folder: Path, list_file: str, names: frozenset[str] | None) -> bool:
-    """Whether a folder holds what one of its lists names, bit by bit as it was made. A checkout or
-    a deletion that was interrupted leaves holes; a damaged file may have its right size."""
+    """Whether a folder holds what one of its lists names, bit by bit as it was made.
+
+    A checkout or a deletion that was interrupted leaves holes; a damaged file may have its right
+    size.
+
+    Parameters
+    ----------
+    folder
+        A keyed folder.
+    list_file
+        Name of the list in it.
+    names
+        Files that the study needs: of weights, only these are compared with their records.
+    """
     from ilscaling.store.checksums import verify  # late: importing zarr takes a second
 
     try:

@@ -8,7 +8,27 @@ from ilscaling.pipeline import extrapolation_study, result_folder, study_context
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `proposal`."""
+    """The step `proposal`.
+
+    Parameters
+    ----------
+    study
+        Whose laws are followed.
+    out
+        Folder of the step.
+    inputs
+        Folder of each step that it uses: `table` and `fit`.
+
+    Returns
+    -------
+    dict
+        Proposals and predictions, records for `done.json`.
+
+    Raises
+    ------
+    ParamsError
+        Where a proposed cell breaks the study's own rules of the grid.
+    """
     wanted, fit = study.params, laws.read(inputs.fit / "laws")
     table = tables.read_table(inputs.table / "results.csv")
     proposals, predictions = [], []

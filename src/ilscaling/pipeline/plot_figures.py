@@ -38,7 +38,22 @@ def curves(known: study_context.Study) -> pd.DataFrame:
 def games_played(
     known: study_context.Study, game: str, table: pd.DataFrame
 ) -> dict[str, terminal.Play]:
-    """A game of NetHack by the expert, and at each budget one by the agent with the lowest loss."""
+    """A game of NetHack by the expert, and at each budget one by the agent with the lowest loss.
+
+    Parameters
+    ----------
+    known
+        The study.
+    game
+        Name of the section.
+    table
+        The results table.
+
+    Returns
+    -------
+    dict
+        Who played -> what the terminal shows of it.
+    """
     shown = {"expert": terminal.recorded(known.games[game]["demos"])}
     done = table[(table["game"] == game) & (table["status"] == "done")]
     for budget, at in done.groupby("budget", sort=True):
@@ -57,8 +72,22 @@ STEPS = 300  # of the animation of agents beside the expert
 
 
 def agents_at_play(known: study_context.Study, game: str, table: pd.DataFrame, out: Path) -> None:
-    """The agent with the lowest loss at every other budget, up to the largest, beside the expert,
-    all in the game of one of the expert's recorded episodes."""
+    """Draw agents beside the expert, all in the game of one of the expert's recorded episodes.
+
+    Of every other budget, up to the largest, the agent with the lowest loss is shown. Nothing is
+    drawn without a trained cell, or where an agent's weights are not there.
+
+    Parameters
+    ----------
+    known
+        The study.
+    game
+        Name of the section.
+    table
+        The results table.
+    out
+        The picture, a GIF.
+    """
     done = table[(table["game"] == game) & (table["status"] == "done")]
     best = done.loc[done.groupby("budget")["dev_loss"].idxmin()].sort_values("budget")
     if best.empty:
@@ -79,7 +108,22 @@ def agents_at_play(known: study_context.Study, game: str, table: pd.DataFrame, o
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `figures`: every figure of the study."""
+    """The step `figures`: every figure of the study.
+
+    Parameters
+    ----------
+    study
+        What is drawn.
+    out
+        Folder of the step.
+    inputs
+        Folder of each step that it uses: `table`, `fit` and, maybe None, `forecast`.
+
+    Returns
+    -------
+    dict
+        Nothing more for `done.json`.
+    """
     specs = {name: games.of(name, game) for name, game in study.params.games.items()}
     table = tables.read_table(inputs.table / "results.csv")
     figures.draw_all(

@@ -11,20 +11,47 @@ from ilscaling.pipeline.keys import Keys
 
 
 def params_file(params: Params, snapshot: code_snapshot.Snapshot) -> tuple[Path, dict]:
-    """Path and content of the merged parameters (params.yaml, studies and all) for the jobs: they
-    load the extensions of the snapshot."""
+    """The merged parameters (params.yaml, studies and all) for the jobs.
+
+    Parameters
+    ----------
+    params
+        Of the study.
+    snapshot
+        Of the sources, whose copies of extensions the jobs load.
+
+    Returns
+    -------
+    tuple
+        Path and content.
+    """
     values = params.model_dump(mode="json")
     values["extensions"] = [snapshot.extension(name) for name in params.extensions]
     return Path(".snakemake/params") / f"{files.digest(values)[:12]}.yaml", values
 
 
 def write(path: Path, content: dict) -> None:
-    """Write a file for the jobs to read; its name is a function of its content."""
+    """Write a file for the jobs to read, unless it is there.
+
+    Parameters
+    ----------
+    path
+        Its name is a function of its content.
+    content
+        Ready for JSON.
+    """
     if not path.exists():
         files.write_json(path, content)  # JSON is YAML, and floats survive it exactly
 
 
 def write_params(params: Params, snapshot: code_snapshot.Snapshot) -> str:
+    """Write the merged parameters for the jobs; returns the path (see `params_file`).
+
+    Parameters
+    ----------
+    params, snapshot
+        As of `params_file`.
+    """
     path, values = params_file(params, snapshot)
     write(path, values)
     return str(path)
@@ -33,8 +60,21 @@ def write_params(params: Params, snapshot: code_snapshot.Snapshot) -> str:
 def begin(keys: Keys, snapshot: code_snapshot.Snapshot, study: dict) -> None:
     """Prepare for jobs; the caller holds the pipeline's lock.
 
-    Ends what a killed pipeline of this folder left running, writes down what the jobs read, and
-    raises WorkflowError where they could not succeed.
+    Ends what a killed pipeline of this folder left running, and writes down what the jobs read.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    snapshot
+        Of the sources, which the jobs run.
+    study
+        What the study file holds (`study_context.describe`).
+
+    Raises
+    ------
+    WorkflowError
+        Where jobs could not succeed: without recordings, or without space on the disk.
     """
     watchdog.start()
     slurm.cancel_leftovers()

@@ -19,9 +19,20 @@ FOLDER = Path(".snakemake/progress")
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of work: what makes it done, where it reports, its expected thread-seconds.
+    """A piece of work.
 
     Without a report of its own, the share of a job that is `alone` is told by the clock.
+
+    Parameters
+    ----------
+    name
+        As the terminal shows it.
+    output
+        What makes it done, once it is there; also names the file that it reports in.
+    seconds
+        Expected thread-seconds.
+    alone
+        Whether it waits for all others, and nothing runs beside it.
     """
 
     name: str

@@ -48,9 +48,21 @@ def is_published(target: Path, steps: dict[str, str]) -> bool:
 
 
 def publish(target: Path, steps: dict[str, str]) -> None:
-    """Show these steps in a study's folder, and nothing else of them.
+    """Show some steps in a study's folder, and nothing else of them.
 
     The keys go first and come last: what an interruption leaves is never taken for a publication.
+
+    Parameters
+    ----------
+    target
+        The study's folder, such as results/default.
+    steps
+        Keyed folder of each step.
+
+    Raises
+    ------
+    WorkflowError
+        If a step's file is not as it was made.
     """
     shutil.rmtree(target / "keys", ignore_errors=True)
     for step, source in steps.items():
@@ -67,7 +79,15 @@ def publish(target: Path, steps: dict[str, str]) -> None:
 
 
 def adopt(target: Path, steps: dict[str, str]) -> None:
-    """Fill the steps' folders from a study's, such as a pull has brought."""
+    """Fill the steps' folders from a study's, such as a pull has brought.
+
+    Parameters
+    ----------
+    target
+        The study's folder; nothing is done unless it shows exactly these steps.
+    steps
+        Keyed folder of each step; finished ones stay as they are.
+    """
     if not is_published(target, steps):
         return
     for step, folder in steps.items():
@@ -79,6 +99,15 @@ def adopt(target: Path, steps: dict[str, str]) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
+    """Copy a file, atomically.
+
+    Parameters
+    ----------
+    source
+        The file that there is.
+    target
+        The copy; a file that is there is replaced.
+    """
     with files.atomic(target) as temporary:
         shutil.copyfile(source, temporary)
 

@@ -23,7 +23,15 @@ def step_and_key(folder: Path) -> tuple[str, str]:
 
 
 def write(folder: Path, content: dict) -> None:
-    """Write `done.json` of a finished step, with `content` and the digests of its files."""
+    """Write `done.json` of a finished step.
+
+    Parameters
+    ----------
+    folder
+        The step's keyed folder.
+    content
+        What it says beside step, key and the digests of the folder's files.
+    """
     made = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     digests = {p.relative_to(folder).as_posix(): files.sha256(p) for p in made if p.name != DONE}
     step, key = step_and_key(folder)
@@ -33,7 +41,15 @@ def write(folder: Path, content: dict) -> None:
 
 
 def changed(folder: Path, digests: dict[str, str]) -> list[str]:
-    """Files of a folder that are not there, or not as their digests say."""
+    """Files of a folder that are not there, or not as their digests say.
+
+    Parameters
+    ----------
+    folder
+        Where they should be.
+    digests
+        Name -> SHA-256.
+    """
 
     def differs(path: Path, digest: str) -> bool:
         return not path.is_file() or files.sha256(path) != digest
@@ -42,7 +58,18 @@ def changed(folder: Path, digests: dict[str, str]) -> list[str]:
 
 
 def check(folder: Path) -> dict:
-    """What `done.json` of a step says; raises WorkflowError if a file is not as it was made."""
+    """What `done.json` of a step says.
+
+    Parameters
+    ----------
+    folder
+        The step's keyed folder.
+
+    Raises
+    ------
+    WorkflowError
+        If a file is not as it was made.
+    """
     done = files.read_sealed(folder / DONE, remake(folder))
     if wrong := changed(folder, done["sha256"]):
         raise WorkflowError(

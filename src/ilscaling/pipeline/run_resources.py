@@ -21,7 +21,15 @@ CORES_A_GPU = 4
 
 
 def gpus(params: Params, cells: list[plan.Cell]) -> float:
-    """GPUs of the run with these cells: 1, 2, 4, ..., or the share of one."""
+    """GPUs of a run: 1, 2, 4, ..., or the share of one.
+
+    Parameters
+    ----------
+    params
+        Of the study, whose section `machine` says it by number of parameters.
+    cells
+        The run's.
+    """
     return params.machine.gpus(cells[-1].params)
 
 
@@ -43,13 +51,24 @@ def refuse(keys: Keys) -> None:
 
 
 def threads(keys: Keys, run: Run, waiting: Collection[Run], cores: int | None) -> int:
-    """CPU threads for training a run: those of its settings, or for 'auto' as many as let it end
-    with the others that are `waiting`: its share of their work, of all `cores`.
+    """CPU threads for training a run.
 
-    So runs that are as long as each other take a thread each if there are more of them than cores,
-    and share the cores if there are fewer; one that is longer than the rest together takes more.
-    On GPUs each takes what feeds them, or its share of that; PyTorch has `train.threads` of these
-    where they are a number. cores: None where jobs go to a cluster, for GPUs too.
+    Those of its settings, or for 'auto' as many as let it end with the others that are waiting: its
+    share of their work, of all cores. So runs that are as long as each other take a thread each if
+    there are more of them than cores, and share the cores if there are fewer; one that is longer
+    than the rest together takes more. On GPUs each takes what feeds them, or its share of that;
+    PyTorch has `train.threads` of these where they are a number.
+
+    Parameters
+    ----------
+    keys
+        Of the study.
+    run
+        The run.
+    waiting
+        Runs that are still to be trained.
+    cores
+        Of this machine; None where jobs go to a cluster, for GPUs too.
     """
     cells, train = keys.runs[run], keys.params.games[run.game].train
     on_gpus = cores is None or bool(gpu_allocator.devices())

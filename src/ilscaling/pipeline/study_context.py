@@ -16,8 +16,19 @@ from ilscaling.grid import Run
 
 @dataclass(frozen=True)
 class Study:
-    """Contents of a study file; `games` and `runs` hold the paths and keys of `describe`, `known`
-    the keys as a job of a cluster takes them."""
+    """Contents of a study file.
+
+    Parameters
+    ----------
+    params
+        The study's parameters.
+    games, runs
+        Paths and keys of each section and of each run, as `describe` writes them.
+    keys
+        Every key by step.
+    known
+        The keys as a job of a cluster takes them.
+    """
 
     params: params.Params
     games: dict[str, dict]

@@ -10,7 +10,17 @@ NAMES = {"train": "training", "trunk": "trunk of", "branch": "branches of"}
 
 @dataclass(frozen=True)
 class Training:
-    """output: the list of what the job makes; its rule is called as the part's kind."""
+    """A job that trains a part of a run.
+
+    Parameters
+    ----------
+    run
+        The run.
+    part
+        What of it; the job's rule is called as its kind.
+    output
+        Path of the list of what the job makes.
+    """
 
     run: Run
     part: plan.TrainingJob
@@ -22,7 +32,15 @@ class Training:
 
 
 def of(keys, run: Run) -> list[Training]:
-    """The jobs of a run of `Keys`."""
+    """The jobs that train a run.
+
+    Parameters
+    ----------
+    keys
+        `Keys` of the study.
+    run
+        One of its runs.
+    """
     found = plan.parts(keys.params.games[run.game], keys.runs[run])
     return [Training(run, part, _output(keys, run, part)) for part in found]
 

@@ -93,6 +93,17 @@ def stop(ending: str) -> None:
 
 
 def main(tag: str, pipeline: int, *ancestors: int) -> None:
+    """Wait for the end of some processes, and then end what runs under a pipeline's tag.
+
+    Parameters
+    ----------
+    tag
+        What the pipeline's jobs inherit.
+    pipeline
+        Number of its process, which is ended, too.
+    ancestors
+        Numbers of further processes whose end ends the pipeline.
+    """
     watched, gone = [], False
     for process in (pipeline, *ancestors):
         try:

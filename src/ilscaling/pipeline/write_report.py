@@ -11,7 +11,20 @@ from ilscaling.store.floor import expert_entropy
 
 
 def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]:
-    """What the report shows of each game's data and expert."""
+    """What the report shows of each game's data and expert.
+
+    Parameters
+    ----------
+    known
+        The study.
+    figures
+        Folder of its pictures.
+
+    Returns
+    -------
+    dict
+        Game -> splits, images, who played, and what else its domain says.
+    """
     found = {}
     for game, paths in known.games.items():
         attrs = store.open_split(paths["demos"], "train").attrs
@@ -38,7 +51,22 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
-    """The step `report`."""
+    """The step `report`.
+
+    Parameters
+    ----------
+    study
+        What is reported.
+    out
+        Folder of the step.
+    inputs
+        Folder of each step that it uses: `table`, `fit`, `figures` and, maybe None, `forecast`.
+
+    Returns
+    -------
+    dict
+        Nothing more for `done.json`.
+    """
     report.write(
         out / "report.html",
         title=f"Scaling laws of imitation learning: {titles.together(list(study.games))}",

@@ -39,17 +39,44 @@ class Cost:
 
 
 def steps_of(name: str, game: Section) -> Steps:
-    """An episode of a game of the study, within the emulator's limit."""
+    """An episode of a game of the study, within the emulator's limit.
+
+    Parameters
+    ----------
+    name, game
+        Name of the section, and its parameters.
+
+    Returns
+    -------
+    Steps
+        Steps of an episode, and compressed bytes of a step.
+    """
     return registry.get("DOMAIN", game.domain).steps(name, game)
 
 
 def expert_cost(game: Section, speed: Speed = REFERENCE) -> Cost:
-    """Training an expert; nothing where one exists."""
+    """Training an expert; nothing where one exists.
+
+    Parameters
+    ----------
+    game
+        The section.
+    speed
+        Of the machine.
+    """
     return registry.get("DOMAIN", game.domain).expert_cost(game, speed) or Cost(0.0, 0.0)
 
 
 def record_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
-    """One recording job; nothing where recordings of others are taken."""
+    """One recording job; nothing where recordings of others are taken.
+
+    Parameters
+    ----------
+    game, name
+        The section, and its name.
+    speed
+        Of the machine.
+    """
     domain = registry.get("DOMAIN", game.domain)
     if not domain.records(game):
         return Cost(0.0, 0.0)
@@ -60,13 +87,22 @@ def record_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
 
 
 def shard_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
-    """Making a store of what was recorded; memory: of one process."""
+    """Making a store of what was recorded; memory: of one process.
+
+    Parameters
+    ----------
+    game, name
+        The section, and its name.
+    speed
+        Of the machine.
+    """
     steps, play = recorded_steps(game), speed.game(game.domain)
     size = steps * steps_of(name, game).bytes
     return Cost(START_SECONDS + steps * play.shard, size, memory.shard(game, name))
 
 
 def recorded_steps(game: Section) -> int:
+    """Steps of demonstrations that a section asks for, in all splits."""
     wanted = game.demonstrations
     return wanted.train_steps + wanted.dev_steps + wanted.test_steps
 
@@ -78,8 +114,12 @@ def train_cost(
 
     Parameters
     ----------
+    game
+        The section.
     cells_of_run
         Its cells, by rising budget.
+    speed
+        Of the machine.
     part
         'run', or its 'trunk' or 'branches' alone.
 
@@ -107,8 +147,20 @@ def train_cost(
 
 
 def play_seconds(game: Section, cell: Cell, speed: Speed = REFERENCE) -> float:
-    """Seconds of a run's play up to a cell; an expert's answer takes about as long as a step of
-    the game that it plays (docs/measurements.md)."""
+    """Seconds of a run's play up to a cell.
+
+    An expert's answer takes about as long as a step of the game (docs/measurements.md), so half of
+    what a recorded step takes.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cell
+        What its algorithm has spent by then is in `spent`.
+    speed
+        Of the machine.
+    """
     if cell.spent is None:
         return 0.0
     play = speed.game(game.domain)
@@ -116,7 +168,17 @@ def play_seconds(game: Section, cell: Cell, speed: Speed = REFERENCE) -> float:
 
 
 def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """Dev loss, test loss and return of one run's cells."""
+    """Dev loss, test loss and return of one run's cells.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cells_of_run
+        The run's cells, by rising budget.
+    speed
+        Of the machine.
+    """
     last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
     rate, per = _rate(game, speed), steps_of(last.run.game, game)
     # A forward pass is a third of the FLOPs, and half of the rest.
@@ -129,7 +191,15 @@ def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERE
 
 
 def random_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
-    """Measuring random play, whose episodes are short."""
+    """Measuring random play, whose episodes are short.
+
+    Parameters
+    ----------
+    game, name
+        The section, and its name.
+    speed
+        Of the machine.
+    """
     play, steps = speed.game(game.domain), steps_of(name, game).episode / LONGER
     seconds = game.evaluation.random_episodes * (steps * play.record + play.restart)
     return Cost(START_SECONDS + seconds, 4_000.0, memory.RANDOM)
@@ -140,7 +210,15 @@ def _rate(game: Section, speed: Speed) -> Pace:
 
 
 def exact_flops(game: Section, cell: Cell) -> int:
-    """Training FLOPs a sample as PyTorch executes them, whatever the budgets' convention."""
+    """Training FLOPs a sample as PyTorch executes them, whatever the budgets' convention.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cell
+        One of its cells.
+    """
     if game.grid.flops == "exact":
         return int(cell.per_sample)
     return _exact(game.grid.family, cell.run.size, memory.shape(cell.run.game, game))
@@ -152,7 +230,15 @@ def _exact(family: str, size: int, shape: tuple) -> int:
 
 
 def refuse_without_space(folder: str | Path, wanted: float) -> None:
-    """Raise WorkflowError unless `folder`'s disk has `wanted` bytes and a tenth more free."""
+    """Raise WorkflowError unless a disk has room for a study.
+
+    Parameters
+    ----------
+    folder
+        Any that lies on the disk.
+    wanted
+        Bytes; a tenth more must be free.
+    """
     free = shutil.disk_usage(folder).free
     if free < 1.1 * wanted:
         raise WorkflowError(

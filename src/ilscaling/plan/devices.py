@@ -15,6 +15,8 @@ class Device:
 
     Parameters
     ----------
+    name
+        As `--device` takes it.
     bfloat16, float32
         Peaks in FLOP/s; bfloat16 is None where the hardware has none.
     memory
@@ -48,7 +50,18 @@ def devices() -> dict[str, Device]:
 
 
 def device(name: str) -> Device:
-    """The device of that name; raises ParamsError for one whose peak is not known here."""
+    """The device of a name.
+
+    Parameters
+    ----------
+    name
+        As data/devices.yaml has it.
+
+    Raises
+    ------
+    ParamsError
+        For one whose peak is not known here.
+    """
     known = devices()
     if name not in known:
         raise ParamsError(

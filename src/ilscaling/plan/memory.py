@@ -26,7 +26,15 @@ _SPECS: dict[tuple[str, str, str], games.GameSpec] = {}
 
 
 def spec(name: str, game: Section) -> games.GameSpec:
-    """Of a section's game, made once: it starts an emulator, and a workflow asks for every job."""
+    """Specification of a section's game, made once.
+
+    It starts an emulator, and a workflow asks for every job.
+
+    Parameters
+    ----------
+    name, game
+        Name of the section, and its parameters.
+    """
     key = (game.domain, games.name(name, game), game.emulator.model_dump_json())
     if key not in _SPECS:
         _SPECS[key] = games.of(name, game)
@@ -34,19 +42,44 @@ def spec(name: str, game: Section) -> games.GameSpec:
 
 
 def shape(name: str, game: Section) -> tuple:
-    """What a family and its ledger need beside the size, hashable."""
+    """What a family and its ledger need beside the size, hashable.
+
+    Parameters
+    ----------
+    name, game
+        Name of the section, and its parameters.
+
+    Returns
+    -------
+    tuple
+        (name, value) of each entry of a `policies.PolicyShape`.
+    """
     made = spec(name, game)
     return tuple(policies.shape(game.train, len(made.actions), made.observation).items())
 
 
 def step_bytes(name: str, game: Section) -> int:
-    """Bytes of a step's observation, decompressed."""
+    """Bytes of a step's observation, decompressed.
+
+    Parameters
+    ----------
+    name, game
+        Name of the section, and its parameters.
+    """
     fields = spec(name, game).observation.values()
     return sum(math.prod(shape) * dtype.itemsize for shape, dtype in fields)
 
 
 def activations(game: Section, cell: Cell) -> float:
-    """Numbers that a forward pass keeps of a sample for the backward pass."""
+    """Numbers that a forward pass keeps of a sample for the backward pass.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cell
+        Tells family and size.
+    """
     return _activations(cell.run.family, cell.run.size, shape(cell.run.game, game))
 
 
@@ -62,8 +95,18 @@ def _activations(family: str, size: int, shape: tuple) -> float:
 
 
 def train(game: Section, cell: Cell) -> float:
-    """One run: two buffers of decompressed steps, weights and what Adam and averaging keep of
-    them, the activations of a batch."""
+    """Bytes of one run in training.
+
+    Two buffers of decompressed steps, weights and what Adam and averaging keep of them, the
+    activations of a batch.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cell
+        The run's, with its parameters and batch.
+    """
     step, settings = step_bytes(cell.run.game, game), game.train
     copies = 5 if settings.ema else 4
     seen = getattr(settings, "frames", 1)
@@ -72,7 +115,15 @@ def train(game: Section, cell: Cell) -> float:
 
 
 def evaluate(game: Section, cells: list[Cell]) -> float:
-    """One run's cells: their weights at once, two buffers of the held-out steps, the games."""
+    """Bytes of one run's evaluation: all weights at once, two buffers of held-out steps, the games.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cells
+        The run's.
+    """
     largest, wanted = cells[-1], game.evaluation
     held_out = max(game.demonstrations.dev_steps, game.demonstrations.test_steps)
     steps = min(READ_STEPS, held_out)
@@ -82,5 +133,11 @@ def evaluate(game: Section, cells: list[Cell]) -> float:
 
 
 def shard(game: Section, name: str) -> float:
-    """One process: a shard of steps, and their compressed copy while it is written."""
+    """Bytes of one process that writes a store: a shard of steps, and their compressed copy.
+
+    Parameters
+    ----------
+    game, name
+        The section, and its name.
+    """
     return LIBRARY + 1.5 * game.demonstrations.shard_steps * step_bytes(name, game)

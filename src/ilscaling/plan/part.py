@@ -40,7 +40,17 @@ class TrainingJob:
 
 
 def parts(section: Section, cells: Sequence[Cell], speed: Speed = REFERENCE) -> list[TrainingJob]:
-    """The jobs of a run with these cells, budgets rising; a trunk comes first."""
+    """The jobs that train a run; a trunk comes first.
+
+    Parameters
+    ----------
+    section
+        Of the run's game.
+    cells
+        The run's, budgets rising.
+    speed
+        Of the machine, for the jobs' costs; which jobs there are does not depend on it.
+    """
     cells, train = tuple(cells), section.train
     total = sum(cell.added for cell in cells)
     if not schedules.of(train).branches:

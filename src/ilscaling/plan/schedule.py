@@ -19,7 +19,19 @@ ON_DEVICE = {"expert", "train", "evaluate"}
 
 @dataclass(frozen=True)
 class Job:
-    """One job, and the positions among the jobs of those that it waits for."""
+    """One job of a study.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    game, name
+        The section, and which of its jobs of that kind.
+    cost
+        What it takes.
+    after
+        Positions among the jobs of those that it waits for.
+    """
 
     kind: str
     game: str
@@ -29,7 +41,22 @@ class Job:
 
 
 def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[Job]:
-    """The whole study from nothing; every job stands behind those that it waits for."""
+    """The jobs of the whole study from nothing.
+
+    Parameters
+    ----------
+    params
+        The study.
+    planned
+        Its cells, declared or left out.
+    speed
+        Of the machine.
+
+    Returns
+    -------
+    list of Job
+        Every one stands behind those that it waits for.
+    """
     todo: list[Job] = []
     stores: dict[tuple, int] = {}
     runs = of_games(planned)
@@ -98,8 +125,20 @@ class Makespan:
 
 
 def makespan(todo: list[Job], cores: int, gpus: int = 0) -> Makespan:
-    """Run the jobs whenever a core (and a device, for those that compute on one, if `gpus`) is
-    free, the longest that may start first. One core a job."""
+    """How long jobs take side by side, one core a job.
+
+    A job begins whenever a core is free, and a device for those that compute on one: of the jobs
+    that may begin the longest first.
+
+    Parameters
+    ----------
+    todo
+        Jobs, each behind those that it waits for.
+    cores
+        Jobs at once.
+    gpus
+        Jobs at once that compute on a device; 0: those run on cores like all others.
+    """
     children: list[list[int]] = [[] for _ in todo]
     waits = [len(job.after) for job in todo]
     for number, job in enumerate(todo):
@@ -156,12 +195,42 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def total_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """The whole study from nothing: thread-seconds and bytes (parts and shards at once)."""
+    """The whole study from nothing.
+
+    Parameters
+    ----------
+    params
+        The study.
+    planned
+        Its cells, declared or left out.
+    speed
+        Of the machine.
+
+    Returns
+    -------
+    Cost
+        Thread-seconds, bytes (recordings and stores at once), and memory of the largest job.
+    """
     return total(job.cost for job in jobs(params, planned, speed))
 
 
 def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget."""
+    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget.
+
+    Parameters
+    ----------
+    params
+        The study.
+    planned
+        Its cells, declared or left out.
+    speed
+        Of the machine.
+
+    Returns
+    -------
+    Cost
+        Thread-seconds, bytes, and memory of the largest job.
+    """
     factor, costs = params.laws.forecast.factor, []
     of_game = of_games(planned)
     for name, game in params.games.items():

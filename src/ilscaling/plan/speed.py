@@ -19,7 +19,21 @@ REMEDY = "measure this machine: ilscaling calibrate"
 
 @dataclass(frozen=True)
 class Speed:
-    """Speeds by domain and by family, and where they come from."""
+    """How fast a machine is, and how that is known.
+
+    Parameters
+    ----------
+    origin
+        Where the speeds come from, in words.
+    estimated
+        False where they were measured on this machine.
+    play
+        Domain -> speed of its games.
+    train
+        Family -> pace of its training.
+    device
+        GPU by whose published peak training was estimated; None: no GPU's.
+    """
 
     origin: str
     estimated: bool
@@ -76,14 +90,40 @@ def estimate(device: Device, base: Speed, mfu: float = MFU) -> Speed:
 
 
 def path_of(machine: dict, folder: Path = FOLDER) -> Path:
-    """Where the calibration of a machine is kept; a folder may be shared by several."""
+    """Where the calibration of a machine is kept; a folder may be shared by several.
+
+    Parameters
+    ----------
+    machine
+        What it is known by (`calibration.machine`).
+    folder
+        Of all calibrations.
+    """
     return folder / f"{files.digest(machine)[:12]}.json"
 
 
 def write(machine: dict, play: dict[str, Play], train: dict[str, Pace], runs: list[dict],
           folder: Path = FOLDER) -> Path:  # fmt: skip
-    """Keep what was measured, beside what the machine's calibration held of other games and
-    families."""
+    """Keep what was measured, beside what the calibration held of other games and families.
+
+    Parameters
+    ----------
+    machine
+        What it is known by (`calibration.machine`).
+    play
+        Domain -> speed of its games.
+    train
+        Family -> pace of its training.
+    runs
+        What was measured of each size: family, size and more, ready for JSON.
+    folder
+        Of all calibrations.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
     path = path_of(machine, folder)
     old = files.read_json(path) if path.is_file() else {}
     measured = {(run["family"], run["size"]) for run in runs}
@@ -100,7 +140,20 @@ def write(machine: dict, play: dict[str, Play], train: dict[str, Pace], runs: li
 
 
 def read(path: Path, machine: dict) -> Speed:
-    """The calibration in a file; raises WorkflowError if it is of another machine, or damaged."""
+    """The calibration in a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    machine
+        What this machine is known by (`calibration.machine`).
+
+    Raises
+    ------
+    WorkflowError
+        If it is of another machine, damaged or missing.
+    """
     try:
         record = files.read_json(path)
         theirs, kind = dict(record["machine"]), record["format"]

@@ -68,6 +68,16 @@ def _fits(make, number: float, seconds: float, cores: int, speed: Speed) -> bool
 
 
 def takes(study: Params, cores: int, speed: Speed) -> float:
-    """Seconds of the clock that a study takes by the plan."""
+    """Seconds of the clock that a study takes by the plan.
+
+    Parameters
+    ----------
+    study
+        Its parameters.
+    cores
+        Jobs at once.
+    speed
+        Of this machine.
+    """
     planned = grid.cells(study)
     return schedule.makespan(schedule.jobs(study, planned, speed), cores).seconds

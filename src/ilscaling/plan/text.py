@@ -35,8 +35,15 @@ CORES_A_GPU = 8
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the study is to run: jobs at once on CPU cores and on devices, and how fast. A job on a
-    device takes a core, too."""
+    """Where the study is to run. A job on a device takes a core, too.
+
+    Parameters
+    ----------
+    cores, gpus
+        Jobs at once on CPU cores and on devices.
+    speed
+        How fast they are.
+    """
 
     cores: int
     gpus: int
@@ -45,8 +52,25 @@ class Machine:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study's plan. table: a row a game and a last one in all (`COLUMNS`). separate: FLOPs of
-    the cells as runs of their own, counted exactly."""
+    """A study's plan.
+
+    Parameters
+    ----------
+    table
+        A row a game and a last one in all; columns: `COLUMNS`.
+    left_out
+        Game -> how many cells are left out for which reason.
+    warnings
+        What is worth a look before it runs.
+    makespan
+        Of the jobs side by side on `machine`.
+    machine
+        Where it is to run.
+    forecast_hours
+        What `snakemake forecast` adds, thread-hours.
+    separate
+        FLOPs of the cells as runs of their own, counted exactly.
+    """
 
     table: pd.DataFrame
     left_out: dict[str, Counter]
@@ -58,7 +82,17 @@ class Plan:
 
 
 def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
-    """Sum up the cells and jobs of a study."""
+    """Sum up the cells and jobs of a study.
+
+    Parameters
+    ----------
+    params
+        The study.
+    planned
+        Its cells, declared or left out.
+    machine
+        Where it is to run.
+    """
     todo = schedule.jobs(params, planned, machine.speed)
     rows = [_row(name, params, planned, todo) for name in params.games]
     table = pd.DataFrame(rows)

@@ -22,7 +22,18 @@ __all__ = ["ARRAYS", "PolicyShape", "architecture", "build", "get", "reader", "s
 
 
 def get(family: str) -> Family:
-    """The entry of a family; raises ParamsError for an unknown one."""
+    """The entry of a family.
+
+    Parameters
+    ----------
+    family
+        Its name.
+
+    Raises
+    ------
+    ParamsError
+        For an unknown one.
+    """
     try:
         return registry.get("FAMILY", family, "params: grid.family")
     except ExtensionError as error:
@@ -55,17 +66,40 @@ def shape(train: Training, actions: int, observation: dict | None = None) -> Pol
 
 
 def architecture(family: str, size: int, **shape) -> tuple:
-    """Layers of a policy, each with `name`, `params` and `flops(convention)`; shape as `shape`
-    gives it. Raises ParamsError for an unknown family, a size too small, or a game that the family
-    does not see."""
+    """Layers of a policy, for the FLOP ledger.
+
+    Parameters
+    ----------
+    family
+        Name of the entry FAMILY.
+    size
+        The family's dial.
+    shape
+        What else decides them, as `shape` gives it.
+
+    Returns
+    -------
+    tuple
+        Layers, each with `name`, `params` and `flops(convention)`.
+
+    Raises
+    ------
+    ParamsError
+        For an unknown family, a size too small, or a game that the family does not see.
+    """
     return tuple(get(family).layers(size, **_observed(shape)))
 
 
 def build(family: str, size: int, **shape) -> nn.Module:
-    """A policy with weights drawn from torch's global generator; arguments as `architecture`.
+    """A policy with weights drawn from torch's global generator.
 
     It is called as `Family` says; its `reader` reads what it sees (None: it takes fields as they
-    are), and `players` is its family's. Raises ParamsError as `architecture`.
+    are), and `players` is its family's.
+
+    Parameters
+    ----------
+    family, size, shape
+        As of `architecture`, with the same errors.
     """
     entry = get(family)
     network = entry.build(size, **_observed(shape))
@@ -75,7 +109,13 @@ def build(family: str, size: int, **shape) -> nn.Module:
 
 
 def reader(family: str, **shape):
-    """What reads a game's fields for the policies of a family, None: they take them as they are."""
+    """What reads a game's fields for the policies of a family, None: they take them as they are.
+
+    Parameters
+    ----------
+    family, shape
+        As of `architecture`.
+    """
     entry = get(family)
     return entry.reader(**_observed(shape)) if entry.reader else None
 

@@ -16,10 +16,23 @@ ROWS, FEW = 16, 4
 
 
 def probabilities(policy: nn.Module, stacks: np.ndarray, temperature: float) -> np.ndarray:
-    """Action probabilities float64 (lanes, actions) for stacks uint8 (lanes, frames, 84, 84).
+    """Action probabilities of a policy of stacks.
 
-    `temperature` divides the logits; 0 puts all weight on the largest (the first of equals). The
-    result of a row is a function of (policy, row) alone on one machine and thread count.
+    The result of a row is a function of (policy, row) alone on one machine and thread count.
+
+    Parameters
+    ----------
+    policy
+        Of a family of stacks.
+    stacks
+        In the game's own type, such as uint8 (lanes, frames, 84, 84).
+    temperature
+        Divides the logits; 0 puts all weight on the largest (the first of equals).
+
+    Returns
+    -------
+    np.ndarray
+        float64 (lanes, actions).
     """
     device = _device(policy)
     whole = FEW if device.type == "cpu" else ROWS
@@ -34,10 +47,27 @@ def step(
     lanes: np.ndarray,
     temperature: float,
 ) -> np.ndarray:
-    """Action probabilities float64 (n, actions) of a sequence policy in `lanes` int64 (n,).
+    """Action probabilities of a sequence policy in some lanes, whose states move on by the frame.
 
-    batch: one frame a lane, {field: (all lanes, ...)} with `previous` and `first`; state: that of
-    all lanes, whose rows `lanes` move on by the frame, in place. Otherwise as `probabilities`.
+    The result of a row is a function of (policy, row) alone on one machine and thread count.
+
+    Parameters
+    ----------
+    policy
+        Of a sequence family.
+    batch
+        One frame a lane, {field: (all lanes, ...)} with `previous` and `first`.
+    state
+        Name -> tensor (all lanes, ...), of which the rows `lanes` are changed in place.
+    lanes
+        Where the policy plays, int64 (n,).
+    temperature
+        As of `probabilities`.
+
+    Returns
+    -------
+    np.ndarray
+        float64 (n, actions).
     """
     device, reader = _device(policy), getattr(policy, "reader", None)
     padded = _padded(lanes, ROWS)
@@ -74,7 +104,20 @@ def _chances(logits: Callable[[slice], torch.Tensor], count: int, temperature: f
 
 
 def sampling(logits: torch.Tensor, temperature: float) -> np.ndarray:
-    """Probabilities float64 (n, actions) that logits (n, actions) mean at a temperature."""
+    """Probabilities that logits mean at a temperature.
+
+    Parameters
+    ----------
+    logits
+        (n, actions), on any device.
+    temperature
+        As of `probabilities`.
+
+    Returns
+    -------
+    np.ndarray
+        float64 (n, actions).
+    """
     logits = logits.double().cpu()
     if temperature > 0:
         return (logits / temperature).softmax(1).numpy()

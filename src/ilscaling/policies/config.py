@@ -35,8 +35,28 @@ def fact_sizes(actions: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Config:
-    """Every width of a policy that plays NetHack, from its size d; depth None: by the family's
-    rule. Raises ParamsError for a size below 4, and for a game that shows an array."""
+    """Every width of a policy that plays NetHack, from its size d.
+
+    Parameters
+    ----------
+    size
+        d.
+    context
+        Frames of a stretch.
+    actions
+        Keys of the keyboard.
+    depth
+        Layers; None: by the family's rule.
+    inventory
+        Whether the policy sees what the player carries.
+    observation
+        Shape of an array that the game shows; None: it shows none, as NetHack does.
+
+    Raises
+    ------
+    ParamsError
+        For a size below 4, and for a game that shows an array.
+    """
 
     size: int
     context: int
@@ -108,7 +128,15 @@ class Config:
 
 
 def reader(*, actions: int, inventory: bool = False, **_):
-    """What reads NetHack's frames for a family that plays it."""
+    """What reads NetHack's frames for a family that plays it.
+
+    Parameters
+    ----------
+    actions
+        Keys of the keyboard.
+    inventory
+        Whether the policy sees what the player carries.
+    """
     from ilscaling.policies.frames import Reader
 
     return Reader(actions, inventory)

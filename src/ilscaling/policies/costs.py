@@ -21,7 +21,17 @@ class Pace:
     reading: float = 0.0
 
     def seconds(self, samples: float, per_sample: float, batch: int) -> float:
-        """Seconds of training on `samples` of `per_sample` FLOPs each, in batches of `batch`."""
+        """Seconds of training.
+
+        Parameters
+        ----------
+        samples
+            How many.
+        per_sample
+            Training FLOPs of each, counted exactly.
+        batch
+            Samples an update.
+        """
         return samples * max(
             self.reading, self.sample + per_sample * self.flop + self.update / batch
         )

@@ -18,6 +18,11 @@ class Encoder(nn.Module):
 
     Embeddings begin small: with deviations of 0.3 to 1, the dev loss of d = 16 was 13 % higher at
     1e10 FLOPs and 4 % at 3e10.
+
+    Parameters
+    ----------
+    config
+        Widths of the policy.
     """
 
     def __init__(self, config: Config):
@@ -33,7 +38,20 @@ class Encoder(nn.Module):
         )
 
     def forward(self, features: FrameFeatures, lanes: int) -> torch.Tensor:
-        """features: of tensors, of `lanes` stretches of one length."""
+        """What the frames say, as vectors.
+
+        Parameters
+        ----------
+        features
+            Of tensors, of n = lanes x steps frames.
+        lanes
+            Stretches, of one length.
+
+        Returns
+        -------
+        torch.Tensor
+            (lanes, steps, d).
+        """
         steps = len(features.cells) // lanes
         if features.cells.device.type == "cpu":
             arrays = FrameFeatures(*(values.numpy() for values in features))
@@ -77,7 +95,23 @@ def _table(rows: int, width: int, deviation: float) -> nn.Parameter:
 
 
 def bag(table: torch.Tensor, index: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-    """(N, width): sums of table[index] over index[starts[i] : starts[i + 1]]."""
+    """Sums of rows of a table over stretches of an index.
+
+    Parameters
+    ----------
+    table
+        (rows, width).
+    index
+        Rows, int64 (K,).
+    starts
+        Where each sum begins in `index`, int64 (N,), rising from 0 on; it ends where the next
+        begins.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, width): of table[index[starts[i] : starts[i + 1]]].
+    """
     return _Bag.apply(table, index, starts)
 
 

@@ -80,13 +80,25 @@ KIND_OF, FIELD_OF = _kinds(), _fields()
 class FrameFeatures(NamedTuple):
     """What n frames say, stretch after stretch; of arrays or of tensors.
 
-    cells: uint8 (n, 81), kinds of the cells around the cursor, row by row, 0 beyond the screen.
-    facts: int32 (n, 17), rows of the table of facts for previous key, cursor and numbers.
-    words: int32, hashes of 24 bits, those of frame k at [word_starts[k], word_starts[k + 1]).
-    carried: likewise for the inventory; empty for a policy without it.
-    patch: uint8, and new, old: int16, rows of the table of patches for a cell's kind now and
-    before: the changes [change_starts[k], change_starts[k + 1]) of the map lead from the frame
-    before to frame k. Before a stretch all is blank.
+    Parameters
+    ----------
+    cells
+        Kinds of the cells around the cursor, row by row, 0 beyond the screen: uint8 (n, 81).
+    facts
+        Rows of the table of facts for previous key, cursor and numbers: int32 (n, 17).
+    words
+        Hashes of 24 bits, int32.
+    word_starts
+        Words of frame k are at [word_starts[k], word_starts[k + 1]): int64 (n + 1,).
+    carried, carried_starts
+        Likewise for the inventory; empty for a policy without it.
+    patch
+        Patch of each cell that changes, uint8.
+    new, old
+        Rows of the table of patches for a cell's kind now and before, int16.
+    change_starts
+        The changes [change_starts[k], change_starts[k + 1]) of the map lead from the frame before
+        to frame k; before a stretch all is blank. int64 (n + 1,).
     """
 
     cells: np.ndarray
@@ -120,7 +132,15 @@ class FrameFeatures(NamedTuple):
 
 
 def room(n: int, inventory: bool) -> FrameFeatures:
-    """Memory for what n frames say at most: what is not written to costs nothing."""
+    """Memory for what some frames say at most: what is not written to costs nothing.
+
+    Parameters
+    ----------
+    n
+        Frames.
+    inventory
+        Whether what is carried is read, too.
+    """
     objects = n if inventory else 0
     return FrameFeatures(
         np.empty((n, CELLS), np.uint8),
@@ -135,8 +155,15 @@ def room(n: int, inventory: bool) -> FrameFeatures:
 
 
 class Reader:
-    """Reads stretches of frames for policies of a keyboard of `actions` keys; see
-    `store.sequences.Reader`."""
+    """Reads stretches of frames for NetHack's policies; see `store.sequences.Reader`.
+
+    Parameters
+    ----------
+    actions
+        Keys of the keyboard.
+    inventory
+        Whether what the player carries is read, too.
+    """
 
     def __init__(self, actions: int, inventory: bool):
         self.fields = ("tty_chars", "tty_colors", "tty_cursor")
@@ -169,7 +196,18 @@ class Reader:
         return self.joined(pieces) if len(pieces) > 1 else pieces[0]
 
     def arrays(self, stretches: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The fields as `fill` takes them."""
+        """The fields as `fill` takes them.
+
+        Parameters
+        ----------
+        stretches
+            As of `read`, or one frame a lane: (lanes, ...).
+
+        Returns
+        -------
+        tuple
+            The first seven arguments of `fill`.
+        """
         n = stretches["previous"].size
         cells = [stretches[name].reshape(n, -1) for name in ("tty_chars", "tty_colors")]
         objects = NO_INVENTORY
@@ -198,8 +236,29 @@ class Reader:
 def fill(
     chars, colours, strips, tints, cursor, previous, inventory, places, steps, offsets, features
 ):  # fmt: skip
-    """What `Reader.read` does, into memory of `room`; strips and tints are chars and colours eight
-    cells at a time."""
+    """What `Reader.read` does, into memory of `room`.
+
+    Parameters
+    ----------
+    chars, colours
+        Cells of all frames, uint8 and int8 (frames, 1920).
+    strips, tints
+        The same memory eight cells at a time, int64 (frames, 240).
+    cursor
+        Row and column, uint8 (frames, 2).
+    previous
+        Action before each frame, int64 (frames,).
+    inventory
+        int16 (frames, 55); (0, 55): it is not read.
+    places
+        Which stretches are read, in order, int64 (stretches,).
+    steps
+        Frames of a stretch.
+    offsets
+        Where each fact's rows begin in their table, int64 (17,).
+    features
+        Written here, those of stretches x steps frames.
+    """
     crop, facts, words, word_starts, carried, carried_starts, patch, new, old, starts = features
     values = np.empty(NUMBERS, np.float32)
     text = np.empty(TEXT + 2, np.int64)

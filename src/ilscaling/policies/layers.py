@@ -7,8 +7,18 @@ from dataclasses import dataclass
 class Layer:
     """A convolution without padding, or a linear layer (kernel and stride 1, one position).
 
-    inputs, outputs: channels or features; before, after: positions (height x width) that the
-    layer reads from and writes to; passes: a training step's cost in forward passes.
+    Parameters
+    ----------
+    name
+        Of the layer.
+    inputs, outputs
+        Channels or features.
+    kernel, stride
+        Side of the square kernel, and its step, in positions.
+    before, after
+        Positions (height x width) that the layer reads from and writes to.
+    passes
+        A training step's cost in forward passes.
     """
 
     name: str
@@ -40,8 +50,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class PolicyLayer:
-    """One layer of a sequence policy. A frame costs 2 FLOPs an entry of its matrices, and 2 a
-    multiply-add with no weight in it (attention); looking a row of a table up costs none."""
+    """One layer of a sequence policy.
+
+    A frame costs 2 FLOPs an entry of its matrices, and 2 a multiply-add with no weight in it
+    (attention); looking a row of a table up costs none.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    matrices, tables, biases
+        Entries of its weights, by kind.
+    products
+        Multiply-adds a frame with no weight in them.
+    """
 
     name: str
     matrices: int = 0

@@ -42,7 +42,13 @@ class Lookup(torch.autograd.Function):
 
 
 def with_inventory(tables: list[np.ndarray]) -> list[np.ndarray]:
-    """Tables, with the one of the inventory empty where a policy has none."""
+    """Tables, with the one of the inventory empty where a policy has none.
+
+    Parameters
+    ----------
+    tables
+        Four or five, each (..., rows, width).
+    """
     return tables if len(tables) == 5 else [*tables, tables[-1][..., :0, :]]
 
 
@@ -54,7 +60,24 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 def gather(
     features, steps, owner, cells, patches, facts, words, inventory, map_features, sums
 ):  # fmt: skip
-    """What `Lookup` gives, compiled; frame k has the tables owner[k] of those (owners, ...)."""
+    """What `Lookup` gives, compiled, for frames of several policies at once.
+
+    Parameters
+    ----------
+    features
+        What n frames say, stretch after stretch.
+    steps
+        Frames of a stretch.
+    owner
+        Whose tables each frame has, int64 (n,).
+    cells, patches, facts, words, inventory
+        Tables of all owners: (owners, 192, c), (owners, 4608, m) and, the rest, (owners, rows, d);
+        rows of words and inventory are a power of two, or 0 of an inventory that is not seen.
+    map_features
+        Written here, (n, 81 c + 70 m).
+    sums
+        Written here, (n, d).
+    """
     c, m, d = cells.shape[2], patches.shape[2], facts.shape[2]
     begin, mask = CELLS * c, words.shape[1] - 1
     for k in range(len(owner)):

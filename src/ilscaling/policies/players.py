@@ -28,6 +28,13 @@ class CompiledPlayers:
     """Lanes that act each by the policy that it was given last, from where that begins a game.
 
     A family's own subclass has its trunk: `matrices` and `state`, which `trunk` takes.
+
+    Parameters
+    ----------
+    networks
+        Of one architecture, such as the snapshots of a run.
+    lanes
+        Games side by side.
     """
 
     # trunk(owner, x (lanes, d), first, *state, *matrices): x becomes what the head reads.
@@ -40,18 +47,38 @@ class CompiledPlayers:
 
     @staticmethod
     def state(config, lanes: int) -> tuple[np.ndarray, ...]:
-        """What the trunk keeps of lanes that have seen nothing, and constants."""
+        """What the trunk keeps of lanes that have seen nothing, and constants.
+
+        Parameters
+        ----------
+        config
+            Widths of the policies.
+        lanes
+            Games side by side.
+
+        Returns
+        -------
+        tuple
+            Arrays, as `trunk` takes them before the matrices.
+        """
         raise NotImplementedError
 
     @classmethod
     def of(cls, networks: list, lanes: int) -> CompiledPlayers | None:
-        """Players for networks of one architecture, None where PyTorch is the faster."""
+        """Players for networks, None where PyTorch is the faster.
+
+        Parameters
+        ----------
+        networks
+            Of one architecture.
+        lanes
+            Games side by side.
+        """
         weight = networks[0].head.weight
         fast = networks[0].config.size < WIDE and weight.device.type == "cpu"
         return cls(networks, lanes) if fast else None
 
     def __init__(self, networks: list, lanes: int):
-        """networks: of one architecture, such as the snapshots of a run."""
         self.config, self.reader = networks[0].config, networks[0].reader
         each = [self._weights(network) for network in networks]
         self.weights = tuple(np.stack(arrays) for arrays in zip(*each, strict=True))
@@ -70,12 +97,32 @@ class CompiledPlayers:
         return [weight.detach().numpy() for weight in every]
 
     def give(self, lane: int, network: int) -> None:
-        """Let the network of that number act in `lane` from now on."""
+        """Let a network act in a lane from now on.
+
+        Parameters
+        ----------
+        lane
+            Number of the lane.
+        network
+            Its place among the networks.
+        """
         self.owner[lane] = network
 
     def step(self, batch: dict[str, np.ndarray], temperature: float) -> np.ndarray:
-        """Action probabilities float64 (lanes, actions) for one frame a lane, {field: (lanes,
-        ...)} with `previous` and `first`; temperature: as of `acting.probabilities`."""
+        """Action probabilities for one frame a lane.
+
+        Parameters
+        ----------
+        batch
+            {field: (lanes, ...)} with `previous` and `first`.
+        temperature
+            As of `acting.probabilities`.
+
+        Returns
+        -------
+        np.ndarray
+            float64 (lanes, actions).
+        """
         arrays = self.reader.arrays(batch)
         tables, (matrix, *trunk, head) = self.weights[:5], self.weights[5:]
         memory = self.features, self.map_features, self.inner
@@ -88,7 +135,13 @@ class CompiledPlayers:
 
 @numba.njit(cache=True, fastmath=LOOSE)
 def dot(a, b):
-    """Scalar product, float32."""
+    """Scalar product.
+
+    Parameters
+    ----------
+    a, b
+        float32 (n,).
+    """
     total = np.float32(0)
     for i in range(len(a)):
         total += a[i] * b[i]
@@ -97,7 +150,15 @@ def dot(a, b):
 
 @numba.njit(cache=True, fastmath=LOOSE)
 def norm(x, out):
-    """RMSNorm, as of `sequences.norm`."""
+    """RMSNorm, as of `sequences.norm`.
+
+    Parameters
+    ----------
+    x
+        float32 (d,).
+    out
+        float32 (d,), written here.
+    """
     scale = np.float32(1) / np.sqrt(dot(x, x) / np.float32(len(x)) + EPSILON)
     for i in range(len(x)):
         out[i] = x[i] * scale

@@ -10,8 +10,18 @@ Batch = dict[str, torch.Tensor | tuple]
 def tensors(batch: dict[str, np.ndarray | tuple], device: str | torch.device = "cpu") -> Batch:
     """A batch of arrays, or of named tuples of them, as tensors on a device.
 
-    Of stretches on a GPU there is also `begins` bool (T,), on the CPU: at which of their steps a
-    game begins in any lane.
+    Parameters
+    ----------
+    batch
+        Name -> array, or a named tuple of arrays; tensors pass as they are.
+    device
+        Where they go; on a CPU they share the arrays' memory.
+
+    Returns
+    -------
+    dict
+        The same names. Of stretches on a GPU there is also `begins` bool (T,), on the CPU: at which
+        of their steps a game begins in any lane.
     """
     kind = torch.device(device).type
     made = {name: _onto(device, kind, values) for name, values in batch.items()}
@@ -31,9 +41,19 @@ def _onto(device, kind: str, values: np.ndarray | tuple | torch.Tensor) -> torch
 
 
 def read(reader, stretches: dict[str, np.ndarray]) -> dict[str, np.ndarray | tuple]:
-    """Stretches {field: (B, T, ...)} with `previous` and `first` as their policy takes them.
+    """Stretches as their policy takes them.
 
-    reader: the policy's (see `policies.build`), None: it takes the fields as they are.
+    Parameters
+    ----------
+    reader
+        The policy's (see `policies.build`), None: it takes the fields as they are.
+    stretches
+        {field: (B, T, ...)} with `previous` and `first`.
+
+    Returns
+    -------
+    dict
+        With `frames`, what the reader says, in place of the fields that it reads and of `previous`.
     """
     if reader is None:
         return stretches

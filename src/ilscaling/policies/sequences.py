@@ -24,6 +24,11 @@ class Policy(nn.Module):
     a game in pieces of any length, each with the state of the last, gives the same logits but for
     rounding. In training gradients end with the stretch; a transformer is also trained without
     what lies before the stretch, which it sees when it plays or is measured.
+
+    Parameters
+    ----------
+    config
+        Widths of the policy.
     """
 
     def __init__(self, config: Config):
@@ -39,8 +44,25 @@ class Policy(nn.Module):
     def trunk(
         self, x: torch.Tensor, first: torch.Tensor, state: State | None, begins: Begins
     ) -> tuple[torch.Tensor, State]:
-        """x (B, T, d), first (B, T), T <= context -> (B, T, d), and the state after it; begins
-        bool (T,): whether a game begins there in any lane, where the host knows it."""
+        """What stands between encoder and head.
+
+        Parameters
+        ----------
+        x
+            The encoder's vectors, (B, T, d), T at most `context`.
+        first
+            Whether a game begins, bool (B, T).
+        state
+            What is remembered of the frames before; None: nothing.
+        begins
+            Whether a game begins there in any lane, bool (T,), where the host knows it; None: it
+            does not.
+
+        Returns
+        -------
+        tuple
+            (B, T, d), and the state after it.
+        """
         raise NotImplementedError
 
     def forward(self, batch: Batch, state: State | None = None) -> tuple[torch.Tensor, State]:
@@ -58,12 +80,26 @@ class Policy(nn.Module):
 
 
 def norm(x: torch.Tensor) -> torch.Tensor:
-    """RMSNorm (Zhang & Sennrich 2019); its gain would repeat what the next matrix can say."""
+    """RMSNorm (Zhang & Sennrich 2019); its gain would repeat what the next matrix can say.
+
+    Parameters
+    ----------
+    x
+        (..., d).
+    """
     return nn.functional.rms_norm(x, x.shape[-1:])
 
 
 def linear(inputs: int, outputs: int, scale: float = 1.0) -> nn.Linear:
-    """A matrix without bias, of entries with deviation scale / sqrt(inputs)."""
+    """A matrix without bias.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Features.
+    scale
+        Its entries are normal with deviation scale / sqrt(inputs).
+    """
     layer = nn.Linear(inputs, outputs, bias=False)
     nn.init.normal_(layer.weight, std=scale * inputs**-0.5)
     return layer

@@ -13,7 +13,18 @@ from ilscaling.schedules.schedule import Schedule
 
 
 def of(settings) -> Schedule:
-    """The schedule that the settings name; raises ExtensionError for an unknown one."""
+    """The schedule that the settings name.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+
+    Raises
+    ------
+    ExtensionError
+        For an unknown one.
+    """
     return registry.get("SCHEDULE", settings.schedule, "train.schedule")
 
 
@@ -30,12 +41,27 @@ def unread(settings) -> frozenset[str]:
 
 
 def shared(settings, end: int) -> int:
-    """Updates of a cell of `end` updates that larger budgets of its run go on from."""
+    """Updates of a cell that larger budgets of its run go on from.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    end
+        Updates of the cell.
+
+    Returns
+    -------
+    int
+        0 to `end`.
+    """
     return of(settings).shared(settings, end)
 
 
 def factor(settings, update: int, end: int | None) -> float:
     """Adam's rate at an update as a share of the full one.
+
+    The linear rise over `warmup_steps`, times the factor of the schedule.
 
     Parameters
     ----------
@@ -51,17 +77,41 @@ def factor(settings, update: int, end: int | None) -> float:
 
 
 def own(settings, end: int) -> int:
-    """Updates of a cell's own part."""
+    """Updates of a cell's own part, the rest of those that are `shared`.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    end
+        Updates of the cell.
+    """
     return end - shared(settings, end)
 
 
 def added(settings, ends: Sequence[int]) -> list[int]:
-    """Updates that each cell of a run adds to those before it; `ends` rise."""
+    """Updates that each cell of a run adds to those before it.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    ends
+        Updates of each cell, rising.
+    """
     reached = [0, *(shared(settings, end) for end in ends)]
     return [end - before for before, end in zip(reached, ends, strict=False)]
 
 
 def trunk(settings, ends: Sequence[int]) -> list[int]:
-    """Updates at which branches leave a run's trunk, rising, each once and after the start."""
+    """Updates at which branches leave a run's trunk, rising, each once and after the start.
+
+    Parameters
+    ----------
+    settings
+        The section `train`.
+    ends
+        Updates of each cell, rising.
+    """
     leaves = [shared(settings, end) for end in ends]
     return [b for a, b in pairwise([0, *leaves]) if b > a]

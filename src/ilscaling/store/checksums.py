@@ -33,8 +33,20 @@ def files(path: str | Path) -> dict[str, dict]:
 
 
 def attributes(path: str | Path) -> dict:
-    """Root attributes of a store; raises StoreError for anything else, and for attributes that were
-    changed: they name the game and its actions, and hold the digests of all else."""
+    """Root attributes of a store.
+
+    They name the game and its actions, and hold the digests of all else.
+
+    Parameters
+    ----------
+    path
+        The store.
+
+    Raises
+    ------
+    StoreError
+        For anything that is no store, and for attributes that were changed.
+    """
     path = Path(path)
     if not path.exists():
         raise StoreError("there are no demonstrations", where=str(path), fix=remedy(path))
@@ -62,6 +74,15 @@ def check_size(path: Path, name: str, expected: dict) -> None:
     """Raise StoreError if a file is missing or has another size than it was written with.
 
     Zarr itself reads a missing shard as zeros, without a word.
+
+    Parameters
+    ----------
+    path
+        The store.
+    name
+        The file, relative to it.
+    expected
+        Its entry in the table of files: `bytes`, its size, and `sha256`.
     """
     try:
         size = (path / name).stat().st_size
@@ -76,7 +97,13 @@ def check_size(path: Path, name: str, expected: dict) -> None:
 
 
 def check_content(path: Path, name: str, expected: dict) -> None:
-    """Raise StoreError if a file is not, bit by bit, what was written."""
+    """Raise StoreError if a file is not, bit by bit, what was written.
+
+    Parameters
+    ----------
+    path, name, expected
+        As of `check_size`.
+    """
     check_size(path, name, expected)
     if sha256(path / name) != expected["sha256"]:
         raise StoreError(
@@ -89,7 +116,22 @@ def check_content(path: Path, name: str, expected: dict) -> None:
 def verify(path: str | Path, names: Iterable[str] | None = None) -> int:
     """Check every file of a store (or those in `names`) against its SHA-256.
 
-    Returns the number of files; raises StoreError naming the first bad one.
+    Parameters
+    ----------
+    path
+        The store.
+    names
+        Files, relative to it; None: all that its root attributes list.
+
+    Returns
+    -------
+    int
+        Number of files that were checked.
+
+    Raises
+    ------
+    StoreError
+        Naming the first bad file, or for anything that is no store.
     """
     path = Path(path)
     table = attributes(path)["files"]

@@ -11,19 +11,52 @@ from ilscaling.store.split import EXPERT_PROBS, Split
 
 
 def distribution(stored: np.ndarray) -> np.ndarray:
-    """Probabilities float64 (n, actions) that sum to one, of what is stored as float16."""
+    """Probabilities that sum to one, of what is stored in few digits.
+
+    Parameters
+    ----------
+    stored
+        float16 (n, actions).
+
+    Returns
+    -------
+    np.ndarray
+        float64 (n, actions).
+    """
     probabilities = stored.astype(np.float64)
     return probabilities / probabilities.sum(1, keepdims=True)
 
 
 def entropies(expert: np.ndarray) -> np.ndarray:
-    """Entropy in nats of each row of probabilities: float64 (n, actions) -> (n,)."""
+    """Entropy of each row of probabilities.
+
+    Parameters
+    ----------
+    expert
+        float64 (n, actions); a probability of 0 adds nothing.
+
+    Returns
+    -------
+    np.ndarray
+        Nats, float64 (n,).
+    """
     return -(expert * np.log(np.where(expert > 0, expert, 1.0))).sum(1)
 
 
 def expert_entropy(split: Split) -> Estimate | None:
-    """Mean entropy in nats of the expert's distribution over the steps of a split, with its
-    standard error over episodes; None where the expert says its actions alone."""
+    """Mean entropy of the expert's distribution over the steps of a split.
+
+    Parameters
+    ----------
+    split
+        Of which `expert_probs` is read, a shard at a time.
+
+    Returns
+    -------
+    Estimate or None
+        Nats a step, with its standard error over episodes; None where the expert says its actions
+        alone.
+    """
     if not split.says_distribution:
         return None
     sums = np.zeros(split.episodes)

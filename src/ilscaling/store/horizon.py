@@ -8,8 +8,9 @@ from ilscaling.store.split import Split
 
 
 def returns_after(splits: Sequence[Split], horizons: Sequence[int]) -> dict[int, float]:
-    """Mean return of whole episodes up to each of some steps; what has ended before counts in
-    full.
+    """Mean return of whole episodes up to each of some steps.
+
+    What has ended before counts in full.
 
     Parameters
     ----------

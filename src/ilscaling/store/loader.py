@@ -30,6 +30,29 @@ def plan(
     """The sequence of buffers that hold samples [start, stop): (blocks, order of their samples).
 
     Endless without `stop`. A pure function of its arguments; `start` only cuts off the beginning.
+
+    Parameters
+    ----------
+    steps
+        Samples of an epoch.
+    block
+        Samples of a block; the last block may have fewer.
+    buffer_steps
+        Samples that a buffer has room for: it gets as many whole blocks, at least one.
+    seed
+        Of the shuffling.
+    shuffle
+        Whether blocks and samples are permuted; otherwise all come in order.
+    start
+        Number of the first sample, counted through all epochs.
+    stop
+        Sample number from which on no further buffer begins; None: never.
+
+    Yields
+    ------
+    tuple
+        Numbers of the blocks, int64 (blocks,), and places among their samples, which lie one block
+        after the other, in the order in which they are served: int64 (samples,).
     """
     sizes = np.full(-(-steps // block), block)
     sizes[-1] = steps - block * (len(sizes) - 1)
@@ -56,14 +79,37 @@ def plan(
 
 
 def block_steps(chunk: int, buffer_steps: int) -> int:
-    """Steps a block, of chunks of so many steps: 64 blocks a buffer, of 256 steps at most, unless a
-    chunk is longer. Before each block a chunk is read for what its first stacks hold."""
+    """Steps of a block: 64 blocks a buffer, of 256 steps at most, unless a chunk is longer.
+
+    Before each block a chunk is read for what its first stacks hold.
+
+    Parameters
+    ----------
+    chunk
+        Steps that are decompressed together.
+    buffer_steps
+        Steps of a buffer.
+
+    Returns
+    -------
+    int
+        A multiple of `chunk`, at least one.
+    """
     return max(1, min(256, buffer_steps // 64) // chunk) * chunk
 
 
 class Column:
-    """Steps [start, stop) of a field of few bytes a step, which is compressed by the shard: those
-    of a few shards are kept."""
+    """Reads steps [start, stop) of a field of few bytes a step.
+
+    Such a field is compressed by the shard: those of a few shards are kept.
+
+    Parameters
+    ----------
+    split
+        What is read.
+    field
+        One of its `columns`.
+    """
 
     def __init__(self, split: Split, field: str):
         self.split, self.field, self.size = split, field, split.shard_steps
@@ -81,7 +127,21 @@ class Column:
 
 
 def reading(split: Split, field: str) -> Callable[[int, int], np.ndarray]:
-    """Reads steps [start, stop) of a field, in the way that its chunks ask for."""
+    """A function that reads steps of a field, in the way that its chunks ask for.
+
+    Parameters
+    ----------
+    split
+        What is read.
+    field
+        One of its fields.
+
+    Returns
+    -------
+    callable
+        (start, stop) -> the steps [start, stop), (stop - start, ...) in the field's type. Shards of
+        a field of few bytes a step are kept (see `Column`).
+    """
     if field in split.columns:
         return Column(split, field)
     return lambda start, stop: split.read(field, start, stop)
@@ -178,17 +238,40 @@ class Loader(Prefetched):
     `index` is the step's position in the split. A stack holds the `frames` observations up to
     and including the sample's own step, the newest last; at an episode's start its first one is
     repeated. The order of samples is a function of (split, buffer_steps, seed): of neither batch
-    size nor history. `start` samples are passed over at once, which resumes a run exactly.
+    size nor history. Every epoch has each sample once, in an order of its own; batches run on
+    across epochs. Two buffers are held in memory.
 
-    Every epoch has each sample once, in an order of its own; batches run on across epochs.
-    `shuffle=False` serves the steps in order. `labels`: further fields of a step that a batch is
-    to hold, as they are stored, such as `expert_probs` float16 (B, actions); what is not named is
-    not read. `stop`: sample number at which to end; the last batch may be short. `part`: as of
-    `Prefetched`. `memory`: where a batch is gathered; its fields are then what that gives. Holds
-    two buffers of `buffer_steps` in memory (rounded to whole chunks).
+    Parameters
+    ----------
+    split
+        What is served.
+    frames
+        Observations of a stack.
+    batch
+        Samples of a batch, B.
+    seed
+        Of the order.
+    start
+        Samples that are passed over at once, which resumes a run exactly.
+    buffer_steps
+        Steps of each buffer, rounded to whole chunks.
+    shuffle
+        False: the steps in order.
+    stop
+        Sample number at which to end, None: never; the last batch may be short.
+    part
+        As of `Prefetched`.
+    labels
+        Further fields of a step that a batch is to hold, as they are stored, such as `expert_probs`
+        float16 (B, actions); what is not named is not read.
+    memory
+        Where a batch is gathered; its fields are then what that gives.
 
-    Raises StoreError for labels that the split lacks, and, at the batch that would need it, if a
-    shard cannot be read.
+    Raises
+    ------
+    StoreError
+        For labels that the split lacks, and, at the batch that would need it, if a shard cannot be
+        read.
     """
 
     def __init__(

@@ -16,19 +16,52 @@ class Memory:
     """The host's memory; others are elsewhere, see `learning.devices`."""
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Memory of a buffer, which the loader's thread reads frames into."""
+        """Memory of a buffer, which the loader's thread reads frames into.
+
+        Parameters
+        ----------
+        shape
+            (rows, ...) of a field.
+        dtype
+            As the field is stored.
+        """
         return np.empty(shape, dtype)
 
     def put(self, arrays: Arrays) -> Any:
-        """The frames {field: (rows, ...)} of a buffer where batches are gathered from; called once
-        a filling, by the thread that takes batches."""
+        """The frames of a buffer where batches are gathered from.
+
+        Called once a filling, by the thread that takes batches.
+
+        Parameters
+        ----------
+        arrays
+            {field: (rows, ...)}, made by `empty`.
+
+        Returns
+        -------
+        Any
+            What `take` and `settle` are given.
+        """
         return arrays
 
     def settle(self, placed: Any) -> None:
         """Wait until the buffer that `put` was given may be written to, None: at once."""
 
     def take(self, placed: Any, rows: np.ndarray) -> dict[str, Any]:
-        """Rows int64 (B, frames) of every field: {field: (B, frames, ...)}."""
+        """Rows of every field.
+
+        Parameters
+        ----------
+        placed
+            What `put` or `hold` gave.
+        rows
+            Which, int64 (B, frames).
+
+        Returns
+        -------
+        dict
+            {field: (B, frames, ...)}.
+        """
         return {name: np.take(values, rows, axis=0) for name, values in placed.items()}
 
     def join(self, pieces: list) -> Any:

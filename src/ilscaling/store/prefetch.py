@@ -50,10 +50,19 @@ def _stop(free: queue.SimpleQueue, stopped: threading.Event) -> None:
 class Prefetched:
     """Iterator of batches, dicts of arrays whose axis 0 runs over items; a context manager.
 
-    plan: what each buffer is to hold, in order. buffers: so many are in memory. sizes: items of
-    each batch; the end of either ends the iterator. part: (number, parts), which of the equal
-    parts of each batch is served; the others are passed over without a copy.
-    Raises whatever reading raises, at the batch that would need it.
+    Whatever reading raises is raised at the batch that would need it.
+
+    Parameters
+    ----------
+    plan
+        What each buffer is to hold, in order.
+    buffers
+        So many are in memory.
+    sizes
+        Items of each batch; the end of either ends the iterator.
+    part
+        (number, parts), which of the equal parts of each batch is served; the others are passed
+        over without a copy.
     """
 
     def __init__(
@@ -132,7 +141,22 @@ class Prefetched:
 
 
 def batch_sizes(batch: int, start: int, stop: int | None) -> Iterator[int]:
-    """Sizes of batches of the items [start, stop), the last as short as it must be."""
+    """Sizes of batches of the items [start, stop), the last as short as it must be.
+
+    Parameters
+    ----------
+    batch
+        Items of a whole batch.
+    start
+        Number of the first item.
+    stop
+        Number at which to end; None: never.
+
+    Yields
+    ------
+    int
+        Items of each batch.
+    """
     while stop is None or start < stop:
         size = batch if stop is None else min(batch, stop - start)
         yield size

@@ -17,7 +17,22 @@ def spread(
 ) -> Iterator:
     """Results of `function(*given, *task)` for every task, as they are done.
 
-    `given` is sent once to every process, not with every task. One process: in this one.
+    Parameters
+    ----------
+    function
+        What is called; for several processes it must survive pickling, as must its arguments and
+        results.
+    tasks
+        Arguments of each call; only a few are taken ahead.
+    given
+        Arguments of all calls: sent once to every process, not with every task.
+    processes
+        How many work at once; 1: this one alone, which takes the tasks in order.
+
+    Yields
+    ------
+    Any
+        What the function returns, in the order in which calls end.
     """
     if processes <= 1:
         for task in tasks:

@@ -7,7 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over steps, and its standard error over episodes: None for a single episode."""
+    """A mean over steps, and its standard error.
+
+    Parameters
+    ----------
+    mean
+        In the quantity's own unit.
+    se
+        Over episodes; None for a single episode.
+    """
 
     mean: float
     se: float | None
@@ -23,8 +31,10 @@ def ratio(sums: np.ndarray, sizes: np.ndarray) -> Estimate:
 
     Parameters
     ----------
-    sums : (m,), the quantity's sum y in each episode
-    sizes : (m,), steps n of each
+    sums
+        The quantity's sum y in each episode, (m,).
+    sizes
+        Steps n of each, (m,).
     """
     sums, sizes = np.asarray(sums, np.float64), np.asarray(sizes, np.float64)
     count, total = len(sizes), sizes.sum()

@@ -21,7 +21,15 @@ OPEN = 64  # files of an array that are kept open
 
 
 class ArrayReader:
-    """The files of one array below `folder`; `chunk` and `shard` in steps."""
+    """Reads steps of one array from its files.
+
+    Parameters
+    ----------
+    folder
+        Of the array.
+    array
+        As Zarr opens it: tells chunks, shards, shape and type of a step.
+    """
 
     def __init__(self, folder: Path, array: zarr.Array):
         self.folder, self.step, self.dtype = folder, array.shape[1:], array.dtype
@@ -41,9 +49,21 @@ class ArrayReader:
         return [self.name(number) for number in range(start // self.shard, last + 1)]
 
     def read(self, start: int, out: np.ndarray) -> None:
-        """Fill `out` (n, *step), contiguous, with the steps from `start` on.
+        """Fill memory with the steps from `start` on.
 
-        Raises OSError for a file that cannot be read, ValueError or RuntimeError for a bad one.
+        Parameters
+        ----------
+        start
+            First step.
+        out
+            (n, *step) in the array's type, contiguous; written here.
+
+        Raises
+        ------
+        OSError
+            For a file that cannot be read.
+        ValueError, RuntimeError
+            For a bad one.
         """
         number, at = divmod(start, self.shard)
         if len(out) == self.chunk and not at % self.chunk:

@@ -43,10 +43,24 @@ class RecordingWriter:
         return sum(self.episodes["steps"])
 
     def add(self, seed: int, blocks: dict | Iterable[dict], truncated: bool) -> None:
-        """Write one whole episode: {field: (steps, ...)}, or such blocks one after the other.
+        """Write one whole episode.
 
-        All blocks but the last must hold whole chunks of steps, else ValueError. If there is an
-        error, theirs or this one, nothing of the episode is written.
+        If there is an error, nothing of the episode is written.
+
+        Parameters
+        ----------
+        seed
+            Of the episode.
+        blocks
+            {field: (steps, ...)}, with `reward`; or such blocks, one after the other, of which all
+            but the last hold whole chunks of steps.
+        truncated
+            Whether a limit has cut the episode.
+
+        Raises
+        ------
+        ValueError
+            For a block that ends within a chunk.
         """
         chunks: dict[str, bytes] = {}
         fields: dict[str, tuple] = {}
@@ -116,7 +130,19 @@ def _content(entries: dict) -> dict[str, bytes]:
 def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[RecordingWriter]:
     """A writer for a recording that appears at `path` when the block has succeeded.
 
-    `attributes` may still be added to until then. `chunk`: steps that are compressed together.
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    attributes
+        What the recording says of itself, ready for JSON; may be added to until the block ends.
+    chunk
+        Steps that are compressed together.
+
+    Yields
+    ------
+    RecordingWriter
+        Adds episodes.
     """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
         writer = RecordingWriter(archive, chunk)
@@ -127,7 +153,15 @@ def create(path: str | Path, attributes: dict, *, chunk: int) -> Iterator[Record
 class Recording:
     """A recording opened for reading: `attrs`, and its episodes by position.
 
-    Raises StoreError for a file that is missing, truncated or no recording.
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    StoreError
+        For a file that is missing, truncated or no recording.
     """
 
     def __init__(self, path: str | Path):
@@ -144,7 +178,25 @@ class Recording:
             )
 
     def read(self, episode: int, start: int = 0, stop: int | None = None) -> dict[str, np.ndarray]:
-        """All fields of an episode's steps [start, stop), or of all: {field: (steps, ...)}."""
+        """All fields of an episode's steps [start, stop).
+
+        Parameters
+        ----------
+        episode
+            Its position in the recording.
+        start, stop
+            Steps; stop None: to the end.
+
+        Returns
+        -------
+        dict
+            {field: (steps, ...)}.
+
+        Raises
+        ------
+        StoreError
+            For a damaged recording.
+        """
         try:
             arrays = sorted(self._group[str(episode)].arrays())
             return {name: array[start:stop] for name, array in arrays}

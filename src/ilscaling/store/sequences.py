@@ -31,8 +31,21 @@ class Reader(Protocol):
     fields: tuple[str, ...]
 
     def read(self, stretches: dict[str, np.ndarray], order: np.ndarray):
-        """Stretches {field: (S, T, ...)} in an order int64 (B,), as a named tuple of arrays of its
-        own with part(begin, end) -> that of the frames [begin, end), whole stretches."""
+        """What the stretches say, in an order.
+
+        Parameters
+        ----------
+        stretches
+            {field: (S, T, ...)}, `previous` among them.
+        order
+            Numbers of stretches, int64 (B,).
+
+        Returns
+        -------
+        named tuple
+            Arrays of its own, with part(begin, end) -> that of the frames [begin, end), whole
+            stretches.
+        """
         ...
 
     def joined(self, pieces: list):
@@ -44,9 +57,15 @@ class Reader(Protocol):
 class Content:
     """What a buffer is to hold.
 
-    pieces: (row, start, stop), the steps [start, stop) of the split from that row on; rows that
-    no piece covers are padding. resets: rows, none of a game's first, before which nothing may be
-    seen. order: stretches of rows as they are served.
+    Parameters
+    ----------
+    pieces
+        (row, start, stop), the steps [start, stop) of the split from that row on; rows that no
+        piece covers are padding.
+    resets
+        Rows, none of a game's first, before which nothing may be seen.
+    order
+        Numbers of the stretches of rows as they are served, int64 (stretches,).
     """
 
     pieces: list[tuple[int, int, int]]
@@ -57,8 +76,30 @@ class Content:
 def shuffled(
     split: Split, context: int, block: int, buffer: int, *, seed: int, start: int, stop: int | None
 ) -> Iterator[Content]:
-    """The stretches [start, stop) in the two-level order of `store.loader.plan`, so many a block.
-    The steps after the last stretch are left out."""
+    """The stretches [start, stop) in the two-level order of `store.loader.plan`.
+
+    The steps after the last stretch are left out.
+
+    Parameters
+    ----------
+    split
+        What is served.
+    context
+        Steps of a stretch.
+    block
+        Stretches of a block.
+    buffer
+        Steps that a buffer has room for.
+    seed
+        Of the order.
+    start, stop
+        Numbers of stretches, counted through all epochs; `stop` None: endless.
+
+    Yields
+    ------
+    Content
+        Of each buffer.
+    """
     count = split.steps // context
     stretches = plan(
         count, block, buffer // context, seed=seed, shuffle=True, start=start, stop=stop
@@ -80,6 +121,28 @@ def streams(
     In each epoch the games are put one after the other in a new order and cut into the shares;
     the rest at the end, shorter than one update, is left out. A share may begin within a game, as
     if it had begun there.
+
+    Parameters
+    ----------
+    split
+        What is served.
+    context
+        Steps of a stretch, which is what a stream gives an update.
+    count
+        Streams of all processes together.
+    buffer
+        Steps that a buffer of all streams has room for.
+    seed
+        Of the order of games.
+    start
+        Update that is served first, from 0 on.
+    mine
+        Numbers of the streams that are read here.
+
+    Yields
+    ------
+    Content
+        Of each buffer: stretches by update, then by stream.
     """
     share = split.steps // (count * context)
     together = max(1, buffer // (count * context))
@@ -100,11 +163,27 @@ def streams(
 
 
 def whole(split: Split, context: int, count: int, buffer: int) -> tuple[Iterator[Content], list]:
-    """Every game once, each in one of `count` lanes, and the number of stretches of each pass.
+    """Every game once, each in one of `count` lanes.
 
     The longest game goes first, each to the lane that has least to do. Lanes are served together,
     one stretch a pass, and leave when they have no more; the last stretch of a lane may end in
     padding.
+
+    Parameters
+    ----------
+    split
+        What is served.
+    context
+        Steps of a stretch.
+    count
+        Lanes, at most as many as there are games.
+    buffer
+        Steps that a buffer of all lanes has room for.
+
+    Returns
+    -------
+    tuple
+        An iterator over what each buffer holds, and the number of stretches of each pass.
     """
     lengths, queue = np.diff(split.starts), [(0, lane) for lane in range(count)]
     games: list[list[int]] = [[] for _ in range(count)]
@@ -248,23 +327,55 @@ class _Sequences(Prefetched):
 
 
 class SequenceLoader(_Sequences):
-    """Endless iterator of batches of B = batch // context stretches: action, previous, index int64
-    and first bool (B, context), and the game's fields (B, context, ...).
+    """Endless iterator of batches of B = batch // context stretches.
 
-    previous: the action before the frame's own in the same game, at a game's first frame the
-    number of actions. first: before this frame nothing may be seen; a game begins or, in streams,
-    an epoch. index: the step's position in the split. With a `reader` there are `frames`, what it
-    makes of the fields and of `previous`, in place of these; without one, the inventory only if
-    `inventory`. labels: further fields of a step, as of `store.loader.Loader`. batch, start, stop:
-    in frames, `batch` a multiple of `context`; `start` resumes a run exactly. order 'shuffled' or
-    'streams': see there; row b of all batches is stream b. Both are functions of (split, seed,
-    position), shuffled ones of `buffer_steps` too, streams of B. part: as of `Prefetched`; the
-    other parts' streams are not read. Holds `buffer_steps` in memory (of streams its part of them),
-    and twice what is served of so many.
+    A batch holds the game's fields (B, context, ...) and, each (B, context):
 
-    Raises StoreError for labels that the split lacks, for one of fewer steps than one stretch
-    ('streams': one batch), and at the
-    batch that would need it if a shard cannot be read. Stretches longer than a game are allowed.
+    - action int64;
+    - previous int64, the action before the frame's own in the same game, at a game's first frame
+      the number of actions;
+    - first bool: before this frame nothing may be seen; a game begins or, in streams, an epoch;
+    - index int64, the step's position in the split.
+
+    With a `reader` there are `frames`, what it makes of the fields and of `previous`, in place of
+    these. Shuffled stretches are a function of (split, seed, position, buffer_steps), streams of
+    (split, seed, position, B); row b of all batches is stream b. Stretches longer than a game are
+    allowed. In memory are `buffer_steps` (of streams its part of them), and twice what is served of
+    so many.
+
+    Parameters
+    ----------
+    split
+        What is served.
+    context
+        Steps of a stretch.
+    batch
+        Frames of a batch, a multiple of `context`.
+    seed
+        Of the order.
+    start
+        Frame at which to begin, which resumes a run exactly.
+    buffer_steps
+        Steps of a buffer.
+    order
+        'shuffled' or 'streams': see the functions of these names.
+    inventory
+        Without a reader: whether the batch holds the inventory.
+    stop
+        Frame at which to end; None: never.
+    part
+        As of `Prefetched`; the other parts' streams are not read.
+    reader
+        What reads the fields; None: they are served as they are.
+    labels
+        Further fields of a step, as of `store.loader.Loader`.
+
+    Raises
+    ------
+    StoreError
+        For a batch of no whole stretches, for labels or an inventory that the split lacks, for one
+        of fewer steps than one stretch ('streams': one batch), and at the batch that would need it
+        if a shard cannot be read.
     """
 
     def __init__(
@@ -323,8 +434,21 @@ class SequenceLoader(_Sequences):
 class GameLoader(_Sequences):
     """One pass over all games of a split, each whole and in order within one lane.
 
-    Batches as of `SequenceLoader`, row b being lane b; there are at most `lanes` rows, and fewer
-    from batch to batch as lanes run out. index is -1 where the end of a lane is padded.
+    Batches are as of `SequenceLoader`, row b being lane b; there are at most `lanes` rows, and
+    fewer from batch to batch as lanes run out. index is -1 where the end of a lane is padded.
+
+    Parameters
+    ----------
+    split
+        What is served.
+    context
+        Steps of a stretch, of which each lane gives one a batch.
+    lanes
+        Games side by side, at most.
+    buffer_steps
+        Steps of a buffer.
+    inventory, reader, labels
+        As of `SequenceLoader`.
     """
 
     def __init__(

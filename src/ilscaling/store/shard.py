@@ -72,7 +72,10 @@ def assign(
 class Source:
     """Steps of episodes in recordings, for `store.Writer.fill`.
 
-    places: file and position in it of each episode.
+    Parameters
+    ----------
+    places
+        File and position in it of each episode.
     """
 
     def __init__(self, places: Sequence[tuple[str | Path, int]]):

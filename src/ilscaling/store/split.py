@@ -28,12 +28,51 @@ COLUMNS = {
 
 
 def few(shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it."""
+    """Whether a field has so few bytes a step that the steps of a shard are one chunk of it.
+
+    Parameters
+    ----------
+    shape
+        Of one step.
+    dtype
+        As it is stored.
+
+    Returns
+    -------
+    bool
+        True for at most one axis and 8 bytes a step.
+    """
     return len(shape) < 2 and np.prod(shape) * np.dtype(dtype).itemsize <= 8
 
 
 class Split:
-    """Steps of whole episodes; holds the episode table in memory and no step."""
+    """Steps of whole episodes; holds the episode table in memory and no step.
+
+    Parameters
+    ----------
+    path
+        The store.
+    name
+        Of the split.
+
+    Attributes
+    ----------
+    actions
+        Names of the actions.
+    table
+        Columns of the episode table (`COLUMNS`), each (episodes,).
+    starts
+        First step of each episode, and the end of the last: int64 (episodes + 1,).
+    steps, episodes
+        How many there are.
+    attrs
+        Of the store's root.
+
+    Raises
+    ------
+    StoreError
+        See `open_split`.
+    """
 
     def __init__(self, path: str | Path, name: str):
         self.path, self.name = Path(path), name
@@ -113,14 +152,47 @@ class Split:
         return self._arrays["action"].shards[0]
 
     def read(self, field: str, start: int, stop: int) -> np.ndarray:
-        """Steps [start, stop) of a field; raises StoreError naming a missing or corrupted shard."""
+        """Steps [start, stop) of a field.
+
+        Parameters
+        ----------
+        field
+            One of `fields`.
+        start, stop
+            Steps of the split; what is beyond its last one is left out.
+
+        Returns
+        -------
+        np.ndarray
+            (steps, ...), as stored.
+
+        Raises
+        ------
+        StoreError
+            Naming a missing or corrupted shard.
+        """
         shape, dtype = self.fields[field]
         out = np.empty((min(stop, self.steps) - start, *shape), dtype)
         self.read_into(field, start, out)
         return out
 
     def read_into(self, field: str, start: int, out: np.ndarray) -> None:
-        """Fill `out` (n, ...), contiguous, with the steps [start, start + n) of a field."""
+        """Fill memory with the steps of a field from `start` on.
+
+        Parameters
+        ----------
+        field
+            One of `fields`.
+        start
+            First step.
+        out
+            (n, ...) in the field's type, contiguous; written here.
+
+        Raises
+        ------
+        StoreError
+            Naming a missing or corrupted shard.
+        """
         reader = self._readers[field]
         try:
             reader.read(start, out)
@@ -153,7 +225,19 @@ class Split:
 def open_split(path: str | Path, split: str) -> Split:
     """Open a split of a store.
 
-    Raises StoreError if the store is missing, of another format, or has a shard that is missing
-    or of a wrong size; content is checked when it is read, and all of it by `verify`.
+    Content is checked when it is read, and all of it by `verify`.
+
+    Parameters
+    ----------
+    path
+        The store.
+    split
+        'train', 'dev' or 'test'; a round of DAgger has 'train' alone.
+
+    Raises
+    ------
+    StoreError
+        If the store is missing, of another format or changed in its attributes, has no such split,
+        or has a file of the split that is missing or of a wrong size.
     """
     return Split(path, split)

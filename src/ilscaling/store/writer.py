@@ -35,7 +35,23 @@ def create_array(
     shard: int | None,
     level: int = LEVEL,
 ) -> zarr.Array:
-    """A compressed array, chunked along axis 0 only, whose chunks carry a CRC-32C."""
+    """A compressed array, chunked along axis 0 only, whose chunks carry a CRC-32C.
+
+    Parameters
+    ----------
+    group
+        Where it is made.
+    name
+        Its name there.
+    shape
+        All of it, axis 0 = step.
+    dtype
+        As it is stored; what is never written reads as 0.
+    chunk, shard
+        Steps that are compressed together, and steps of a file; shard None: a file a chunk.
+    level
+        Of zstd.
+    """
     rest = tuple(shape[1:])
     return group.create_array(
         name,
@@ -56,7 +72,17 @@ Source = Callable[[int, int, int], dict[str, np.ndarray]]
 
 
 class Writer:
-    """Fills a store split by split; made by `create`."""
+    """Fills a store split by split; made by `create`.
+
+    Parameters
+    ----------
+    path
+        Folder of the store.
+    fields
+        Name -> (shape of one step, dtype); `episode` is added.
+    chunk_steps, shard_steps
+        Steps that are compressed together, and steps of a file.
+    """
 
     def __init__(self, path: Path, fields: dict, *, chunk_steps: int, shard_steps: int):
         self.path = path
@@ -183,8 +209,26 @@ def create(
 ) -> Iterator[Writer]:
     """A `Writer` for a new store at `path`, which appears when the block has succeeded.
 
-    `fields`: name -> (shape of one step, dtype) of observations, action and reward. A store that
-    is already there is replaced; raises StoreError if something else is.
+    Parameters
+    ----------
+    path
+        The folder; a store that is already there is replaced.
+    fields
+        Name -> (shape of one step, dtype) of observations, action, reward and further labels.
+    attributes
+        Of the store's root, ready for JSON.
+    chunk_steps, shard_steps
+        Steps that are compressed together, and steps of a file.
+
+    Yields
+    ------
+    Writer
+        Fills the splits.
+
+    Raises
+    ------
+    StoreError
+        If something that is no complete store is at `path`.
     """
     path = Path(path)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):

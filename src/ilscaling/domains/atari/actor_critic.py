@@ -11,11 +11,18 @@ from ilscaling.policies.cnn.pixels import innermost
 
 
 class ActorCritic(ExpertPolicy):
-    """Logits of actions float32 (n, actions) and values float32 (n,) of stacks uint8 (n, 4, 84,
-    84); computes in the type of the autocast around it.
+    """Stacks uint8 (n, 4, 84, 84) -> logits float32 (n, actions) and values float32 (n,).
 
-    Weights are orthogonal at the start, those of the policy's head small (Andrychowicz et al.,
-    ICLR 2021), and bear the names that the expert's file has.
+    Computes in the type of the autocast around it. Weights are orthogonal at the start, those of
+    the policy's head small (Andrychowicz et al., ICLR 2021), and bear the names that the expert's
+    file has.
+
+    Parameters
+    ----------
+    width
+        Channels and features as a multiple of the Nature CNN's.
+    actions
+        How many the game has.
     """
 
     def __init__(self, width: float, actions: int):

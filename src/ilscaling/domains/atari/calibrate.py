@@ -11,7 +11,22 @@ from ilscaling.store import shard
 
 
 def calibrate(name: str, section: Atari, folder: Path, restart: float) -> calibration.Recorded:
-    """Let an expert with untrained weights play, and shard its part; see `Domain.calibrate`."""
+    """Let an expert with untrained weights play, and shard its part; see `Domain.calibrate`.
+
+    Parameters
+    ----------
+    name, section
+        Name of the section, and its parameters.
+    folder
+        Where the store and what leads to it are written.
+    restart
+        Seconds to start an episode, which are left out.
+
+    Returns
+    -------
+    Recorded
+        The store, and seconds a step of recording and of sharding.
+    """
     game, actions = games.name(name, section), list(games.of(name, section).actions)
     width = section.expert.ppo.width
     expert, part = folder / "expert.safetensors", folder / "part.zip"

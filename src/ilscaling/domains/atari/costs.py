@@ -24,15 +24,38 @@ def random_play() -> dict:
 
 
 def steps(game: str, section: Atari) -> Steps:
-    """An episode of a player, made of random play's; a guess where that was not measured."""
+    """An episode of a player, made of random play's; a guess where that was not measured.
+
+    Parameters
+    ----------
+    game
+        Name of its ROM.
+    section
+        Of the study, whose emulator bounds an episode.
+
+    Returns
+    -------
+    Steps
+        Steps of an episode, and compressed bytes of a step.
+    """
     table = random_play()
     episode, size = table["games"].get(game, table["unknown"])
     return Steps(min(cost.LONGER * episode, section.emulator.max_steps), table["fuller"] * size)
 
 
 def expert_cost(section: Atari, speed: Speed) -> cost.Cost:
-    """Training an expert by PPO: each step costs a forward pass to act, and in each epoch one
-    forward and one backward (twice a forward) to learn."""
+    """Training an expert by PPO.
+
+    Each step costs a forward pass to act, and in each epoch one forward and one backward (twice a
+    forward) to learn.
+
+    Parameters
+    ----------
+    section
+        Of the study, with the expert's settings.
+    speed
+        Of the machine.
+    """
     ppo, train = section.expert.ppo, speed.rate("cnn")
     passes = 1 + 3 * ppo.epochs
     host = PPO_STEP * speed.game(section.domain).record / REFERENCE.game(section.domain).record
@@ -42,7 +65,13 @@ def expert_cost(section: Atari, speed: Speed) -> cost.Cost:
 
 
 def nature_flops(width: float) -> float:
-    """FLOPs of a forward pass of the Nature CNN (Mnih et al. 2015) at a multiple of its width."""
+    """FLOPs of a forward pass of the Nature CNN (Mnih et al. 2015), one stack of four screens.
+
+    Parameters
+    ----------
+    width
+        Its channels and features as a multiple of the published ones.
+    """
     one, two, three = (width * channels for channels in NATURE_WIDTHS)
     weights = (8 * 8 * 4 * one * 400, 16 * one * two * 81, 9 * two * three * 49,
                49 * three * width * NATURE_FEATURES)  # fmt: skip

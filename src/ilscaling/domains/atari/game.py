@@ -30,7 +30,20 @@ def names() -> list[str]:
 
 
 def spec(game: str, options: Emulator | None = None) -> GameSpec:
-    """Observation fields and minimal action set of a game, without starting an emulator loop."""
+    """Observation fields and minimal action set of a game, without starting an emulator loop.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        How it is run, on which nothing here depends.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
     if game not in names():
         raise GameError(
             f"unknown Atari game {game!r}",
@@ -50,7 +63,26 @@ def spec(game: str, options: Emulator | None = None) -> GameSpec:
 
 
 def emulator(game: str, lanes: int, options: Emulator, *, threads: int = 1, **settings):
-    """ALE's vectorised environment with the options that recording, evaluation and PPO share."""
+    """ALE's vectorised environment with the options that recording, evaluation and PPO share.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    lanes
+        Episodes side by side.
+    options
+        The section `emulator`.
+    threads
+        CPU threads that step the lanes.
+    settings
+        Further ones of `AtariVectorEnv`.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
     spec(game)
     return AtariVectorEnv(
         game,
@@ -69,7 +101,24 @@ def emulator(game: str, lanes: int, options: Emulator, *, threads: int = 1, **se
 
 
 class Vector:
-    """`lanes` copies of one game, stepped together; see `ilscaling.games.base.VectorGame`."""
+    """Copies of one game, stepped together; see `ilscaling.games.base.VectorGame`.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+    threads
+        CPU threads that step the lanes.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    """
 
     def __init__(self, game: str, lanes: int, options: Emulator, *, threads: int = 1):
         self.spec = spec(game)
@@ -84,7 +133,20 @@ class Vector:
         return {"screen": self._screen.copy()}
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
+        """Start new episodes in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            `screen` uint8 (lanes, 84, 84), of all lanes.
+        """
         obs, _ = self._env.reset(
             seed=np.asarray(seeds, np.int64), options={"reset_mask": np.asarray(lanes, bool)}
         )

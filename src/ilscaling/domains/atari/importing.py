@@ -38,8 +38,26 @@ FIX = (
 def import_sb3(zip_path: str | Path, out: str | Path, game: str) -> dict:
     """Write the policy of a Stable-Baselines3 .zip as an expert of Atari `game`.
 
-    Writes `out` (safetensors) and its JSON record, which is returned. Raises GameError for an
-    unknown game and ExpertError for a file that is no such policy, before anything is written.
+    Parameters
+    ----------
+    zip_path
+        What `model.save()` wrote.
+    out
+        The expert's file (safetensors); its JSON record is written beside it.
+    game
+        What it plays: name of a ROM that ale-py ships.
+
+    Returns
+    -------
+    dict
+        The record.
+
+    Raises
+    ------
+    GameError
+        For an unknown game.
+    ExpertError
+        For a file that is no such policy, before anything is written.
     """
     zip_path = Path(zip_path)
     actions = games.spec("atari", game).actions
@@ -97,10 +115,23 @@ def _reading(what: str, where: str) -> Iterator[None]:
 
 
 def read_zip(path: Path) -> tuple[dict[str, torch.Tensor], str | None, float]:
-    """Tensors of `policy.pth` by name, the version of Stable-Baselines3 that wrote them, and what
-    the first layer's weights are to be multiplied by (see `_scale`).
+    """What a Stable-Baselines3 .zip says of its policy.
 
-    Raises ExpertError for anything but such a file, before more memory is taken than a policy has.
+    Parameters
+    ----------
+    path
+        The .zip.
+
+    Returns
+    -------
+    tuple
+        Tensors of `policy.pth` by name, the version of Stable-Baselines3 that wrote them, and what
+        the first layer's weights are to be multiplied by (see `_scale`).
+
+    Raises
+    ------
+    ExpertError
+        For anything but such a file, before more memory is taken than a policy has.
     """
     with _reading("not a whole .zip file", str(path)):
         if path.exists() and not path.is_file():
@@ -169,7 +200,27 @@ def _scale(data: dict) -> float:
 def fit(
     tensors: dict[str, torch.Tensor], actions: int, game: str, path: Path
 ) -> tuple[ExpertPolicy, float]:
-    """The expert's policy with these weights, and its width; ExpertError if they do not fit."""
+    """The expert's policy with these weights.
+
+    Parameters
+    ----------
+    tensors
+        By Stable-Baselines3's names.
+    actions
+        How many the game has.
+    game, path
+        For the error: what is played, and the .zip.
+
+    Returns
+    -------
+    tuple
+        The policy, in evaluation mode, and its width.
+
+    Raises
+    ------
+    ExpertError
+        If they do not fit.
+    """
 
     def refuse(what: str, fix: str = FIX):
         return ExpertError(what, where=f"{path}: {WEIGHTS}", fix=fix)

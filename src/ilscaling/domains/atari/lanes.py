@@ -14,10 +14,16 @@ class Group:
 
     Parameters
     ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        The section `emulator`.
     lanes
         Which they are.
     seeds
         Of their first games; each goes on from there.
+    threads
+        CPU threads that step them.
     returns
         Gets the unclipped scores of whole games.
     """
@@ -39,7 +45,13 @@ class Group:
         self._latest = (screens, self._score.copy(), nothing, nothing)
 
     def send(self, action: np.ndarray) -> None:
-        """Step all lanes; action: int64 (lanes,)."""
+        """Step all lanes.
+
+        Parameters
+        ----------
+        action
+            int64 (lanes,).
+        """
         self._latest = None
         self._env.send(action)
 
@@ -54,7 +66,18 @@ class Group:
         return self._latest
 
     def final(self, lanes: np.ndarray) -> np.ndarray:
-        """Last stacks of the games that ended in lanes (bool mask) with the latest step."""
+        """Last stacks of the games that ended with the latest step.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+
+        Returns
+        -------
+        np.ndarray
+            uint8 (ended lanes, 4, 84, 84).
+        """
         return np.ascontiguousarray(self._final[lanes])
 
     def _count(self, points: np.ndarray, done: np.ndarray, lives: np.ndarray) -> None:
@@ -67,8 +90,22 @@ class Group:
 
 
 class AtariLanes:
-    """All lanes: in two groups where emulators have threads beside that of the networks, so that
-    one group steps while actions of the other are chosen. `returns`: scores of whole games."""
+    """All lanes, in two groups where emulators have threads beside that of the networks.
+
+    One group then steps while actions of the other are chosen. `returns` holds the unclipped scores
+    of whole games.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        The section `emulator`.
+    seeds
+        One a lane, of its first game.
+    threads
+        CPU threads.
+    """
 
     shape = (STACK, *SCREEN)
 

@@ -22,11 +22,36 @@ def measure(
     noise: float = 0.0,
     threads: int = 1,
 ) -> dict:
-    """Play the episodes number seed, seed + 1, ... for an expert's measurement (`seeds`) and
-    write their `summary` into its record.
+    """Play whole episodes with an expert and write their `summary` into its record.
 
-    Returns what then stands under `measured` in the JSON beside the expert; the rest of the
-    record stays. Raises ExpertError for a file that is no expert.
+    Parameters
+    ----------
+    expert_file
+        The expert; its record, the JSON beside it, gets `measured`, and keeps the rest.
+    emulator
+        How its game is run.
+    episodes
+        How many are played.
+    lanes
+        Episodes side by side.
+    seed
+        Number of the first episode of `seeds.Purpose.EXPERT`; the others follow.
+    temperature
+        Divides the logits; 0 is the best action.
+    noise
+        Share of steps that are played at random.
+    threads
+        CPU threads that step the lanes.
+
+    Returns
+    -------
+    dict
+        What then stands under `measured`.
+
+    Raises
+    ------
+    ExpertError
+        For a file that is no expert.
     """
     episode_seeds = seeds(Purpose.EXPERT, seed, count=episodes)
     bar = tqdm(total=episodes, unit="episode", desc="expert")

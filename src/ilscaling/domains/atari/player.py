@@ -39,12 +39,20 @@ def playing(
 
     Parameters
     ----------
+    expert
+        The expert's file.
+    emulator
+        How its game is run.
+    lanes
+        Episodes side by side.
     temperature
         Divides the logits; 0 is the best action.
     noise
         Share of steps that are played at random.
     game
         What the expert must play; None: whatever it plays.
+    threads
+        CPU threads that step the lanes.
 
     Raises
     ------
@@ -74,7 +82,22 @@ def playing(
 
 
 def asked(expert: str | Path, game: str, temperature: float, noise: float) -> play.Act:
-    """An expert's file as the playing loop takes it, without a game of its own; as `playing`."""
+    """An expert's file as the playing loop takes it, without a game of its own.
+
+    Parameters
+    ----------
+    expert
+        The expert's file.
+    game
+        What the expert must play.
+    temperature, noise
+        As of `playing`.
+
+    Raises
+    ------
+    ExpertError
+        For an expert that is damaged or plays another game.
+    """
     network, _ = policy.load(expert, game)
     return _act(network, temperature, noise)
 

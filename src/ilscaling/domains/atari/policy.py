@@ -23,9 +23,14 @@ STACK = 4  # frames that the policy sees, the newest last
 
 
 class NatureFeatures(nn.Module):
-    """Mnih et al. (2015): three convolutions and a linear layer, `width` times as wide.
+    """Mnih et al. (2015): three convolutions and a linear layer.
 
     Input uint8 (batch, 4, 84, 84), output float32 (batch, 512 * width), non-negative.
+
+    Parameters
+    ----------
+    width
+        Channels and features as a multiple of the published ones.
     """
 
     def __init__(self, width: float):
@@ -50,7 +55,15 @@ class NatureFeatures(nn.Module):
 
 
 class ExpertPolicy(nn.Module):
-    """Logits of the expert's actions: uint8 (batch, 4, 84, 84) -> float32 (batch, actions)."""
+    """Logits of the expert's actions: uint8 (batch, 4, 84, 84) -> float32 (batch, actions).
+
+    Parameters
+    ----------
+    width
+        As of `NatureFeatures`.
+    actions
+        How many the game has.
+    """
 
     def __init__(self, width: float, actions: int):
         super().__init__()
@@ -62,7 +75,17 @@ class ExpertPolicy(nn.Module):
 
 
 def save(path: str | Path, policy: ExpertPolicy, record: dict) -> None:
-    """Write policy (safetensors) and record (JSON beside it, with the file's digest)."""
+    """Write an expert.
+
+    Parameters
+    ----------
+    path
+        Of the weights (safetensors); the record is the JSON beside it.
+    policy
+        The expert's.
+    record
+        With `game`; format and digest of the weights are added.
+    """
     path = Path(path)
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in policy.state_dict().items()
@@ -87,8 +110,23 @@ class Record(BaseModel):
 def load(path: str | Path, game: str | None = None) -> tuple[ExpertPolicy, dict]:
     """Read an expert and its record.
 
-    Raises ExpertError for another game's, and for a file or record that is missing, damaged or
-    foreign, or whose weights are not finite; before memory is taken that the file does not fill.
+    Parameters
+    ----------
+    path
+        Of the weights; the record is the JSON beside it.
+    game
+        What the expert must play; None: any.
+
+    Returns
+    -------
+    tuple
+        The policy, in evaluation mode and without gradients, and the record.
+
+    Raises
+    ------
+    ExpertError
+        For another game's, and for a file or record that is missing, damaged or foreign, or whose
+        weights are not finite; before memory is taken that the file does not fill.
     """
     path = Path(path)
     beside = path.with_suffix(".json")

@@ -65,8 +65,19 @@ class Trainer:
         return torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16)
 
     def answer(self, screens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities float64 (n, actions), log-probabilities float32 (n, actions) and values
-        float32 (n,) of stacks uint8 (n, 4, 84, 84)."""
+        """What the networks say of stacks.
+
+        Parameters
+        ----------
+        screens
+            uint8 (n, 4, 84, 84).
+
+        Returns
+        -------
+        tuple
+            Probabilities float64 (n, actions), log-probabilities float32 (n, actions) and values
+            float32 (n,).
+        """
         with torch.inference_mode(), self.autocast():
             logits, value = self.network(torch.from_numpy(screens).to(self.device))
             logs = F.log_softmax(logits, 1)
@@ -74,7 +85,21 @@ class Trainer:
         return chances.cpu().numpy(), logs.cpu().numpy(), value.cpu().numpy()
 
     def rollout(self, lanes: AtariLanes, uniform: np.ndarray) -> dict[str, np.ndarray]:
-        """Play on; uniform: numbers in [0, 1) that choose the actions, (horizon, lanes)."""
+        """Play on.
+
+        Parameters
+        ----------
+        lanes
+            Where; they go on from the last rollout.
+        uniform
+            Numbers in [0, 1) that choose the actions, (horizon, lanes).
+
+        Returns
+        -------
+        dict
+            Name -> (horizon x lanes, ...): screens, action, its log-probability `before`, advantage
+            and target of the value.
+        """
         horizon, count = uniform.shape
         played = {
             "screens": np.empty((horizon, count, *lanes.shape), np.uint8),
@@ -122,7 +147,20 @@ class Trainer:
             reward[cut] += self.settings.discount * self.answer(group.final(cut))[2]
 
     def update(self, played: dict[str, np.ndarray], random: np.random.Generator) -> tuple:
-        """All passes over a rollout; mean loss and entropy."""
+        """All passes over a rollout.
+
+        Parameters
+        ----------
+        played
+            What `rollout` gives.
+        random
+            Shuffles each pass.
+
+        Returns
+        -------
+        tuple
+            Mean loss and entropy, nats.
+        """
         settings = self.settings
         left = max(0.0, 1 - self.steps / settings.steps)
         for group in self.adam.param_groups:
@@ -213,12 +251,44 @@ def train(
 ) -> dict:
     """Train PPO and export its policy to `out`; goes on from a checkpoint in `work`.
 
-    Returns the record that stands in the JSON beside `out`. `every`: steps between checkpoints.
-    `note`: gets the count of steps and the scores of all games so far, after each rollout.
-    On SIGTERM or SIGINT one is written at the end of the rollout, and SystemExit raised with 128 +
-    the signal's number.
     A resumed training continues with the same weights, moments and schedule, in new episodes: the
     emulators' state is not saved, so it does not end with the bytes of one that was not stopped.
+
+    Parameters
+    ----------
+    game
+        Name of a ROM that ale-py ships.
+    options
+        How the game is run: the section `emulator`.
+    settings
+        How the expert is trained: the section `expert.ppo`.
+    out
+        The expert's file; its record is the JSON beside it.
+    work
+        Folder of the checkpoint and the log.
+    device
+        Where the networks compute: 'cpu' or 'cuda'.
+    bfloat16
+        Whether they compute in bfloat16.
+    threads
+        CPU threads of PyTorch, and of the emulators.
+    every
+        Steps between checkpoints.
+    note
+        Gets the count of steps and the scores of all games so far, after each rollout.
+
+    Returns
+    -------
+    dict
+        The record.
+
+    Raises
+    ------
+    ExpertError
+        For a checkpoint that is damaged or of other settings.
+    SystemExit
+        With 128 + the signal's number after SIGTERM or SIGINT, at the end of the rollout; a
+        checkpoint is written.
     """
     work = Path(work)
     work.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,26 @@ from ilscaling.games.jobs import job as share
 def record_job(
     section: Atari, game: str, job: int, expert: str | Path, out: str | Path, *, threads: int = 1
 ) -> dict:
-    """Job number `job` of a section that plays `game`; see `record`."""
+    """One recording job of a section; see `record`.
+
+    Parameters
+    ----------
+    section, game
+        Parameters of the section, and what it plays.
+    job
+        Number of the job, from 0 on.
+    expert
+        The expert's file.
+    out
+        The recording.
+    threads
+        CPU threads of PyTorch, and of the emulators.
+
+    Returns
+    -------
+    dict
+        The recording's table of episodes.
+    """
     seeds, steps = share(section.demonstrations, section.emulator.max_steps, job)
     return record(
         expert,
@@ -48,9 +67,37 @@ def record(
 ) -> dict:
     """Play the expert and write the recording `out` (see `episodes.write`).
 
-    Returns its table of episodes.
-
     What it holds depends on `lanes` only as far as the expert's float arithmetic does.
+
+    Parameters
+    ----------
+    expert
+        The expert's file.
+    game
+        What it must play.
+    emulator
+        How the game is run.
+    temperature
+        Divides the logits; 0 is the best action.
+    noise
+        Share of steps that are played at random.
+    min_return
+        Points that the expert must be known to return; None: any.
+    seeds
+        One an episode, in the order in which they count.
+    lanes
+        Episodes side by side.
+    steps
+        How many are wanted, at least.
+    out
+        The recording.
+    threads
+        CPU threads of PyTorch, and of the emulators.
+
+    Returns
+    -------
+    dict
+        The recording's table of episodes.
 
     Raises
     ------
@@ -70,8 +117,20 @@ def record(
 
 
 def refuse_poor(expert: str | Path, made: dict, least: float) -> None:
-    """Raise ExpertError unless the record `made` of an expert says that it returns `least`: as
-    measured over whole games, or else in the last games of its training."""
+    """Raise ExpertError unless an expert is known to return enough.
+
+    What it returns is as measured over whole games, or else the mean score of the last games of its
+    training.
+
+    Parameters
+    ----------
+    expert
+        The expert's file, for the error.
+    made
+        Its record.
+    least
+        Mean return, points of the game.
+    """
     measured = made.get("measured", {}).get("return_mean", made.get("training_score_mean_100"))
     if measured is not None and measured >= least:
         return

@@ -22,7 +22,20 @@ AXES = (1, 2, 3)
 
 
 def spec(game: str, options: Options | None = None) -> GameSpec:
-    """Observation and actions of a game; raises GameError for one that no policy could play."""
+    """Observation and actions of a game.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    options
+        How it is run; None: by the defaults.
+
+    Raises
+    ------
+    GameError
+        For a game that cannot be made, or that no policy could play.
+    """
     made, env = _make(game, options or Options())
     playable = _spec(made, env)
     env.close()
@@ -70,7 +83,22 @@ def _spec(made: Game, env: gymnasium.Env) -> GameSpec:
 
 
 class Vector:
-    """`lanes` environments, stepped one after the other; see `games.base.VectorGame`."""
+    """Environments, stepped one after the other; see `games.base.VectorGame`.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+
+    Raises
+    ------
+    GameError
+        For a game that cannot be made, or that no policy could play.
+    """
 
     def __init__(self, game: str, lanes: int, options: Options):
         made, env = _make(game, options)
@@ -87,7 +115,20 @@ class Vector:
         return self.restart(np.ones(self.lanes, bool), seeds)
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new episodes in `lanes` (bool mask); returns all lanes' observations."""
+        """Start new episodes in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            `observation` (lanes, ...), of all lanes.
+        """
         every = np.zeros(self.lanes, np.int64)
         every[lanes] = seeds
         # Gymnasium takes the mask out of these options, and asks for a mask of its own type.
@@ -127,8 +168,21 @@ class Vector:
 
 
 def refuse_unseeded(game: str, options: Options, *, seed: int, steps: int = 200) -> None:
-    """Raise GameError for a game whose episode is no function of seed and actions: what a second
-    environment plays after another episode must be what a first one plays at once."""
+    """Raise GameError for a game whose episode is no function of seed and actions.
+
+    What a second environment plays after another episode must be what a first one plays at once.
+
+    Parameters
+    ----------
+    game
+        Name of the entry GAME.
+    options
+        How it is run.
+    seed
+        Of the episode and of the actions that are drawn for it.
+    steps
+        Of the episode that both play.
+    """
     pair = Vector(game, 2, options)
     drawn = np.random.default_rng([seed, 3]).integers(0, len(pair.spec.actions), (steps, 2))
     try:

@@ -9,7 +9,16 @@ from ilscaling.games.jobs import job as share
 
 
 def record(section: Gymnasium, job: int, out: str | Path) -> None:
-    """Play the expert and write the recording `out` of job number `job`.
+    """Play the expert and write the recording of a job.
+
+    Parameters
+    ----------
+    section
+        Of the study.
+    job
+        Number of the job, from 0 on.
+    out
+        The recording.
 
     Raises
     ------

@@ -15,10 +15,17 @@ FIELDS = (*SCREEN, "inv_glyphs")  # what NLE must show
 
 
 class Pressing:
-    """One game's player: draws keys by the expert's probabilities, from the stream of the game's
-    seed, as `games.play.moments` draws.
+    """One game's player: draws keys by the expert's probabilities, as `games.play.moments` draws.
 
-    probabilities: those of the last key, (actions,), if the expert says its distribution.
+    Parameters
+    ----------
+    act
+        The expert.
+    seed
+        Of the game, by whose stream keys are drawn.
+    says_distribution
+        Whether the expert says its distribution: `probabilities` are then those of the last key,
+        (actions,).
     """
 
     def __init__(self, act: play.Act, seed: int, says_distribution: bool = True):

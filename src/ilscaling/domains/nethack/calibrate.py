@@ -11,7 +11,22 @@ STEPS = 8_000
 
 
 def calibrate(section: NetHack, folder: Path, restart: float) -> calibration.Recorded:
-    """Let the bot play `STEPS` keys and ingest its games; see `Domain.calibrate`."""
+    """Let the bot play `STEPS` keys and ingest its games; see `Domain.calibrate`.
+
+    Parameters
+    ----------
+    section
+        Of the study.
+    folder
+        Where the store and what leads to it are written.
+    restart
+        Seconds to start a game, which are left out.
+
+    Returns
+    -------
+    Recorded
+        The store, and seconds a step of recording and of ingesting.
+    """
     began = calibration.CLOCK()
     # The bot's games are long; the emulator's limit keeps whole ones for dev and test.
     limit = {"max_steps": 4 * calibration.EPISODE}

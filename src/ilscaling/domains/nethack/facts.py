@@ -9,7 +9,20 @@ from ilscaling.domains.nethack.section import NetHack
 
 
 def facts(section: NetHack, demos: Path) -> dict:
-    """Who played, and what was taken of the recordings."""
+    """Who played, and what was taken of the recordings.
+
+    Parameters
+    ----------
+    section
+        Of the study.
+    demos
+        The store, beside which is `ingest.json`.
+
+    Returns
+    -------
+    dict
+        `expert`: name -> text; `ingest`: numbers of the games, read, kept and left out.
+    """
     attrs = store.open_split(demos, "train").attrs
     read = files.read_json(demos.parent / "ingest.json")
     kept = pd.DataFrame(read["kept"])

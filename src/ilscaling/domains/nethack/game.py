@@ -76,11 +76,40 @@ def check_role(role: str) -> None:
 class Game:
     """One NetHack process; `start` a game by seed, then `press` keys until `over`.
 
-    observation: NLE's own buffers by name, overwritten by the next key: copy what is kept.
     A game is a function of (role, seed, keys): neither the clock nor the date enters.
 
-    steps: keys pressed; score: points so far; deepest: level reached; turn: NetHack's T;
-    truncated: cut by a limit; opening: keys that NetHack's greeting took before the first step.
+    Parameters
+    ----------
+    options
+        The section `emulator`.
+    fields
+        NLE's observations that are wanted.
+    recording
+        A file named `*.ttyrec3.bz2`, in an existing folder, in which NLE records the first game
+        that is started, complete when the game is closed; its line goes to `nle.xlogfile` beside
+        it.
+
+    Attributes
+    ----------
+    observation
+        NLE's own buffers by name, overwritten by the next key: copy what is kept.
+    steps
+        Keys pressed.
+    score
+        Points so far.
+    deepest
+        Level reached.
+    turn
+        NetHack's T.
+    truncated
+        Cut by a limit.
+    opening
+        Keys that NetHack's greeting took before the first step.
+
+    Raises
+    ------
+    GameError
+        For an unknown role.
     """
 
     def __init__(
@@ -90,12 +119,6 @@ class Game:
         fields: tuple[str, ...] = SCREEN,
         recording: str | Path | None = None,
     ):
-        """`fields`: NLE observations that are wanted. `recording`: a file named
-        `*.ttyrec3.bz2`, in an existing folder, in which NLE records the first game that is
-        started, complete when the game is closed; its line goes to `nle.xlogfile` beside it.
-
-        Raises GameError for an unknown role.
-        """
         check_role(options.role)
         self.options = options
         names = tuple(dict.fromkeys((*fields, *ALWAYS)))
@@ -141,10 +164,20 @@ class Game:
         self.deepest = int(self._stats[DEPTH])
 
     def press(self, key: int) -> int:
-        """Send one key; returns the points gained. Sets `over`, and `truncated` by the limits.
+        """Send one key; sets `over`, and `truncated` by the limits.
 
         Prompts are the player's to answer, but for those after the game's end. The last key of
         a game gains nothing: NetHack no longer shows a score that could be compared.
+
+        Parameters
+        ----------
+        key
+            Its code.
+
+        Returns
+        -------
+        int
+            Points gained.
         """
         self._step(key)
         self.steps += 1

@@ -52,14 +52,36 @@ def ingest(
     recordings: Recordings | None = None,
     processes: int = 1,
 ) -> dict:
-    """Make the store `out` of the games below `directories` (see `nld`); returns the summary.
+    """Make the store `out` of recorded games (see `nld`).
 
-    `recordings` filters them. Every game, kept or left out and why, stands in `ingest.json`
-    beside `out`. A run that was killed goes on from what it has read, which is in a work folder
-    beside `out`. The store is a function of the recordings and the arguments, whatever `processes`.
+    Every game, kept or left out and why, stands in `ingest.json` beside `out`. A run that was
+    killed goes on from what it has read, which is in a work folder beside `out`. The store is a
+    function of the recordings and the arguments, whatever `processes`.
 
-    Raises StoreError for directories that are no recordings or of other versions, if no game is
-    left, or too few steps.
+    Parameters
+    ----------
+    directories
+        Folders below which the games are.
+    out
+        The store.
+    settings
+        Sizes of splits, chunks and shards; seed of the splits.
+    recordings
+        Which games are wanted; None: all.
+    processes
+        How many read, and then write, at once.
+
+    Returns
+    -------
+    dict
+        The summary: games and steps that were kept, how many games were left out for which reason,
+        whether there are inventory and `expert_probs`, and the splits.
+
+    Raises
+    ------
+    StoreError
+        For directories that are no recordings or of other versions, if no game is left, or too few
+        steps.
     """
     out = Path(out)
     if isinstance(directories, str | Path):
@@ -166,12 +188,26 @@ def _origin(found: Listing, directories: list, kept: list[dict]) -> dict:
 def read(
     work: Path, inventory: bool, said: bool, number: int, group: list[RecordedGame]
 ) -> tuple[int, Path]:
-    """Read a few games into a file in `work`, if it is not there; returns `number` and its path.
-
-    inventory, said: whether to read what is carried, and what the player said of every key.
+    """Read a few games into a file in `work`, if it is not there.
 
     The file's name is a digest of all that it is made of. Its attributes say of every game what
     was kept and what was not.
+
+    Parameters
+    ----------
+    work
+        Folder of such files.
+    inventory, said
+        Whether to read what is carried, and what the player said of every key.
+    number
+        Of the group, passed through.
+    group
+        The games.
+
+    Returns
+    -------
+    tuple
+        `number`, and the file.
     """
     content = hashlib.sha256(f"{recording.FORMAT} {inventory} {said} {version('nle')}".encode())
     for game in group:
@@ -222,10 +258,24 @@ def _digest(path: Path) -> str:
 def frames(
     game: RecordedGame, inventory: bool, said: bool = False
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The store's fields of the player's steps of a game, BLOCK steps at a time; the arrays hold
-    until the next block.
+    """The store's fields of the player's steps of a game.
 
-    Raises Unusable, perhaps after some of the blocks, for a game that cannot be taken.
+    Parameters
+    ----------
+    game
+        The recording.
+    inventory, said
+        As of `read`.
+
+    Yields
+    ------
+    dict
+        Field -> (steps, ...), BLOCK steps at a time; the arrays hold until the next block.
+
+    Raises
+    ------
+    Unusable
+        Perhaps after some of the blocks, for a game that cannot be taken.
     """
     ttyrec.check(game.path)
     record = game.record

@@ -94,15 +94,35 @@ class Listing:
 
 
 def left(name: str, reason: str, detail: str = "") -> dict:
-    """The report's entry on a game that is left out."""
+    """The report's entry on a game that is left out.
+
+    Parameters
+    ----------
+    name
+        Folder and file of the game.
+    reason
+        A category, by which games are counted.
+    detail
+        What more there is to say; empty: nothing.
+    """
     return {"game": name, "reason": reason, **({"detail": detail} if detail else {})}
 
 
 def listing(directories: Iterable[str | Path], taken: Recordings | None) -> Listing:
-    """List the games below `directories`; `taken` says which are wanted.
+    """List the games below some folders.
 
-    Raises StoreError for a folder without recordings, one level off, or of another version of
-    NetHack or of ttyrec.
+    Parameters
+    ----------
+    directories
+        Folders in the layout of NLD.
+    taken
+        Which games are wanted; None: all.
+
+    Raises
+    ------
+    StoreError
+        For a folder without recordings, one level off, or of another version of NetHack or of
+        ttyrec.
     """
     found = Listing()
     roots = [Path(directory).expanduser() for directory in directories]

@@ -11,7 +11,16 @@ from ilscaling.games.jobs import job as share
 
 
 def record(section: NetHack, job: int, out: Path) -> None:
-    """Play job number `job` and put the folder `out` of recorded games in its place.
+    """Play a recording job and put the folder `out` of recorded games in its place.
+
+    Parameters
+    ----------
+    section
+        Of the study.
+    job
+        Number of the job, from 0 on.
+    out
+        The folder.
 
     Raises
     ------

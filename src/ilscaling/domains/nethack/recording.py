@@ -65,14 +65,38 @@ def record_games(
     """Play games until they have `steps` steps and put the folder `out` in its place.
 
     One game after the other in the order of `seeds`: the shortest run of them, from the first
-    on, that has `steps` steps. A job that was killed goes on after its last whole game. `player`
-    makes a player for a seed (None: the built-in bot), `fields` are the observations that it
-    looks at, `name` stands in the records. Returns the games' records.
+    on, that has `steps` steps. A job that was killed goes on after its last whole game.
 
     The recordings carry the time of day, as NetHack writes it; what is ingested of them does not.
 
-    Raises GameError for an unknown role or when the seeds run out, StoreError if something else
-    is at `out`.
+    Parameters
+    ----------
+    emulator
+        How the games are run.
+    seeds
+        One a game.
+    steps
+        How many are wanted, at least.
+    out
+        The folder.
+    player
+        Makes a player for a seed; None: the built-in bot.
+    fields
+        NLE's observations that the player looks at.
+    name
+        Of who plays, for the records.
+
+    Returns
+    -------
+    list of dict
+        The games' records.
+
+    Raises
+    ------
+    GameError
+        For an unknown role or when the seeds run out.
+    StoreError
+        If something else is at `out`, or an unfinished recording with other settings beside it.
     """
     check_role(emulator.role)
     out = Path(out)
@@ -128,7 +152,28 @@ def play(
     *,
     progress: Callable[[int], object] = lambda steps: None,
 ) -> dict:
-    """Play and record one game; returns its record."""
+    """Play and record one game.
+
+    Parameters
+    ----------
+    emulator
+        How it is run.
+    player
+        Who plays.
+    seed
+        Of the game.
+    folder
+        Where its files are written.
+    fields
+        NLE's observations that the player looks at.
+    progress
+        Is called with the number of steps that were just played.
+
+    Returns
+    -------
+    dict
+        The game's record.
+    """
     file = f"nle.{seed}{RECORDING}"
     game = Game(emulator, fields=(*fields, "inv_glyphs"), recording=folder / file)
     carried = game.observation["inv_glyphs"]

@@ -33,8 +33,15 @@ class Unusable(Exception):
 
 
 def check(path: str | Path) -> None:
-    """Raise Unusable unless the file is one whole bz2 stream, checksums and all, of a size that a
-    game can have."""
+    """Raise Unusable for a damaged recording.
+
+    Good is one whole bz2 stream, checksums and all, of a size that a game can have.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    """
     path = Path(path)
     if not path.is_file():  # opening a pipe would wait for a writer
         raise Unusable("not a file" if path.exists() else "missing file")
@@ -61,10 +68,21 @@ class Tape:
     """A checked recording's frames in their order, as many in sight as were asked for.
 
     The converter writes them where they are read: between them and the compressor is no copy.
+
+    Parameters
+    ----------
+    path
+        The recording.
+    room
+        The most frames that are in sight.
+
+    Raises
+    ------
+    Unusable
+        For a file that cannot be read.
     """
 
     def __init__(self, path: str | Path, room: int):
-        """room: the most frames that are in sight."""
         self._converter = Converter(ROWS, COLUMNS, VERSION, ROWS, COLUMNS)
         try:
             self._converter.load_ttyrec(str(path), 1, 0)
@@ -114,7 +132,13 @@ class Tape:
 
 
 def opening(frames: dict[str, np.ndarray]) -> int:
-    """How many keys at the start of a game were pressed by NLE: SPACE at its greeting."""
+    """How many keys at the start of a game were pressed by NLE: SPACE at its greeting.
+
+    Parameters
+    ----------
+    frames
+        The game's first, as of `Tape.frames`.
+    """
     first = 0
     while first < len(frames["key"]) and _is_acknowledged(frames, first):
         first += 1
@@ -122,11 +146,21 @@ def opening(frames: dict[str, np.ndarray]) -> int:
 
 
 def ending(frames: dict[str, np.ndarray]) -> int:
-    """Position of the first key that NLE pressed after the end of the game, in its last frames.
+    """Position of the first key that NLE pressed after the end of the game.
 
     NLE answers with SPACE whatever NetHack shows after its end: the last message, if it waits,
     then the final inventory, attributes, creatures, conduct, overview and tombstone. The final
     attributes are always shown; what stands before them decides.
+
+    Parameters
+    ----------
+    frames
+        The game's last, as of `Tape.frames`.
+
+    Returns
+    -------
+    int
+        A position among these frames; their number if NLE pressed none.
     """
     steps = len(frames["key"])
     seen = [_status(frames, k) for k in range(steps)]
@@ -145,8 +179,18 @@ def ending(frames: dict[str, np.ndarray]) -> int:
 
 
 def quitting(frames: dict[str, np.ndarray], end: int) -> int:
-    """Position of the first key that quits the game whose play ends at `end`: of M-q or #quit,
-    and the answer to "Really quit?". It is NLE's at a limit of its own, or the player's."""
+    """Position of the first key that quits a game.
+
+    Such keys are M-q or #quit and the answer to "Really quit?": NLE's at a limit of its own, or the
+    player's.
+
+    Parameters
+    ----------
+    frames
+        The game's last, as of `Tape.frames`.
+    end
+        Position at which its play ends (see `ending`).
+    """
 
     def top(k: int) -> bytes:
         return frames["tty_chars"][k, 0].tobytes()
@@ -159,7 +203,13 @@ def quitting(frames: dict[str, np.ndarray], end: int) -> int:
 
 
 def result(frames: dict[str, np.ndarray]) -> tuple[int, int] | None:
-    """Points and moves on NetHack's last page, None if it is not among `frames`."""
+    """Points and moves on NetHack's last page, None if it is not among the frames.
+
+    Parameters
+    ----------
+    frames
+        The game's last, as of `Tape.frames`.
+    """
     for screen in frames["tty_chars"][::-1]:
         found = _SUM.search(b" ".join(screen.tobytes()[i : i + 80].strip() for i in _STARTS))
         if found:

@@ -25,14 +25,36 @@ EXTRAS = ("depth", "turns")
 
 
 def spec(game: str, options: NetHackEmulator | None = None) -> GameSpec:
-    """Specification of NetHack; `game` is a study's name for it, which may be any."""
+    """Specification of NetHack.
+
+    Parameters
+    ----------
+    game
+        A study's name for it, which may be any.
+    options
+        How it is run, on which nothing here depends.
+    """
     return GameSpec(name=game, domain="nethack", observation=OBSERVATION, actions=ACTIONS)
 
 
 class Vector:
-    """`lanes` games, stepped one after the other; see `ilscaling.games.base.VectorGame`.
+    """Games, stepped one after the other; see `ilscaling.games.base.VectorGame`.
 
     Extras: depth, the deepest level reached; turns, the game's own time.
+
+    Parameters
+    ----------
+    game
+        A study's name for NetHack.
+    lanes
+        How many.
+    options
+        The section `emulator`.
+
+    Raises
+    ------
+    GameError
+        For an unknown role.
     """
 
     def __init__(self, game: str, lanes: int, options: NetHackEmulator):
@@ -48,8 +70,20 @@ class Vector:
         return self.restart(np.ones(self.lanes, bool), seeds)
 
     def restart(self, lanes: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        """Start new games in `lanes` (bool mask) by `seeds`, one for each of them; returns all
-        lanes' observations."""
+        """Start new games in some lanes.
+
+        Parameters
+        ----------
+        lanes
+            Which, bool (lanes,).
+        seeds
+            One for each of these, int (chosen lanes,).
+
+        Returns
+        -------
+        dict
+            Field of `OBSERVATION` -> (lanes, ...), of all lanes.
+        """
         for lane, seed in zip(np.flatnonzero(lanes), np.asarray(seeds), strict=True):
             self._games[lane].start(int(seed))
             self._look(lane, 0)

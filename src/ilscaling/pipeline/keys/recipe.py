@@ -82,13 +82,27 @@ def _entry(domain: str | None) -> list[str]:
 
 
 def code(step: str, roots: tuple[str, ...]) -> str:
-    """Digest of the code of a step that begins at `roots` and in its verb."""
+    """Digest of the code of a step, its verb's included.
+
+    Parameters
+    ----------
+    step
+        A key of `ROOTS`.
+    roots
+        Modules, or files of extensions, where the step's code begins.
+    """
     return code_digest.of(modules(step, roots))
 
 
 @cache
 def modules(step: str, roots: tuple[str, ...]) -> tuple[str, ...]:
-    """All modules of a step, in order."""
+    """All modules of a step, in order.
+
+    Parameters
+    ----------
+    step, roots
+        As of `code`.
+    """
     closure = set(code_digest.closure(*roots))
     if step in VERBS:
         closure |= set(code_digest.closure(VERBS[step], without=DOMAINS))

@@ -9,11 +9,25 @@ from ilscaling.policies.layers import Layer
 def layers(
     size: int, *, frames: int, actions: int, observation: tuple[int, ...] = (84, 84)
 ) -> tuple[Layer, ...]:
-    """The convolutions of Mnih et al. (Nature 2015) with `size`, 2 `size` and 2 `size` channels,
-    and one linear layer to the logits.
+    """The convolutions of Mnih et al. (Nature 2015) and one linear layer to the logits.
 
-    observation: height and width of a screen. Raises ParamsError for one that is no screen, or
-    smaller than 36 x 36.
+    They have `size`, 2 `size` and 2 `size` channels.
+
+    Parameters
+    ----------
+    size
+        Channels of the first convolution.
+    frames
+        Screens of a stack.
+    actions
+        How many the game has.
+    observation
+        Height and width of a screen in pixels.
+
+    Raises
+    ------
+    ParamsError
+        For an observation that is no screen, or smaller than 36 x 36.
     """
     if len(observation) != 2:
         raise ParamsError(
@@ -42,7 +56,13 @@ def layers(
 
 
 def build(size: int, **shape):
-    """The policy that `layers` describes."""
+    """The policy that `layers` describes.
+
+    Parameters
+    ----------
+    size, shape
+        Arguments of `layers`.
+    """
     from ilscaling.policies.cnn.network import Policy
 
     return Policy(layers(size, **shape))

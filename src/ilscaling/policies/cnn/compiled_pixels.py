@@ -9,7 +9,15 @@ LOW, HIGH = np.uint32(16), np.uint32(0xFFFF0000)
 # One loop for both types, by their bits, took twice the time of these.
 @numba.njit(cache=True, nogil=True)
 def halves(pixels, out):
-    """Bytes uint8 (B, 4, pixels) as bfloat16, four to a word uint64 (B, pixels)."""
+    """Bytes as bfloat16, the four frames of a pixel in one word.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (B, 4, pixels).
+    out
+        uint64 (B, pixels), written here; the first frame is in the lowest bits.
+    """
     # A bfloat16 is the upper half of a float32, in which bytes are exact.
     for row in range(len(pixels)):
         a, b, c, d = pixels[row, 0], pixels[row, 1], pixels[row, 2], pixels[row, 3]
@@ -24,7 +32,15 @@ def halves(pixels, out):
 
 @numba.njit(cache=True, nogil=True)
 def floats(pixels, out):
-    """Bytes uint8 (B, 4, pixels) as float32 (B, 4 pixels)."""
+    """Bytes as float32, the four frames of a pixel side by side.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (B, 4, pixels).
+    out
+        float32 (B, 4 pixels), written here.
+    """
     for row in range(len(pixels)):
         a, b, c, d = pixels[row, 0], pixels[row, 1], pixels[row, 2], pixels[row, 3]
         into = out[row]

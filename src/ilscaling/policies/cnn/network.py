@@ -12,6 +12,11 @@ class Policy(nn.Module):
     """screens uint8 (batch, frames, height, width) -> logits float32 (batch, actions).
 
     Computes in the type of the autocast around it, float32 without one.
+
+    Parameters
+    ----------
+    layers
+        As `layers` of the family gives them.
     """
 
     def __init__(self, layers: tuple[Layer, ...]):

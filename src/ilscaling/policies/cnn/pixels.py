@@ -9,7 +9,20 @@ FRAMES = 4  # of the stacks that are compiled for: a pixel's frames are one mach
 
 
 def innermost(screens: torch.Tensor, type: torch.dtype) -> torch.Tensor:
-    """Screens uint8 (B, frames, height, width) as numbers 0 to 255 of a type, in channels-last."""
+    """Screens as numbers 0 to 255 of a type, frames innermost in memory (channels-last).
+
+    Parameters
+    ----------
+    screens
+        uint8 (B, frames, height, width).
+    type
+        Of the result; float32 and bfloat16 of four frames on a CPU are compiled.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, frames, height, width).
+    """
     count, frames, height, width = screens.shape
     known = type in (torch.float32, torch.bfloat16) and frames == FRAMES
     if not known or screens.device.type != "cpu":

@@ -11,8 +11,25 @@ from ilscaling.policies.players import LOOSE, CompiledPlayers, dot, norm, sigmoi
 
 @numba.njit(cache=True, nogil=True, fastmath=LOOSE)
 def remember(owner, x, first, output, cell, entering, returning, bias):
-    """The trunk of `lstm.Policy`; output and cell (lanes, depth, d). Gates in PyTorch's order:
-    input, forget, value, output."""
+    """The trunk of `lstm.Policy` (Hochreiter & Schmidhuber 1997), a frame a lane.
+
+    Gates are in PyTorch's order: input, forget, value, output.
+
+    Parameters
+    ----------
+    owner
+        Whose weights play each lane, int64 (lanes,).
+    x
+        float32 (lanes, d): the encoder's vectors, which become what the head reads.
+    first
+        Whether a game begins, bool (lanes,).
+    output, cell
+        State of each layer, float32 (lanes, depth, d), changed in place.
+    entering, returning
+        Matrices for the input and for the last output, float32 (owners, depth, 4 d, d).
+    bias
+        float32 (owners, depth, 4 d).
+    """
     depth, size = output.shape[1:]
     y = np.empty(size, np.float32)
     gates = np.empty(4 * size, np.float32)

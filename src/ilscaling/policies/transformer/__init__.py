@@ -66,7 +66,20 @@ def build(size: int, **shape):
 
 
 def players(networks: list, lanes: int):
-    """The compiled step, up to the width where PyTorch is the faster."""
+    """The compiled step, up to the width where PyTorch is the faster.
+
+    Parameters
+    ----------
+    networks
+        Of one architecture.
+    lanes
+        Games side by side.
+
+    Returns
+    -------
+    CompiledPlayers or None
+        None for wide networks, and for those on a GPU.
+    """
     from ilscaling.policies.transformer.compiled import Players
 
     return Players.of(networks, lanes)

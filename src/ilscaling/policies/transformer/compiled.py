@@ -13,8 +13,33 @@ from ilscaling.policies.transformer.network import Policy
 
 @numba.njit(cache=True, nogil=True, fastmath=LOOSE)
 def attend(owner, x, first, cosines, sines, keys, values, count, inputs, outputs, opened, closed):
-    """The trunk of `transformer.Policy`. Keys and values (lanes, depth, heads, context, head) are
-    rings. A score depends on how far a pair of features is turned from query to key: by its age."""
+    """The trunk of `transformer.Policy`, a frame a lane.
+
+    A score depends on how far a pair of features is turned from query to key (rotary positions, Su
+    et al. 2021): by its age.
+
+    Parameters
+    ----------
+    owner
+        Whose weights play each lane, int64 (lanes,).
+    x
+        float32 (lanes, d): the encoder's vectors, which become what the head reads.
+    first
+        Whether a game begins, bool (lanes,).
+    cosines, sines
+        Of the turn of each pair of features at each age, float32 (context, head / 2).
+    keys, values
+        Rings, float32 (lanes, depth, heads, context, head), changed in place.
+    count
+        Frames of its game that each lane has seen, int64 (lanes,), changed in place.
+    inputs
+        Matrices to queries, keys and values, float32 (owners, depth, 3 heads head, d).
+    outputs
+        Matrices from the heads, float32 (owners, depth, d, heads head).
+    opened, closed
+        Matrices of the feed-forward network (SwiGLU, Shazeer 2020), float32
+        (owners, depth, 2 hidden, d) and (owners, depth, d, hidden).
+    """
     _, depth, heads, context, width = keys.shape
     size, hidden = x.shape[1], closed.shape[3]
     y = np.empty(size, np.float32)

@@ -61,6 +61,11 @@ class Attention(nn.Module):
 
     The memory holds keys before their rotation: positions count from the window's start, so they
     are as exact in a game's last frame as in its first.
+
+    Parameters
+    ----------
+    config
+        Widths of the policy.
     """
 
     def __init__(self, config: TransformerConfig):
@@ -76,8 +81,24 @@ class Attention(nn.Module):
         bias: torch.Tensor,
         turns: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """x (B, T, d), memory (B, 2, heads, W - T, head), bias (B, 1, T, W), turns complex
-        (>= W, head / 2) -> (B, T, d), and keys and values (B, 2, heads, W, head)."""
+        """Attend to a window of W frames, of which the last T are new.
+
+        Parameters
+        ----------
+        x
+            (B, T, d).
+        memory
+            Keys and values of the frames before, (B, 2, heads, W - T, head); None: W is T.
+        bias
+            What is added to the scores, -inf where a frame is not seen: (B, 1, T, W).
+        turns
+            Of each pair of features at each position, complex (>= W, head / 2).
+
+        Returns
+        -------
+        tuple
+            (B, T, d), and keys and values (B, 2, heads, W, head).
+        """
         lanes, steps, _ = x.shape
         mixed = self.inputs(x).float().view(lanes, steps, 3, self.heads, -1).permute(0, 2, 3, 1, 4)
         query, kept = mixed[:, 0], mixed[:, 1:]

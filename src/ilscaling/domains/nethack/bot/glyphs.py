@@ -93,7 +93,13 @@ _BITS = (1 << np.arange(PLANES, dtype=np.uint16))[:, None]
 
 
 def planes(glyphs: np.ndarray) -> dict[int, int]:
-    """Sets of squares by flag, each one integer: bit 80 * row + column; glyphs (21, 79)."""
+    """Sets of squares by flag, each one integer: bit 80 * row + column.
+
+    Parameters
+    ----------
+    glyphs
+        NLE's numbers of what the map shows, (21, 79).
+    """
     flags = np.zeros((ROWS, COLUMNS + 1), np.uint16)
     flags[:, :COLUMNS] = FLAGS[glyphs]
     packed = np.packbits((flags.reshape(1, -1) & _BITS) != 0, axis=1, bitorder="little")

@@ -28,5 +28,18 @@ YES, NO = ord("y"), ord("n")
 
 
 def times(count: int, key: int) -> tuple[int, ...]:
-    """The command `key`, repeated by NetHack itself."""
+    """Keys for a command, repeated by NetHack itself.
+
+    Parameters
+    ----------
+    count
+        How often.
+    key
+        Code of the command.
+
+    Returns
+    -------
+    tuple
+        Codes of the digits, then of the command.
+    """
     return (*map(ord, str(count)), key)

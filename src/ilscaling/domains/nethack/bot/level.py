@@ -39,7 +39,19 @@ class Level:
             self.blocks[square] = until
 
     def see(self, seen: dict[int, int], here: int, blind: bool, turn: int) -> None:
-        """Take over the planes of the map (`glyphs.planes`) as seen from square `here`."""
+        """Take over the planes of the map.
+
+        Parameters
+        ----------
+        seen
+            By flag, as of `glyphs.planes`.
+        here
+            Square that the bot stands on.
+        blind
+            Whether it cannot see: what it passes does not count as visited.
+        turn
+            NetHack's T.
+        """
         self.seen = seen
         bit = 1 << here
         if not blind:

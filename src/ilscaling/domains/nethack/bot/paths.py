@@ -18,6 +18,13 @@ def on_map(square: int) -> bool:
 
 
 def square(row: int, column: int) -> int:
+    """Number of a square: the bit that stands for it in a set.
+
+    Parameters
+    ----------
+    row, column
+        On the map, from 0 on.
+    """
     return WIDTH * row + column
 
 
@@ -33,7 +40,17 @@ def beside(squares: int) -> int:
 
 
 def spread(wave: int, walk: int, doors: int) -> int:
-    """Squares of `walk` one move from `wave`; doors are not passed diagonally."""
+    """Squares one move from some; doors are not passed diagonally.
+
+    Parameters
+    ----------
+    wave
+        Set of squares that the move begins on.
+    walk
+        Set of squares that can be walked on.
+    doors
+        Set of squares with a door.
+    """
     free = walk & ~doors
     start = wave & ~doors
     sides = start << 1 | start >> 1
@@ -42,7 +59,15 @@ def spread(wave: int, walk: int, doors: int) -> int:
 
 
 def reach(start: int, walk: int, doors: int) -> int:
-    """All squares that can be reached from the set `start`, itself included."""
+    """All squares that can be reached from some, these included.
+
+    Parameters
+    ----------
+    start
+        Set of squares.
+    walk, doors
+        As of `spread`.
+    """
     reached = wave = start
     while wave:
         wave = spread(wave, walk, doors) & ~reached
@@ -53,10 +78,27 @@ def reach(start: int, walk: int, doors: int) -> int:
 def first_step(
     start: int, targets: int, walk: int, doors: int, *, ahead: int = 0, limit: int = 400
 ) -> tuple[int, int] | None:
-    """(offset of the first move, distance) from square `start` to the nearest of `targets`.
+    """First move on a shortest way from a square to the nearest of a set.
 
-    The search runs from the targets, so no path has to be traced. `ahead`: the offset of the
-    last move, kept where it is as good as any. None: no way, or none within `limit` moves.
+    The search runs from the targets, so no path has to be traced.
+
+    Parameters
+    ----------
+    start
+        Number of the square.
+    targets
+        Set of squares; the start itself does not count.
+    walk, doors
+        As of `spread`; the start can be walked on.
+    ahead
+        Offset of the last move, kept where it is as good as any; 0: there was none.
+    limit
+        Most moves.
+
+    Returns
+    -------
+    tuple or None
+        (offset of the first move, distance in moves); None: no way, or none within `limit` moves.
     """
     origin = 1 << start
     walk |= origin
@@ -87,7 +129,13 @@ def squares(bits: int) -> list[int]:
 
 
 def gap(one: int, other: int) -> int:
-    """Moves between two squares if nothing were in the way."""
+    """Moves between two squares if nothing were in the way.
+
+    Parameters
+    ----------
+    one, other
+        Numbers of the squares.
+    """
     return max(
         abs(one // WIDTH - other // WIDTH),
         abs(one % WIDTH - other % WIDTH),

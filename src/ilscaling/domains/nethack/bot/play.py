@@ -18,7 +18,21 @@ COLUMNS = ("seed", "score", "steps", "truncated", "depth", "turns", "seconds")
 
 
 def play(options: NetHackEmulator, seed: int) -> dict:
-    """One game: score, steps, turns, depth, level of experience, and the last message."""
+    """One game of the bot.
+
+    Parameters
+    ----------
+    options
+        How the game is run.
+    seed
+        Of game and bot.
+
+    Returns
+    -------
+    dict
+        Score, steps, turns, depth, level of experience (`rank`), the last message, CPU seconds of
+        the game, and where and how it ended.
+    """
     game = Game(options, fields=FIELDS)
     try:
         return _play(game, seed)
@@ -56,7 +70,22 @@ def _play_job(job: tuple[NetHackEmulator, int]) -> dict:
 
 
 def measure(options: NetHackEmulator, seeds: range, processes: int = 1) -> dict:
-    """Play the games of `seeds`; the summary holds the games themselves under `games`."""
+    """Play games of the bot and sum them up.
+
+    Parameters
+    ----------
+    options
+        How they are run.
+    seeds
+        One a game.
+    processes
+        How many play at once.
+
+    Returns
+    -------
+    dict
+        `summary`; the games themselves stand under `games`.
+    """
     jobs = [(options, seed) for seed in seeds]
     if processes == 1:
         game = Game(options, fields=FIELDS)
