@@ -22,7 +22,7 @@ from ilscaling.domains.atari.policy import ExpertPolicy
 from ilscaling.domains.atari.section import Emulator
 from ilscaling.domains.nethack.game import KEYS, Game
 from ilscaling.domains.nethack.section import NetHackEmulator
-from ilscaling.errors import TrainingError
+from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.jobs import job
 from ilscaling.games.play import Episodes, ended, uniform
@@ -442,7 +442,7 @@ def test_the_loss_is_taken_in_float32_whatever_trained_and_whatever_is_fast(
     policy, _ = load_policy(snapshots[1].with_suffix(".safetensors"))
     expected = held_out(policy, store.open_split(demos, "dev"), frames=4).estimates["loss"].mean
     cells = tmp_path / "cells.json"
-    write_json(snapshots[0].parent / cells.name, [path.name for path in snapshots])
+    write_json(snapshots[0].parent / cells.name, {path.name: sha256(path) for path in snapshots})
     written = []
     for kind in ("auto", "float32", "bfloat16"):
         values = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -506,11 +506,11 @@ def test_a_damaged_record_of_a_snapshot_is_refused_with_its_remedy(
     damaged = tmp_path / snapshots[0].name
     record = {k: v for k, v in read_json(snapshots[0]).items() if change.get(k, 0) is not None}
     damaged.write_text(json.dumps(record | {k: v for k, v in change.items() if v is not None}))
-    with pytest.raises(TrainingError, match=f"no {next(iter(change))}") as error:
+    with pytest.raises(IlscalingError, match=f"no {next(iter(change))}|not a JSON record") as error:
         evaluate_run([damaged], demos, SETTINGS, FAST, tmp_path / "out")
-    assert "train the run again" in error.value.fix and error.value.where == str(damaged)
+    assert f"rm -r {damaged}" in error.value.fix and error.value.where == str(damaged)
     damaged.write_text("[1]")
-    with pytest.raises(TrainingError, match="no object"):
+    with pytest.raises(IlscalingError, match="a list, not a dict"):
         evaluate_run([damaged], demos, SETTINGS, FAST, tmp_path / "out")
 
 

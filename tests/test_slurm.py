@@ -48,7 +48,7 @@ def test_results_are_those_of_one_machine(study, cluster, tmp_path):
     (log,) = workspace.path.glob(f"logs/train/{unlucky.game}-{unlucky.name}-*.log")
     assert f"{log.relative_to(workspace.path)} ends with:" in failed.stdout
     assert "Is a directory" in failed.stdout and ".snakemake/slurm_logs/rule_train" in failed.stdout
-    assert set(workspace.planned()) >= {"train", "evaluate", "report"}
+    assert set(workspace.planned()) >= {"train", "evaluate", "write_report"}
     assert workspace.planned()["train"] == workspace.planned()["evaluate"] == 1
     obstacle.rmdir()
     workspace.snakemake(*PROFILE, **path(cluster))
