@@ -148,6 +148,9 @@ def main() -> None:
     (ROOT / "docs/figures").mkdir(exist_ok=True)
     for name in FIGURES:
         shutil.copyfile(ROOT / "results/default/figures" / name, ROOT / "docs/figures" / name)
+    shutil.copyfile(
+        ROOT / "results/default/figures/agents-breakout.gif", ROOT / "docs/figures/agents.gif"
+    )
 
 
 if __name__ == "__main__":
