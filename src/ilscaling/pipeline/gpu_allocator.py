@@ -18,7 +18,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-from ilscaling import gpu_share
 from ilscaling.errors import WorkflowError
 
 SLOTS = 16  # the smallest share of a GPU is one of them
@@ -236,6 +235,8 @@ def take(share: float, command: list[str]) -> None:
             share = 1.0
         share = possible(share, usable)
         taken = acquire(usable, share, folder())
+        from ilscaling import gpu_share  # part of what trains, which other jobs do not use
+
         os.environ |= {"CUDA_VISIBLE_DEVICES": ",".join(taken), gpu_share.VARIABLE: f"{share:g}"}
         if len(taken) > 1:
             # An option of the same name is younger than some releases of PyTorch.
