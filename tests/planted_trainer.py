@@ -62,6 +62,7 @@ def run(split, settings, cells, out, *, section=None, device="auto", **machine):
             run=known,
             budget=cell.budget,
             flops=cell.samples * cell.per_sample,
+            flops_learner=cell.samples * cell.per_sample,
             spent=Spent(),
             updates=cell.updates,
             samples=cell.samples,

@@ -314,6 +314,15 @@ def get_step(step):
     return ancient(keys.result_done(step))
 
 
+def get_step_folder(step):
+    """Folder of a step that is an input, for its rule's `params`."""
+
+    def folder(wildcards):
+        return keys.result_dir(step)
+
+    return folder
+
+
 def get_proposed_evaluations(wildcards):
     """Lists of the measured cells of the proposed runs. The first line makes Snakemake run the
     checkpoint and call again; `keys.forecast()` is None until then. The display is told of the new

@@ -9,8 +9,8 @@ checkpoint plan_extrapolation:
         done="data/results/proposal-{key}/done.json",
     params:
         study=session.study_file,
-        table=keys.result_dir("table"),
-        fit=keys.result_dir("fit"),
+        table=get_step_folder("table"),
+        fit=get_step_folder("fit"),
         folder=get_folder,
     log:
         "logs/plan_extrapolation/{key}.log",
@@ -29,7 +29,7 @@ rule collect_extrapolation:
         done="data/results/forecast-{key}/done.json",
     params:
         study=session.study_file,
-        proposal=keys.result_dir("proposal"),
+        proposal=get_step_folder("proposal"),
         folder=get_folder,
     log:
         "logs/collect_extrapolation/{key}.log",

@@ -35,7 +35,7 @@ rule fit:
         done="data/results/fit-{key}/done.json",
     params:
         study=session.study_file,
-        table=keys.result_dir("table"),
+        table=get_step_folder("table"),
         folder=get_folder,
     log:
         "logs/fit/{key}.log",
@@ -73,8 +73,8 @@ rule plot_figures:
         done="data/results/figures-{key}/done.json",
     params:
         study=session.study_file,
-        table=keys.result_dir("table"),
-        fit=keys.result_dir("fit"),
+        table=get_step_folder("table"),
+        fit=get_step_folder("fit"),
         forecast=get_forecast_option,
         folder=get_folder,
     log:
@@ -100,8 +100,8 @@ rule write_report:
         done="data/results/report-{key}/done.json",
     params:
         study=session.study_file,
-        table=keys.result_dir("table"),
-        fit=keys.result_dir("fit"),
+        table=get_step_folder("table"),
+        fit=get_step_folder("fit"),
         figures=get_figures_folder,
         forecast=get_forecast_option,
         folder=get_folder,

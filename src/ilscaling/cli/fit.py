@@ -1,5 +1,6 @@
 """Verbs from anyone's table of runs to laws: `fit` and `forecast`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -167,7 +168,7 @@ def fit(
         read, settings, out, metrics=metrics, processes=processes, validate=validate
     )
     if not any(record["estimate"] is not None for record in fitted.fits):
-        raise nothing_fitted(fitted.fits, str(table), f"{out / 'fits.md'} says why of each law")
+        raise nothing_fitted(fitted.fits, str(table), shlex.join(["cat", str(out / "fits.md")]))
     if pictures:
         from ilscaling.show import figures as drawing
 
