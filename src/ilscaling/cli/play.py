@@ -1,5 +1,6 @@
 """The verb that shows an agent or an expert at play."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,12 +48,15 @@ def play(
     study: Study = None,
 ) -> None:
     """Watch an agent or the expert: NetHack in the terminal, others as a GIF or a video."""
+    recorded = who.suffix == ".zarr" or (who / "zarr.json").is_file()
+    if not recorded:
+        _refuse_other(who)
     from ilscaling import agents
     from ilscaling.agents import film
 
     if out is not None:
         film.refuse_kind(out)
-    if who.suffix == ".zarr" or (who / "zarr.json").is_file():
+    if recorded:
         _load_extensions(path, study)
         shown = agents.recorded(who, number=number)
         section = None
@@ -76,6 +80,21 @@ def play(
         return
     file = out or Path(f"{shown.game}-{who.stem}.gif")
     print(agents.animate(shown, file, seconds=seconds, per_second=speed, whole=whole))
+
+
+def _refuse_other(who: Path) -> None:
+    """Refuse what is no snapshot by its name, before anything is said of its content."""
+    inside = (
+        [*who.glob("**/demos.zarr"), *who.glob("**/[0-9]*.safetensors")] if who.is_dir() else []
+    )
+    if who.is_dir() or who.suffix not in (".safetensors", ".json"):
+        raise GameError(
+            "neither a snapshot (BUDGET.safetensors) nor demonstrations (demos.zarr)",
+            where=str(who),
+            fix=shlex.join(["ilscaling", "play", str(inside[0])])
+            if inside
+            else "ls data/runs/*/*/*.safetensors data/demonstrations/*",
+        )
 
 
 def _played(who: Path, path: Path, study: list[Path] | None, game: str | None, **how):

@@ -104,6 +104,13 @@ def _commit(name: str) -> str:
         what = f"no such study, commit or experiment: {name}"
     except (DvcException, SCMError) as error:
         what = f"no revision can be read here: {error}"
+    study = Path("studies", f"{name}.yaml")
+    if study.is_file():
+        raise WorkflowError(
+            f"the study {name} has no results yet",
+            where=str(study),
+            fix=f"snakemake --cores all --configfile {study}",
+        )
     raise WorkflowError(
         what,
         where=str(Path.cwd()),

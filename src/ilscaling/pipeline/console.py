@@ -156,7 +156,10 @@ def headline(metrics: dict, published: Path) -> list[str]:
     lines = []
     for game, numbers in metrics.items():
         method = "parabola vertices" if numbers["method"] == "vertex" else "grid minima"
-        lines.append(f"\n{game}: {numbers['cells_done']} cells, optima from {method}")
+        lines.append(
+            f"\n{game}: {numbers['cells_done']} cells; N and D by the median of four methods, the"
+            f" rest from {method}"
+        )
         for law, text in LAWS.items():
             quoted = fit.quoted(game, law)
             lines.append(f"  {text}{_exponent(quoted)}")
