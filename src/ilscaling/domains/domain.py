@@ -220,9 +220,6 @@ class Domain(ABC):
     def if_absent(self, name: str, section: Section) -> str:
         """What to type if the expert's file is not there."""
         file = section.expert.file
-        if (expert := self.brought(section)) is not None:
-            source = registry.source("EXPERT", expert)
-            return f"put it at {file}; if {source} trains it: python {source}"
         kept = f"git checkout -- {file}   or " if tracked(file) else f"put it at {file}, or "
         return f"{kept}set the parameter to null"
 

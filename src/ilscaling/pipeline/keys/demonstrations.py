@@ -67,9 +67,17 @@ class Demonstrations(Memory):
             raise ExpertError(
                 "expert file is missing",
                 where=f"{path} (params: games.{game}.expert.file)",
-                fix=domain.if_absent(game, self.section(game)),
+                fix=self._if_absent(game, origin.file),
             )
         return files.sha256(path)[:LENGTH]
+
+    def _if_absent(self, game: str, file: str) -> str:
+        """What to type if the file of an expert is not there."""
+        expert = self.domain(game).brought(self.section(game))
+        if expert is None:
+            return self.domain(game).if_absent(game, self.section(game))
+        source = registry.source("EXPERT", expert)
+        return f"put it at {file}; if {source} trains it: python {source}"
 
     def expert(self, game: str) -> str | None:
         """File that a game's expert is, or reads, if any."""
