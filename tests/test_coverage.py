@@ -45,6 +45,10 @@ APART = {
     **{("train", "*Grid", field): CELLS for field in ("budgets", "min_updates", "max_epochs")},
     **{("train", "*Grid", field): CELLS for field in ("sizes", "seeds")},
     **{("table", "*Grid", field): CELLS for field in ("min_updates", "max_epochs")},
+    **{
+        (step, "*Grid", "counts"): "an algorithm that pays for updates alone has no other FLOPs"
+        for step in ("train", "evaluate", "table")
+    },
     ("record", "Expert", "min_return"): "refuses a poor expert, and changes no recording",
     ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
     ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
@@ -133,6 +137,7 @@ def other(value: object, field: str) -> object:
     known = {
         "chunk_steps": 32, "shard_steps": 1024, "context": 4, "role": "val-hum-neu-fem",
         "recordings": {"path": "elsewhere"}, "file": None,
+        "counts": ["learner", "acting"],
         "family": None, "method": "grid", "depth": 3, "rho": 0.5, "schedule": "cosine",
         "precision": "bfloat16" if value == "float32" else "float32",
         "flops": "nominal" if value == "realised" else "published",

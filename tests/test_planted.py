@@ -9,6 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT, copy_project
 
+from ilscaling import laws
+
 BUDGETS = [5.0e9, 1.0e10, 2.0e10, 4.0e10, 8.0e10]
 
 
@@ -34,7 +36,11 @@ def planted(study, tmp_path_factory):
 def test_a_planted_law_comes_out_of_the_whole_workflow(planted):
     found = json.loads((planted.path / "results/default/metrics.json").read_text())["breakout"]
     assert found["method"] == "vertex"
-    assert found["N_opt"] == pytest.approx(planted_trainer.A, abs=1e-3)
+    fit = laws.read(planted.path / "results/default/laws")
+    vertex = fit.power("breakout", "N_opt", "vertex")["estimate"]
+    assert vertex == pytest.approx(planted_trainer.A, abs=1e-3)
+    # Two of the four methods whose median is quoted suppose another surface than the planted one.
+    assert found["N_opt"] == pytest.approx(planted_trainer.A, abs=0.03)
     assert found["L_min"] == pytest.approx(-planted_trainer.G, abs=1e-4)
     # The largest budget, held out, was foretold.
     assert found["held_out_error_L_min"] == pytest.approx(0, abs=1e-4)
