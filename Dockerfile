@@ -1,10 +1,10 @@
 # The pipeline on CPU:
-#   docker build -t ilscaling . && docker run --rm -v "$PWD/results:/work/results" ilscaling
+#   docker build -t ilscaling . && docker run --rm -v "$PWD/results:/project/results" ilscaling
 FROM python:3.11-slim AS development
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/*
-WORKDIR /work
+WORKDIR /project
 
 FROM development AS study
 ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
@@ -12,5 +12,5 @@ COPY pyproject.toml requirements.lock Makefile README.md ./
 COPY src src
 RUN make setup
 COPY . .
-ENV PATH="/work/.venv/bin:$PATH"
+ENV PATH="/project/.venv/bin:$PATH"
 CMD ["snakemake", "--cores", "all"]

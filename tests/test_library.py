@@ -206,7 +206,6 @@ print("seconds", spent.ru_utime + spent.ru_stime)
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    # 0.9 s of processor time on a quiet machine.
     assert float(done.stdout.split()[-1]) < 5
     assert list((tmp_path / "fits/figures").glob("*.png"))
 
