@@ -12,8 +12,8 @@ from nle.dataset import Converter
 
 VERSION = 3
 ROWS, COLUMNS = 24, 80
-# The most that a recording may expand to, as a multiple of its size: a bound by judgement, far above
-# a played game and far below a bomb of zeros.
+# The most that a recording may expand to, as a multiple of its size: a bound by judgement, far
+# above a played game and far below a bomb of zeros.
 RATIO, SLACK = 5_000, 64 * 2**20
 TAIL = 256  # frames at a game's end among which its end is looked for; about 10 are shown
 SPACE, POUND, META_Q = 32, ord("#"), 0x80 | ord("q")
