@@ -1,11 +1,8 @@
 """The seam of algorithms, by one of a stranger's: tests/extensions/asking.py."""
 
-import multiprocessing
-import os
-import signal
-import time
 from pathlib import Path
 
+import killing
 import pytest
 from safetensors import safe_open
 
@@ -94,26 +91,10 @@ def test_budgets_pay_for_acting_and_records_say_for_what(undisturbed):
 
 def test_killed_it_ends_with_the_same_bytes(demos, undisturbed, tmp_path):
     known = study(train={"checkpoint_seconds": 1e-9})
-    context, state = multiprocessing.get_context("fork"), tmp_path / "state.safetensors"
-    kills = 0
-    while True:
-        before = state.stat().st_mtime_ns if state.exists() else 0
-        child = context.Process(target=train, args=(demos, tmp_path, known))
-        child.start()
-        while kills < 3 and child.is_alive():
-            if state.exists() and state.stat().st_mtime_ns != before:
-                time.sleep(0.03 * kills)
-                os.kill(child.pid, signal.SIGKILL)
-                break
-            time.sleep(0.001)
-        child.join()
-        if child.exitcode == 0:
-            break
-        assert child.exitcode == -signal.SIGKILL
-        kills += 1
-    assert kills >= 2, "it ended before it could be killed"
-    assert files(tmp_path) == files(undisturbed[0])
-    with safe_open(state, "pt") as file:
+    out = tmp_path / "out"
+    killing.until_done(train, (demos, out, known), out, kills=3)
+    assert files(out) == files(undisturbed[0])
+    with safe_open(out / "state.safetensors", "pt") as file:
         assert len(file.get_tensor("algorithm/labels")) == undisturbed[1][-1].spent.expert_labels
 
 

@@ -1,11 +1,9 @@
 """DAgger: rounds of play on Foraging, where the expert can be asked."""
 
-import multiprocessing
-import os
-import signal
 from dataclasses import replace
 from functools import partial
 
+import killing
 import numpy as np
 import pytest
 from foraging import ROOT, files, planned, record, study, train
@@ -80,21 +78,7 @@ def test_killed_at_twenty_moments(demos, undisturbed, tmp_path):
 
 
 def _kill(demos, out, known, whole, kills):
-    context, dead = multiprocessing.get_context("fork"), 0
-    random = np.random.default_rng(kills)
-    while True:
-        child = context.Process(target=train, args=(demos, out, known))
-        child.start()
-        if dead < kills:
-            child.join(random.uniform(0.05, 0.6))
-            if child.is_alive():
-                os.kill(child.pid, signal.SIGKILL)
-        child.join()
-        if child.exitcode == 0:
-            break
-        assert child.exitcode == -signal.SIGKILL
-        dead += 1
-    assert dead >= 2, "it ended before it could be killed"
+    killing.until_done(train, (demos, out, known), out, kills)
     assert files(out) == files(whole)
 
 

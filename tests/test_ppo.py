@@ -3,12 +3,10 @@ they learn."""
 
 import csv
 import itertools
-import multiprocessing
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
+import killing
 import numpy as np
 import pytest
 import scipy.stats
@@ -212,21 +210,7 @@ def test_networks_beside_the_policy_begin_with_weights_of_their_own(demos, tmp_p
 def _kill(demos, out, undisturbed, kills):
     algorithm, whole, _ = undisturbed
     known = study(algorithm, train={"checkpoint_seconds": 1e-9})
-    context, dead = multiprocessing.get_context("fork"), 0
-    random = np.random.default_rng(kills)
-    while True:
-        child = context.Process(target=train, args=(demos, out, known))
-        child.start()
-        if dead < kills:
-            child.join(random.uniform(0.05, 0.6))
-            if child.is_alive():
-                os.kill(child.pid, signal.SIGKILL)
-        child.join()
-        if child.exitcode == 0:
-            break
-        assert child.exitcode == -signal.SIGKILL
-        dead += 1
-    assert dead >= 2, "it ended before it could be killed"
+    killing.until_done(train, (demos, out, known), out, kills)
     assert files(out) == files(whole)
 
 

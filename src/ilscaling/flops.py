@@ -121,7 +121,9 @@ def _row(layer, convention: str) -> Row:
     return Row(layer.name, layer.params, forward, training)
 
 
-def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bool = False) -> None:
+def refuse_miscounted(
+    ledger: Ledger, model: torch.nn.Module, *inputs, shared: bool = False
+) -> None:
     """Raise TrainingError unless an extension's `layers` say what its model is.
 
     Compared are parameters, and FLOPs of forward and training as PyTorch counts them. Conventions
@@ -130,7 +132,7 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bo
 
     Parameters
     ----------
-    found
+    ledger
         The ledger by `layers`, FLOPs a sample.
     model
         What `build` makes; a copy of it is run.
@@ -154,7 +156,7 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bo
             fix="a snapshot holds parameters alone: register_buffer(..., persistent=False)",
         )
     params = sum(weight.numel() for weight in model.parameters())
-    wanted = (found.forward, found.training) if found.convention == "exact" else (0, 0)
+    wanted = (ledger.forward, ledger.training) if ledger.convention == "exact" else (0, 0)
     batch = inputs[0]
     samples = batch["first"].numel() if isinstance(batch, dict) else len(batch)
     executed = counted(model, *inputs)
@@ -167,10 +169,10 @@ def refuse_miscounted(found: Ledger, model: torch.nn.Module, *inputs, shared: bo
             where="the extension's family",
             fix="leave these parameters out, or train on one GPU: machine.gpus",
         )
-    if (params, *seen) != (found.params, *wanted):
-        rows = ", ".join(f"{row.layer} {row.params:,}" for row in found.layers)
+    if (params, *seen) != (ledger.params, *wanted):
+        rows = ", ".join(f"{row.layer} {row.params:,}" for row in ledger.layers)
         raise TrainingError(
-            f"`layers` promises {found.params:,} parameters ({rows}), {wanted[0]:,} FLOPs forward "
+            f"`layers` promises {ledger.params:,} parameters ({rows}), {wanted[0]:,} FLOPs forward "
             f"and {wanted[1]:,} in training a sample; PyTorch counts {params:,}, {seen[0]:,} and "
             f"{seen[1]:,} in what `build` makes",
             where="the extension's family",
@@ -201,9 +203,9 @@ def counted(model: torch.nn.Module, *inputs) -> tuple[int, int]:
     torch.backends.mkldnn.enabled = False
     try:
         with FlopCounterMode(display=False) as counter:
-            found = model(*inputs)
+            output = model(*inputs)
             forward = counter.get_total_flops()
-            (found[0] if isinstance(found, tuple) else found).sum().backward()
+            (output[0] if isinstance(output, tuple) else output).sum().backward()
     finally:
         torch.backends.mkldnn.enabled = enabled
     return forward, counter.get_total_flops()

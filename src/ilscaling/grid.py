@@ -156,12 +156,12 @@ def cells(params: Params) -> list[Cell]:
     ParamsError
         Where a budget or a size has no possible cell at all.
     """
-    found = []
+    of_study = []
     for name, section in params.games.items():
         of_section = list(_of_section(name, section))
         _refuse_empty(name, section, of_section)
-        found += of_section
-    return found
+        of_study += of_section
+    return of_study
 
 
 def _of_section(name: str, section: Section) -> Iterator[Cell]:

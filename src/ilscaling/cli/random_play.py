@@ -24,7 +24,7 @@ def random_play(
     jobs.begin(out)
     settings = section(path, game)
     wanted = settings.evaluation
-    found = play(
+    summary = play(
         settings.domain,
         games.name(game, settings),
         settings.emulator,
@@ -33,4 +33,4 @@ def random_play(
         seed=wanted.seed,
         threads=threads,
     )
-    files.write_json(out, files.seal(found))
+    files.write_json(out, files.seal(summary))

@@ -30,10 +30,10 @@ def relations(
     from ilscaling.laws import relations as laws
 
     read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
-    found = laws.table(read, settings, pooled=pool)
+    estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:
-        found.to_csv(temporary, index=False, float_format="%.10g")
-    for (game, name), rows in found.groupby(["game", "relation"], sort=False):
+        estimates.to_csv(temporary, index=False, float_format="%.10g")
+    for (game, name), rows in estimates.groupby(["game", "relation"], sort=False):
         values = ", ".join(
             f"{row.parameter} {row.estimate:.4g} [{row.low:.4g}, {row.high:.4g}]"
             for row in rows.itertuples()

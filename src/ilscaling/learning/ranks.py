@@ -86,9 +86,9 @@ class Ranks:
         if self.count == 1:
             return list(values)
         # On the CPU, which does not wait for what the device is computing.
-        found = torch.tensor(values, dtype=torch.int64)
-        distributed.all_reduce(found, distributed.ReduceOp.MAX)
-        return found.tolist()
+        largest = torch.tensor(values, dtype=torch.int64)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return largest.tolist()
 
     def any(self, marks: np.ndarray) -> np.ndarray:
         """What is true on any rank.
@@ -105,9 +105,9 @@ class Ranks:
         """
         if self.count == 1:
             return marks
-        found = torch.from_numpy(marks.astype(np.uint8))
-        distributed.all_reduce(found, distributed.ReduceOp.MAX)
-        return found.numpy().astype(bool)
+        either = torch.from_numpy(marks.astype(np.uint8))
+        distributed.all_reduce(either, distributed.ReduceOp.MAX)
+        return either.numpy().astype(bool)
 
     def joined(self, carried: Tensors) -> Tensors:
         """What all ranks carry, their lanes one after the other.
@@ -119,12 +119,12 @@ class Ranks:
         """
         if self.count == 1:
             return carried
-        found = {}
+        whole = {}
         for name, value in carried.items():
             parts = [torch.empty_like(value) for _ in range(self.count)]
             distributed.all_gather(parts, value.contiguous())
-            found[name] = torch.cat(parts)
-        return found
+            whole[name] = torch.cat(parts)
+        return whole
 
     def part(self, carried: Tensors) -> Tensors:
         """This rank's lanes of all.

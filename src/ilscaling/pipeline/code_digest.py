@@ -101,7 +101,7 @@ _unwritten: list[Path] = []
 @cache
 def imports(module: str) -> frozenset[str]:
     """Modules of ours that `module` imports, at any depth of its code, and their packages."""
-    found: set[str] = set()
+    names: set[str] = set()
     for name in _known(path_of(module))["imports"]:
         if name.startswith(".") and module.endswith(".py"):
             continue  # of an extension's folder, whose files are all roots
@@ -109,11 +109,11 @@ def imports(module: str) -> frozenset[str]:
             raise ValueError(f"{module}: relative imports hide what a step uses")
         parts = name.split(".")
         if parts[0] == PACKAGE:
-            found.update(".".join(parts[: n + 1]) for n in range(1, len(parts)))
+            names.update(".".join(parts[: n + 1]) for n in range(1, len(parts)))
         elif module.endswith(".py"):
             # An extension may see the project's folder, if Python was told to look there.
-            found.add("/".join(parts) + ".py")
-    return frozenset(name for name in found if path_of(name))
+            names.add("/".join(parts) + ".py")
+    return frozenset(name for name in names if path_of(name))
 
 
 @cache

@@ -48,7 +48,7 @@ def rows(known: study_context.Study) -> list[dict]:
     """A row of the results table for every cell of a study's grid."""
     sections = known.params.games
     of_game = {name: levels(game, sections[name]) for name, game in known.games.items()}
-    found, listed = [], cache(files.read_list)
+    rows, listed = [], cache(files.read_list)
     for cell in plan.cells(known.params):
         record, key = None, ""
         if cell.declared:
@@ -58,8 +58,8 @@ def rows(known: study_context.Study) -> list[dict]:
             if name not in (measured := listed(list_file)):
                 raise DamagedFile(f"it lacks {name}", where=list_file, fix=remake(list_file))
             record = files.read_json(measured[name])
-        found.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
-    return found
+        rows.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
+    return rows
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:

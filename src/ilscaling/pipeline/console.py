@@ -120,8 +120,8 @@ def slurm_state(job: str) -> str:
         return ""
     state = re.search(r"JobState=(\S+)", done.stdout)
     reason = re.search(r"Reason=(\S+)", done.stdout)
-    told = "" if reason is None or reason[1] == "None" else f" ({reason[1]})"
-    return f"{state[1]}{told}" if state else ""
+    cause = "" if reason is None or reason[1] == "None" else f" ({reason[1]})"
+    return f"{state[1]}{cause}" if state else ""
 
 
 LAWS = {

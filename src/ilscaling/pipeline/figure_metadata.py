@@ -54,5 +54,5 @@ def write(path: Path, label: str) -> None:
 
 def read(path: Path) -> tuple[str, str] | None:
     """Step and key that a picture names; None if it names none."""
-    found = NAMED.search(path.read_bytes()) if path.suffix in KINDS else None
-    return (found[1].decode(), found[2].decode()) if found else None
+    match = NAMED.search(path.read_bytes()) if path.suffix in KINDS else None
+    return (match[1].decode(), match[2].decode()) if match else None

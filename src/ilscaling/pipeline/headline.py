@@ -25,10 +25,10 @@ def headline(metrics: dict) -> dict:
     """The numbers of every game that there are."""
     return {
         game: {
-            short: rounded(found[name])
+            short: rounded(of_game[name])
             for short, name in NUMBERS.items()
-            if isinstance(found.get(name), int | float)
+            if isinstance(of_game.get(name), int | float)
         }
-        for game, found in metrics.items()
-        if isinstance(found, dict)
+        for game, of_game in metrics.items()
+        if isinstance(of_game, dict)
     }

@@ -48,7 +48,7 @@ def acquire(file: Path, what: str, poll: float = 2.0) -> int:
         The descriptor that holds it, for the life of the process and of what it executes.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    mine, told = os.environ.get("SLURM_JOB_ID", ""), None
+    mine, reported = os.environ.get("SLURM_JOB_ID", ""), None
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         holder = file.read_text(encoding="utf-8")
@@ -62,10 +62,10 @@ def acquire(file: Path, what: str, poll: float = 2.0) -> int:
                 os.set_inheritable(descriptor, True)
                 return descriptor
         os.close(descriptor)
-        if told != holder:
+        if reported != holder:
             by = f"job {holder}" if holder else "another job"
             print(f"waiting for {by}, which makes {what}", file=sys.stderr, flush=True)
-            told = holder
+            reported = holder
         time.sleep(poll)
 
 

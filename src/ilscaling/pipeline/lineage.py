@@ -298,5 +298,5 @@ def explain(path: Path, keys: Keys) -> Iterator[str]:
         return
     yield from lines(keys, step, key)
     tools = ("ilscaling", "torch", "zarr", "scipy", "statsmodels", "matplotlib", "snakemake", "dvc")
-    found = ", ".join(f"{name} {version(name)}" for name in tools)
-    yield f"versions here: Python {sys.version.split()[0]}, {found}"
+    versions = ", ".join(f"{name} {version(name)}" for name in tools)
+    yield f"versions here: Python {sys.version.split()[0]}, {versions}"

@@ -19,8 +19,8 @@ def returns(known: study_context.Study) -> pd.DataFrame:
     rows = []
     for game, paths in known.games.items():
         for split in SPLITS:
-            found = store.open_split(paths["demos"], split).returns()
-            rows.append(pd.DataFrame({"game": game, "split": split, "return": found}))
+            returns = store.open_split(paths["demos"], split).returns()
+            rows.append(pd.DataFrame({"game": game, "split": split, "return": returns}))
     return pd.concat(rows, ignore_index=True)
 
 

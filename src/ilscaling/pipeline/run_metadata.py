@@ -49,11 +49,11 @@ def git(*arguments: str) -> str:
 
 def seconds(pattern: str) -> list[float]:
     """Wall seconds of the jobs whose Snakemake timings match `pattern` below logs/times."""
-    found = []
+    durations = []
     for path in sorted(Path("logs/times").glob(pattern)):
         with path.open(encoding="utf-8") as file:
-            found += [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
-    return found
+            durations += [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
+    return durations
 
 
 def stages(study: Study) -> list[dict]:
@@ -91,15 +91,15 @@ def stages(study: Study) -> list[dict]:
 
 def processors(study: Study) -> str:
     """What trained the runs, as their own records say, with precision and threads."""
-    found = set()
+    names = set()
     for run in study.runs:
         for timing in Path(run["run_dir"]).glob("timing*.json"):
             made = read_json(timing)
             parts = [
                 str(made[name]) for name in ("processor", "device", "precision") if name in made
             ]
-            found.add(", ".join(parts))
-    return "; ".join(sorted(found)) or platform.processor()
+            names.add(", ".join(parts))
+    return "; ".join(sorted(names)) or platform.processor()
 
 
 def gather(study: Study) -> dict:

@@ -48,8 +48,8 @@ def leftover_jobs(folder: Path) -> list[str]:
             where=str(folder / LOGS),
             fix=f"start it where Slurm answers, or, if none runs: rm -r {LOGS}",
         )
-    found = [line.split("|", 2) for line in done.stdout.splitlines()]
-    return sorted({job for job, name, at in found if UUID.search(name) and at == str(folder)})
+    jobs = [line.split("|", 2) for line in done.stdout.splitlines()]
+    return sorted({job for job, name, at in jobs if UUID.search(name) and at == str(folder)})
 
 
 def cancel_leftovers() -> None:

@@ -108,6 +108,6 @@ def forecast(folder: Path | None) -> dict | None:
     """What was predicted and measured at the forecast's budgets, as figures and report take it."""
     if folder is None:
         return None
-    found = files.read_json(folder / "done.json")
-    frames = {name: pd.DataFrame(found[name]) for name in ("predictions", "realised")}
-    return {"proposals": found["proposals"], **frames}
+    saved = files.read_json(folder / "done.json")
+    frames = {name: pd.DataFrame(saved[name]) for name in ("predictions", "realised")}
+    return {"proposals": saved["proposals"], **frames}

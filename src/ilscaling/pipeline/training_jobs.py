@@ -41,8 +41,8 @@ def of(keys, run: Run) -> list[Training]:
     run
         One of its runs.
     """
-    found = plan.parts(keys.params.games[run.game], keys.runs[run])
-    return [Training(run, part, _output(keys, run, part)) for part in found]
+    parts = plan.parts(keys.params.games[run.game], keys.runs[run])
+    return [Training(run, part, _output(keys, run, part)) for part in parts]
 
 
 def _output(keys, run: Run, part: plan.TrainingJob) -> str:

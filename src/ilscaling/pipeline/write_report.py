@@ -25,7 +25,7 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
     dict
         Game -> splits, images, who played, and what else its domain says.
     """
-    found = {}
+    games = {}
     for game, paths in known.games.items():
         attrs = store.open_split(paths["demos"], "train").attrs
         domain = registry.get("DOMAIN", known.params.games[game].domain)
@@ -46,8 +46,8 @@ def demonstrations(known: study_context.Study, figures: Path) -> dict[str, dict]
             shown["images"] = {caption: film, **shown["images"]}
         if domain.replays:
             shown["replay"] = figures / f"replay-{game}.json"
-        found[game] = shown
-    return found
+        games[game] = shown
+    return games
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:

@@ -30,20 +30,20 @@ def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
     Of each: estimate, level, intervals {kind: (low, high)} and notes. A law that could not be
     fitted has estimate None.
     """
-    found: dict[tuple, dict] = {}
+    rows: dict[tuple, dict] = {}
     for fit in fits:
         if fit["law"] not in LAWS or fit["parameter"] != "exponent":
             continue
         if fit["form"] not in (POWER, looks.SURFACE):
             continue
         new = {"estimate": fit["estimate"], "level": fit["level"], "intervals": {}, "notes": []}
-        exponent = found.setdefault(tuple(fit[name] for name in EXPONENT), new)
+        exponent = rows.setdefault(tuple(fit[name] for name in EXPONENT), new)
         if fit["ci_low"] is not None:
             exponent["intervals"][fit["interval"]] = (fit["ci_low"], fit["ci_high"])
         exponent["notes"] += [
             note(flag) for flag in fit["flags"] if note(flag) not in exponent["notes"]
         ]
-    return found
+    return rows
 
 
 def exponents(fit: StudyFit, game: str) -> list[dict]:

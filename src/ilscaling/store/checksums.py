@@ -25,10 +25,10 @@ def files(path: str | Path) -> dict[str, dict]:
     """Relative path -> {bytes, sha256} of every file below `path` but the root's own metadata,
     which holds this table."""
     root = Path(path)
-    found = sorted(f for f in root.rglob("*") if f.is_file() and f != root / "zarr.json")
+    paths = sorted(f for f in root.rglob("*") if f.is_file() and f != root / "zarr.json")
     return {
         f.relative_to(root).as_posix(): {"bytes": f.stat().st_size, "sha256": sha256(f)}
-        for f in found
+        for f in paths
     }
 
 

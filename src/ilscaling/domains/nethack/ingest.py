@@ -87,17 +87,17 @@ def ingest(
     if isinstance(directories, str | Path):
         directories = [directories]
     directories = list(directories)
-    found = listing(directories, recordings)
-    if not found.games:
-        raise _nothing(found, directories)
+    listed = listing(directories, recordings)
+    if not listed.games:
+        raise _nothing(listed, directories)
     # A field of the store is one that every game has.
-    inventory = all(game.inventory is not None for game in found.games)
-    said = all(game.expert_probs is not None for game in found.games)
+    inventory = all(game.inventory is not None for game in listed.games)
+    said = all(game.expert_probs is not None for game in listed.games)
     work = out.with_name(f".{out.name}.work")
     work.mkdir(parents=True, exist_ok=True)
-    groups = [found.games[k : k + GROUP] for k in range(0, len(found.games), GROUP)]
+    groups = [listed.games[k : k + GROUP] for k in range(0, len(listed.games), GROUP)]
     files_read: list[Path] = [work] * len(groups)
-    bar = tqdm(total=len(found.games), unit="game", desc="recordings")
+    bar = tqdm(total=len(listed.games), unit="game", desc="recordings")
     tasks = [(number, group) for number, group in enumerate(groups)]
     with bar:
         for number, path in spread(read, tasks, given=(work, inventory, said), processes=processes):
@@ -106,21 +106,21 @@ def ingest(
     kept, places, columns = [], [], []
     for path in files_read:
         opened = recording.Recording(path)
-        found.left_out += opened.attrs["left_out"]
+        listed.left_out += opened.attrs["left_out"]
         kept += opened.attrs["games"]
         for position in range(len(opened.attrs["games"])):
             places.append((path, position))
             columns.append([v[position] for v in opened.attrs["episodes"].values()])
         opened.close()
     if not kept:
-        raise _nothing(found, directories)
+        raise _nothing(listed, directories)
     _once([game["seed"] for game in kept])
     names = ("seed", "steps", "return", "truncated")
     table = dict(zip(names, map(np.array, zip(*columns, strict=True)), strict=True))
     # A game that tells no seed has its number among all that were read.
     if any(game["seed"] is None for game in kept):
         table["seed"] = np.arange(len(kept))
-    reasons = dict(sorted(Counter(game["reason"] for game in found.left_out).items()))
+    reasons = dict(sorted(Counter(game["reason"] for game in listed.left_out).items()))
     summary = {
         "games": len(kept),
         "left_out": reasons,
@@ -131,7 +131,7 @@ def ingest(
     splits, chosen = assemble(
         places,
         table,
-        {**_origin(found, directories, kept), "ingest": summary},
+        {**_origin(listed, directories, kept), "ingest": summary},
         out,
         settings=settings,
         processes=processes,
@@ -141,7 +141,7 @@ def ingest(
         for row in rows:
             kept[row]["split"] = name
     files.write_json(
-        out.parent / REPORT, {**summary, "splits": splits, "kept": kept, "lost": found.left_out}
+        out.parent / REPORT, {**summary, "splits": splits, "kept": kept, "lost": listed.left_out}
     )
     shutil.rmtree(work)
     return {**summary, "splits": splits}
@@ -156,10 +156,10 @@ def _once(seeds: list[int | None]) -> None:
         )
 
 
-def _nothing(found: Listing, directories: list) -> StoreError:
-    reasons = Counter(game["reason"] for game in found.left_out)
+def _nothing(listed: Listing, directories: list) -> StoreError:
+    reasons = Counter(game["reason"] for game in listed.left_out)
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
-    roles = ", ".join(f"{role} ({count})" for role, count in sorted(found.found.items()))
+    roles = ", ".join(f"{role} ({count})" for role, count in sorted(listed.roles.items()))
     return StoreError(
         f"no game is left of the recordings; left out: {why}; roles in the xlogfiles: {roles}",
         where=", ".join(map(str, directories)),
@@ -167,9 +167,9 @@ def _nothing(found: Listing, directories: list) -> StoreError:
     )
 
 
-def _origin(found: Listing, directories: list, kept: list[dict]) -> dict:
+def _origin(listed: Listing, directories: list, kept: list[dict]) -> dict:
     """The store's root attributes: what was played, by whom, read by which versions."""
-    ours = found.recorders
+    ours = listed.recorders
     own = all(game["seed"] is not None for game in kept)
     names = sorted({made["recorder"] for made in ours})
     return {

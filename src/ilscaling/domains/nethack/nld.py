@@ -87,7 +87,7 @@ class Listing:
     games: list[RecordedGame] = field(default_factory=list)
     left_out: list[dict] = field(default_factory=list)
     recorders: list[dict] = field(default_factory=list)  # `games.json` without its games
-    found: Counter = field(default_factory=Counter)  # roles, of all lines of the xlogfiles
+    roles: Counter = field(default_factory=Counter)  # roles, of all lines of the xlogfiles
 
     def leave(self, name: str, reason: str, detail: str = "") -> None:
         self.left_out.append(left(name, reason, detail))
@@ -124,18 +124,18 @@ def listing(directories: Iterable[str | Path], taken: Recordings | None) -> List
         For a folder without recordings, one level off, or of another version of NetHack or of
         ttyrec.
     """
-    found = Listing()
+    listed = Listing()
     roots = [Path(directory).expanduser() for directory in directories]
     if len({root.resolve() for root in roots}) < len(roots):
         raise StoreError("a folder of recordings is given twice", where=str(roots))
     for root in roots:
         for folder in _folders(root):
-            _list(folder, taken, found)
+            _list(folder, taken, listed)
     if taken is not None and taken.max_games is not None:
-        for game in found.games[taken.max_games :]:
-            found.leave(game.name, "above max_games")
-        del found.games[taken.max_games :]
-    return found
+        for game in listed.games[taken.max_games :]:
+            listed.leave(game.name, "above max_games")
+        del listed.games[taken.max_games :]
+    return listed
 
 
 def _folders(root: Path) -> list[Path]:
@@ -166,21 +166,21 @@ def _folders(root: Path) -> list[Path]:
     raise StoreError(f"no recordings: {LAYOUT} is wanted", where=str(root))
 
 
-def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
-    files = _recordings(folder, found)
-    records = _records(folder, found)
+def _list(folder: Path, taken: Recordings | None, listed: Listing) -> None:
+    files = _recordings(folder, listed)
+    records = _records(folder, listed)
     named: set[str] = set()
     games: dict[str, RecordedGame] = {}
-    for place, entry, problem in _lines(folder, found):
+    for place, entry, problem in _lines(folder, listed):
         name = entry.get("ttyrecname", "")
         shown = f"{folder.name}/{name or place}"
         if problem:
-            found.leave(shown, *problem)
+            listed.leave(shown, *problem)
             named.add(name)
             continue
-        found.found[entry["role"]] += 1
+        listed.roles[entry["role"]] += 1
         if name in named:
-            found.leave(shown, "two lines in the xlogfile")
+            listed.leave(shown, "two lines in the xlogfile")
             games.pop(name, None)
             continue
         named.add(name)
@@ -189,17 +189,17 @@ def _list(folder: Path, taken: Recordings | None, found: Listing) -> None:
         if name not in files:
             reason, detail = "missing file", ""
         if reason:
-            found.leave(shown, reason, detail)
+            listed.leave(shown, reason, detail)
         else:
             games[name] = game
     for name in files:
         if name in games:
-            found.games.append(games[name])
+            listed.games.append(games[name])
         elif name not in named:
-            found.leave(f"{folder.name}/{name}", "no line in the xlogfile")
+            listed.leave(f"{folder.name}/{name}", "no line in the xlogfile")
 
 
-def _recordings(folder: Path, found: Listing) -> dict[str, Path]:
+def _recordings(folder: Path, listed: Listing) -> dict[str, Path]:
     """The recordings in a folder by name; raises StoreError if all are of another version."""
     files, others = {}, []
     for path in sorted(folder.glob("*.ttyrec*.bz2"), key=lambda path: _natural(path.name)):
@@ -217,7 +217,7 @@ def _recordings(folder: Path, found: Listing) -> dict[str, Path]:
             fix="leave such folders out of the directory",
         )
     for path, version in others:
-        found.leave(f"{folder.name}/{path.name}", "another version of ttyrec", version)
+        listed.leave(f"{folder.name}/{path.name}", "another version of ttyrec", version)
     return files
 
 
@@ -226,7 +226,7 @@ def _recordings(folder: Path, found: Listing) -> dict[str, Path]:
 Line = tuple[str, dict[str, str], tuple[str, ...]]
 
 
-def _lines(folder: Path, found: Listing) -> list[Line]:
+def _lines(folder: Path, listed: Listing) -> list[Line]:
     """Lines of the xlogfiles in a folder; raises StoreError if all are of another NetHack."""
     lines: list[Line] = []
     for log in sorted(folder.glob("*xlogfile")):
@@ -234,7 +234,7 @@ def _lines(folder: Path, found: Listing) -> list[Line]:
             content = read_bytes(log, MAX_LOG)
         except (DamagedFile, OSError) as error:
             detail = error.what if isinstance(error, DamagedFile) else error.strerror
-            found.leave(f"{folder.name}/{log.name}", "an xlogfile that cannot be read", detail)
+            listed.leave(f"{folder.name}/{log.name}", "an xlogfile that cannot be read", detail)
             continue
         # Not splitlines: in a name, the second byte of a letter of UTF-8 may look like a new line.
         for number, line in enumerate(content.split(b"\n"), 1):
@@ -278,7 +278,7 @@ def _unwanted(game: RecordedGame, taken: Recordings | None) -> tuple[str, str]:
     return "", ""
 
 
-def _records(folder: Path, found: Listing) -> dict[str, dict]:
+def _records(folder: Path, listed: Listing) -> dict[str, dict]:
     """Our own records of the games in a folder, by file name; {} for somebody else's."""
     path = folder / recording.RECORD
     if not path.exists():
@@ -293,7 +293,7 @@ def _records(folder: Path, found: Listing) -> dict[str, dict]:
             for game in made["games"]
             if GameRecord.model_validate(game, strict=True)
         }
-        found.recorders.append({k: v for k, v in made.items() if k != "games"})
+        listed.recorders.append({k: v for k, v in made.items() if k != "games"})
     except DamagedFile as error:
         raise StoreError(error.what, where=str(path), fix=fix) from None
     except (ValidationError, LookupError, TypeError) as error:

@@ -211,9 +211,9 @@ def result(frames: dict[str, np.ndarray]) -> tuple[int, int] | None:
         The game's last, as of `Tape.frames`.
     """
     for screen in frames["tty_chars"][::-1]:
-        found = _SUM.search(b" ".join(screen.tobytes()[i : i + 80].strip() for i in _STARTS))
-        if found:
-            return int(found[1]), int(found[2])
+        match = _SUM.search(b" ".join(screen.tobytes()[i : i + 80].strip() for i in _STARTS))
+        if match:
+            return int(match[1]), int(match[2])
     return None
 
 

@@ -226,7 +226,7 @@ def search(
     if len(inside) > FOLLOWED:
         inside.sort(key=lambda z: float(np.square(residuals(z)).sum()))
     for start in inside[:FOLLOWED]:
-        found = least_squares(residuals, start, bounds=bounds, x_scale="jac", max_nfev=400)
-        if 2 * found.cost < best[1]:
-            best = theta_of(found.x), float(2 * found.cost)
+        solution = least_squares(residuals, start, bounds=bounds, x_scale="jac", max_nfev=400)
+        if 2 * solution.cost < best[1]:
+            best = theta_of(solution.x), float(2 * solution.cost)
     return best

@@ -66,7 +66,7 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
     done["section"] = done["game"]
     if pooled:
         done["game"] = done["game"].str.partition("__")[0]
-    found = []
+    rows = []
     for game, of_game in done.groupby("game", sort=True):
         placed = of_game.assign(position=_positions(of_game)).reset_index(drop=True)
         fits, errors = {}, {}
@@ -80,14 +80,14 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
                 continue  # the column is there, and empty
             fits[name], errors[name] = fitted, rolling(relation, placed)
         for name, fitted in fits.items():
-            found += _rows(str(game), fitted, errors[name], fits, errors, settings.level)
-    if not found:
+            rows += _rows(str(game), fitted, errors[name], fits, errors, settings.level)
+    if not rows:
         raise FitError(
             "no relation has its columns",
             where="results table",
             fix="--column OURS=THEIRS maps yours; docs/relations.md says what each one needs",
         )
-    return pd.DataFrame(found, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _positions(rows: pd.DataFrame) -> np.ndarray:

@@ -63,14 +63,14 @@ class Play:
     def status(self) -> tuple[np.ndarray, np.ndarray]:
         """Dungeon level and turn on each screen, int64 (T,) each; where a menu hides the status
         line, those last seen."""
-        found = np.ones((len(self), 2), np.int64)
+        values = np.ones((len(self), 2), np.int64)
         level = turn = 1
         for i, row in enumerate(self.chars[:, -1]):
             line = row.tobytes()
             level = int(m[1]) if (m := _LEVEL.search(line)) else level
             turn = int(m[1]) if (m := _TURN.search(line)) else turn
-            found[i] = level, turn
-        return found[:, 0], found[:, 1]
+            values[i] = level, turn
+        return values[:, 0], values[:, 1]
 
 
 def recorded(demos: str | Path, *, split: str = "dev", rank: float = 0.5) -> Play:

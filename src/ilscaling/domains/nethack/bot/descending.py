@@ -46,8 +46,8 @@ def decide(bot) -> None:
     elif level.desperate:
         bot.level_done = True
     elif upper:
-        found = seeks and level.down.bit_count() > 1
-        bot.level_done = level.explored or (found and view.rank >= MINES_RANK)
+        several = seeks and level.down.bit_count() > 1
+        bot.level_done = level.explored or (several and view.rank >= MINES_RANK)
     elif view.branch == MINES:
         bot.level_done = level.explored
         if level.explored and level.searches > 20 and not level.down:

@@ -116,9 +116,9 @@ def kind(glyph: int) -> int:
 
 def kinds(*names: str) -> frozenset[int]:
     """Numbers of the monsters of these names; both forms of one name."""
-    found = frozenset(number for number, name in enumerate(MONSTERS) if name in names)
-    assert len({MONSTERS[number] for number in found}) == len(names), names
-    return found
+    numbers = frozenset(number for number, name in enumerate(MONSTERS) if name in names)
+    assert len({MONSTERS[number] for number in numbers}) == len(names), names
+    return numbers
 
 
 # Nobody's business: they never attack first, and it costs dearly to attack them.

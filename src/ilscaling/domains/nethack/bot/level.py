@@ -89,7 +89,7 @@ class Level:
 
     def hiding_places(self) -> list[tuple[int, int]]:
         """(square, merit in moves) of places where a search may find a hidden way."""
-        found = []
+        places = []
         ground = self.walk
         corridors = self.seen[g.CORRIDOR] & ground
         walls = self.seen[g.WALL]
@@ -97,11 +97,11 @@ class Level:
         for square in squares(corridors):
             ways = squares(around(1 << square) & ground & ~(1 << square))
             if len(ways) <= 1 or (len(ways) == 2 and abs(ways[0] - ways[1]) in (1, WIDTH)):
-                found.append((square, 100))
+                places.append((square, 100))
         sides = (walls << 1) & (walls >> 1) | (walls << WIDTH) & (walls >> WIDTH)
         for square in squares(ground & sides & ~corridors):
             if (beside(1 << square) & ground).bit_count() <= 1:
-                found.append((square, 100))
+                places.append((square, 100))
         rooms = self.ground & ~corridors & ~self.doors & around(walls) & ground
         for square in squares(rooms):
             merit = 0
@@ -113,5 +113,5 @@ class Level:
                     room = sum(1 for b in beyond if b >= 0 and rock >> b & 1)
                     merit = max(merit, 3 * room)
             if merit:
-                found.append((square, merit))
-        return found
+                places.append((square, merit))
+        return places

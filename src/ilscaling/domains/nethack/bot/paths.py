@@ -120,12 +120,12 @@ def first_step(
 
 def squares(bits: int) -> list[int]:
     """The squares of a set, in order."""
-    found = []
+    ordered = []
     while bits:
         low = bits & -bits
-        found.append(low.bit_length() - 1)
+        ordered.append(low.bit_length() - 1)
         bits ^= low
-    return found
+    return ordered
 
 
 def gap(one: int, other: int) -> int:

@@ -107,9 +107,9 @@ class View:
 
     def menu(self) -> list[tuple[int, str]]:
         """(letter, text) of the lines of a menu that are not chosen yet."""
-        found = []
+        entries = []
         for line in self.screen():
             match = _MENU_LINE.search(line)
             if match:
-                found.append((ord(match[1]), match[2]))
-        return found
+                entries.append((ord(match[1]), match[2]))
+        return entries
