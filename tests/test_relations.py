@@ -1,5 +1,7 @@
 """Laws of more than size and data: planted truth comes back, and the right one of two is chosen."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +122,32 @@ def test_the_exponents_of_horizon_and_demonstrations_come_back(q):
     gamma = of(judged, "demonstrations").loc["gamma"]
     assert gamma["estimate"] == pytest.approx(0.6, abs=0.05)
     assert gamma["low"] < gamma["estimate"] < gamma["high"] and gamma["runs"] == 8
+
+
+def test_intrinsic_performance_comes_back():
+    """Returns that rise with a planted I(N, E), whose least compute is sought among the cells."""
+    rng, law = np.random.default_rng(2), relation("intrinsic")
+    rows = []
+    for N, seed, step in itertools.product(np.geomspace(1e3, 1e6, 9), range(3), range(12)):
+        E = 1e4 * 2**step
+        values = {"params": np.array([N]), "env_steps": np.array([E])}
+        shown = law.mean(values, np.array([0.6, 0.4, 1e3, 1e3]))[0] * rng.lognormal(0, 0.05)
+        rows.append({"game": "pong", "size": N, "params": N, "seed": seed, "budget": 6 * N * E,
+                     "flops": 6 * N * E, "env_steps": E, "samples": E, "random_return": -21.0,
+                     "return_mean": np.log(shown), "status": "done"})  # fmt: skip
+    table = pd.DataFrame(rows)
+    table["position"] = table["env_steps"].rank(method="dense").astype(int)
+    table["return_mean"] -= table["return_mean"].min() + 20.9
+    fit = relations.fit(law, table, draws=10)
+    alpha_N, alpha_E = fit.params["alpha_N"], fit.params["alpha_E"]
+    assert alpha_E / (alpha_N + alpha_E) == pytest.approx(0.4, abs=0.03)
+    cells = law.rows(table)
+    # By the definition, with two loops instead of a running minimum.
+    for _, cell in cells.iloc[::7].iterrows():
+        as_good = cells[cells["return_mean"] >= cell["return_mean"]]
+        assert cell["intrinsic"] == as_good["flops"].min() <= cell["flops"]
+    none = law.rows(table.assign(env_steps=0.0))
+    assert none.empty and relations.fit(law, table.assign(env_steps=0.0)).reason
 
 
 def test_what_cannot_be_fitted_says_so():

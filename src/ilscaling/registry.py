@@ -79,6 +79,7 @@ BUILT_IN = {
         "repeated": "ilscaling.laws.relations.repeated",
         "horizon": "ilscaling.laws.relations.horizon",
         "demonstrations": "ilscaling.laws.relations.demonstrations",
+        "intrinsic": "ilscaling.laws.relations.intrinsic",
     },
 }
 

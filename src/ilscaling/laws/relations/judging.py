@@ -66,7 +66,7 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
     done["section"] = done["game"]
     if pooled:
         done["game"] = done["game"].str.partition("__")[0]
-    rows = []
+    judged = []
     for game, of_game in done.groupby("game", sort=True):
         placed = of_game.assign(position=_positions(of_game)).reset_index(drop=True)
         fits, errors = {}, {}
@@ -80,14 +80,14 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
                 continue  # the column is there, and empty
             fits[name], errors[name] = fitted, rolling(relation, placed)
         for name, fitted in fits.items():
-            rows += _rows(str(game), fitted, errors[name], fits, errors, settings.level)
-    if not rows:
+            judged += _rows(str(game), fitted, errors[name], fits, errors, settings.level)
+    if not judged:
         raise FitError(
             "no relation has its columns",
             where="results table",
             fix="--column OURS=THEIRS maps yours; docs/relations.md says what each one needs",
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(judged, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _positions(rows: pd.DataFrame) -> np.ndarray:
@@ -114,11 +114,11 @@ def rolling(relation: Relation, rows: pd.DataFrame) -> pd.Series:
         Position of the budget that is predicted -> root mean square error over its rows, in ln of
         the response where the relation's residuals are. The first rests on FEWEST budgets.
     """
-    order = np.unique(rows["position"])
+    order, whole = np.unique(rows["position"]), relation.rows(rows)
     errors = {}
     for origin, ahead in zip(order[FEWEST - 1 :], order[FEWEST:], strict=False):
         fitted = fit(relation, rows[rows["position"] <= origin])
-        x, y, _ = relation.read(relation.rows(rows[rows["position"] == ahead]))
+        x, y, _ = relation.read(whole[whole["position"] == ahead])
         if fitted.reason or not len(y):
             continue
         with np.errstate(all="ignore"):

@@ -34,6 +34,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]
         ("returns_after", "expert_returns_after"),
         lambda table: table["expert_after"] - table["return_after"],
     ),
+    "env_steps": (("env_steps",), lambda table: table["env_steps"]),
+    "intrinsic": (("return_mean", "random_return", "flops"), lambda table: table["intrinsic"]),
     "return": (("return_mean",), lambda table: table["return_mean"]),
     "normalised_return": (
         ("return_mean", "expert_return", "random_return"),
