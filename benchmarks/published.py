@@ -129,6 +129,33 @@ PORIAN_TEXT = """
 Porian et al. (2024) publish the exponent of N_opt of five of their isoFLOP studies, from minima
 interpolated by splines. Ours are by default settings; the median is what a report quotes:
 """
+SETUP = """
+## The Atari set-up of its scripts
+
+What an agent of the paper sees and when it acts, read in its scripts
+(github.com/princeton-nlp/il-scaling-in-games, `il_scale/atari`) and in Stable-Baselines3 2.9, and
+counted by a run with ale-py 0.12.1. Experts, data and clones play `<Game>Deterministic-v0` inside
+Stable-Baselines3's Atari wrapper. The first has a frame skip of 4 and sticky actions of 0.25, as a
+note beside it says; the wrapper skips 4 more.
+
+| what | theirs | `studies/paper-atari.yaml` |
+| --- | --- | --- |
+| emulator frames an action | 16 by a step (4 in a game without a skip of its own) | `frame_skip: 16` |
+| sticky actions | 0.25 a frame | `sticky: 0.25`, the default |
+| idle frames first | 1 to 30 times 4 (4 to 116 over eight seeds) | `noop_max: 120`, from 0 to 120 |
+| longest game | 108,000 frames, 30 minutes | `max_steps: 6750` |
+| the expert's data | its best action (`deterministic=True`) | `temperature: 0.0` |
+| the clones' play | sampled | `evaluation.temperature: 1.0`, the default |
+
+So an agent acts less than four times a second, which may be why its best Breakout clone scores 39
+at a loss of 0.078, where published PPO at 4 frames a step reaches hundreds; and a loss that low is
+of an expert that does not sample. Two things are not the same, and one is not known. Theirs presses
+FIRE and one more action after every start and lost life, where the game has FIRE; ours leaves that
+to the agent. Theirs shows the brighter of the 12th and the 16th frame, ours of the 15th and the
+16th, so that what a game draws in every other frame alone may be missing from theirs. Its expert
+was trained on clipped rewards with a lost life as an end, as ours is (`domains/atari/ppo.py`), by
+settings that its repository does not hold.
+"""
 COUNTED = """
 ## Counted exactly
 
@@ -159,6 +186,7 @@ def page(folder: Path) -> str:
         [SURFACES.strip(), "", *_surfaces(every)],
         [FORECAST_TEXT.strip(), "", *_forecast(nethack)],
         [OTHER_TEXT.strip(), "", *_experiments(folder)],
+        [SETUP.strip()],
         [COUNTED.strip(), "", *_counted(atari)],
         [OTHERS_TEXT.strip(), "", *_chinchilla(folder)],
         [PORIAN_TEXT.strip(), "", *_porian(folder)],
