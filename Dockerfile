@@ -10,6 +10,7 @@ FROM development AS study
 ARG PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 COPY pyproject.toml requirements.lock Makefile README.md ./
 COPY src src
+COPY tools/setup.sh tools/setup.sh
 RUN make setup
 COPY . .
 ENV PATH="/project/.venv/bin:$PATH"

@@ -24,15 +24,8 @@ figures: setup
 experiments: setup
 	@python tools/experiments_table.py
 
-setup: $(VENV)/.ready
-
-# The stamp comes last: an interrupted installation is taken up again. Python compiles what it
-# imports; compiling everything beforehand would take as long as the download.
-$(VENV)/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	touch $@
+setup:
+	@sh tools/setup.sh $(VENV) "$(PYTHON)" $(if $(filter command environment,$(firstword $(origin PYTHON))),given)
 
 test: setup
 	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not browser and not slurm and not faults" $(PYTEST_ARGS)

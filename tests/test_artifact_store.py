@@ -1,7 +1,10 @@
 """The store of finished artefacts, DVC's view of it, and what is published, without a pipeline."""
 
+import errno
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +20,9 @@ from ilscaling.pipeline import (
     artifact_store,
     code_snapshot,
     figure_metadata,
+    job_lock,
     manifest,
+    pipeline_lock,
     publication,
     result_folder,
     watchdog,
@@ -162,6 +167,68 @@ def test_the_view_holds_what_the_study_names_and_nothing_else(here, monkeypatch)
     view_of(narrow, {str(less.path)}, monkeypatch)
     monkeypatch.chdir(here)
     assert copy.samefile(less.path / less.lists[0])
+
+
+def without_links(*_, **__):
+    raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+
+def test_where_there_are_no_links_the_view_holds_copies_and_says_so(here, monkeypatch, capsys):
+    """`data` leads to another disk, or the file system knows no hard links."""
+    keys = keys_of()
+    one = made(keys, first_run(keys))
+    monkeypatch.setattr(os, "link", without_links)
+    pairs = [(one.path / name, artifact_store.in_view(one.path) / name) for name in one.names]
+    pairs = [pair for pair in pairs if pair[0].exists()]
+    folder = Path("study/runs")
+    artifact_store._show(pairs, folder)
+    assert f"are copied from {here / 'data'}" in capsys.readouterr().err
+    assert all(source.read_bytes() == target.read_bytes() for source, target in pairs)
+    # Once: an unchanged copy is not made again, a changed or missing one is.
+    before = {target: target.stat().st_ino for _, target in pairs}
+    lost, edited, *_ = before
+    lost.unlink()
+    edited.write_text("something else")
+    artifact_store._show(pairs, folder)
+    again = {target for target, inode in before.items() if target.stat().st_ino != inode}
+    assert again <= {lost, edited} and edited.read_text() != "something else" and lost.exists()
+    lost.unlink()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(WorkflowError, match=r"holds copies .* needs about .* 1 bytes are free"):
+        artifact_store._show(pairs, folder)
+    assert not lost.exists(), "nothing is copied where it does not fit"
+
+
+def test_a_store_on_a_disk_that_is_not_mounted_is_named(here):
+    Path("data").symlink_to(here / "disk/data")
+    with pytest.raises(WorkflowError, match="leads to a folder that is not there") as refusal:
+        artifact_store.open_store()
+    subprocess.run(["sh", "-c", refusal.value.fix.split("   or   ")[1]], check=True)
+    artifact_store.open_store()
+
+
+@pytest.mark.parametrize("answer", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_a_file_system_without_locks_still_has_one_pipeline_a_folder(here, monkeypatch, answer):
+    def refuse(*_):
+        raise OSError(answer, os.strerror(answer))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lock = pipeline_lock.acquire(".snakemake")
+    with pytest.raises(WorkflowError, match="another pipeline is running in this folder"):
+        pipeline_lock.acquire(".snakemake")
+    held = Path(lock.lock_file)
+    assert held.read_text(encoding="utf-8").split()[0] == str(os.getpid())
+    lock.release()
+    # What a pipeline that was killed leaves behind does not last.
+    script = "from ilscaling.pipeline import pipeline_lock; import fcntl, os\n"
+    script += f"def no(*_): raise OSError({answer}, 'no')\n"
+    script += "fcntl.flock = no; lock = pipeline_lock.acquire('.snakemake'); os._exit(9)"
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    assert held.exists()
+    assert pipeline_lock.acquire(".snakemake").is_locked
+    assert job_lock.acquire(Path("data/.locks/a.lock"), "a") > 0
 
 
 def test_what_is_used_by_any_study_is_not_collected(here):

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import subprocess
+from pathlib import Path
 
 import experiments_table
 import pytest
@@ -154,3 +155,45 @@ def test_a_study_without_experiments_is_a_table_too():
     (title, head, line) = experiments_table.tables([row], ["breakout"])
     assert title == "breakout" and head.split() == ["experiment", "N", "changed"]
     assert line.split() == ["workspace", "0.473"]
+
+
+@pytest.fixture
+def below(tmp_path, monkeypatch) -> str:
+    """A project with results of one commit, in a folder of a larger repository."""
+    place = tmp_path / "work/below"
+    (place / "study/results/laws").mkdir(parents=True)
+    (place / "params.yaml").write_text("study: mine\nlaws: {level: 0.9}\n")
+    (place / "study/results/laws/fits.json").write_text("[]")
+    (place / ".dvc").mkdir()
+    monkeypatch.chdir(place)
+    git = ["git", "-c", "user.name=tester", "-c", "user.email=tester@example.org"]
+    for command in (["init", "-q", ".."], ["add", "-A", ".."], ["commit", "-qm", "results"]):
+        subprocess.run([*git, *command], check=True)
+    return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout[:7]
+
+
+def test_a_project_below_a_larger_repository_is_compared(below):
+    old = compare.Revision("HEAD")
+    assert old.short == f"{below}:mine" and old.fits() == {}
+    assert old.params() == {"study": "mine", "laws.level": 0.9}
+    Path("params.yaml").write_text("- 1\n", encoding="utf-8")
+    with pytest.raises(WorkflowError, match="no mapping but list"):
+        compare.Revision("workspace")
+    Path("params.yaml").unlink()
+    with pytest.raises(WorkflowError, match="no such study, commit or experiment: nosuch"):
+        compare.Revision("nosuch")
+
+
+def test_without_git_or_results_it_says_what_can_be_compared(tmp_path, monkeypatch):
+    """An archive of the project; a fresh clone, whose studies have no results yet."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("study: mine\n")
+    with pytest.raises(WorkflowError, match="no study HEAD has results here") as refusal:
+        compare.Revision("HEAD")
+    assert refusal.value.fix.startswith("ls results")
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies/wsd.yaml").write_text("study: wsd\n")
+    for name, typed in (("mine", "all   or"), ("wsd", "all --configfile studies/wsd.yaml   or")):
+        with pytest.raises(WorkflowError, match=f"the study {name} has no results") as refusal:
+            compare.Revision(name)
+        assert f"snakemake --cores {typed}   dvc pull results" in refusal.value.fix

@@ -1,6 +1,7 @@
 """The worked example of docs/extending.md: its game, expert and family, one file each."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -241,6 +242,13 @@ BROKEN = {
         "from ilscaling.domains.expert import Expert\nEXPERT = Expert('a', 3)\n",
         "be called",
     ),
+    "ends": ("import sys\nsys.exit(3)\n", r"SystemExit: 3\n.*ends.py, line 2"),
+    "silent": (
+        "class Odd(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Odd\n",
+        r"Odd: a Odd that cannot be shown\n.*silent.py, line 4",
+    ),
+    "binary": (b"\x00\x01\xff", "SyntaxError"),
+    "utf16": ("x = 1\n".encode("utf-16"), "SyntaxError"),
     "taken": (
         "from ilscaling.policies.family import Family\nFAMILY = Family('cnn', print, print)\n",
         "'cnn' of FAMILY is taken: it is built in",
@@ -252,10 +260,33 @@ BROKEN = {
 def test_a_broken_file_says_what_and_where(tmp_path, name):
     text, message = BROKEN[name]
     path = tmp_path / f"{name}.py"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ExtensionError, match=message) as error:
         registry.load([str(path)])
     assert str(path) in error.value.where and error.value.fix
+
+
+def test_what_is_no_extension_at_all_is_refused(tmp_path):
+    """A folder of something else, a file of another kind, a pipe, a link to itself; in a folder a
+    module that is broken, and one that nothing imports."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("x = 1\n")
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    for name in ("empty", "notes.txt", "pipe.py", "loop.py", "/dev/zero"):
+        with pytest.raises(ExtensionError, match=r"is missing|is a Python file or a folder"):
+            registry.load([str(tmp_path / name)])
+    package = tmp_path / "package"
+    shutil.copytree(ROOT / "extensions/foraging", package)
+    (package / "__init__.py").write_text("from .game import GAME\nfrom . import broken\n")
+    (package / "broken.py").write_text("\ndef f(:\n")
+    with pytest.raises(ExtensionError, match=r"SyntaxError.*\n.*broken.py, line 2"):
+        registry.load([str(package)])
+    (package / "__init__.py").write_text("from .game import GAME\n")
+    registry.load([str(package)])
+    with pytest.raises(ExtensionError, match="the file is no Python") as error:
+        code_digest.of(registry.files("GAME", "foraging"))
+    assert error.value.where == str(package / "broken.py")
 
 
 def test_names_of_no_extension_and_of_two(tmp_path):

@@ -1,13 +1,18 @@
 """Files of parameters that are ambiguous, without bound or no parameters at all."""
 
+from pathlib import Path
+
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilscaling import params
 from ilscaling.errors import ParamsError
 from ilscaling.parameter_files import read_mapping
+from ilscaling.pipeline import session
+
+ROOT = Path(__file__).resolve().parent.parent
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -30,6 +35,24 @@ BAD = {
     "control": (b"a: \x00\n", "not YAML"),
     "tag": (b"a: !!python/object/apply:os.getcwd []\n", "not YAML"),
 }
+
+
+@pytest.mark.parametrize("base", ["[1, 2]", "{a: b}", "3", "null", "breakout", "nosuch"])
+def test_a_game_is_like_another_by_its_name_alone(tmp_path, base):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"games: {{breakout: {{like: {base}}}}}\n")
+    with pytest.raises(ParamsError, match=r"breakout\.like: .* is (no game of the|like itself)"):
+        params.read(ROOT / "params.yaml", path)
+
+
+def test_files_that_snakemake_has_read_are_held_to_the_same(tmp_path):
+    """Snakemake takes the last of two equal keys, and aliases without end."""
+    for name in ("twice", "aliases"):
+        path = tmp_path / f"{name}.yaml"
+        path.write_bytes(BAD[name][0])
+        with pytest.raises(ParamsError, match=BAD[name][1]) as error:
+            session.of_pipeline({}, [str(path)], ROOT, dry=True)
+        assert str(path) in error.value.where
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -60,6 +83,7 @@ def test_anchors_merges_and_a_byte_order_mark_are_read(tmp_path):
     }
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_mapping_or_an_error_of_ours(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -70,6 +94,7 @@ def test_any_bytes_are_a_mapping_or_an_error_of_ours(tmp_path_factory, content):
         assert str(path) in error.where
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.integers() | st.text(max_size=5),

@@ -1,9 +1,22 @@
 """Exceptions whose text says what is wrong, where, and what to type next."""
 
+import errno
 import os
 import shlex
 import sys
 from collections.abc import Callable
+
+AGAIN = "then the same command again: what was finished stays"
+# What helps where the machine lacks something, by the number of the operating system's error.
+REMEDIES = {
+    errno.ENOSPC: f"df -h .   and free some space; {AGAIN}",
+    errno.EDQUOT: f"quota -s   and free some space; {AGAIN}",
+    errno.EROFS: "copy the project to a disk that can be written",
+    errno.EACCES: "chmod -R u+rwX .   or work in a folder of your own",
+    errno.EMFILE: f"ulimit -n 4096   {AGAIN}",
+    errno.ENFILE: f"close other programs, {AGAIN}",
+    errno.EIO: f"look after the disk (dmesg); {AGAIN}",
+}
 
 
 class IlscalingError(Exception):
@@ -66,6 +79,23 @@ def remake(*paths: object) -> str:
     return f"rm -r {shlex.join(map(str, paths))} && snakemake --cores all"
 
 
+def text(error: IlscalingError | OSError | MemoryError) -> str:
+    """What a user reads of an error of ours, of the disk or of the memory.
+
+    Parameters
+    ----------
+    error
+        Of the disk: files are written under temporary names, so nothing half-written stays behind.
+    """
+    if isinstance(error, IlscalingError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f': {error}' if str(error) else ''}"
+    where = f"\n  where: {error.filename}" if error.filename else ""
+    fix = f"\n  try:   {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+    return f"{error.strerror or error}{where}{fix}"
+
+
 def run(program: Callable[[], object]) -> None:
     """Run a program of ours: an error that a user can act on is printed without a traceback.
 
@@ -79,21 +109,11 @@ def run(program: Callable[[], object]) -> None:
     try:
         program()
         sys.stdout.flush()
-    except IlscalingError as error:
-        _end(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains when it ends
         sys.exit(1)
-    except OSError as error:
-        # Files are written under temporary names, so nothing half-written stays behind.
-        where = f" ({error.filename})" if error.filename else ""
-        _end(f"{error.strerror or error}{where}")
-    except MemoryError as error:
-        _end(f"not enough memory{f': {error}' if str(error) else ''}")
+    except (IlscalingError, OSError, MemoryError) as error:
+        print(f"error: {text(error)}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _end(text: str) -> None:
-    print(f"error: {text}", file=sys.stderr)
-    sys.exit(1)

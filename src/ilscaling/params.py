@@ -621,10 +621,10 @@ def _likes(games: dict, where: str) -> dict:
         if not isinstance(section, dict) or "like" not in section:
             return section
         base = section["like"]
-        if base not in games or base in (*through, name):
+        if not isinstance(base, str) or base not in games or base in (*through, name):
             raise ParamsError(
                 f"games.{name}.like: {base!r} is "
-                + ("no game of the study" if base not in games else "like itself"),
+                + ("like itself" if base in (*through, name) else "no game of the study"),
                 where=where,
                 fix=f"games are: {', '.join(games)}",
             )

@@ -13,7 +13,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -219,6 +219,12 @@ def _read(file: str) -> dict[str, Any]:
             where=f"{whole.absolute()} (params: extensions)",
             fix="paths are relative to the project's folder; correct or remove it",
         )
+    if whole.suffix != ".py":
+        raise ExtensionError(
+            "an extension is a Python file or a folder with an __init__.py",
+            where=f"{whole.absolute()} (params: extensions)",
+            fix=f"give it a name that ends in .py, or correct the parameters; {REMEDY}",
+        )
     code = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     content = digest([[str(part.relative_to(path)), sha256(part)] for part in code])
     at = (str(path.resolve()), content)
@@ -237,23 +243,35 @@ def _run(code: Path, name: str, path: Path):
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         for imported in [one for one in sys.modules if one.split(".")[0] == name]:
             del sys.modules[imported]
         frames = traceback.extract_tb(error.__traceback__)
         own = [f for f in frames if Path(f.filename).resolve().is_relative_to(path.resolve())]
-        at = own[-1] if own else None
-        line = at.lineno if at else getattr(error, "lineno", None)
-        where = at.filename if at and path.is_dir() else path
+        at, line = path, None
+        if isinstance(error, SyntaxError):
+            line = error.lineno
+            at = error.filename if path.is_dir() and error.filename else path
+        elif own:
+            line = own[-1].lineno
+            at = own[-1].filename if path.is_dir() else path
         raise ExtensionError(
-            f"the extension cannot be loaded: {type(error).__name__}: {error}",
-            where=f"{where}, line {line}" if line else str(path),
+            f"the extension cannot be loaded: {type(error).__name__}: {_words(str, error)}",
+            where=f"{at}, line {line}" if line else str(at),
             fix="an extension imports installed packages, ilscaling and, in a folder, its own "
             "modules by `from . import`"
             if isinstance(error, ImportError)
             else REMEDY,
         ) from error
     return module
+
+
+def _words(how: Callable[[object], str], thing: object) -> str:
+    """What a stranger's object says of itself by `str` or `repr`, if that does not fail, too."""
+    try:
+        return how(thing)
+    except Exception:
+        return f"a {type(thing).__name__} that cannot be shown"
 
 
 def _checked(module, where: str, kinds: Sequence[str]) -> dict[str, Any]:
@@ -267,13 +285,13 @@ def _checked(module, where: str, kinds: Sequence[str]) -> dict[str, Any]:
         wanted, place = entry_class(kind), f"{where}: {kind}"
         if not isinstance(entry, wanted):
             raise ExtensionError(
-                f"{kind} is no {wanted.__module__}.{wanted.__name__} but {entry!r:.80}",
+                f"{kind} is no {wanted.__module__}.{wanted.__name__} but {_words(repr, entry):.80}",
                 where=place,
                 fix=REMEDY,
             )
         if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
             raise ExtensionError(
-                f"{entry.name!r} is no name",
+                f"{_words(repr, entry.name)} is no name",
                 where=place,
                 fix="small letters, digits and underscores, a letter first",
             )

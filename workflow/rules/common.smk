@@ -21,9 +21,8 @@ sys.path.insert(0, inherited or str(PROJECT / "src"))
 
 from snakemake.exceptions import WorkflowError
 
-from ilscaling import plan
+from ilscaling import errors, plan
 from ilscaling.grid import budget_name
-from ilscaling.errors import IlscalingError
 from ilscaling.pipeline import (
     cluster_requests,
     preflight,
@@ -34,12 +33,19 @@ from ilscaling.pipeline import (
 )
 
 
+class Refused(WorkflowError):
+    """Printed as it stands: below a message Snakemake lists the lines of the Snakefile that led to
+    it, which say nothing of what is wrong."""
+
+    __traceback__ = None
+
+
 def without_traceback(action, *arguments, **options):
     """Result of an action, whose errors Snakemake prints as a message."""
     try:
         return action(*arguments, **options)
-    except IlscalingError as error:
-        raise WorkflowError(f"\n{error}")
+    except (errors.IlscalingError, OSError, MemoryError) as error:
+        raise Refused(errors.text(error))
 
 
 def open_session():
@@ -168,7 +174,7 @@ def find_run(wildcards):
             known = runs_by_list(study).get(f"{start}{wildcards.budgets}.json")
             if known:
                 return study, *known
-    raise WorkflowError(f"no run of the study: {place}, budgets {wildcards.budgets}")
+    raise Refused(f"no run of the study: {place}, budgets {wildcards.budgets}")
 
 
 def get_run(wildcards):
@@ -354,7 +360,7 @@ def get_folder(wildcards, output):
     """Folder of a step that is to be made: one of the study as it is now, no other key."""
     folder = os.path.dirname(output.done)
     if not keys.has_step(folder):
-        raise WorkflowError(f"\nno step of this study: {folder}\n  try:   snakemake --cores all")
+        raise Refused(f"no step of this study: {folder}\n  try:   snakemake --cores all")
     return folder
 
 

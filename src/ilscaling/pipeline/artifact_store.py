@@ -7,16 +7,21 @@ project's. ILSCALING_STORE names another folder, such as one that several clones
 What DVC records is `study/`: hard links to exactly what the study names, made at the end of each
 stage (`publish`). What a pull brought there is linked into the store when a pipeline starts
 (`adopt`). Every file is written under a temporary name and renamed, never changed in place, so that
-hard links are safe and take no space of their own.
+hard links are safe and take no space of their own. Where there can be none, since `data` leads to
+another disk or the file system knows none, the view holds copies: `publish` says so, and refuses
+what does not fit.
 """
 
 import os
+import shlex
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from ilscaling import plan
 from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import publication
 from ilscaling.pipeline.keys import Keys
@@ -48,6 +53,12 @@ def folder() -> Path:
 def open_store() -> None:
     """Make `data` lead to the store, where that is another folder."""
     store = folder()
+    if DATA.is_symlink() and not DATA.is_dir():
+        raise WorkflowError(
+            "the store leads to a folder that is not there",
+            where=f"{DATA.absolute()} -> {os.readlink(DATA)}",
+            fix=f"mount its disk   or   mkdir -p {shlex.quote(str(DATA.resolve()))}",
+        )
     if store == Path.cwd() / DATA or DATA.resolve() == store.resolve():
         return
     if DATA.exists() or DATA.is_symlink():
@@ -88,6 +99,19 @@ def link(source: Path, target: Path) -> None:
     finally:
         # A rename between two links of one file leaves both names.
         temporary.unlink(missing_ok=True)
+
+
+def can_link(source: Path, folder: Path) -> bool:
+    """Whether a file can have a further name in a folder: not on another disk, nor where the file
+    system knows no hard links."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = folder / f".{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        os.link(source, name)
+    except OSError:
+        return False
+    name.unlink()
+    return True
 
 
 def _files(path: Path) -> list[Path]:
@@ -179,18 +203,15 @@ def publish(keys: Keys, stage: str) -> None:
                 raise WorkflowError(
                     "not made yet", where=str(one.path / name), fix=f"snakemake {stage} --cores all"
                 )
-    shown = set()
+    pairs = []
     for path, needed in wanted.items():
         if path.is_file():
-            pairs = [(path, in_view(path))]
+            pairs.append((path, in_view(path)))
         else:
             names = [n for n in _files(path) if any(one.wants(str(n)) for one in needed)]
-            pairs = [(path / name, in_view(path) / name) for name in names]
-        for source, target in pairs:
-            shown.add(target)
-            # DVC has made copies of the links before it ran the stage.
-            if not target.exists() or not os.path.samefile(source, target):
-                link(source, target)
+            pairs += [(path / name, in_view(path) / name) for name in names]
+    _show(pairs, VIEW / stage)
+    shown = {target for _, target in pairs}
     stale = [p for p in (VIEW / stage).rglob("*") if not p.is_dir() and p not in shown]
     for path in stale:
         path.unlink()
@@ -198,6 +219,38 @@ def publish(keys: Keys, stage: str) -> None:
     for path in sorted((p for p in (VIEW / stage).rglob("*") if p.is_dir()), reverse=True):
         if not any(path.iterdir()):
             path.rmdir()
+
+
+def _show(pairs: list[tuple[Path, Path]], folder: Path) -> None:
+    """Make files of the store appear in a folder of the view, by (file, its name there)."""
+    linked = not pairs or can_link(pairs[0][0], folder)
+    # DVC has made copies of the links before it ran the stage.
+    due = [pair for pair in pairs if not _is_shown(*pair, linked)]
+    if due and not linked:
+        whole = sum(source.stat().st_size for source, _ in due)
+        plan.refuse_without_space(
+            folder,
+            whole,
+            what=f"{folder}, which holds copies where there can be no links to {DATA.resolve()},",
+            fix="free some space   or   keep the whole project on the disk of its store",
+        )
+        print(
+            f"{folder}: {plan.disk_size(whole)} are copied from {DATA.resolve()}: there can be no"
+            " hard links to it from here",
+            file=sys.stderr,
+        )
+    for source, target in due:
+        link(source, target)
+
+
+def _is_shown(source: Path, target: Path, linked: bool) -> bool:
+    if not target.exists():
+        return False
+    if linked:
+        return os.path.samefile(source, target)
+    one, other = source.stat(), target.stat()
+    # Some file systems count in steps of two seconds.
+    return one.st_size == other.st_size and abs(one.st_mtime - other.st_mtime) <= 2
 
 
 def mark_used(keys: Keys) -> None:

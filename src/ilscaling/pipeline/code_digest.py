@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ilscaling import files
+from ilscaling.errors import ExtensionError
 
 PACKAGE = "ilscaling"
 SOURCE = Path(__file__).resolve().parents[2]
@@ -79,12 +80,20 @@ def _memory() -> tuple[Path, dict[str, dict]]:
 
 
 def _known(path: Path) -> dict:
-    text = path.read_text(encoding="utf-8")
-    name = hashlib.sha256(text.encode()).hexdigest()
-    file, memory = _memory()
-    if name not in memory:
-        memory[name] = _read(text)
-        _keep(file, memory)
+    try:
+        text = path.read_text(encoding="utf-8")
+        name = hashlib.sha256(text.encode()).hexdigest()
+        file, memory = _memory()
+        if name not in memory:
+            memory[name] = _read(text)
+            _keep(file, memory)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        # Of an extension's folder every .py file counts, one that nothing imports, too.
+        raise ExtensionError(
+            f"the file is no Python: {error}",
+            where=str(path),
+            fix="correct it, or give it a name that does not end in .py",
+        ) from None
     return memory[name]
 
 

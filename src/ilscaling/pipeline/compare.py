@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ilscaling import params
 from ilscaling.errors import WorkflowError
+from ilscaling.parameter_files import read_mapping
 from ilscaling.show import looks, titles
 from ilscaling.show.rows import EXPONENT, PREFERRED, footnote, of_records
 from ilscaling.show.words import fixed, interval
@@ -39,9 +40,12 @@ class Revision:
     def __init__(self, name: str):
         here = name == "workspace" or Path("results", name, "keys").is_dir()
         self.name = name
-        self.commit = "" if here else _commit(name)
-        self._files = DVCFileSystem(rev=self.commit) if self.commit else None
-        named = yaml.safe_load(self.read("params.yaml")).get("study", "default")
+        self.commit, self._below = ("", "") if here else _commit(name)
+        # Of a project below the root of a larger repository the root is no repository of DVC's.
+        below = {"subrepos": True} if self._below else {}
+        self._files = DVCFileSystem(rev=self.commit, **below) if self.commit else None
+        self.study = name
+        named = self._mapping("params.yaml").get("study", "default")
         self.study = name if here and name != "workspace" else named
         self.results = "study/results" if self.commit else f"results/{self.study}"
 
@@ -54,7 +58,7 @@ class Revision:
         try:
             if self._files is None:
                 return Path(path).read_bytes()
-            with self._files.open(f"/{path}", "rb") as file:
+            with self._files.open(f"/{self._below}{path}", "rb") as file:
                 return file.read()
         except (OSError, DvcException, DataIndexDirError):
             raise WorkflowError(
@@ -67,7 +71,7 @@ class Revision:
     def _remedy(self) -> str:
         """What makes the results that are not there."""
         if self.commit:
-            at = "" if self.commit == _commit("HEAD") else f"git checkout {self.commit[:7]} && "
+            at = "" if self.commit == _commit("HEAD")[0] else f"git checkout {self.commit[:7]} && "
             return f"{at}dvc repro   (which finds what Snakemake has made, and records it)"
         file = Path(f"studies/{self.study}.yaml")
         overlay = f" --configfile {file}" if file.is_file() else ""
@@ -75,16 +79,34 @@ class Revision:
 
     def fits(self) -> dict[tuple, dict]:
         """Exponents by (game, law, method, form, flops); see `of_records`."""
-        return of_records(json.loads(self.read(f"{self.results}/laws/fits.json")))
+        name = f"{self.results}/laws/fits.json"
+        try:
+            return of_records(json.loads(self.read(name)))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._damaged(name, error) from None
 
     def params(self) -> dict[str, object]:
         """Parameters of the study, as they are written."""
-        values = yaml.safe_load(self.read("params.yaml"))
+        values = self._mapping("params.yaml")
         try:
-            change = yaml.safe_load(self.read(f"studies/{self.study}.yaml"))
+            change = self._mapping(f"studies/{self.study}.yaml")
         except WorkflowError:
             change = {}  # a study that has its parameters in params.yaml alone
         return dict(flat(params.overlay(values, change)))
+
+    def _mapping(self, path: str) -> dict:
+        """The mapping in a YAML file at this revision."""
+        try:
+            values = yaml.safe_load(self.read(path))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise self._damaged(path, error) from None
+        if not isinstance(values, dict):
+            raise self._damaged(path, f"no mapping but {type(values).__name__}")
+        return values
+
+    def _damaged(self, path: str, what: object) -> WorkflowError:
+        at = f"{path} of {self.commit[:7]} ({self.name})" if self.commit else path
+        return WorkflowError(f"it cannot be read: {what}", where=at, fix=self._remedy())
 
     def image(self, name: str) -> str:
         """A figure as a data URI, so that the page needs no other file; empty if it has none."""
@@ -95,27 +117,38 @@ class Revision:
         return f"data:image/png;base64,{data}"
 
 
-def _commit(name: str) -> str:
-    """The commit that a name means; raises WorkflowError for one that means none."""
+def _commit(name: str) -> tuple[str, str]:
+    """The commit that a name means, and where the project stands in its repository: 'below/', empty
+    at its root. Raises WorkflowError for a name that means none."""
+    fix = "ls results   or   git log --oneline   or   dvc exp list --all-commits"
     try:
         with Repo() as repo:
-            return resolve_rev(repo.scm, name)
+            below = Path(repo.root_dir).resolve().relative_to(Path(repo.scm.root_dir).resolve())
+            prefix = "" if below == Path() else f"{below.as_posix()}/"
+            return resolve_rev(repo.scm, name), prefix
     except RevError:
         what = f"no such study, commit or experiment: {name}"
-    except (DvcException, SCMError) as error:
-        what = f"no revision can be read here: {error}"
-    study = Path("studies", f"{name}.yaml")
-    if study.is_file():
-        raise WorkflowError(
-            f"the study {name} has no results yet",
-            where=str(study),
-            fix=f"snakemake --cores all --configfile {study}",
-        )
-    raise WorkflowError(
-        what,
-        where=str(Path.cwd()),
-        fix="ls results   or   git log --oneline   or   dvc exp list --all-commits",
-    )
+    except (DvcException, SCMError, ValueError) as error:
+        what = f"no study {name} has results here, and no revision can be read: {error}"
+        fix = "ls results   names the studies that can be compared without Git and DVC"
+    for file, study in _studies():
+        if study == name:
+            overlay = "" if file.name == "params.yaml" else f" --configfile {file}"
+            raise WorkflowError(
+                f"the study {name} has no results here",
+                where=str(file),
+                fix=f"snakemake --cores all{overlay}   or   dvc pull results, if they were pushed",
+            )
+    raise WorkflowError(what, where=str(Path.cwd()), fix=fix)
+
+
+def _studies() -> list[tuple[Path, str]]:
+    """Parameter files of the folder and the studies that they name."""
+    named = [(file, file.stem) for file in sorted(Path("studies").glob("*.yaml"))]
+    if Path("params.yaml").is_file():
+        study = read_mapping("params.yaml").get("study", "default")
+        named.append((Path("params.yaml"), str(study)))
+    return named
 
 
 def flat(values: dict, above: str = "") -> list[tuple[str, object]]:

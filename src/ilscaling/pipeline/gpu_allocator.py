@@ -118,6 +118,13 @@ def _lock(path: Path, *, wait: bool = False) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    except OSError as error:
+        os.close(descriptor)
+        raise WorkflowError(
+            f"GPUs are shared by locks, which this file system lacks ({error.strerror})",
+            where=str(path),
+            fix="export TMPDIR=/a/folder/on/a/local/disk",
+        ) from None
     return descriptor
 
 

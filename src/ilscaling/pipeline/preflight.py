@@ -79,7 +79,8 @@ def begin(keys: Keys, snapshot: code_snapshot.Snapshot, study: dict) -> None:
     watchdog.start()
     slurm.cancel_leftovers()
     refuse_absent_recordings(keys)
-    plan.refuse_without_space(".", missing_bytes(keys))
+    at = artifact_store.DATA if artifact_store.DATA.exists() else "."  # maybe on another disk
+    plan.refuse_without_space(at, missing_bytes(keys))
     snapshot.write()
     code_snapshot.remove_old(snapshot)
     write_params(keys.params, snapshot)

@@ -106,6 +106,9 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
     dry
         Whether no job will run.
     """
+    # Snakemake takes the last of two equal keys and aliases without end.
+    for file in (project / "params.yaml", *map(Path, configfiles)):
+        read_mapping(file)
     values = parameters.overlay({}, config)
     named = parameters.study_file(values, project)
     if named is not None and named.resolve() not in [Path(f).resolve() for f in configfiles]:

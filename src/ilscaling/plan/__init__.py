@@ -8,6 +8,7 @@ train a run. `schedule`: all jobs, and how long they take side by side. `text`: 
 from ilscaling.grid import Cell, buildable, by_run, cells, table
 from ilscaling.plan.cost import (
     Cost,
+    disk_size,
     evaluate_cost,
     expert_cost,
     random_cost,
@@ -26,6 +27,7 @@ __all__ = [
     "buildable",
     "by_run",
     "cells",
+    "disk_size",
     "evaluate_cost",
     "expert_cost",
     "forecast_cost",

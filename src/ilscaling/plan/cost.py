@@ -229,8 +229,13 @@ def _exact(family: str, size: int, shape: tuple) -> int:
     return flops.ledger(family, size, **dict(shape)).training
 
 
-def refuse_without_space(folder: str | Path, wanted: float) -> None:
-    """Raise WorkflowError unless a disk has room for a study.
+def refuse_without_space(
+    folder: str | Path,
+    wanted: float,
+    what: str = "the study",
+    fix: str = "free some space, or record less: demonstrations.train_steps",
+) -> None:
+    """Raise WorkflowError unless a disk has room.
 
     Parameters
     ----------
@@ -238,17 +243,19 @@ def refuse_without_space(folder: str | Path, wanted: float) -> None:
         Any that lies on the disk.
     wanted
         Bytes; a tenth more must be free.
+    what, fix
+        What needs it, and what to do without it, for the error.
     """
     free = shutil.disk_usage(folder).free
     if free < 1.1 * wanted:
         raise WorkflowError(
-            f"the study needs about {_size(1.1 * wanted)} on disk, {_size(free)} are free",
+            f"{what} needs about {disk_size(1.1 * wanted)} on disk, {disk_size(free)} are free",
             where=str(Path(folder).resolve()),
-            fix="free some space, or record less: demonstrations.train_steps",
+            fix=fix,
         )
 
 
-def _size(count: float) -> str:
+def disk_size(count: float) -> str:
     """Bytes in a unit in which they are not 0.0."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
