@@ -13,6 +13,7 @@ from test_figures import study as planted
 from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import compare, console, headline
+from ilscaling.show import quoted as words
 from ilscaling.show import rows
 
 
@@ -125,12 +126,12 @@ def test_the_terminal_quotes_the_interval_of_the_report_and_what_is_wrong_with_a
     quoted = {law: fitted.quoted("breakout", law) for law in laws.LAWS}
     assert any(fit["estimate"] is not None for fit in quoted.values())
     for law, fit in quoted.items():
-        (line,) = [line for line in said if line.strip().startswith(console.LAWS[law])]
+        (line,) = [line for line in said if line.strip().startswith(words.LAWS[law])]
         if fit["estimate"] is None:
             assert line.endswith(" not quoted")
         else:
             ends = f"[{fit['ci_low']:.3f}, {fit['ci_high']:.3f}] 95 % by bootstrap over runs"
-            assert line.endswith(f"{fit['estimate']:.3f}  {ends}")
+            assert line.endswith(f"{fit['estimate']:.3f}  {ends}: {laws.determined(fit)}")
         for flag in fit["flags"]:
             assert rows.note(flag) in {line.strip() for line in said}
 

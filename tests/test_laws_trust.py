@@ -123,6 +123,39 @@ def test_what_is_certain_for_want_of_evidence_is_not_quoted():
     assert record["estimate"] is None and "not_quoted: every resample" in record["flags"][-1]
 
 
+@pytest.mark.parametrize(
+    ("estimate", "ends", "flags", "word"),
+    [
+        (0.5, (0.4, 0.6), [], "determined"),
+        (0.5, (0.1, 0.9), [], "sign only"),
+        (0.5, (-0.1, 1.1), [], "not determined"),
+        (0.5, (None, None), [], "not determined"),
+        (-0.0, (-0.0, 0.0), [], "not determined"),
+        (0.5, (0.4, 0.6), ["at_edge: the optimum is the largest size"], "not determined"),
+    ],
+)
+def test_an_exponent_is_determined_by_its_interval_and_its_notes(estimate, ends, flags, word):
+    record = {"estimate": estimate, "ci_low": ends[0], "ci_high": ends[1], "flags": flags}
+    assert laws.determined(record) == word
+
+
+def test_a_grid_whose_optima_lie_at_its_edge_determines_no_law():
+    """A study of small sizes had its largest as the best at nearly every budget: it was quoted."""
+    runs = study(replace(BY_NAME["small"], triangle=False), 0)
+    table = table_of(runs.where(runs.position > 1))
+    table = table[table["params"] <= sorted(table["params"].unique())[2]]
+    fit = laws.fit_table(table, Laws(bootstrap=40, min_sizes=3), validate=False)
+    best = fit.optima[fit.optima["method"] == "grid"]
+    assert set(best["edge"]) == {"largest"}
+    for law in ("N_opt", "D_opt", "L_min"):
+        record = fit.quoted("pong", law)
+        assert laws.determined(record) == "not determined"
+        assert any(flag.startswith(("at_edge", "not_quoted")) for flag in record["flags"])
+    said = laws.forecast(table, Laws(bootstrap=40, min_sizes=3), 1e18)
+    believed = said[said["quoted"]].set_index("quantity")
+    assert "at_edge: the optimum is the largest size" in believed.loc["L_min", "flags"]
+
+
 def test_a_forecast_says_what_to_believe_and_what_is_beyond_the_expert():
     table = table_of(study(BY_NAME["small"], 1)).assign(expert_return=30.0)
     said = laws.forecast(table, Laws(bootstrap=40), 1e18)

@@ -204,11 +204,6 @@ def test_the_page_says_first_how_the_study_was_set_up_and_what_came_out(two_game
             assert law.value in text and law.bounds in text
             for note in law.notes:
                 assert note in text
-    assert overview.verdict(0.5, (0.4, 0.6)) == "determined"
-    assert overview.verdict(0.5, (0.1, 0.9)) == "sign only"
-    assert overview.verdict(0.5, (-0.1, 1.1)) == "not determined"
-    assert overview.verdict(0.5, None) == "not determined"
-    assert overview.verdict(-0.0, (-0.0, 0.0)) == "not determined"
 
 
 def test_figures_are_numbered_and_described(two_games):

@@ -12,6 +12,7 @@ import math
 import shutil
 from pathlib import Path
 
+from ilscaling.laws import determined
 from ilscaling.show.titles import title
 from ilscaling.show.words import off
 
@@ -46,15 +47,16 @@ def block(metrics: dict) -> str:
             "training). Optimal parameters and samples are the median of four methods, the rest "
             f"is fitted to {method}:",
             "",
-            "| law | exponent | 95 % interval | the paper's exponent |",
-            "| --- | --- | --- | --- |",
+            "| law | exponent | 95 % interval | which is | the paper's exponent |",
+            "| --- | --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():
             theirs = PAPER.get(game, {}).get(law, "")
             if found.get(law) is None:
-                lines.append(f"| {text} | not quoted, {found[f'{law}_n']} budgets | | {theirs} |")
+                lines.append(f"| {text} | not quoted, {found[f'{law}_n']} budgets | | | {theirs} |")
                 continue
-            lines.append(f"| {text} | {found[law]:.3f} | {interval(found, law)} | {theirs} |")
+            ends, word = interval(found, law), known(found, law)
+            lines.append(f"| {text} | {found[law]:.3f} | {ends} | {word} | {theirs} |")
         lines += [
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
@@ -67,6 +69,13 @@ def block(metrics: dict) -> str:
             "",
         ]
     return "\n".join(lines[:-1])
+
+
+def known(found: dict, law: str) -> str:
+    """How well an exponent is known; of a file that does not say so, by its interval."""
+    ends = {"ci_low": found.get(f"{law}_low"), "ci_high": found.get(f"{law}_high")}
+    record = {"estimate": found[law], "flags": [], **ends}
+    return found.get(f"{law}_known") or determined(record)
 
 
 def interval(found: dict, name: str) -> str:

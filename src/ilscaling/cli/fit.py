@@ -146,7 +146,7 @@ def fit(
     that a law was fitted.
     """
     from ilscaling.laws import excess
-    from ilscaling.show import fits
+    from ilscaling.show import fits, quoted
 
     read, settings = table_and_settings(
         table,
@@ -173,6 +173,9 @@ def fit(
         from ilscaling.show import figures as drawing
 
         drawing.draw_all(read, fitted, out / "figures")
+    for game in fitted.games:
+        print(f"{game}: exponents of compute C, in training FLOPs")
+        print("\n".join(quoted.lines(fitted, game)), end="\n\n")
     print(out / "fits.md")
 
 

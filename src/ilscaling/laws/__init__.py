@@ -14,6 +14,7 @@ larger budgets (`validation`, `prediction`). What does not enter is listed (`reg
 cannot be fitted is a record with its reason (`records`). docs/laws.md is the account of it.
 """
 
+from ilscaling.laws.doubts import determined
 from ilscaling.laws.forms import FORMS, POWER, Form, Toward
 from ilscaling.laws.lines import power_law, predict
 from ilscaling.laws.metrics import metrics
@@ -39,6 +40,7 @@ __all__ = [
     "changed",
     "curve",
     "curves",
+    "determined",
     "fit",
     "fit_table",
     "forecast",

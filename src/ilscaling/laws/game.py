@@ -9,6 +9,7 @@ from ilscaling.laws import (
     by_compute,
     cells,
     chance,
+    doubts,
     forms,
     headline,
     optima,
@@ -217,6 +218,7 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
         )
     rare = chance.chances(fitted, verdicts.COMPARED)
     judged = verdicts.verdicts(game, table, tested, rare)
+    doubts.add(fits, table, judged)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ilscaling.laws.doubts import determined
 from ilscaling.laws.records import LAWS
 from ilscaling.laws.study import StudyFit
 from ilscaling.laws.validation import summary
@@ -22,7 +23,8 @@ def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
     Returns
     -------
     dict
-        Per game: the exponents that it quotes with their method and interval (StudyFit.quoted), R2
+        Per game: the exponents that it quotes with their method and interval (StudyFit.quoted), and
+        how well they are known (doubts.determined), R2
         and budgets of the line through the optima of `method`, how well that foretold larger
         budgets, the verdict on the power law of the loss, and what was reached. `best_return` is
         the highest return of a cell (mean over its seeds; chosen on one half of the episodes and
@@ -40,6 +42,7 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
         record, line = fit.quoted(game, law), fit.power(game, law, method)
         values |= {law: record["estimate"], f"{law}_method": record["method"]}
         values |= {f"{law}_low": record["ci_low"], f"{law}_high": record["ci_high"]}
+        values[f"{law}_known"] = determined(record)
         values |= {f"{law}_r2": line["r2"], f"{law}_n": line["n"]}
     values |= _prediction(fit, game, method)
     status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)

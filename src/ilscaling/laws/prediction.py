@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
-from ilscaling.laws import chance, optima, validation, verdicts
+from ilscaling.laws import chance, doubts, optima, validation, verdicts
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
@@ -110,7 +110,11 @@ def of_game(
     name, admitted, of = one
     expert = _expert(table[table["game"] == name])
     rows = predictions(admitted.runs, of, budget, level=level, sizes=sizes, expert=expert)
-    rows["quoted"] = _quoted(rows, name, admitted, of)
+    best = optima.table(admitted.optima)
+    rows["quoted"] = _quoted(rows, name, best, of)
+    for at in rows.index[rows["quoted"]]:
+        if flag := doubts.at_edge(best, rows.at[at, "quantity"], rows.at[at, "method"]):
+            rows.at[at, "flags"] = "; ".join(filter(None, [flag, rows.at[at, "flags"]]))
     return rows
 
 
@@ -173,10 +177,9 @@ def _expert(rows: pd.DataFrame) -> float:
     return float(pd.to_numeric(column, errors="coerce").max())
 
 
-def _quoted(rows: pd.DataFrame, game: str, admitted: Admitted, of: list[Frontier]) -> pd.Series:
+def _quoted(rows: pd.DataFrame, game: str, best: pd.DataFrame, of: list[Frontier]) -> pd.Series:
     """Which row of each quantity to believe: by the game's quoted method, in the form that its
     verdict prefers; of a table without isoFLOP profiles by Chinchilla's surface."""
-    best = optima.table(admitted.optima)
     rare = chance.chances(of, verdicts.COMPARED)
     judged = verdicts.verdicts(game, best, validation.table([]), rare)
     method = optima.method(best) if len(best) else SURFACE

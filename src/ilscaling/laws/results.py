@@ -10,7 +10,9 @@ import pandas as pd
 from ilscaling import tables
 from ilscaling.errors import FitError, ParamsError
 from ilscaling.laws import prediction
+from ilscaling.laws.doubts import determined
 from ilscaling.laws.frontier import Frontier
+from ilscaling.laws.records import LAWS, Fit
 from ilscaling.laws.study import StudyFit, fit_table
 from ilscaling.params import Laws
 
@@ -104,6 +106,14 @@ def changed(settings: Laws, values: Mapping[str, object]) -> Laws:
             where=name,
             fix=f"settings are: {known}" if unknown else f"another value of {name}",
         ) from None
+
+
+def _in_words(record: Fit) -> str:
+    """An exponent to quote, and how well it is known."""
+    if record["estimate"] is None:
+        return "not quoted"
+    ends = "" if record["ci_low"] is None else f" [{record['ci_low']:.4g}, {record['ci_high']:.4g}]"
+    return f"{record['estimate']:.4g}{ends} by {record['method']}, {determined(record)}"
 
 
 class LawFit:
@@ -296,6 +306,9 @@ class LawFit:
             lines += [f"{game}: power laws of compute C, in training FLOPs", ""]
             rows = self._table(game)
             lines += [rows.to_string(index=False, float_format="%.4g", na_rep=""), ""]
+            for law in LAWS:
+                record = self.study.quoted(game, law)
+                lines.append(f"{law}: {_in_words(record)}")
             judged = self.study.verdicts
             judged = judged[(judged["game"] == game) & (judged["method"] == quoted)]
             for law, verdict in judged.groupby("law", sort=False)["verdict"].first().items():

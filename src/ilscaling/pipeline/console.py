@@ -124,15 +124,6 @@ def slurm_state(job: str) -> str:
     return f"{state[1]}{cause}" if state else ""
 
 
-LAWS = {
-    "N_opt": "compute-optimal parameters  N ~ C^",
-    "D_opt": "compute-optimal samples     D ~ C^",
-    "L_min": "lowest loss                 L ~ C^",
-    "R_max": "highest return              R ~ C^",
-    "R_on_1/L": "return on loss              R ~ (1/L)^",
-}
-
-
 def headline(metrics: dict, published: Path) -> list[str]:
     """The quoted exponents for the terminal.
 
@@ -150,7 +141,7 @@ def headline(metrics: dict, published: Path) -> list[str]:
     """
     # Only here: a Snakefile that is read needs no statistics.
     from ilscaling import laws
-    from ilscaling.show import rows
+    from ilscaling.show import quoted
 
     fit = laws.read(published / "laws")
     lines = []
@@ -160,21 +151,9 @@ def headline(metrics: dict, published: Path) -> list[str]:
             f"\n{game}: {numbers['cells_done']} cells; N and D by the median of four methods, the"
             f" rest from {method}"
         )
-        for law, text in LAWS.items():
-            quoted = fit.quoted(game, law)
-            lines.append(f"  {text}{_exponent(quoted)}")
-            lines += [f"      {rows.note(flag)}" for flag in quoted["flags"]]
+        lines += quoted.lines(fit, game)
         best, share = numbers.get("best_return"), numbers.get("best_return_of_expert")
         if best is not None:
             of = "" if share is None else f", {share:.0%} of the expert's"
             lines.append(f"  best return {best:.1f}{of}")
     return lines
-
-
-def _exponent(quoted: dict) -> str:
-    if quoted["estimate"] is None:
-        return " not quoted"
-    if quoted["ci_low"] is None:  # no resamples were asked for, or too few runs
-        return f"{quoted['estimate']:.3f}  without an interval"
-    ends = f"[{quoted['ci_low']:.3f}, {quoted['ci_high']:.3f}]"
-    return f"{quoted['estimate']:.3f}  {ends} {100 * quoted['level']:g} % by bootstrap over runs"

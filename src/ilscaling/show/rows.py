@@ -80,7 +80,9 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
         if record["ci_low"] is not None:
             row["intervals"][record["interval"]] = (record["ci_low"], record["ci_high"])
         row["r2"] = row["r2"] if row["r2"] is not None else record["r2"]
-        row["notes"] += [note(f) for f in record["flags"] if note(f) not in row["notes"]]
+        # What is not quoted says so on its own record alone.
+        flags = [*record["flags"], *(quoted[record["law"]]["flags"] if row["quoted"] else ())]
+        row["notes"] += [text for text in map(note, flags) if text not in row["notes"]]
     laws = list(LAWS)
     return sorted(
         rows.values(),

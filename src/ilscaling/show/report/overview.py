@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ilscaling.laws import StudyFit
+from ilscaling.laws import StudyFit, determined
+from ilscaling.laws.records import Fit
 from ilscaling.show import looks, rows
 from ilscaling.show.words import count, fixed, interval, known, number, power_html
 
 # The laws of a card, in its order.
 SHOWN = ("N_opt", "D_opt", "L_min", "R_max")
-# Codes of flags by which a law is not determined, whatever its interval.
-DOUBTFUL = ("not quoted", "not identified", "two points")
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class Exponent:
     value, bounds
         The exponent and its interval, as text.
     verdict
-        'determined': the interval has one sign and is at most as wide as the exponent is large;
-        'sign only': it has one sign; 'not determined'.
+        How well it is known (laws.determined).
     notes
         What a sceptic should know of it.
     """
@@ -83,35 +81,15 @@ def card(fit: StudyFit, game: str) -> list[Exponent]:
     return [_exponent(fit.quoted(game, law)) for law in SHOWN]
 
 
-def _exponent(quoted: dict) -> Exponent:
-    look, fitted = looks.LAWS[quoted["law"]], known(quoted["estimate"])
-    notes = tuple(rows.note(flag) for flag in quoted["flags"])
-    ends = (quoted["ci_low"], quoted["ci_high"]) if known(quoted["ci_low"]) else None
+def _exponent(record: Fit) -> Exponent:
+    look, fitted = looks.LAWS[record["law"]], known(record["estimate"])
+    notes = tuple(rows.note(flag) for flag in record["flags"])
+    ends = (record["ci_low"], record["ci_high"]) if known(record["ci_low"]) else None
     return Exponent(
         name=look.name,
         formula=f"<i>{look.html}</i> ∝ <i>{look.of}</i>",
-        value=fixed(quoted["estimate"], 2) if fitted else "not quoted",
+        value=fixed(record["estimate"], 2) if fitted else "not quoted",
         bounds=interval(*ends, lambda end: fixed(end, 2)) if fitted and ends else "",
-        verdict=verdict(quoted["estimate"], ends, notes),
+        verdict=determined(record),
         notes=notes,
     )
-
-
-def verdict(
-    estimate: float | None, ends: tuple[float, float] | None, notes: list[str] | tuple = ()
-) -> str:
-    """How well an exponent is known, see `Exponent`.
-
-    Parameters
-    ----------
-    estimate
-        None or NaN without one.
-    ends
-        Of its interval, if it has one.
-    notes
-        Flags as rows.note writes them; one that begins with a code of DOUBTFUL decides.
-    """
-    doubted = any(note.startswith(DOUBTFUL) for note in notes)
-    if not known(estimate) or ends is None or ends[0] * ends[1] <= 0 or doubted:
-        return "not determined"
-    return "determined" if ends[1] - ends[0] <= abs(estimate) else "sign only"

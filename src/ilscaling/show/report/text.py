@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from ilscaling import registry
-from ilscaling.laws import LAWS, Fit, StudyFit
+from ilscaling.laws import LAWS, Fit, StudyFit, determined
 from ilscaling.show import looks
 from ilscaling.show.words import MISSING, count, fixed, known, number, power_html, with_error
 from ilscaling.tables import game_positions, halves, spent
@@ -139,10 +139,10 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
 
 
 def _with_interval(fit: Fit) -> Markup:
-    """The law with its interval."""
-    return formula(fit) + Markup(" [{}, {}]").format(
-        *(fixed(fit[c], 2) for c in ("ci_low", "ci_high"))
-    )
+    """The law with its interval, and a word where that does not determine it."""
+    ends = Markup(" [{}, {}]").format(*(fixed(fit[c], 2) for c in ("ci_low", "ci_high")))
+    word = determined(fit)
+    return formula(fit) + ends + ("" if word == "determined" else f" ({word})")
 
 
 def _best(rows: pd.DataFrame) -> Markup:
