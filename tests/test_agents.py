@@ -3,6 +3,7 @@ page about both."""
 
 # ruff: noqa: F811
 import io
+import json
 import re
 import shutil
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_a_missing_snapshot_names_those_that_are_there(snapshots):
         agents.load_policy(snapshots[0].with_name("7e+07.safetensors"))
 
 
+def test_a_whole_snapshot_of_another_version_is_not_to_be_removed(snapshots, tmp_path):
+    """Once the remedy was `rm`: an old agent that somebody wants to see would have been lost."""
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(snapshots[0].with_suffix(suffix), tmp_path / f"1e+09{suffix}")
+    record = json.loads((tmp_path / "1e+09.json").read_text())
+    for change in ({"format": "ilscaling-cell-0"}, {"size": record["size"] + 1}):
+        (tmp_path / "1e+09.json").write_text(json.dumps({**record, **change}))
+        with pytest.raises(TrainingError, match="another version") as error:
+            agents.load_policy(tmp_path / "1e+09.safetensors")
+        assert "rm " not in error.value.fix
+    (tmp_path / "1e+09.safetensors").write_bytes(b"cut")
+    with pytest.raises(TrainingError, match="truncated"):
+        agents.load_policy(tmp_path / "1e+09.safetensors")
+
+
 def test_a_policy_of_an_extension_is_loaded_outside_a_study(tmp_path, snapshots):
     """It once ended in 'train the run again'."""
     for file in (snapshots[0], snapshots[0].with_suffix(".safetensors")):
@@ -178,6 +194,17 @@ def test_the_verb_plays_snapshots_and_recordings(demos, snapshots, tmp_path, mon
         done = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert Image.open(out).n_frames > 1
+        with pytest.raises(GameError, match="an animation is a file"):
+            CliRunner().invoke(app, ["play", str(who), "--out", "x.txt"], catch_exceptions=False)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["play", str(demos), "--params", str(ROOT / "params.yaml"), "--seconds", "1"]
+    said = CliRunner().invoke(app, arguments, catch_exceptions=False).output
+    assert "breakout-expert.gif" in said and Path("breakout-expert.gif").is_file()
+    shutil.copytree(ROOT / "experts", "experts")
+    with pytest.raises(GameError, match="no policy that was trained") as error:
+        arguments = ["play", "--params", str(ROOT / "params.yaml")]
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "snakemake --cores all" in error.value.fix
 
 
 WINDOW = """

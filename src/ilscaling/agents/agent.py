@@ -11,6 +11,7 @@ from torch import nn
 from ilscaling import games, params, registry
 from ilscaling.agents import episode
 from ilscaling.errors import ParamsError, TrainingError
+from ilscaling.files import read_json, sha256
 from ilscaling.learning import snapshot
 from ilscaling.learning.players import player
 from ilscaling.learning.record import CellRecord
@@ -201,8 +202,30 @@ def load_policy(path: str | Path, *, extensions: Sequence[str] = (), device: str
             where=str(path),
             fix=f"there are {', '.join(there)}" if there else "ls data/runs/*/*",
         )
-    network, record = snapshot.load_policy(path)
+    try:
+        network, record = snapshot.load_policy(path)
+    except TrainingError as error:
+        if not _of_another_version(path):
+            raise
+        raise TrainingError(
+            f"another version of ilscaling wrote it, and this one cannot read it: {error.what}",
+            where=str(path),
+            fix="ilscaling play --list   for those of this version   or check out the commit that"
+            " made it",
+        ) from None
     return Agent(network.to(device), record, path)
+
+
+def _of_another_version(path: Path) -> bool:
+    """Whether a snapshot that cannot be read is whole: not damaged, but of a policy, or in a
+    format, that is no longer ours."""
+    try:
+        values = read_json(path.with_suffix(".json"))
+        family = values.get("family")
+        done = values.get("status") == "done" and family in registry.names("FAMILY")
+        return done and values.get("sha256") == sha256(path)
+    except (OSError, ValueError):
+        return False
 
 
 def section_of(agent: Agent, *files: str | Path, name: str | None = None) -> Section:

@@ -17,6 +17,7 @@ from ilscaling.show.figures.terminal import font
 
 SIDE = 336  # pixels of a screen's longer side, at least
 LINE = 24  # pixels of the line of text above it
+COLOURS = 32  # of a GIF
 SECOND = 15  # steps a second: an Atari step lasts four of sixty frames
 KEYS_A_SECOND = 10
 VIDEO = (".mp4", ".webm", ".mov")
@@ -89,7 +90,11 @@ def stretch(episode: PlayedEpisode, length: int) -> int:
 
 
 def _gif(images: Iterator[Image.Image], out: Path, rate: float) -> None:
-    first, *rest = [image.quantize(64, dither=Image.Dither.NONE) for image in images]
+    # One palette for all: of an image only what differs from the one before is written then.
+    every = list(images)
+    some = [np.asarray(image)[::2] for image in every[:: max(1, len(every) // 8)]]
+    palette = Image.fromarray(np.concatenate(some)).quantize(COLOURS, dither=Image.Dither.NONE)
+    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in every]
     duration = max(20, round(100 / rate) * 10)  # a GIF counts in units of 10 ms
     first.save(
         out, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0,

@@ -13,12 +13,16 @@ from ilscaling.errors import GameError
 
 def play(
     who: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A snapshot (data/runs/.../BUDGET.safetensors), or demonstrations"
-            " (.../demos.zarr), whose expert is shown."
+            " (.../demos.zarr), whose expert is shown. Default: the study's policy with the best"
+            " return."
         ),
-    ],
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--list", help="List the study's policies, the best first.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Animation to write (.gif, .mp4, .webm); NetHack without: here."),
@@ -48,14 +52,22 @@ def play(
     study: Study = None,
 ) -> None:
     """Watch an agent or the expert: NetHack in the terminal, others as a GIF or a video."""
+    if out is not None:
+        from ilscaling.agents.film import refuse_kind
+
+        refuse_kind(out)
+    if every:
+        _list(_trained(path, study, game))
+        return
+    if who is None:
+        best = _trained(path, study, game)[0]
+        who, game = best.file, best.section
+        print(f"{who}: the best return in {game} (all: --list, others: --game)", file=sys.stderr)
     recorded = who.suffix == ".zarr" or (who / "zarr.json").is_file()
     if not recorded:
         _refuse_other(who)
     from ilscaling import agents
-    from ilscaling.agents import film
 
-    if out is not None:
-        film.refuse_kind(out)
     if recorded:
         _load_extensions(path, study)
         shown = agents.recorded(who, number=number)
@@ -78,8 +90,40 @@ def play(
     if out is None and shown.entry.replays:
         agents.show_in_terminal(shown, per_second=speed or 10)
         return
-    file = out or Path(f"{shown.game}-{who.stem}.gif")
-    print(agents.animate(shown, file, seconds=seconds, per_second=speed, whole=whole))
+    # A run's folder is named by family, size, seed and key.
+    name = "expert" if recorded else f"{who.resolve().parent.name.rpartition('-')[0]}-{who.stem}"
+    file = out or Path(f"{shown.game}-{name}.gif")
+    made = agents.animate(shown, file, seconds=seconds, per_second=speed, whole=whole)
+    print(f"{made}   {made.stat().st_size / 1e6:.1f} MB")
+
+
+def _trained(path: Path, study: list[Path] | None, game: str | None) -> list:
+    """What a study has trained; an error where that is nothing."""
+    from ilscaling import params
+    from ilscaling.pipeline import snapshots
+    from ilscaling.pipeline.keys import Keys
+
+    read = params.read(path, *(study or []))
+    there = snapshots.trained(Keys(read), game)
+    if not there:
+        overlay = f" --configfile {shlex.join(map(str, study))}" if study else ""
+        raise GameError(
+            f"the study {read.study} has no policy that was trained and measured"
+            + (f" in {game}" if game else ""),
+            where="data/runs",
+            fix=f"snakemake --cores all{overlay}   or a snapshot of another study: --study FILE",
+        )
+    return there
+
+
+def _list(there: list) -> None:
+    """Print a line a policy."""
+    print(f"{'return':>10} {'dev loss':>9} {'FLOPs':>9} {'size':>5} seed  snapshot")
+    for one in there:
+        print(
+            f"{one.return_mean:10,.1f} {one.dev_loss:9.3f} {one.budget:9.3g} {one.size:5} "
+            f"{one.seed:4}  {one.file}"
+        )
 
 
 def _refuse_other(who: Path) -> None:
@@ -93,7 +137,7 @@ def _refuse_other(who: Path) -> None:
             where=str(who),
             fix=shlex.join(["ilscaling", "play", str(inside[0])])
             if inside
-            else "ls data/runs/*/*/*.safetensors data/demonstrations/*",
+            else "ilscaling play --list",
         )
 
 

@@ -1,19 +1,23 @@
 """A first study of an Atari game, as large as a time allows."""
 
 from ilscaling.domains.domain import Starter
+from ilscaling.domains.ladder import ladder
 
 # Share of the time for an expert that is trained first.
 EXPERT = 0.4
-# The sizes and budgets of the default study, from which a first one is scaled.
-SIZES = (2, 4, 8, 12, 16, 24)
-BUDGETS = (4.0e10, 8.0e10, 1.6e11, 3.2e11, 6.4e11, 1.28e12)
+# At scale 1 about the budgets and sizes of the default study, and some beyond either end.
+LEAST, MOST = 2.0e10, 2.0e12
+SMALLEST, LARGEST = 1, 40
 FULL = 10_000_000  # steps of published PPO
 
 
 def starter(game: str) -> Starter:
-    """Sizes and budgets of Breakout's default study; an expert trained by PPO first."""
+    """Sizes and budgets about those of the default study; an expert trained by PPO first."""
 
     def section(scale: float, expert: float) -> dict:
+        budgets = ladder(LEAST * min(1.0, scale), MOST * scale, step=2.5, fewest=6, most=8)
+        largest = LARGEST * max(1.0, scale) ** 0.25
+        sizes = ladder(SMALLEST, largest, step=1.8, fewest=6, most=8)
         steps = max(20_000, round(FULL * expert, -4))
         return {
             "domain": "atari",
@@ -31,9 +35,9 @@ def starter(game: str) -> Starter:
             },
             "grid": {
                 "family": "cnn",
-                "sizes": [round(size * max(1.0, scale) ** 0.25) for size in SIZES],
-                "budgets": [float(f"{budget * scale:.2g}") for budget in BUDGETS],
-                "max_epochs": 2.0,
+                "sizes": sorted({round(size) for size in sizes}),
+                "budgets": [float(f"{budget:.2g}") for budget in budgets],
+                "max_epochs": 4.0,
             },
             "train": {
                 "batch": {"value": 32},

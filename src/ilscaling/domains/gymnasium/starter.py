@@ -1,15 +1,19 @@
 """A first study of a Gymnasium environment: an overlay, and an extension of three files."""
 
+import math
 import re
 
 import gymnasium
 from gymnasium import spaces
 
 from ilscaling.domains.domain import Starter
+from ilscaling.domains.ladder import ladder
 from ilscaling.errors import GameError
 
-SIZES = (4, 8, 16, 32, 64)
-BUDGETS = (3.0e7, 1.0e8, 3.0e8, 1.0e9, 3.0e9)
+BATCH = 32
+# The smallest budget trains a network of FEW units for so many updates, the largest at scale 1 one
+# of MANY units; the largest network is what the largest budget trains as long.
+FEW, MANY, UPDATES = 8, 128, 200
 
 GAME = '''"""{env} of Gymnasium as a game of a study."""
 
@@ -34,7 +38,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ilscaling.domains.expert import Act, Expert
 
@@ -59,8 +63,10 @@ def player(file: Path | None) -> Act:
 def train() -> None:
     """Train the network and write its weights."""
     import gymnasium
+    import torch
     from stable_baselines3 import PPO
 
+    torch.set_num_threads(1)  # several wait for each other on a busy machine
     env = gymnasium.wrappers.FlattenObservation(gymnasium.make("{env}"))
     model = PPO("MlpPolicy", env, n_steps=512, verbose=1, seed=0, device="cpu")
     model.learn(STEPS)
@@ -70,7 +76,9 @@ def train() -> None:
     layers |= {{f"b{{n}}": weights[f"{{body}}.{{n}}.bias"] for n in ("0", "2")}}
     layers |= {{"w": weights[f"{{head}}.weight"], "b": weights[f"{{head}}.bias"]}}
     Path(FILE).parent.mkdir(exist_ok=True)
-    save_file({{n: np.ascontiguousarray(v, np.float32) for n, v in layers.items()}}, FILE)
+    Path(FILE).write_bytes(
+        save({{n: np.ascontiguousarray(v, np.float32) for n, v in layers.items()}})
+    )
     print(FILE)
 
 
@@ -114,6 +122,17 @@ FAMILY = Family(name="{name}_mlp", layers=layers, build=build)
 '''
 
 
+def _flops(units: int, inputs: int, answers: int) -> float:
+    """Training FLOPs a sample of FAMILY, whose first layer needs no gradient of its inputs."""
+    return 2.0 * units * (2 * inputs + 3 * units + 3 * answers)
+
+
+def _units(flops: float, inputs: int, answers: int) -> float:
+    """The size that has so many training FLOPs a sample."""
+    other = (2 * inputs + 3 * answers) / 6
+    return max(16.0, (other**2 + flops / 6) ** 0.5 - other)  # solves _flops = flops
+
+
 def starter(game: str) -> Starter:
     """A study of `gymnasium.make(game)`; raises GameError for one that no policy here can play."""
     try:
@@ -138,12 +157,18 @@ def starter(game: str) -> Starter:
             where="ilscaling new gymnasium",
             fix="a game that shows an array of one to three axes, such as CartPole-v1",
         )
+    inputs, answers = math.prod(seen.shape), int(does.n)
     name = re.sub(r"[^a-z0-9]+", "_", re.sub(r"-v\d+$", "", game.split("/")[-1]).lower()).strip("_")
     name = name if name[:1].isalpha() else f"game_{name}"
     words = {"name": name, "env": game, "steps": 100_000, "minutes": 2}
 
     def section(scale: float, expert: float) -> dict:
         share = scale**0.5
+        shortest = UPDATES * BATCH
+        least, most = (shortest * _flops(units, inputs, answers) for units in (FEW, MANY))
+        budgets = ladder(min(least, scale * least), scale * most, step=4, fewest=6, most=7)
+        largest = _units(budgets[-1] / shortest, inputs, answers)
+        sizes = ladder(2, largest, step=2, fewest=6, most=10)
         return {
             "domain": "gymnasium",
             "game": name,
@@ -158,14 +183,14 @@ def starter(game: str) -> Starter:
             },
             "grid": {
                 "family": f"{name}_mlp",
-                "sizes": [round(size * max(1.0, scale) ** 0.25) for size in SIZES],
-                "budgets": [float(f"{budget * scale:.2g}") for budget in BUDGETS],
+                "sizes": sorted({round(size) for size in sizes}),
+                "budgets": [float(f"{budget:.2g}") for budget in budgets],
                 "min_updates": 30,
                 "max_epochs": 4.0,
             },
             "train": {
                 "frames": 1,
-                "batch": {"value": 32},
+                "batch": {"value": BATCH},
                 "rate": {"value": 0.003},
                 "warmup_steps": 20,
                 "precision": "float32",
