@@ -20,6 +20,7 @@ from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from ilscaling.cli import experts as cli
 from ilscaling.domains.atari import ppo
 from ilscaling.domains.atari.importing import import_sb3
 from ilscaling.domains.atari.lanes import Group
@@ -269,6 +270,17 @@ def test_an_imported_policy_computes_what_stable_baselines_computes(tmp_path):
         ours = policy(torch.from_numpy(screens)).log_softmax(1)
     assert wanted.std() > 0
     torch.testing.assert_close(ours, wanted, rtol=0, atol=1e-6)
+
+
+def test_an_imported_expert_can_be_read_by_whom_the_umask_lets(tmp_path):
+    """safetensors makes files for their owner alone: a colleague could not use one."""
+    out = tmp_path / "breakout.safetensors"
+    before = os.umask(0o027)
+    try:
+        cli.import_expert("breakout", saved(tmp_path / "ppo.zip"), out)
+    finally:
+        os.umask(before)
+    assert out.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("highest", [255, 1])

@@ -1,6 +1,5 @@
 """The domain of Atari games."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,13 +69,11 @@ class _Atari(Domain):
             bfloat16=precision.fast(where),
             threads=threads,
         )
-        _allow_others(out)
 
     def import_expert(self, game: str, file: Path, out: Path) -> None:
         from ilscaling.domains.atari.importing import import_sb3
 
         import_sb3(file, out, game)
-        _allow_others(out)
 
     def measure_expert(self, name, section, expert, *, episodes, seed, processes=1, threads=1):
         if self.brought(section) is not None:
@@ -162,13 +159,6 @@ class _Atari(Domain):
         from ilscaling.domains.atari.facts import facts
 
         return {"expert": facts(expert)}
-
-
-def _allow_others(file: Path) -> None:
-    """Give a file the permissions of other new ones: safetensors lets its owner alone read it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    file.chmod(0o666 & ~mask)
 
 
 def _wanted(expert: Path | None) -> Path:
