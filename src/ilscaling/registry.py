@@ -42,6 +42,7 @@ BUILT_IN = {
         "atari": "ilscaling.domains.atari.entry",
         "nethack": "ilscaling.domains.nethack.entry",
         "gymnasium": "ilscaling.domains.gymnasium.entry",
+        "babyai": "ilscaling.domains.babyai.entry",
     },
     "GAME": {},
     "EXPERT": {},
@@ -49,6 +50,7 @@ BUILT_IN = {
         "cnn": "ilscaling.policies.cnn",
         "transformer": "ilscaling.policies.transformer",
         "lstm": "ilscaling.policies.lstm",
+        "mission": "ilscaling.policies.mission",
     },
     "ALGORITHM": {
         "cloning": "ilscaling.learning.cloning",

@@ -19,7 +19,7 @@ def ingest(
     processes: Annotated[int, typer.Option(help="Games are read in parallel.", min=1)] = 1,
     stamp: Annotated[Path | None, typer.Option(help="Also write a summary to this file.")] = None,
 ) -> None:
-    """Make demonstrations of recorded NetHack games, the bot's, NLD-AA or anybody's.
+    """Make demonstrations of recorded games: of NetHack, the bot's, NLD-AA or anybody's; of BabyAI.
 
     Beside the store stands ingest.json: every game, kept or left out and why.
     """

@@ -14,7 +14,7 @@ from ilscaling.errors import ParamsError
 def record(
     game: GameName,
     job: Annotated[int, typer.Option(help="Which of the recording jobs.", min=0)],
-    out: Annotated[Path, typer.Option(help="The recording (.zip). NetHack: the folder.")],
+    out: Annotated[Path, typer.Option(help="The recording (.zip). NetHack, BabyAI: the folder.")],
     expert: Annotated[Path | None, typer.Option(help="Atari: expert (.safetensors).")] = None,
     path: ParamsFile = PARAMS,
     threads: Threads = 1,
