@@ -14,6 +14,7 @@ LONG = {
     "make experiments",  # sets up; the tool behind it has a test of its own
     "pip install .",  # a test installs the wheel
     "make test-gpu",  # needs one
+    "ilscaling logs --wandb runs",  # of an extra that nothing else needs; it has a test of its own
     "snakemake --cores all --configfile studies/wsd.yaml",
     "snakemake --cores all forecast",
     "dvc repro",
