@@ -140,7 +140,7 @@ note beside it says; the wrapper skips 4 more.
 
 | what | theirs | `studies/paper-atari.yaml` |
 | --- | --- | --- |
-| emulator frames an action | 16 by a step (4 in a game without a skip of its own) | `frame_skip: 16` |
+| emulator frames an action | 16 by a step (4 without the game's own skip) | `frame_skip: 16` |
 | sticky actions | 0.25 a frame | `sticky: 0.25`, the default |
 | idle frames first | 1 to 30 times 4 (4 to 116 over eight seeds) | `noop_max: 120`, from 0 to 120 |
 | longest game | 108,000 frames, 30 minutes | `max_steps: 6750` |

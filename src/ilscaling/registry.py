@@ -43,6 +43,8 @@ BUILT_IN = {
         "nethack": "ilscaling.domains.nethack.entry",
         "gymnasium": "ilscaling.domains.gymnasium.entry",
         "babyai": "ilscaling.domains.babyai.entry",
+        "atari_recordings": "ilscaling.domains.recordings.atari",
+        "gymnasium_recordings": "ilscaling.domains.recordings.gymnasium",
     },
     "GAME": {},
     "EXPERT": {},

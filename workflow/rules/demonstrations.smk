@@ -84,7 +84,7 @@ rule ingest:
         settings=session.params_file,
         game=get_game,
         store=get_store,
-        folder=get_recordings,
+        recordings=get_recordings,
     log:
         "logs/ingest/{dataset}-{key}.log",
     benchmark:
@@ -95,7 +95,7 @@ rule ingest:
         runtime=get_runtime("store", ingest_threads),
     shell:
         "exec python -m ilscaling ingest --params {params.settings:q} --game {params.game:q}"
-        " --nld {params.folder:q} --out {params.store:q} --stamp {output.done:q}"
+        " {params.recordings} --out {params.store:q} --stamp {output.done:q}"
         " --processes {threads} > {log:q} 2>&1"
 
 

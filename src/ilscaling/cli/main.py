@@ -7,7 +7,6 @@ from ilscaling.cli import (
     evaluate,
     experts,
     fit,
-    ingest,
     logs,
     new,
     parameters,
@@ -16,6 +15,7 @@ from ilscaling.cli import (
     play,
     random_play,
     record,
+    recordings,
     relations,
     results,
     shard,
@@ -72,7 +72,8 @@ GROUPS = {
     "Experts and demonstrations": {
         "import-expert": experts.import_expert,
         "measure-expert": experts.measure_expert,
-        "ingest": ingest.ingest,
+        "ingest": recordings.ingest,
+        "export": recordings.export,
         "verify": shard.verify,
     },
     "Steps that the workflow calls": {

@@ -35,10 +35,11 @@ EXEMPT = {
     # Entries call what a step runs, which `Domain.code` names; they are in its key by themselves.
     *(f"{PACKAGE}.domains.{name}" for name in ("domain", "costs")),
     *(f"{PACKAGE}.domains.{name}.entry" for name in ("atari", "gymnasium", "nethack")),
+    *(f"{PACKAGE}.domains.recordings.{name}" for name in ("base", "atari", "gymnasium", "section")),
     f"{PACKAGE}.policies.costs",
     # Packages that hold a docstring.
     *(f"{PACKAGE}.{name}" for name in ("pipeline", "learning", "domains")),
-    *(f"{PACKAGE}.domains.{name}" for name in ("atari", "gymnasium", "nethack")),
+    *(f"{PACKAGE}.domains.{name}" for name in ("atari", "gymnasium", "nethack", "recordings")),
 }
 
 

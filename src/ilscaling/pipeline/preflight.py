@@ -110,9 +110,9 @@ def refuse_absent_recordings(keys: Keys) -> None:
         if (given := keys.origin(name).recordings) is None:
             continue
         folder = Path(given).expanduser()
-        if not folder.is_dir() and not Path(keys.demos_stamp(name)).exists():
+        if not folder.exists() and not Path(keys.demos_stamp(name)).exists():
             raise WorkflowError(
                 f"no recordings of {name} there",
                 where=f"{folder} (params: games.{name}.expert.recordings.path)",
-                fix="give the folder that holds NLD's subfolders, or null for the built-in bot",
+                fix="put them there, or correct the path; NLD's is the folder with its subfolders",
             )

@@ -11,11 +11,18 @@ from ilscaling.pipeline.keys.recipe import LENGTH, key
 
 
 def recordings_digest(folder: str | Path) -> str:
-    """Key of somebody's recordings in the layout of NLD: the names and sizes of the games and the
-    content of their xlogfiles. Of an absent folder, its name: such a study can be planned."""
+    """Key of somebody's recordings. In the layout of NLD: the names and sizes of the games and the
+    content of their xlogfiles; of another file or folder its content. Of an absent one, its name:
+    such a study can be planned."""
     root = Path(folder).expanduser()
+    if root.is_file():
+        return files.sha256(root)[:LENGTH]
     if not root.is_dir():
         return files.digest(["absent", str(folder)])[:LENGTH]
+    if not any(root.glob("*/*xlogfile")):
+        whole = {p.relative_to(root).as_posix(): files.sha256(p) for p in root.rglob("*")
+                 if p.is_file()}  # fmt: skip
+        return files.digest(sorted(whole.items()))[:LENGTH]
     logs = {p.relative_to(root).as_posix(): files.sha256(p) for p in root.glob("*/*xlogfile")}
     sizes = {p.relative_to(root).as_posix(): p.stat().st_size for p in root.glob("*/*.bz2")}
     return files.digest([sorted(logs.items()), sorted(sizes.items())])[:LENGTH]
