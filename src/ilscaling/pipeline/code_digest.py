@@ -8,6 +8,7 @@ import ast
 import atexit
 import hashlib
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -101,8 +102,13 @@ def _known(path: Path) -> dict:
 def _keep(file: Path, memory: dict) -> None:
     """Write the memory down when the process ends, beside what Snakemake keeps of its own."""
     if not _unwritten and file.parent.parent.is_dir():
-        atexit.register(lambda: files.write_json(file, memory))
+        atexit.register(_write, file, memory)
         _unwritten.append(file)
+
+
+def _write(file: Path, memory: dict) -> None:
+    with suppress(OSError):  # a full disk, or one that cannot be written: parsed again next time
+        files.write_json(file, memory)
 
 
 _unwritten: list[Path] = []

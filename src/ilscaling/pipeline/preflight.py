@@ -1,5 +1,6 @@
 """What has to be there before the first job starts, and what must not."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -88,6 +89,18 @@ def begin(keys: Keys, snapshot: code_snapshot.Snapshot, study: dict) -> None:
     artifact_store.mark_used(keys)
     shutil.rmtree(".snakemake/published", ignore_errors=True)
     Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
+
+
+def refuse_read_only() -> None:
+    """Raise WorkflowError where Snakemake cannot write what it keeps for itself: it would end in
+    frames, in a dry run, too."""
+    own = Path(".snakemake")
+    if not os.access(own if own.exists() else ".", os.W_OK):
+        raise WorkflowError(
+            "the project's folder cannot be written",
+            where=str(Path.cwd()),
+            fix="cp -r . ~/ilscaling && cd ~/ilscaling   or another folder that you may write",
+        )
 
 
 def missing_bytes(keys: Keys) -> float:

@@ -106,6 +106,7 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
     dry
         Whether no job will run.
     """
+    preflight.refuse_read_only()
     # Snakemake takes the last of two equal keys and aliases without end.
     for file in (project / "params.yaml", *map(Path, configfiles)):
         read_mapping(file)
