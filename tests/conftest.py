@@ -25,6 +25,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--faults-seconds", type=float, default=600.0, help="of `make test-faults`, in all"
     )
+    parser.addoption(
+        "--edit-sequences", type=int, default=1, help="of each tool, by `make test-machine`"
+    )
 
 
 def pytest_collection_modifyitems(items):

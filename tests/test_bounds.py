@@ -1,14 +1,15 @@
 """Parameters that nobody can run are refused at once, and what can be run is planned in seconds."""
 
 import math
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ilscaling import grid, params
-from ilscaling.errors import ParamsError
+from ilscaling import grid, params, plan
+from ilscaling.errors import ParamsError, WorkflowError
 from ilscaling.plan import speed, text
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,12 @@ def test_budgets_that_would_share_a_file_are_refused():
     with pytest.raises(ParamsError, match="at most 1000 items"):
         budgets = [1e11 + 1e7 * k for k in range(20_000)]
         params.check(changed("games.breakout.grid.budgets", budgets))
+
+
+def test_a_full_disk_is_described_by_numbers_that_are_not_zero(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 300))
+    with pytest.raises(WorkflowError, match=r"needs about 22\.0 kB on disk, 300 bytes are free"):
+        plan.refuse_without_space(tmp_path, 20_000)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "wsd"])

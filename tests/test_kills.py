@@ -1,4 +1,5 @@
-"""Twenty kills at random moments: of everything, of Snakemake alone, of DVC alone."""
+"""Kills at random moments, of everything, of Snakemake alone, of DVC alone: twenty of Breakout's
+study, five of NetHack's, whose recording and ingest are killed, too."""
 
 import json
 import os
@@ -12,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from conftest import BIN, Workspace, copy_project
-from test_machine import same
+from test_machine import commit, copy_params, same
 
 from ilscaling.pipeline import watchdog
 
 pytestmark = pytest.mark.kills
-KILLS = 20
+KILLS = {"breakout": 20, "nethack": 5}
 COMMANDS = (("snakemake", "--cores", "2"), ("dvc", "repro"))
 
 
@@ -77,26 +78,33 @@ def tagged(workspace: Workspace) -> list[int]:
     return [process.pid for process in watchdog.tagged_processes(f" {workspace.path}")]
 
 
-def empty(workspace: Workspace) -> None:
-    for name in (
-        "data/runs",
-        "data/evaluations",
-        "data/results",
-        "study/runs",
-        "study/evaluations",
-        "results/default",
-    ):
+def least(target: Path, game: str) -> Workspace:
+    """A study of one game, two runs and three budgets."""
+    workspace = copy_project(target, micro=True)
+    if game == "nethack":
+        section = copy_params("tiny")["games"]["nethack"]
+        section["grid"].update(sizes=[4, 6], budgets=section["grid"]["budgets"][:3])
+        section["demonstrations"]["jobs"] = 1
+        workspace.set(games={"nethack": section})
+        commit(workspace, "NetHack alone")
+    return workspace
+
+
+def empty(workspace: Workspace, game: str) -> None:
+    made = ("data/runs", "data/evaluations", "data/results", "study/runs", "study/evaluations")
+    for name in (*(made if game == "breakout" else ("data", "study")), "results/default"):
         shutil.rmtree(workspace.path / name, ignore_errors=True)
 
 
-def test_twenty_kills_change_nothing(tmp_path):
-    workspace = copy_project(tmp_path / "killed", micro=True)
+@pytest.mark.parametrize("game", KILLS)
+def test_kills_change_nothing(tmp_path, game):
+    workspace = least(tmp_path / "killed", game)
     workspace.run("dvc", "repro", timeout=1800)
     shutil.copytree(workspace.path / "results", tmp_path / "once/results")
-    empty(workspace)
+    empty(workspace, game)
     chance, killed, refused = random.Random(20), 0, False
     patience = 15.0
-    while killed < KILLS:
+    while killed < KILLS[game]:
         command = chance.choice(COMMANDS)
         how = chance.choice(("everything", "snakemake", "starter"))
         process = start(workspace, command)
@@ -107,7 +115,7 @@ def test_twenty_kills_change_nothing(tmp_path):
         if process.poll() is not None:
             assert process.returncode == 0, (tmp_path / "log.txt").read_text()[-4000:]
             assert same(tmp_path / "once", workspace.path)
-            empty(workspace)  # finished before it could be killed: from the start again
+            empty(workspace, game)  # finished before it could be killed: from the start again
             continue
         if not refused and pipeline(workspace):
             second = workspace.snakemake("--cores", "1", ok=False)
