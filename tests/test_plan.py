@@ -1,6 +1,7 @@
 """The plan: costs worked out by hand, jobs side by side, calibrations of one machine alone."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -185,6 +186,12 @@ def test_the_sweep_finds_a_planted_rule():
     assert fit["estimate"] == pytest.approx(-0.5) and fit["n"] == 3
     text_of = rate_rule.text(found, fit, params.Rule(value=0.01, at=16, power=-0.5), 1e10)
     assert "value: 0.01, at: 16, power: -0.50" in text_of and "edge" in text_of
+
+
+def test_the_plan_counts_the_cores_that_the_process_may_use(monkeypatch):
+    """A container or `taskset` leaves fewer than the machine has."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1})
+    assert "(1 jobs at once" in CliRunner().invoke(app, ["plan"]).output
 
 
 def test_a_job_on_a_gpu_takes_a_core_and_the_words_say_so():
