@@ -1,6 +1,7 @@
 """Snakemake and DVC as one machine: the real tools, on a micro study, in temporary clones."""
 
 import filecmp
+import hashlib
 import json
 import os
 import random
@@ -92,6 +93,27 @@ def test_repro_makes_everything_once(origin):
 def test_a_fresh_clone_has_nothing_to_do(origin, clone):
     idle(clone)
     assert same(origin.path, clone.path)
+
+
+def test_a_damaged_object_of_the_cache_brings_no_damage(origin, clone):
+    """DVC trusts an object that nobody may write, and a bad disk asks nobody: it brings the damage
+    into the view without a word. What is damaged there is not taken over but made again."""
+    shown = next(clone.path.glob("study/runs/breakout/cnn-1-*/6e+08.safetensors"))
+    digest = hashlib.md5(shown.read_bytes()).hexdigest()
+    cached = clone.path / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}"
+    content = bytearray(cached.read_bytes())
+    content[-1] ^= 1
+    cached.chmod(0o644)
+    cached.write_bytes(content)
+    cached.chmod(0o444)
+    shutil.rmtree(clone.path / "study/runs")
+    shutil.rmtree(clone.path / ".dvc/tmp")
+    clone.run("dvc", "checkout")
+    assert shown.read_bytes() == content
+    assert jobs(clone.snakemake("runs", "--cores", "2").stdout) == {"train": 1}
+    assert same(origin.path, clone.path)
+    stored = next(clone.path.glob("data/runs/breakout/cnn-1-*/6e+08.safetensors"))
+    assert hashlib.md5(stored.read_bytes()).hexdigest() == digest
 
 
 def test_a_reader_pulls_figures_only(origin, tmp_path):
