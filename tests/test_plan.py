@@ -143,7 +143,7 @@ def test_the_plan_of_the_default_study(tmp_path):
     study = params.read(ROOT / "params.yaml")
     cells = plan.cells(study)
     found = text.make(study, cells, text.Machine(2, 0, speed.REFERENCE))
-    total = found.table.set_index("game").loc["in all"]
+    total = found.rows[-1]
     assert total["cells"] + total["left_out"] == len(cells)
     assert total["total_h"] * 3600 == pytest.approx(plan.total_cost(study, cells).seconds)
     # Side by side two cores cannot halve it, nor take longer than one.

@@ -31,15 +31,16 @@ def plan(
     ] = None,
 ) -> None:
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
-    import pandas as pd
-
     from ilscaling import grid, params
     from ilscaling.plan import devices, speed, text
 
     study_params = params.read(path, *(study or []))
     named = devices.device(device) if device else None
     planned = grid.cells(study_params)
-    table = pd.DataFrame(grid.table(planned))
+    if csv or cells:
+        import pandas as pd  # takes longer to import than all else here
+
+        table = pd.DataFrame(grid.table(planned))
     if csv:
         with files.atomic(csv) as temporary:
             table.to_csv(temporary, index=False)

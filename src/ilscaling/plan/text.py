@@ -1,10 +1,9 @@
 """The plan for people: what a study holds, needs and takes, by game and in all."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-import pandas as pd
 
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
@@ -56,7 +55,7 @@ class Plan:
 
     Parameters
     ----------
-    table
+    rows
         A row a game and a last one in all; columns: `COLUMNS`.
     left_out
         Game -> how many cells are left out for which reason.
@@ -72,7 +71,7 @@ class Plan:
         FLOPs of the cells as runs of their own, counted exactly.
     """
 
-    table: pd.DataFrame
+    rows: list[dict]
     left_out: dict[str, Counter]
     warnings: list[str]
     makespan: Makespan
@@ -95,15 +94,14 @@ def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
     """
     todo = schedule.jobs(params, planned, machine.speed)
     rows = [_row(name, params, planned, todo) for name in params.games]
-    table = pd.DataFrame(rows)
-    table.loc[len(table)] = {"game": "in all", **_all(table)}
+    rows.append({"game": "in all", **_all(rows)})
     left_out = {
         name: Counter(_kind(c.reason) for c in planned if c.run.game == name and not c.declared)
         for name in params.games
     }
     more = schedule.forecast_cost(params, planned, machine.speed)
     return Plan(
-        table,
+        rows,
         left_out,
         [*_warnings(params, planned), *_too_large(todo, machine)],
         makespan(todo, machine.cores, machine.gpus),
@@ -143,11 +141,13 @@ def _row(name: str, params: Params, planned: list[Cell], todo: list[Job]) -> dic
     }
 
 
-def _all(table: pd.DataFrame) -> dict:
+def _all(rows: list[dict]) -> dict:
     largest = {"epochs", "memory_gb"}
+    totals = {
+        name: (max if name in largest else sum)(row[name] for row in rows) for name in COLUMNS
+    }
     # FLOPs of several conventions have no sum; counted exactly they have one.
-    totals = {name: table[name].max() if name in largest else table[name].sum() for name in COLUMNS}
-    return {**totals, "flops": float("nan")}
+    return {**totals, "flops": math.nan}
 
 
 def _kind(reason: str) -> str:
@@ -191,16 +191,16 @@ def _too_large(todo: list[Job], machine: Machine) -> Iterable[str]:
 
 def show(plan: Plan) -> str:
     """The plan as text."""
-    table = plan.table.set_index("game")
-    hours = [name for name in table if name.endswith("_h")]
-    counts = table[[name for name in table if name not in hours]]
-    spans = table[hours].rename(columns=lambda name: name.removesuffix("_h"))
-    lines = [counts.to_string(formatters=FORMATS, na_rep=""), ""]
-    spent = counts["flops_exact"].iloc[-1]
+    names = list(plan.rows[0])[1:]
+    hours = [name for name in names if name.endswith("_h")]
+    counts = {name: (name, FORMATS[name]) for name in names if name not in hours}
+    spans = {name: (name.removesuffix("_h"), _span) for name in hours}
+    lines = [*_aligned(plan.rows, counts), ""]
+    spent = plan.rows[-1]["flops_exact"]
     lines.append(f"{spent / plan.separate:.0%} of the FLOPs of a run for every cell")
     lines += [f"{name}: left out {_list(why)}" for name, why in plan.left_out.items() if why]
     lines += [f"warning: {warning}" for warning in plan.warnings]
-    lines += ["", "time of the jobs one after the other", spans.map(_span).to_string(), ""]
+    lines += ["", "time of the jobs one after the other", *_aligned(plan.rows, spans), ""]
     machine, span = plan.machine, plan.makespan
     where = f"{machine.cores} jobs at once, one a core"
     if machine.gpus:
@@ -212,6 +212,20 @@ def show(plan: Plan) -> str:
     lines.append(f"times: {machine.speed.origin}")
     lines.append(f"snakemake forecast, once the laws are fitted: {_span(plan.forecast_hours)} more")
     return "\n".join(lines)
+
+
+def _aligned(rows: list[dict], columns: dict[str, tuple[str, Callable]]) -> list[str]:
+    """Lines of a table: of each row its game and, right-aligned, the columns by their names here
+    and formats; NaN is empty."""
+    cells = [["", *(name for name, _ in columns.values())]]
+    for row in rows:
+        values = [(row[key], write) for key, (_, write) in columns.items()]
+        texts = ("" if math.isnan(value) else write(value) for value, write in values)
+        cells.append([row["game"], *texts])
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join([line[0].ljust(wide[0]), *map(str.rjust, line[1:], wide[1:])]) for line in cells
+    ]
 
 
 def _list(why: Counter) -> str:
