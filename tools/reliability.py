@@ -13,7 +13,8 @@ HEAD = """# Reliability
 
 What was tried to make the product lie, hang, fill the memory or end in a traceback, written by
 `make test-faults`. A file may be taken or refused; a refusal says what is wrong, where, and what to
-type next.
+type next. Whole studies meet full, read-only and shared disks, few files, other
+clocks, edits and kills in `make test-slow`, `make test-machine` and `make test-kills`.
 
 ## Files changed at random
 
