@@ -13,6 +13,7 @@ from ilscaling.cli import (
     pipeline,
     planning,
     play,
+    progression,
     random_play,
     record,
     recordings,
@@ -72,6 +73,7 @@ GROUPS = {
     "Experts and demonstrations": {
         "import-expert": experts.import_expert,
         "measure-expert": experts.measure_expert,
+        "progression": progression.progression,
         "ingest": recordings.ingest,
         "export": recordings.export,
         "verify": shard.verify,
