@@ -37,7 +37,13 @@ class Refused(WorkflowError):
     """Printed as it stands: below a message Snakemake lists the lines of the Snakefile that led to
     it, which say nothing of what is wrong."""
 
-    __traceback__ = None
+    @property
+    def __traceback__(self):
+        return None
+
+    @__traceback__.setter
+    def __traceback__(self, frames):
+        """Context managers set it."""
 
 
 def without_traceback(action, *arguments, **options):
