@@ -89,7 +89,7 @@ wheel:
 # The documentation as a site, in an environment of its own; a link that leads nowhere is an error.
 site:
 	rm -rf build/site-pages && mkdir -p build/site-pages/results
-	cp -r docs CONTRIBUTING.md CHANGELOG.md CITATION.cff LICENSE build/site-pages/
+	cp -r docs extensions CONTRIBUTING.md CHANGELOG.md CITATION.cff LICENSE build/site-pages/
 	cp results/LOG.md build/site-pages/results/
 	cp README.md build/site-pages/index.md
 	$(PYTHON) -m venv build/site-env
