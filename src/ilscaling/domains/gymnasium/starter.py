@@ -12,8 +12,9 @@ from ilscaling.errors import GameError
 
 BATCH = 32
 # The smallest budget trains a network of FEW units for so many updates, the largest at scale 1 one
-# of MANY units; the largest network is what the largest budget trains as long.
-FEW, MANY, UPDATES = 8, 128, 200
+# of MANY units; the largest network is what the largest budget trains as long. Below such a
+# smallest budget the smallest network is the best, which says nothing; a study spans SPAN times it.
+FEW, MANY, UPDATES, SPAN = 16, 128, 200, 30
 
 GAME = '''"""{env} of Gymnasium as a game of a study."""
 
@@ -166,7 +167,7 @@ def starter(game: str) -> Starter:
         share = scale**0.5
         shortest = UPDATES * BATCH
         least, most = (shortest * _flops(units, inputs, answers) for units in (FEW, MANY))
-        budgets = ladder(min(least, scale * least), scale * most, step=4, fewest=6, most=7)
+        budgets = ladder(least, max(scale * most, SPAN * least), step=4, fewest=6, most=7)
         largest = _units(budgets[-1] / shortest, inputs, answers)
         sizes = ladder(2, largest, step=2, fewest=6, most=10)
         return {
