@@ -166,8 +166,8 @@ def test_a_clock_that_is_set_back_ends_in_words_and_changes_nothing(made, tmp_pa
 
 
 def test_two_clones_share_a_store_at_once(made, tmp_path):
-    """Either may be first. Snakemake removes what a due job is to make before the job finds that the
-    other has made it: who stops for a missing file goes on by the same command."""
+    """Either may be first. Snakemake removes what a due job is to make before the job finds that
+    the other has made it: who stops for a missing file goes on by the same command."""
     shared = {"ILSCALING_STORE": str(tmp_path / "shared")}
     studies = [copied(made, tmp_path / name) for name in ("one", "other")]
     for study in studies:
