@@ -157,7 +157,7 @@ def nle_reads(root: Path, tmp_path: Path) -> list[dict[str, np.ndarray]]:
     nld.db.create(db)
     nld.add_nledata_directory(str(root), "games", db)
     data = nld.TtyrecDataset("games", batch_size=1, seq_length=500, dbfilename=db, shuffle=False)
-    names = (*FIELDS, "keypresses", "scores", "gameids")
+    names = (*FIELDS, "keypresses", "scores", "done", "gameids")
     blocks = [{name: batch[name][0].copy() for name in names} for batch in data]
     whole = {name: np.concatenate([block[name] for block in blocks]) for name in names}
     ids = whole["gameids"]
@@ -215,6 +215,49 @@ def test_games_of_autoascend_are_read_as_nle_reads_them(tmp_path, capfd):
     names = tuple(f"ttyrecname={game.path.name}\n" for game in taken)
     (folder / log.name).write_text("".join(line for line in lines if line.endswith(names)))
     assert compare(tmp_path / "nld", tmp_path) > 20_000
+
+
+def shortened(data: bytearray) -> bytearray:
+    """Whole frames of the first half: the end of the game is not there, and nothing says so."""
+    at = 0
+    while at < len(data) // 2:
+        at += 13 + struct.unpack_from("<i", data, at + 8)[0]
+    return data[:at]
+
+
+@pytest.mark.skipif(not AUTOASCEND.is_dir(), reason="no games of AutoAscend here")
+def test_games_end_by_file_and_log_where_no_mark_says_so(tmp_path, capfd):
+    """NLE marks no end, only that another game begins: the last one of a lane has no mark."""
+    taken = sorted(listing([AUTOASCEND], None).games, key=lambda game: game.path.stat().st_size)[:5]
+    folder = tmp_path / "nld" / "games"
+    folder.mkdir(parents=True)
+    for game in taken:
+        shutil.copy(game.path, folder / game.path.name)
+    (log,) = AUTOASCEND.glob("*/*.xlogfile")
+    names = tuple(f"ttyrecname={game.path.name}\n" for game in taken)
+    lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith(names)]
+    (folder / log.name).write_text("".join(lines))
+    ended, cut = taken[:3], taken[3:]
+    rewritten(folder / cut[0].path.name, shortened)  # a whole stream, half a game
+    whole = (folder / cut[1].path.name).read_bytes()
+    (folder / cut[1].path.name).write_bytes(whole[: len(whole) // 2])
+    settings = SETTINGS.model_copy(update={"chunk_steps": 256, "shard_steps": 8192})
+    ingest(tmp_path / "nld", tmp_path / "demos.zarr", settings=settings)
+    report = read_json(tmp_path / "ingest.json")
+    assert {g["game"].split("/")[1]: g["reason"] for g in report["lost"]} == {
+        game.path.name: "truncated file" for game in cut
+    }
+    assert {g["game"].split("/")[1] for g in report["kept"]} == {g.path.name for g in ended}
+    for game in cut:
+        (folder / game.path.name).unlink()
+    (folder / log.name).write_text("".join(line for line in lines if line.endswith(
+        tuple(f"ttyrecname={game.path.name}\n" for game in ended))))  # fmt: skip
+    for game, theirs in zip(report["kept"], nle_reads(tmp_path / "nld", tmp_path), strict=True):
+        # Up to the death, whose pages NLE leaves by SPACE. `done` is on a first frame or nowhere.
+        assert not game["truncated"] and not theirs["done"][1:].any()
+        left = theirs["keypresses"][-10:]
+        assert game["steps"] < len(theirs["keypresses"]) <= game["steps"] + 20
+        assert left[-1] == ord(" ")
 
 
 # --- what is left out ----------------------------------------------------------------------------
