@@ -19,8 +19,9 @@ BEGIN, END = "<!-- plans:begin -->", "<!-- plans:end -->"
 # Study -> CPU jobs at once, device and how many of it.
 STUDIES = {
     "laptop": (2, None, 0),
+    "sparse": (2, None, 0),
     "paper-atari": (64, "a100", 8),
-    "sparse": (64, "a100", 8),
+    "sparse-atari": (64, "a100", 8),
     "nld-aa": (64, "a100", 8),
 }
 

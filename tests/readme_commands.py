@@ -16,6 +16,8 @@ LONG = {
     "make test-gpu",  # needs one
     "ilscaling logs --wandb runs",  # of an extra that nothing else needs; it has a test of its own
     "snakemake --cores all --configfile studies/wsd.yaml",
+    "snakemake --cores all --configfile studies/sparse.yaml",
+    "snakemake --cores all --configfile studies/algorithms.yaml",
     "snakemake --cores all forecast",
     "dvc repro",
     "dvc exp run -S games.breakout.train.ema=0.1",

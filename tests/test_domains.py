@@ -383,6 +383,6 @@ def test_who_plays_in_words():
     assert "import-expert" in missing and "--game breakout" in missing
     assert "git checkout -- experts/breakout.safetensors" in missing
     # A file that Git never had is in no checkout.
-    rare = params.read(ROOT / "params.yaml", ROOT / "studies/sparse.yaml").games["pitfall"]
+    rare = params.read(ROOT / "params.yaml", ROOT / "studies/sparse-atari.yaml").games["pitfall"]
     missing = registry.get("DOMAIN", "atari").if_absent("pitfall", rare)
     assert "git checkout" not in missing and "import-expert" in missing

@@ -43,7 +43,7 @@ def test_the_papers_study_is_its_released_grid():
 
 
 def test_every_expert_of_the_papers_studies_must_have_learnt():
-    for name in ("paper-atari", "sparse"):
+    for name in ("paper-atari", "sparse-atari"):
         games = read(name).games
         assert all(game.expert.min_return is not None for game in games.values())
     assert set(games) == set(SPARSE)
@@ -72,7 +72,7 @@ def test_an_expert_that_learnt_is_recorded():
 
 def test_the_study_of_rare_rewards_runs_once_its_experts_are_there(tmp_path):
     workspace = copy_project(tmp_path)
-    study = ("--configfile", str(ROOT / "params.yaml"), "studies/sparse.yaml")
+    study = ("--configfile", str(ROOT / "params.yaml"), "studies/sparse-atari.yaml")
     refused = workspace.run("snakemake", "-n", *study, ok=False).stdout
     assert "import-expert" in refused and "montezuma_revenge.safetensors" in refused
     for name in SPARSE[1:]:
