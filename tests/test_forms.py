@@ -254,10 +254,13 @@ def test_the_verdict_names_what_was_planted(law, form, words):
     [
         (2.0, 0.5, "the power law holds: no form is better", "power"),
         (30.0, 0.2, "the power law holds: AIC prefers saturation (delta AIC 30), but so", "power"),
-        (-1.0, 0.01, "the power law holds: no form is better", "power"),
+        (-1.0, 0.01, "the pure power law is rejected toward saturation: delta AIC -1.0, so large",
+         "saturating"),
+        (-4.5, 0.01, "the power law holds: no form is better", "power"),
         (2.1, np.nan, "undecided: AIC prefers saturation (delta AIC 2.1), which no", "power"),
-        (1.1, 0.05, "the pure power law is rejected toward saturation: delta AIC 1.1, as in 5 % of"
-         " studies of a power law, extrapolation error .100 against .200", "saturating"),
+        (1.1, 0.05, "the pure power law is rejected toward saturation: delta AIC 1.1, so large a"
+         " bend comes in 5 % of studies of a power law, extrapolation error .100 against .200",
+         "saturating"),
     ],
 )  # fmt: skip
 def test_words_are_as_strong_as_the_evidence(delta, chance, words, form):

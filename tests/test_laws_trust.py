@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ilscaling import laws
-from ilscaling.laws import chance, draws
+from ilscaling.laws import chance, draws, forms, verdicts
 from ilscaling.laws.frontier import LeftOut, points
 from ilscaling.laws.interval import prediction
 from ilscaling.params import Laws
@@ -69,10 +69,30 @@ def test_a_true_power_law_is_not_rejected_and_a_floor_is_found():
     def rejected(name, law, studies):
         curves = [lines(study(BY_NAME[name], s), 100)["vertex"].curves[law] for s in range(studies)]
         straight = law in chance.STRAIGHT
-        return sum(chance.chance(curve, straight=straight) <= 0.05 for curve in curves)
+        return sum(
+            verdicts.rejected(
+                {name: of.aic[0] for name, of in forms.curves(curve.x[0], curve.y[0]).items()},
+                chance.chance(curve, straight=straight),
+            )
+            for curve in curves
+        )
 
     assert rejected("many budgets", "N_opt", 8) <= 1
-    assert rejected("saturating", "R_max", 6) >= 5
+    assert rejected("uneven noise", "L_min", 6) <= 1
+    assert rejected("saturating", "L_min", 6) >= 5
+
+
+def test_the_band_that_is_drawn_is_that_of_the_quoted_interval():
+    fit = laws.fit_table(table_of(study(BY_NAME["small"], 0)), Laws(bootstrap=80), validate=False)
+    record = fit.power("pong", "L_min", "grid", "bootstrap")
+    x = np.exp(record["line"]["centre"] + np.array([-40.0, 0.0, 40.0]))
+    mean, low, high = laws.predict(record, x)
+    half = np.log(high / low) / 2
+    # Far off the line is known as well as its slope, at the centre it is known best.
+    assert half[0] / 40 == pytest.approx((record["ci_high"] - record["ci_low"]) / 2, rel=0.02)
+    assert half[1] < half[0] and half[0] == pytest.approx(half[2])
+    new = laws.predict(record, x, new=True)
+    assert new[1][1] < low[1] < mean[1] < high[1] < new[2][1]
 
 
 def test_predictions_far_ahead_are_as_sure_as_they_say():

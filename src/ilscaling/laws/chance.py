@@ -1,11 +1,14 @@
-"""How often a bend comes by chance: the forms' lead over the power law, where that law is true.
+"""How often a bend comes by chance: what the forms explain beyond the power law, where it is true.
 
 Information criteria take residuals for independent, and charge nothing for the choice among forms.
 The optima of a study are neither: snapshots of a run share its luck, which bends a whole law at
-once. So the lead of the best form is compared with its leads in tables of the same runs under the
-fitted power law: the law's line, with the deviations of the resampled optima
+once. So the squares that the best form explains are compared with those in tables of the same runs
+under the fitted power law: the law's line, with the deviations of the resampled optima
 (a bootstrap test with the null hypothesis imposed; Davidson and MacKinnon 1999, with the p-value
 (1 + more extreme) / (1 + draws) of their equation 5).
+
+The squares are not divided by those that are left, as a criterion's logarithm would: eight optima
+say little of their noise, the runs behind them say it better, and that finds more floors.
 """
 
 from collections.abc import Iterable
@@ -13,7 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ilscaling.laws.forms import FORMS, POWER, Curve, fit
-from ilscaling.laws.forms.straight import least_squares
+from ilscaling.laws.forms.straight import EXACT, least_squares
 
 # Draws that a p-value rests on, at most, and at least.
 MOST, LEAST = 400, 19
@@ -22,7 +25,7 @@ STRAIGHT = ("N_opt", "D_opt")
 
 
 def chances(frontiers: Iterable, laws: Iterable[str]) -> dict[tuple[str, str], float]:
-    """How often chance makes as large a lead, of several laws (see `chance`).
+    """How often chance makes as large a bend, of several laws (see `chance`).
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def chances(frontiers: Iterable, laws: Iterable[str]) -> dict[tuple[str, str], f
 
 
 def chance(power: Curve, *, straight: bool = False) -> float:
-    """Share of tables under the fitted power law in which a form leads by as much AIC as measured.
+    """Share of tables under the fitted power law of which a form explains as much more as measured.
 
     Parameters
     ----------
@@ -60,7 +63,7 @@ def chance(power: Curve, *, straight: bool = False) -> float:
     Returns
     -------
     float
-        NaN without a lead to judge, or with fewer than LEAST resamples.
+        NaN without a form to compare, or with fewer than LEAST resamples.
     """
     x, y = power.x[0], power.y[0]
     there = np.isfinite(x) & np.isfinite(y) & (y > 0)
@@ -77,18 +80,17 @@ def chance(power: Curve, *, straight: bool = False) -> float:
         away = away - middle
         line = np.log(power.predict(x[there])[0])
     null = np.exp(line + away)
-    leads = lead(x[there], np.vstack([y[there], null]))
-    judged = leads[1:][np.isfinite(leads[1:])]
-    if not np.isfinite(leads[0]) or len(judged) < LEAST:
+    gains = gain(x[there], np.vstack([y[there], null]))
+    judged = gains[1:][np.isfinite(gains[1:])]
+    if not np.isfinite(gains[0]) or len(judged) < LEAST:
         return np.nan
-    return float((1 + (judged >= leads[0]).sum()) / (1 + len(judged)))
+    if gains[0] <= len(null[0]) * EXACT**2:
+        return 1.0  # an exact power law: what is left is rounding
+    return float((1 + (judged >= gains[0]).sum()) / (1 + len(judged)))
 
 
-def lead(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """By how much AIC another form beats the power law.
-
-    All draws are charged for their parameters as draw 0 is: with a point less the criterion of
-    small samples would charge so much more that no draw could lead.
+def gain(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By how much another form lowers the power law's sum of squares of ln y.
 
     Parameters
     ----------
@@ -98,12 +100,11 @@ def lead(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Returns
     -------
     array (draws,)
-        The power law's AIC minus the lowest of the other forms'; NaN where no other form can be
-        compared.
+        Of the form that lowers it most, of those that leave draw 0 enough points for a criterion;
+        NaN where none does.
     """
     curves = {name: fit(form, x, y) for name, form in FORMS.items()}
-    aic = {name: c.deviance + (c.aic[0] - c.deviance[0]) for name, c in curves.items()}
-    others = [values for name, values in aic.items() if name != POWER and np.isfinite(values[0])]
+    others = [c.rss for name, c in curves.items() if name != POWER and np.isfinite(c.aic[0])]
     if not others:
         return np.full(len(y), np.nan)
-    return aic[POWER] - np.fmin.reduce(others)
+    return curves[POWER].rss - np.fmin.reduce(others)

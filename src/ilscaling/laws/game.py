@@ -12,6 +12,7 @@ from ilscaling.laws import (
     doubts,
     forms,
     headline,
+    lines,
     optima,
     regime,
     surfaces,
@@ -21,9 +22,8 @@ from ilscaling.laws import (
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.draws import Draws
 from ilscaling.laws.frontier import Frontier, LeftOut, points
-from ilscaling.laws.lines import power_law
 from ilscaling.laws.profiles import METHODS, profiles
-from ilscaling.laws.records import LAWS, Fit, blank
+from ilscaling.laws.records import LAWS, Fit, Line, blank
 from ilscaling.laws.runs import Runs, runs_of, together
 from ilscaling.params import Laws
 
@@ -146,10 +146,10 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
     # Budgets that enter no law need no profiles, which hold every budget by every size.
     inside = ~np.isin(runs.position, sorted(admitted.left_out.loss))
     inside |= not inside.any()
-    lines = points(runs.where(inside), draws.where(inside), settings, admitted.left_out)
-    if not lines:
+    optimal = points(runs.where(inside), draws.where(inside), settings, admitted.left_out)
+    if not optimal:
         return []
-    grid = next(f for f in lines if (f.method, f.form) == ("grid", forms.POWER))
+    grid = next(f for f in optimal if (f.method, f.form) == ("grid", forms.POWER))
     returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
     if np.isfinite(exponent[0]):
         returns = surfaces.Returns(
@@ -158,7 +158,7 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
             spread=grid.spread("R_on_1/L"),
         )
     steep = _inside(admitted, runs)
-    return [*lines, *surfaces.fit(runs.where(steep), draws.count, settings, returns)]
+    return [*optimal, *surfaces.fit(runs.where(steep), draws.count, settings, returns)]
 
 
 def _inside(admitted: Admitted, runs: Runs) -> np.ndarray:
@@ -271,7 +271,7 @@ def _law(law: str, rows: list[dict], method: str, runs: Runs, level: float) -> F
     if x and form.judge and not rows[0][form.judge]:
         flags.append(JUDGED[form.judge])
     names = {"game": runs.game, "law": law, "method": method, "flops": runs.flops}
-    return power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
+    return lines.power_law(np.array(x), np.array(y), **names, level=level, flags=tuple(flags))
 
 
 def _listed(budgets: list[str]) -> str:
@@ -298,6 +298,7 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
             of = next(f for f in fits if (f["law"], f["method"]) == (law, frontier.method))
             # The same line as by least squares: its flags, too, but for those of the t-interval.
             flags[:] = [f for f in of["flags"] if not f.startswith(("correlated", "two_points"))]
+            record["line"] = _band(frontier, law, drawn.dof)
         if np.isfinite(values[0]):
             record["estimate"] = float(values[0])
             intercept = frontier.parameters.get((law, "intercept"))
@@ -312,6 +313,16 @@ def _records(frontier: Frontier, fits: list[Fit], drawn: Draws, names: dict) -> 
             low, high = (float(end) for end in delta)
             records.append({**record, "interval": "delta", "ci_low": low, "ci_high": high})
     return records
+
+
+def _band(frontier: Frontier, law: str, dof: int) -> Line | None:
+    """What the band of a power law by bootstrap needs."""
+    curve = frontier.curves[law]
+    x = curve.x[0][np.isfinite(curve.x[0]) & np.isfinite(curve.y[0])]
+    # A new optimum scatters as those at hand do among the resamples, or about the law.
+    own = max(frontier.scatter(law), frontier.spread(law)[0]) if len(x) > 2 else np.nan
+    intercept, slope = (curve.parameters[name] for name in ("intercept", "exponent"))
+    return lines.resampled(x, intercept, slope, own, dof)
 
 
 def _headline(

@@ -1,4 +1,4 @@
-"""Power laws by ordinary least squares in natural logs, with t-intervals."""
+"""Power laws by ordinary least squares in natural logs, and their bands."""
 
 from collections.abc import Sequence
 
@@ -80,6 +80,7 @@ def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
         centre=float(log_x.mean()),
         sxx=float(((log_x - log_x.mean()) ** 2).sum()),
         sigma=float(np.sqrt(rss / dof)) if dof else None,
+        own=None,
         dof=dof,
         x_low=float(x[0]),
         x_high=float(x[-1]),
@@ -104,6 +105,47 @@ def _least_squares(fit: Fit, x: np.ndarray, y: np.ndarray) -> Fit:
     return fit
 
 
+def resampled(
+    x: np.ndarray, intercept: np.ndarray, slope: np.ndarray, own: float, dof: int
+) -> Line | None:
+    """The band of a line by its resamples.
+
+    Parameters
+    ----------
+    x : array (n,)
+        Of the points, positive.
+    intercept, slope : arrays (draws,)
+        Of ln y on ln x; draw 0 is the measurement's line.
+    own : float
+        Standard deviation of a new measurement about the line, in ln.
+    dof : int
+        Degrees of freedom between runs.
+
+    Returns
+    -------
+    Line or None
+        None where under half of the resamples have a line, or their slopes are all alike.
+    """
+    known = np.isfinite(intercept[1:]) & np.isfinite(slope[1:])
+    if dof < 1 or known.sum() < 2 or 2 * known.sum() < len(known) or not np.isfinite(own):
+        return None
+    (level, both), (_, steep) = np.cov(intercept[1:][known], slope[1:][known])
+    if not steep > EXACT**2:
+        return None
+    # level + 2 both u + steep u^2 is least at -both / steep; rounding may take it below zero.
+    least = max(level - both**2 / steep, EXACT**2)
+    sigma = np.sqrt(len(x) * least)
+    return Line(
+        centre=float(-both / steep),
+        sxx=float(sigma**2 / steep),
+        sigma=float(sigma),
+        own=float(own),
+        dof=int(dof),
+        x_low=float(np.min(x)),
+        x_high=float(np.max(x)),
+    )
+
+
 def predict(
     fit: Fit, x: np.ndarray, level: float | None = None, *, new: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,7 +154,7 @@ def predict(
     Parameters
     ----------
     fit
-        Of `power_law`.
+        Of `power_law`, or the record of a power law by bootstrap.
     x : array of any shape
     level : float, optional
         Of the band; by default the fit's own.
@@ -122,7 +164,7 @@ def predict(
     Returns
     -------
     mean, low, high : arrays of the shape of x
-        low and high are NaN where two points give no interval.
+        low and high are NaN where there is no band: two points, too few resamples.
 
     Raises
     ------
@@ -135,8 +177,9 @@ def predict(
     log_x, line = np.log(np.asarray(x, dtype=np.float64)), fit["line"]
     mean = fit["intercept"] + fit["estimate"] * log_x
     half = np.full_like(mean, np.nan)
-    if line["sigma"] is not None:
+    if line is not None and line["sigma"] is not None:
         quantile = stdtrit(line["dof"], 0.5 + (level or fit["level"]) / 2)
-        leverage = new + 1 / fit["n"] + (log_x - line["centre"]) ** 2 / line["sxx"]
-        half = quantile * line["sigma"] * np.sqrt(leverage)
+        leverage = 1 / fit["n"] + (log_x - line["centre"]) ** 2 / line["sxx"]
+        own = line["sigma"] if line.get("own") is None else line["own"]
+        half = quantile * np.sqrt(line["sigma"] ** 2 * leverage + (own**2 if new else 0.0))
     return np.exp(mean), np.exp(mean - half), np.exp(mean + half)

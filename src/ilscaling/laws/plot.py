@@ -64,7 +64,8 @@ def _panel(ax, fit, game: str, law: str) -> None:
         record = fit.study.power(game, law, method)
         try:
             at = np.geomspace(record["line"]["x_low"], record["line"]["x_high"], 50)
-            mean, low, high = lines.predict(record, at)
+            resampled = fit.study.power(game, law, method, interval="bootstrap")
+            mean, low, high = lines.predict(resampled, at)
         except (FitError, TypeError):
             continue  # not fitted: the points stand alone
         ax.plot(at, mean, color=colour, lw=1)

@@ -40,11 +40,13 @@ LAWS = {
 
 
 class Line(TypedDict):
-    """What the confidence band of a fitted line needs, in natural logs of x and y."""
+    """What the band of a fitted line needs, in natural logs of x and y: the variance of the line at
+    x is sigma^2 (1 / n + (ln x - centre)^2 / sxx), n that of the record."""
 
-    centre: float  # mean of ln x
-    sxx: float  # sum of squares of ln x about it
+    centre: float  # mean of ln x; by bootstrap: where the resamples' lines scatter least
+    sxx: float  # sum of squares of ln x about it; by bootstrap: for the scatter of the slopes
     sigma: float | None  # residual standard deviation of ln y, with `dof` degrees of freedom
+    own: float | None  # standard deviation of a new measurement about the line; None: sigma
     dof: int
     x_low: float  # range of the data: x, not its logarithm
     x_high: float

@@ -32,7 +32,10 @@ COLUMNS = {
 COMPARED = ("L_min", "R_max", "N_opt", "D_opt")
 # A form is better by more than this much AIC (Burnham and Anderson 2002: less is no difference).
 BETTER = 2.0
-# A lead that a true power law shows more often than this does not reject it.
+# A form that the criterion finds worse by more than this is not believed (the same: from 4 on with
+# considerably less support): where noise is uneven, resamples take its bends for the law's.
+AGAINST = 4.0
+# A bend that a true power law shows more often than this does not reject it.
 RARE = 0.05
 # With six budgets AICc charges a saturating law 30 more than the power law: no evidence.
 ENOUGH = 7
@@ -48,10 +51,11 @@ def verdicts(
 ) -> pd.DataFrame:
     """The forms of every law of one game, by grid and by vertex: a table of COLUMNS.
 
-    The power law is rejected if another form has a lower AIC, and a true power law would show such
-    a lead in at most RARE of studies; whether that form also predicts the next budget better is
-    said. Where nothing says how rare the lead is, the verdict is 'undecided', and the power law
-    stays preferred.
+    The power law is rejected if in at most RARE of studies of a true power law another form would
+    explain as much more as it does here, and AIC is not against it (see `rejected`). The form with
+    the lowest AIC of the others is preferred, and it is said whether it predicts the next budget
+    better, too. Where nothing says how rare that
+    is and AIC prefers another form, the verdict is 'undecided', and the power law stays preferred.
 
     Parameters
     ----------
@@ -62,15 +66,15 @@ def verdicts(
     validation : DataFrame
         Rows of `validation.validate`.
     chances : mapping, optional
-        (law, method) -> how often chance makes as large a lead (see chance.chances).
+        (law, method) -> how often chance makes as large a bend (see chance.chances).
 
     Returns
     -------
     DataFrame
         delta_aic is the power law's AIC (of small samples: see forms.form.Curve.aic) minus the
-        form's, `chance` that of the best form's lead, rolling_error the root mean square of
-        ln(predicted/measured) one budget ahead, over the origins from which the power law and the
-        best form predict (empty for under PREDICTIONS of them).
+        form's, `chance` how often a true power law bends as much, rolling_error the root mean
+        square of ln(predicted/measured) one budget ahead, over the origins from which the power law
+        and the best form predict (empty for under PREDICTIONS of them).
     """
     rows = []
     for method in ("grid", "vertex"):
@@ -81,6 +85,25 @@ def verdicts(
             rare = (chances or {}).get((law, method), np.nan)
             rows += [{**names, **row} for row in _compare(points, fitted, mine, rare)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def rejected(aic: Mapping[str, float], chance: float) -> bool:
+    """Whether the pure power law is rejected.
+
+    Parameters
+    ----------
+    aic
+        Form -> its criterion (see forms.form.Curve.aic), NaN where it has none.
+    chance
+        How often a true power law bends as much (see chance.chance).
+
+    Returns
+    -------
+    bool
+        If that is rare, and the best other form's criterion is not worse by AGAINST.
+    """
+    others = [value for form, value in aic.items() if form != POWER and np.isfinite(value)]
+    return bool(others) and chance <= RARE and aic[POWER] - min(others) > -AGAINST
 
 
 def _compare(
@@ -152,7 +175,12 @@ def _verdict(
     toward, mimicked = curves[best].toward
     change = f"delta AIC {_short(delta)}"
     preferred = POWER
-    rare = chance <= RARE and delta > 0
+    rare = rejected(aic, chance)
+    if rare and best == POWER:
+        best = min((form for form in compared if form != POWER), key=aic.get)
+        delta = aic[POWER] - aic[best]
+        toward, mimicked = curves[best].toward
+        change = f"delta AIC {_short(delta)}"
     if delta <= BETTER and not rare:
         text = f"the power law holds: no form is better by more than {BETTER:g} AIC"
         if n < ENOUGH:
@@ -161,13 +189,13 @@ def _verdict(
         text = f"undecided: AIC prefers {toward} ({change}), which no resamples of the runs judge"
     elif not rare:
         text = (
-            f"the power law holds: AIC prefers {toward} ({change}), but so it does in"
+            f"the power law holds: AIC prefers {toward} ({change}), but so large a bend comes in"
             f" {_percent(chance)} of studies of a power law"
         )
     else:
         text = (
-            f"the pure power law is rejected toward {toward}: {change}, as in {_percent(chance)}"
-            f" of studies of a power law, {_extrapolation(rolling, best)}"
+            f"the pure power law is rejected toward {toward}: {change}, so large a bend comes in"
+            f" {_percent(chance)} of studies of a power law, {_extrapolation(rolling, best)}"
         )
         preferred = best
     if edges and mimicked and (rare or delta > BETTER):

@@ -79,7 +79,7 @@ def _line(fit: laws.StudyFit, game: str, law: str, budget: float) -> list[dict]:
     if line is None:
         return []
     x = np.geomspace(line["x_low"], max(budget, line["x_high"]), 81)
-    band = laws.predict(record, x, new=True)
+    band = laws.predict(fit.power(game, law, interval="bootstrap"), x, new=True)
     names = {"kind": "line", "method": record["method"], "form": laws.POWER}
     names["level"] = record["level"]
     points = zip(x, *band, strict=True)

@@ -56,10 +56,10 @@ def points(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
         if record["line"] is None:
             continue
         x = np.geomspace(record["line"]["x_low"], record["line"]["x_high"], 61)
-        values = zip(x, *laws.predict(record, x), strict=True)
         resampled = fit.power(game, law, method, interval="bootstrap")
+        # The line is the same; the band and the bracket are the resamples', which are quoted.
+        values = zip(x, *laws.predict(resampled, x), strict=True)
         of_fit = {name: record[name] for name in FITTED}
-        # The interval is by bootstrap over runs, the one that everything quotes.
         of_fit |= {name: resampled[name] for name in ("ci_low", "ci_high")}
         rows += [
             {**base, **of_fit, "kind": "line", "x": a, "y": mean, "low": low, "high": high}
@@ -223,7 +223,7 @@ def caption(data: pd.DataFrame) -> str:
     return (
         "Lowest loss, compute-optimal parameters and samples, and best return on training "
         "FLOPs C. Optima by the best cell of a budget (hollow, dashed) and by the vertex of its "
-        "parabola (filled, solid); lines: ordinary least squares in logarithms. Brackets: "
-        f"{band} intervals by bootstrap over runs, as one run supplies all budgets of its size. "
-        "Bands are those of the line alone, which takes budgets as independent: too narrow."
+        "parabola (filled, solid); lines: ordinary least squares in logarithms. Brackets "
+        f"and bands: {band} by bootstrap over runs, as one run supplies all budgets of its size; "
+        "bands are those of the line."
     )

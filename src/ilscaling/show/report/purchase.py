@@ -35,8 +35,8 @@ def offers(fit: StudyFit, game: str, table: pd.DataFrame) -> str | None:
     str or None
         JSON: {"budgets": [FLOPs], "measured": the largest measured budget, "expert": its return or
         null, "rows": [{"name", "values": [[predicted, low, high]]}]}, `values` with a row a budget:
-        the power law by the quoted method and its prediction interval by Student's t. None where no
-        law has an interval.
+        the power law by the quoted method and its prediction interval by bootstrap over runs. None
+        where no law has an interval.
     """
     mine = fit.optima[(fit.optima["game"] == game) & fit.optima["used"]]
     rows = []
@@ -45,8 +45,8 @@ def offers(fit: StudyFit, game: str, table: pd.DataFrame) -> str | None:
     low, high = float(mine["budget"].min()), float(mine["budget"].max())
     budgets = np.geomspace(low, BEYOND * high, STEPS)
     for law, name in QUANTITIES.items():
-        record = fit.power(game, law)
-        if not known(record["estimate"]) or not record["line"] or record["line"]["sigma"] is None:
+        record = fit.power(game, law, interval="bootstrap")
+        if not known(record["estimate"]) or not record["line"]:
             continue
         values = np.stack(predict(record, budgets, new=True), 1)
         rows.append({"name": name, "values": [[_short(v) for v in line] for line in values]})
