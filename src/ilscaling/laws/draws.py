@@ -172,6 +172,34 @@ def _surface(
     """A quadratic in ln N and ln C through y, from MANY sizes on a cubic, and each run's residuals
     for the bootstrap. What a quadratic misses of a profile that is steeper on one side would be
     taken for the runs' deviation."""
+    basis = _basis(N, C, run)
+    fitted = basis @ (basis.T @ y)
+    residual, runs = _unshrunk(basis, y - fitted, run, 1.0), len(np.unique(run))
+    return fitted, residual * np.sqrt((runs - 1) / runs)
+
+
+def deviations(N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray) -> np.ndarray:
+    """Deviations of rows from a smooth surface, as large as if the surface were known.
+
+    Parameters
+    ----------
+    N, C, y : arrays (rows,)
+        Parameters, FLOPs, and what the surface is of, such as ln L.
+    run : array of int (rows,)
+        The run of each row.
+
+    Returns
+    -------
+    array (rows,)
+        What the surface takes along of a run's deviation is given back: (I - H)^-1/2 of its block
+        (CR2; Bell and McCaffrey 2002), so that all runs compare.
+    """
+    basis = _basis(N, C, run)
+    return _unshrunk(basis, y - basis @ (basis.T @ y), run, 0.5)
+
+
+def _basis(N: np.ndarray, C: np.ndarray, run: np.ndarray) -> np.ndarray:
+    """Orthonormal columns (rows, p) of the smooth surface."""
     n, c = (np.log(v) - np.log(v).mean() for v in (N, C))
     columns = [np.ones_like(n), n, c, n * n, n * c, c * c]
     # A run is of one size.
@@ -180,21 +208,19 @@ def _surface(
     columns = np.stack(columns, 1)
     columns /= np.linalg.norm(columns, axis=0).clip(1e-12)
     left, values, _ = np.linalg.svd(columns, full_matrices=False)
-    basis = left[:, values > 1e-9 * values[0]]
-    fitted = basis @ (basis.T @ y)
-    residual = y - fitted
+    return left[:, values > 1e-9 * values[0]]
+
+
+def _unshrunk(basis: np.ndarray, residual: np.ndarray, run: np.ndarray, power: float) -> np.ndarray:
+    """(I - H)^-power residual (rows,) by blocks of one run, H = basis basis' of a block's rows."""
+    residual = residual.copy()
     order = np.argsort(run, kind="stable")
     starts = np.flatnonzero(np.diff(run[order], prepend=-1))
     counts = np.diff(starts, append=len(run))
     for count in np.unique(counts):  # blocks of one length at once
         rows = order[starts[counts == count][:, None] + np.arange(count)]
-        residual[rows] = _unshrunk(basis[rows], residual[rows])
-    return fitted, residual * np.sqrt((len(counts) - 1) / len(counts))
-
-
-def _unshrunk(basis: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """(I - H)^-1 residual (blocks, rows) with H = basis basis' of each block (blocks, rows, p)."""
-    left, values, _ = np.linalg.svd(basis, full_matrices=False)
-    kept = np.maximum(1 - values**2, SINGULAR)
-    along = np.einsum("brp,br->bp", left, residual)
-    return residual + np.einsum("brp,bp->br", left, (1 / kept - 1) * along)
+        left, values, _ = np.linalg.svd(basis[rows], full_matrices=False)
+        kept = np.maximum(1 - values**2, SINGULAR)
+        along = np.einsum("brp,br->bp", left, residual[rows])
+        residual[rows] += np.einsum("brp,bp->br", left, (kept**-power - 1) * along)
+    return residual

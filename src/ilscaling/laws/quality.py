@@ -1,0 +1,132 @@
+"""Quality control: what in the rows of a game makes its numbers worth less, by name."""
+
+import numpy as np
+import pandas as pd
+
+from ilscaling.laws.draws import FEWEST, deviations
+from ilscaling.laws.runs import Runs
+
+# Neighbouring sizes closer than this factor are one size measured twice.
+NEAR = 1.05
+# A profile whose losses differ by less than so many standard deviations of a cell shows no optimum.
+FLAT = 3.0
+# An optimum this far from the middle of its parabola's sizes, as a share of their range in ln N (at
+# an end: .5), rests on one side of it.
+OFF = 0.3
+# A run that deviates by more than so many robust standard deviations of runs, of at least so many.
+OUTLYING, RUNS = 5.0, 6
+# A normal distribution's standard deviation over its median absolute deviation.
+NORMAL = 1.4826
+# Names that a flag lists.
+LISTED = 4
+
+
+def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
+    """What to know of the rows that the laws of the loss rest on.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game.
+    optima
+        The game's measured optima (optima.COLUMNS).
+
+    Returns
+    -------
+    list of str
+        'code: sentence', which names the rows. one_data: a single amount of samples; near_sizes:
+        sizes that are as good as one; flat, off_centre: budgets whose profile shows no optimum, or
+        has it beside the middle; outlying: runs that deviate as a whole.
+    """
+    there = np.isfinite(runs.L)
+    if not there.any():
+        return []
+    some = runs.where(there)
+    return [*_one_data(some), *_near_sizes(some), *_profiles(some, optima), *_outlying(some)]
+
+
+def _one_data(runs: Runs) -> list[str]:
+    if len(runs.D) < 3 or np.ptp(np.log(runs.D)) > 0.01:
+        return []
+    return [
+        f"one_data: every row saw {runs.D[0]:.4g} samples, which tells nothing of data: no law of"
+        " D, and no optimum between size and data"
+    ]
+
+
+def _near_sizes(runs: Runs) -> list[str]:
+    N = np.unique(runs.N)
+    close = np.flatnonzero(np.diff(np.log(N)) < np.log(NEAR))
+    pairs = [f"{N[i]:,.0f} and {N[i + 1]:,.0f}" for i in close]
+    if not pairs:
+        return []
+    return [
+        f"near_sizes: {_listed(pairs)} parameters differ by under {100 * (NEAR - 1):.0f} %: one"
+        " size to a profile, of which the luckier run is taken"
+    ]
+
+
+def _profiles(runs: Runs, optima: pd.DataFrame) -> list[str]:
+    """Flags of flat profiles, and of those with the optimum off the middle."""
+    flags = []
+    own = _of_a_cell(runs)
+    flat = []
+    for position in np.unique(runs.position) if runs.isoflop and own > 0 else ():
+        here = runs.position == position
+        cells = pd.Series(np.log(runs.L[here])).groupby(runs.N[here]).agg(["mean", "size"])
+        noise = own / np.sqrt(cells["size"].mean())
+        if len(cells) >= 3 and np.ptp(cells["mean"]) < FLAT * noise:
+            flat.append(f"{runs.budgets[position]:.4g}")
+    if flat:
+        flags.append(
+            f"flat: at {_listed(flat)} FLOPs losses differ by less than {FLAT:g} times a cell's own"
+            " scatter: no optimum to see"
+        )
+    vertices = optima[(optima["method"] == "vertex") & optima["used"]]
+    if len(vertices):
+        low, high, at = (np.log(vertices[name]) for name in ("N_low", "N_high", "N_opt"))
+        away = (at - (low + high) / 2).abs() / (high - low)
+        names = [f"{budget:.4g}" for budget in vertices.loc[away > OFF, "budget"]]
+        if names:
+            flags.append(
+                f"off_centre: at {_listed(names)} FLOPs the optimum has its cells on one side;"
+                " sizes beyond it would say where it is"
+            )
+    return flags
+
+
+def _of_a_cell(runs: Runs) -> float:
+    """Standard deviation of ln L of a row about its run, or about the smooth surface; 0 where
+    nothing tells."""
+    if len(np.unique(runs.run)) < FEWEST or len(runs.L) < 10:
+        return 0.0
+    away = pd.Series(deviations(runs.N, runs.C, np.log(runs.L), runs.run))
+    return float(NORMAL * (away - away.groupby(runs.run).transform("mean")).abs().median())
+
+
+def _outlying(runs: Runs) -> list[str]:
+    """Flags of runs whose losses lie off the smooth surface as a whole."""
+    if runs.count < RUNS or len(runs.L) < 10:
+        return []
+    away = pd.Series(deviations(runs.N, runs.C, np.log(runs.L), runs.run))
+    mean = away.groupby(runs.run).mean()
+    spread = NORMAL * (mean - mean.median()).abs().median()
+    if not spread > 1e-6:
+        return []
+    score = (mean - mean.median()) / spread
+    names = []
+    for run in score.abs().sort_values(ascending=False).index:
+        if abs(score[run]) <= OUTLYING:
+            break
+        first = np.flatnonzero(runs.run == run)[0]
+        names.append(
+            f"{runs.N[first]:,.0f} parameters (loss {runs.L[first]:.4g} at {runs.C[first]:.4g}"
+            f" FLOPs) by {100 * np.expm1(mean[run]):+.1f} %, {abs(score[run]):.1f} times the runs'"
+            " scatter"
+        )
+    return [f"outlying: the run of {_listed(names)}"] if names else []
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
