@@ -127,6 +127,21 @@ def test_one_exponent_with_one_interval_is_quoted():
     assert (values["L_min"], values["L_min_low"]) == (loss["estimate"], loss["ci_low"])
 
 
+def test_sizes_are_forecast_by_the_median_whose_exponent_is_quoted():
+    held = []
+    for seed in range(4):
+        table = table_of(study(BY_NAME["plain"], seed))
+        few = table[table["budget"] < table["budget"].max() / 2]
+        at = table["budget"].max()
+        said = laws.forecast(few, Laws(bootstrap=40), at)
+        row = said[said["quoted"] & (said["quantity"] == "N_opt")].iloc[0]
+        # The truth of simulated.study: the optimum goes from the second size up as C^A.
+        true = 2e4 * np.exp(BY_NAME["plain"].step) * (at / 1e12) ** A
+        held.append((row["method"], abs(np.log(row["estimate"] / true)) < 0.25))
+        assert row["low"] <= true <= row["high"]
+    assert set(held) == {("median", True)}
+
+
 def test_what_is_certain_for_want_of_evidence_is_not_quoted():
     runs = study(BY_NAME["small"], 0)
     two = table_of(runs.where(runs.position < 2))
@@ -181,6 +196,11 @@ def test_a_forecast_says_what_to_believe_and_what_is_beyond_the_expert():
     said = laws.forecast(table, Laws(bootstrap=40), 1e18)
     believed = said[said["quoted"]]
     assert sorted(believed["quantity"]) == sorted({"L_min", "N_opt", "D_opt", "R_max", "R_on_1/L"})
+    by = believed.set_index("quantity")
+    assert (by.loc[["N_opt", "D_opt"], "method"] == "median").all()
+    size, data = (by.loc[name] for name in ("N_opt", "D_opt"))
+    assert size["low"] < size["estimate"] < size["high"]
+    assert size["estimate"] * data["estimate"] == pytest.approx(1e18 / 6, rel=0.1)
     returns = said[said["quantity"].str.startswith("R_") & (said["estimate"] > 30)]
     assert len(returns) and returns["flags"].str.contains("beyond_expert: ").all()
     assert not said[said["quantity"] == "L_min"]["flags"].str.contains("beyond_expert").any()

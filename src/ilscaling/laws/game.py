@@ -14,6 +14,7 @@ from ilscaling.laws import (
     headline,
     lines,
     optima,
+    quality,
     regime,
     surfaces,
     validation,
@@ -29,6 +30,8 @@ from ilscaling.params import Laws
 
 # Parameters of a surface's frontier that become records.
 SURFACE = ("exponent",)
+# Laws whose quoted records carry what quality control says of the rows: those of the loss.
+CHECKED = ("L_min", "N_opt", "D_opt")
 # Budgets that a flag lists.
 LISTED = 12
 # What to say of a law whose optima were chosen and judged by one measurement.
@@ -201,6 +204,13 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     if 0 < drawn.count < settings.bootstrap:
         notes.append(f"{game} is large: {drawn.count} resamples of {settings.bootstrap}")
     table = optima.table(admitted.optima)
+    checks = quality.checks(runs, table)
+    quoted = (headline.NAME, optima.method(table))
+    for fit in fits:
+        mine = (fit["method"] in quoted, fit["form"], fit["interval"])
+        if fit["law"] in CHECKED and mine == (True, forms.POWER, "bootstrap"):
+            fit["flags"] = [*fit["flags"], *checks]
+    notes += [f"{game}: {check.partition(': ')[2]}" for check in checks]
     tested, silent = validation.table([]), []
     draws = min(validation.DRAWS, settings.bootstrap)
     if validate and not runs.isoflop:
@@ -325,15 +335,41 @@ def _band(frontier: Frontier, law: str, dof: int) -> Line | None:
     return lines.resampled(x, intercept, slope, own, dof)
 
 
+def middle(
+    admitted: Admitted, drawn: Draws, fitted: list[Frontier], settings: Laws
+) -> headline.Headline | None:
+    """The median of the methods, whose exponents are quoted.
+
+    Parameters
+    ----------
+    admitted
+        The game's rows.
+    drawn
+        All of them, in every draw.
+    fitted
+        The game's frontiers (see `frontiers`).
+    settings
+        How laws are fitted.
+
+    Returns
+    -------
+    Headline or None
+        None without a cell.
+    """
+    if not fitted:
+        return None
+    inside = _inside(admitted, admitted.runs)
+    part = admitted.runs.where(inside)
+    return headline.headline(part, drawn.where(inside), fitted, settings)
+
+
 def _headline(
     admitted: Admitted, drawn: Draws, fitted: list[Frontier], settings: Laws, names: dict
 ) -> list[Fit]:
     """The records of the median of the methods; none without a cell."""
-    if not fitted:
+    of = middle(admitted, drawn, fitted, settings)
+    if of is None:
         return []
-    inside = _inside(admitted, admitted.runs)
-    part = admitted.runs.where(inside)
-    of = headline.headline(part, drawn.where(inside), fitted, settings)
     records = []
     for law, values in of.exponents.items():
         record = blank(

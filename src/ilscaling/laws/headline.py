@@ -26,7 +26,7 @@ FEWEST, BUDGETS = 3, 3
 
 @dataclass(frozen=True)
 class Headline:
-    """The exponents to quote.
+    """The exponents to quote, and sizes and samples by the same median (a Frontier).
 
     Parameters
     ----------
@@ -38,12 +38,61 @@ class Headline:
         Cells that they rest on.
     dof : int
         Degrees of freedom between runs (see Draws).
+    methods : tuple of Frontier
+        Those that the median is of.
+    vertex : Frontier, optional
+        Whose optima say how a new one scatters.
     """
 
     exponents: dict[str, np.ndarray]
     flags: dict[str, list[str]]
     n: int
     dof: int
+    methods: tuple = ()
+    vertex: object = None
+    method: str = NAME
+    form: str = POWER
+
+    @property
+    def parameters(self) -> dict[tuple[str, str], np.ndarray]:
+        return {(law, "exponent"): values for law, values in self.exponents.items()}
+
+    @property
+    def runs_dof(self) -> int:
+        return self.dof
+
+    def predict(self, law: str, C: np.ndarray) -> np.ndarray:
+        """The median of the methods' values at compute C (see Frontier.predict).
+
+        In logarithms; NaN where fewer than FEWEST of them have one, and for laws but LAWS.
+        """
+        C = np.asarray(C, dtype=np.float64)
+        values = self.exponents[LAWS[0]]
+        if law not in LAWS or not self.methods:
+            return np.full((len(values), len(C)), np.nan)
+        with np.errstate(all="ignore"):
+            every = np.log([f.predict(law, C)[: len(values)] for f in self.methods])
+        every[:, ~np.isfinite(self.exponents[law])] = np.nan
+        several = np.isfinite(every).sum(axis=0) >= FEWEST
+        middle = np.full(several.shape, np.nan)
+        middle[several] = np.exp(np.nanmedian(every[:, several], axis=0))
+        return middle
+
+    def spread(self, law: str) -> tuple[float, int]:
+        """How the vertices scatter about the median (see Frontier.spread)."""
+        curve = None if self.vertex is None else self.vertex.curves.get(law)
+        if curve is None:
+            return np.nan, 0
+        there = np.isfinite(curve.x[0]) & np.isfinite(curve.y[0])
+        with np.errstate(all="ignore"):
+            away = np.log(curve.y[0, there] / self.predict(law, curve.x[0, there])[0])
+        away = away[np.isfinite(away)]
+        freedom = len(away) - 2
+        return (float(np.sqrt(away @ away / freedom)), freedom) if freedom > 0 else (np.nan, 0)
+
+    def scatter(self, law: str) -> float:
+        """See frontier.Points.scatter: that of the vertices."""
+        return 0.0 if self.vertex is None else self.vertex.scatter(law)
 
 
 def headline(runs: Runs, draws: Draws, frontiers: Sequence, settings: Laws) -> Headline:
@@ -100,7 +149,9 @@ def headline(runs: Runs, draws: Draws, frontiers: Sequence, settings: Laws) -> H
         else:
             flags[law].append(f"not_fitted: a median needs {FEWEST} methods with an exponent")
         exponents[law] = values
-    return Headline(exponents, flags, int(np.isfinite(runs.L).sum()), draws.dof)
+    n = int(np.isfinite(runs.L).sum())
+    vertex = fitted.get("vertex")
+    return Headline(exponents, flags, n, draws.dof, tuple(fitted.values()), vertex)
 
 
 def _apart(known: dict[str, np.ndarray], middle: float, dof: int, level: float) -> list[str]:

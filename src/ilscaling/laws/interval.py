@@ -49,14 +49,15 @@ def prediction(
     variance = sum(variances)
     sigma = np.sqrt(variance)
     leverage = getattr(frontier, "leverage", None)
-    if frontier.form == "power" and leverage is not None and frontier.runs_dof:
+    scatter = getattr(frontier, "scatter", None)
+    if frontier.form == "power" and scatter is not None and frontier.runs_dof:
         known = np.isfinite(draws[1:])
         with np.errstate(all="ignore"):
             line = np.log(np.where(known, draws[1:], np.nan))
             middle = np.nansum(line, axis=0) / known.sum(axis=0)
             line = np.nansum((line - middle) ** 2, axis=0) / (known.sum(axis=0) - 1)
         # A new optimum scatters as those at hand do among the resamples, or about the law.
-        own = sum((by * frontier.scatter(name)) ** 2 for by, name in parts)
+        own = sum((by * scatter(name)) ** 2 for by, name in parts)
         half = stdtrit(frontier.runs_dof, 0.5 + level / 2) * np.sqrt(
             line + np.maximum(variance, own)
         )

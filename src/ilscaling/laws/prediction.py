@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
-from ilscaling.laws import chance, doubts, optima, validation, verdicts
+from ilscaling.laws import chance, doubts, headline, optima, validation, verdicts
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
-from ilscaling.laws.game import Admitted, admit, frontiers
+from ilscaling.laws.game import Admitted, admit, frontiers, middle
 from ilscaling.laws.interval import prediction
 from ilscaling.params import Laws
 
@@ -113,7 +113,9 @@ def of_game(
     best = optima.table(admitted.optima)
     rows["quoted"] = _quoted(rows, name, best, of)
     for at in rows.index[rows["quoted"]]:
-        if flag := doubts.at_edge(best, rows.at[at, "quantity"], rows.at[at, "method"]):
+        method = rows.at[at, "method"]
+        method = optima.method(best) if method == headline.NAME else method
+        if flag := doubts.at_edge(best, rows.at[at, "quantity"], method):
             rows.at[at, "flags"] = "; ".join(filter(None, [flag, rows.at[at, "flags"]]))
     return rows
 
@@ -143,7 +145,7 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
     parts = [
         goals_of(
             admitted.runs,
-            of,
+            [frontier for frontier in of if frontier.method != headline.NAME],
             wanted,
             level=settings.level,
             expert=_expert(table[table["game"] == name]),
@@ -154,7 +156,8 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
 
 
 def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
-    """Each game of a table, what of it was admitted, and its frontiers by every method.
+    """Each game of a table, what of it was admitted, and its frontiers by every method, the median
+    that is quoted among them.
 
     Parameters
     ----------
@@ -167,7 +170,9 @@ def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, lis
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)
         drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
-        every.append((game, admitted, frontiers(admitted, admitted.runs, drawn, settings)))
+        of = frontiers(admitted, admitted.runs, drawn, settings)
+        median = middle(admitted, drawn, of, settings) if admitted.runs.isoflop else None
+        every.append((game, admitted, [*of, *([median] if median is not None else [])]))
     return every
 
 
@@ -179,8 +184,10 @@ def _expert(rows: pd.DataFrame) -> float:
 
 def _quoted(rows: pd.DataFrame, game: str, best: pd.DataFrame, of: list[Frontier]) -> pd.Series:
     """Which row of each quantity to believe: by the game's quoted method, in the form that its
-    verdict prefers; of a table without isoFLOP profiles by Chinchilla's surface."""
-    rare = chance.chances(of, verdicts.COMPARED)
+    verdict prefers, parameters and samples by the median where the power law holds; of a table
+    without isoFLOP profiles by Chinchilla's surface."""
+    lines = [frontier for frontier in of if frontier.method != headline.NAME]
+    rare = chance.chances(lines, verdicts.COMPARED)
     judged = verdicts.verdicts(game, best, validation.table([]), rare)
     method = optima.method(best) if len(best) else SURFACE
     quoted = pd.Series(False, index=rows.index)
@@ -190,8 +197,12 @@ def _quoted(rows: pd.DataFrame, game: str, best: pd.DataFrame, of: list[Frontier
             if method == SURFACE
             else preferred(judged, game, "L_min" if law == "R_on_1/L" else law, method)
         )
-        mine = (rows["quantity"] == law) & (rows["method"] == method)
-        quoted |= mine & (rows["form"] == form) & rows["estimate"].notna()
+        known = (rows["quantity"] == law) & rows["estimate"].notna()
+        median = known & (rows["method"] == headline.NAME)
+        if form == POWER and median.any():
+            quoted |= median
+        else:
+            quoted |= known & (rows["method"] == method) & (rows["form"] == form)
     return quoted
 
 
@@ -440,12 +451,13 @@ def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
 def proposal(
     fit, predicted: pd.DataFrame, game: str, budget: float, sizes: Sizes | None = None
 ) -> dict:
-    """What to train for one game at `budget`: the size that the quoted method's law proposes.
+    """What to train for one game at `budget`: the size that the quoted law proposes.
 
     Parameters
     ----------
     fit : StudyFit
-        Its method(game) is quoted, each quantity by the form that its verdict prefers.
+        Its method(game) is quoted, each quantity by the form that its verdict prefers, parameters
+        and samples by the median where the power law holds.
     predicted : DataFrame
         A table of `forecast` at that budget.
     game
@@ -459,16 +471,20 @@ def proposal(
     -------
     dict
         game, budget, method, size and params (None where there is none), flags, and for each
-        quantity estimate, low, high, level and form (None where unknown).
+        quantity estimate, low, high, level, method and form (None where unknown).
     """
     method = fit.method(game)
-    mine = predicted[(predicted["game"] == game) & (predicted["method"] == method)]
+    of_game = predicted[predicted["game"] == game]
+    mine = of_game[of_game["method"] == method]
+    median = of_game[(of_game["method"] == headline.NAME) & of_game["estimate"].notna()]
     proposed = {"game": game, "budget": float(budget), "method": method}
     proposed |= {"size": None, "params": None, "flags": []}
     for law in QUANTITIES:
         # The return on 1/loss is that at a form's predicted loss.
         form = preferred(fit.verdicts, game, "L_min" if law == "R_on_1/L" else law, method)
         rows = mine[mine["quantity"] == law]
+        if form == POWER and (median["quantity"] == law).any():
+            rows = median[median["quantity"] == law]
         known = rows[rows["estimate"].notna()]
         row = next(
             (known[known["form"] == f] for f in (form, POWER) if (known["form"] == f).any()),
@@ -476,7 +492,7 @@ def proposal(
         )
         values = row.iloc[0] if len(row) else {}
         proposed[law] = {k: _number(values.get(k)) for k in ("estimate", "low", "high", "level")}
-        proposed[law]["form"] = values.get("form")
+        proposed[law]["form"], proposed[law]["method"] = values.get("form"), values.get("method")
         why = values.get("flags") if len(row) else "; ".join(rows["flags"].head(1))
         if law == "N_opt":
             flags = [flag for flag in (why or f"not_fitted: no {law} law").split("; ") if flag]

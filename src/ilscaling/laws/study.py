@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,8 @@ class StudyFit:
         What was dropped, averaged or left unchecked.
     validation, verdicts, across : DataFrame
         Of the COLUMNS of their modules.
+    relations : DataFrame
+        Of relations.judging.COLUMNS; without rows where none was fitted (see show.fits).
     """
 
     fits: list[Fit]
@@ -43,6 +45,7 @@ class StudyFit:
     validation: pd.DataFrame
     verdicts: pd.DataFrame
     across: pd.DataFrame
+    relations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def games(self) -> list[str]:
@@ -226,7 +229,8 @@ def write(fit: StudyFit, directory: str | Path) -> list[Path]:
         What to write.
     directory
         Where to. fits.json, and as tables fits.csv, optima.csv, cells.csv, validation.csv,
-        verdicts.csv, across.csv and selection.csv, and notes.txt.
+        verdicts.csv, across.csv and selection.csv, with relations their relations.csv, and
+        notes.txt.
 
     Returns
     -------
@@ -238,6 +242,8 @@ def write(fit: StudyFit, directory: str | Path) -> list[Path]:
     flat = pd.DataFrame(fit.fits).drop(columns="line")
     flat["flags"] = flat["flags"].map("; ".join)
     tables = {"fits": flat, **{name: getattr(fit, name) for name in (*TABLES, "selection")}}
+    if len(fit.relations):
+        tables["relations"] = fit.relations
     for name, table in tables.items():
         with atomic(directory / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.10g")
@@ -266,12 +272,17 @@ def read(directory: str | Path) -> StudyFit:
     fits = read_fits(directory / "fits.json")
     try:
         tables = {name: pd.read_csv(directory / f"{name}.csv") for name in TABLES}
+        if (directory / "relations.csv").exists():
+            tables["relations"] = pd.read_csv(directory / "relations.csv", na_values=[""])
         notes = (directory / "notes.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise FitError(f"cannot read fits: {error}", where=str(directory)) from None
     tables["optima"] = optima.table(tables["optima"])
     for name, module in (("validation", validation), ("verdicts", verdicts), ("across", across)):
         tables[name] = _as(tables[name], module.COLUMNS)
+    if "relations" in tables:
+        texts = ["rival", "verdict", "flags"]
+        tables["relations"][texts] = tables["relations"][texts].fillna("")
     return StudyFit(fits=fits, notes=notes, **tables)
 
 

@@ -1,12 +1,15 @@
 """From a table of runs to a folder with its laws, for programs and for people."""
 
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from ilscaling import files, laws
-from ilscaling.laws import excess
+from ilscaling.errors import FitError
+from ilscaling.laws import excess, relations
 from ilscaling.params import Laws
 from ilscaling.show import markdown
 
@@ -30,7 +33,8 @@ def write(
         How to fit.
     out
         Folder for the fits and the tables behind them (docs/laws.md); where the floor of the loss
-        is known, also floors.csv, what every estimate of it says (`laws.excess`).
+        is known, also floors.csv, what every estimate of it says (`laws.excess`); where the table
+        has the columns of laws of more than size and data, relations.csv (docs/relations.md).
     metrics
         File for all headline numbers, if wanted.
     processes
@@ -39,6 +43,8 @@ def write(
         Test every law on larger budgets.
     """
     fit = laws.fit_table(table, settings, processes=processes, validate=validate)
+    with suppress(FitError):  # of a table without the columns of any
+        fit = replace(fit, relations=relations.table(table, settings))
     laws.write(fit, out)
     markdown.write(fit, out)
     if excess.known(table):

@@ -37,7 +37,8 @@ def table(fit: StudyFit) -> str:
     for game in fit.games:
         parts.append(f"## {title(game)}\n")
         parts += [_exponents(fit, game), _others(fit, game), _verdicts(fit, game)]
-        parts += [_held_out(fit, game), _rolling(fit, game), _selection(fit, game)]
+        parts += [_relations(fit, game), _held_out(fit, game), _rolling(fit, game)]
+        parts.append(_selection(fit, game))
     parts += [_across(fit), _notes(fit)]
     return "\n".join(part for part in parts if part)
 
@@ -101,6 +102,24 @@ def _verdicts(fit: StudyFit, game: str) -> str:
     head = ["law", "optima", "n", *(f"ΔAIC {form}" for form in others)]
     head += [f"rolling error: {' / '.join(FORMS)}", "verdict"]
     return "### Does a power law hold?\n\n" + _grid(head, rows, "ll" + "r" * len(head[2:-1]) + "l")
+
+
+def _relations(fit: StudyFit, game: str) -> str:
+    lines = of.relations(fit, game)
+    if not lines:
+        return ""
+    rows = [
+        [
+            row["relation"].replace("_", " "),
+            row["parameters"],
+            row["n"],
+            fixed(row["next_error"]),
+            "; ".join(filter(None, (row["verdict"], row["flags"]))),
+        ]
+        for row in lines
+    ]
+    head = ["law", "parameters", "n", "next budget's error", "verdict"]
+    return "### Laws of more than size and data\n\n" + _grid(head, rows, "llrrl")
 
 
 def _held_out(fit: StudyFit, game: str) -> str:

@@ -171,6 +171,35 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
     return sorted(rows, key=lambda row: not row["quoted"])
 
 
+def relations(fit: StudyFit, game: str) -> list[dict]:
+    """The laws of more than size and data of a game (docs/relations.md).
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+
+    Returns
+    -------
+    list of dict
+        A row a relation: relation, parameters as text ('half 0.9 [0.8, 1.1], ...'), n, next_error,
+        verdict, flags.
+    """
+    of = fit.relations
+    lines = []
+    for name, group in of[of["game"] == game].groupby("relation", sort=False) if len(of) else ():
+        first = group.iloc[0]
+        values = ", ".join(
+            f"{row.parameter} {number(row.estimate)} {interval(row.low, row.high, number)}".strip()
+            for row in group.itertuples()
+        )
+        known = {key: first[key] for key in ("n", "next_error", "verdict", "flags")}
+        lines.append({"relation": name, "parameters": values, **known})
+    return lines
+
+
 def held_out(fit: StudyFit, game: str) -> pd.DataFrame:
     """How the largest held-out budget was predicted, in the order of laws and ways.
 

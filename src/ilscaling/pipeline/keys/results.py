@@ -9,9 +9,15 @@ from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
 
 
-def _forms() -> list[str]:
-    """Where the code of all forms of a law begins, ours and the study's."""
-    return [file for name in registry.names("FORM") for file in registry.files("FORM", name)]
+def _forms(*kinds: str) -> list[str]:
+    """Where the code of all forms of a law begins, ours and the study's; and of other `kinds` of
+    entries."""
+    return [
+        file
+        for kind in ("FORM", *kinds)
+        for name in registry.names(kind)
+        for file in registry.files(kind, name)
+    ]
 
 
 def _labels() -> dict[str, str]:
@@ -49,7 +55,7 @@ class Results(Runs):
             return key("table", content, *self._domain_code("game"))
         if step == "fit":
             laws = self.params.laws.model_dump(exclude={"forecast"})
-            return key("fit", [self.result_key("table"), laws, _labels()], *_forms())
+            return key("fit", [self.result_key("table"), laws, _labels()], *_forms("RELATION"))
         if step == "proposal":
             wanted = self.params.laws.forecast.model_dump()
             return key("proposal", [self.result_key("fit"), wanted])

@@ -20,6 +20,7 @@ optima.csv        the compute-optimal points of each budget, by method
 cells.csv         what entered the fits
 validation.csv    predictions of larger budgets, and what was measured
 verdicts.csv      power law against other forms
+relations.csv     laws of more than size and data, where there are some
 figures/*.csv     the data behind each figure
 """
 
@@ -45,6 +46,8 @@ def archive(table: pd.DataFrame, fit: StudyFit, figures: Path) -> str:
     flat["flags"] = flat["flags"].map("; ".join)
     tables = {"results": table, "fits": flat}
     tables |= {name: getattr(fit, name) for name in study.TABLES}
+    if len(fit.relations):
+        tables["relations"] = fit.relations
     contents = {"README.txt": README}
     contents |= {
         f"{name}.csv": rows.to_csv(index=False, float_format="%.10g")

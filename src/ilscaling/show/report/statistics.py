@@ -178,6 +178,27 @@ def verdicts(fit: StudyFit, game: str) -> list[dict]:
     ]
 
 
+def relations(fit: StudyFit, game: str) -> list[dict]:
+    """Rows of `show.rows.relations` with their numbers as text.
+
+    Parameters
+    ----------
+    fit
+        The fits of a study.
+    game
+        One of them.
+    """
+    return [
+        {
+            **row,
+            "relation": row["relation"].replace("_", " "),
+            "next_error": fixed(row["next_error"], 3),
+            "said": "; ".join(filter(None, (row["verdict"], row["flags"]))),
+        }
+        for row in rows.relations(fit, game)
+    ]
+
+
 def forms() -> dict[str, str]:
     """The forms as a table's caption names them: {"others", "all"}."""
     return {"others": " / ".join(f for f in FORMS if f != POWER), "all": " / ".join(FORMS)}
