@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from test_figures import study
-from test_report import written
+from test_report import folder, written  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / ".browser"
@@ -17,14 +17,13 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
+def seen(folder):  # noqa: F811
     """What the browser says of a page of two games."""
     if shutil.which("node") is None or not (MODULES / "node_modules/axe-core").is_dir():
         pytest.skip("needs node, chromium and: make test-browser")
-    folder = tmp_path_factory.mktemp("page")
     table = pd.concat([study(), study("space_invaders", scale=300.0, seed=1)], ignore_index=True)
-    (folder / "report.html").write_text(written(folder, table), encoding="utf-8")
-    command = ["node", "tests/browser/check.js", str(folder / "report.html"), str(MODULES)]
+    written(folder, table)
+    command = ["node", "tests/browser/check.js", str(folder / "page.html"), str(MODULES)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 

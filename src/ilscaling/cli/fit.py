@@ -249,10 +249,13 @@ def forecast(
     if not predicted["estimate"].notna().any():
         why = "; ".join(predicted["flags"].head(1))
         raise FitError(f"no law predicts anything here: {why}", where=str(table))
-    names = ["game", "quantity", "estimate", "low", "high", "method", "form", "flags"]
-    believed = predicted.loc[predicted["quoted"], names]
+    names = ["game", "quantity", "estimate", "low", "high", "method", "form"]
+    believed = predicted[predicted["quoted"]]
     print("To believe, by the verdicts:")
-    print(believed.to_string(index=False, float_format="%.4g", na_rep=""))
+    print(believed[names].to_string(index=False, float_format="%.4g", na_rep=""))
+    # Below, a line each: as a column they would make the table wider than any terminal.
+    for row in believed[believed["flags"] != ""].itertuples():
+        print(f"  {row.game}, {row.quantity}: {row.flags}")
     print("\nBy every method and form:")
     print(predicted.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
