@@ -55,6 +55,25 @@ def test_files_that_snakemake_has_read_are_held_to_the_same(tmp_path):
         assert str(path) in error.value.where
 
 
+def test_plan_and_pipeline_lay_the_same_files_over_one_another(tmp_path):
+    """The study that is named lies under an overlay of one's own, whoever reads it."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("study: wsd\nlaws: {seed: 5}\ngames: {nethack_wsd: null, breakout__wsd: null}\n")
+    merged = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for part in ({"study": "wsd"}, {"laws": {"seed": 5}}):
+        merged = params.overlay(merged, part)
+    both = params.read(ROOT / "params.yaml", mine)
+    assert "breakout__wsd" in params.read(ROOT / "params.yaml", ROOT / "studies/wsd.yaml").games
+    assert both.laws.seed == 5 and both.games.keys() == {"breakout", "nethack"}
+    assert params.check(session.merged(merged, [str(mine)], ROOT)) == both
+    # What is typed lies over all files; a name that is typed brings its study.
+    typed = params.overlay(merged, {"laws": {"seed": 6}})
+    assert session.merged(typed, [str(mine)], ROOT)["laws"]["seed"] == 6
+    plain = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    by_name = session.merged({**plain, "study": "wsd"}, [], ROOT)
+    assert params.check(by_name) == params.read(ROOT / "params.yaml", ROOT / "studies/wsd.yaml")
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_cannot_be_meant_is_refused_with_its_place(tmp_path, name):
     text, message = BAD[name]

@@ -503,19 +503,29 @@ def overlay(base: dict, change: dict) -> dict:
     return merged
 
 
-def study_file(values: dict, folder: str | Path) -> Path | None:
-    """studies/NAME.yaml of a project's folder, if parameters name a study that has one."""
-    file = Path(folder, "studies", f"{values.get('study', 'default')}.yaml")
-    return file if file.is_file() else None
+def layers(path: str | Path, *studies: str | Path, name: str | None = None) -> list[dict]:
+    """What is laid over one another: a parameter file, studies/NAME.yaml beside it, the studies.
+
+    Parameters
+    ----------
+    path
+        `params.yaml` of a project.
+    studies
+        Files of studies. One that is studies/NAME.yaml itself is laid once, where it stands here.
+    name
+        NAME; without it, the study that the files name.
+    """
+    parts = [read_mapping(file) for file in (path, *studies)]
+    name = name or reduce(overlay, parts, {}).get("study", "default")
+    named = Path(path).parent / "studies" / f"{name}.yaml"
+    if named.is_file() and named.resolve() not in [Path(file).resolve() for file in studies]:
+        parts.insert(1, read_mapping(named))
+    return parts
 
 
 def read(path: str | Path, *studies: str | Path) -> Params:
     """Read and check a parameter file, the studies laid over it, and the one that they name."""
-    parts = [read_mapping(file) for file in (path, *studies)]
-    whole = reduce(overlay, parts, {})
-    named = study_file(whole, Path(path).parent)
-    if named is not None and named.resolve() not in [Path(file).resolve() for file in studies]:
-        whole = reduce(overlay, [parts[0], read_mapping(named), *parts[1:]], {})
+    whole = reduce(overlay, layers(path, *studies), {})
     return check(whole, where=" + ".join(str(f) for f in (path, *studies)))
 
 

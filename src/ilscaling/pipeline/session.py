@@ -92,6 +92,28 @@ class Session:
             self.console.conclude()
 
 
+def merged(config: dict, configfiles: list[str], project: Path) -> dict:
+    """Parameters in the order that `ilscaling plan` has too: params.yaml, the study that is named,
+    files of --configfile, and what --config says.
+
+    Parameters
+    ----------
+    config
+        Parameters as Snakemake has merged them, which does not know of studies/NAME.yaml.
+    configfiles
+        Files of --configfile, in their order.
+    project
+        The folder of params.yaml.
+    """
+    # Snakemake takes the last of two equal keys and aliases without end; `read_mapping` does not.
+    base, *files = (read_mapping(file) for file in (project / "params.yaml", *configfiles))
+    from_files = reduce(parameters.overlay, [base, *files], {})
+    given = parameters.overlay({}, config)
+    typed = {key: value for key, value in given.items() if from_files.get(key) != value}
+    layers = parameters.layers(project / "params.yaml", *configfiles, name=given.get("study"))
+    return reduce(parameters.overlay, [*layers, typed], {})
+
+
 def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: bool) -> Session:
     """The session of the process that was started by hand, or by DVC.
 
@@ -100,21 +122,16 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
     config
         Parameters as Snakemake has merged them.
     configfiles
-        Files among them: a study that is one of them is not laid over them again.
+        Files of --configfile among them.
     project
         The folder of the Snakefile.
     dry
         Whether no job will run.
     """
     preflight.refuse_read_only()
-    # Snakemake takes the last of two equal keys and aliases without end.
-    for file in (project / "params.yaml", *map(Path, configfiles)):
-        read_mapping(file)
-    values = parameters.overlay({}, config)
-    named = parameters.study_file(values, project)
-    if named is not None and named.resolve() not in [Path(f).resolve() for f in configfiles]:
-        values = reduce(parameters.overlay, [values, read_mapping(named)], {})
-    params = parameters.check(values, where="params.yaml and --configfile")
+    params = parameters.check(
+        merged(config, configfiles, project), where="params.yaml and --configfile"
+    )
     keys = Keys(params)
     run_resources.refuse(keys)
     artifact_store.adopt(keys)
