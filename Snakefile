@@ -13,20 +13,21 @@ report: "workflow/report/study.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common/demonstrations.smk"
 include: "workflow/rules/demonstrations.smk"
+include: "workflow/rules/common/training.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/common/evaluation.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/common/results.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/common/extrapolation.smk"
 include: "workflow/rules/extrapolation.smk"
 
 
-# Where Snakemake itself runs, on a cluster, too: seconds each, which would wait in a queue.
+# These run where Snakemake runs, with a cluster as well: each takes seconds and would wait in a
+# queue.
 localrules:
-    all,
-    forecast,
-    demonstrations,
-    runs,
-    evaluations,
     collect_table,
     fit,
     plot_figures,

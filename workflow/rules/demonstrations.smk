@@ -1,5 +1,7 @@
-# Expert, recording, store. `keys.parts` chooses the recording rule by the path that it asks for:
-# data/parts or data/recordings. Two rules make a store's done.json; `dataset` tells them apart.
+# Expert, recording, store: train_expert, record, build_store; of NetHack record_nethack, ingest,
+# and of anybody's games ingest alone. `keys.parts` chooses the recording rule by the path that it
+# asks for: data/parts or data/recordings. Two rules make a store's done.json; `dataset` tells them
+# apart.
 #
 # `exec` in a shell line hands the job's signals to the verb, which saves its state and ends.
 
@@ -72,7 +74,8 @@ rule record_nethack:
         " --job {wildcards.job} --out {output.folder:q} > {log:q} 2>&1"
 
 
-# Recordings, the bot's or anybody's, into a store; resumes by parts of a few games.
+# Recordings, the bot's or anybody's, into a store; resumes by parts of a few games. `recordings`
+# are the jobs to wait for, none where the games are there; `folder` is where they lie.
 rule ingest:
     input:
         recordings=get_parts,

@@ -7,17 +7,17 @@ rule evaluate:
         cells=get_run_lists,
         expert=get_measuring_expert,
     output:
-        cells="data/evaluations/{game}/{run}/cells-{budgets}.json",
+        cells="data/evaluations/{game}/{run}/cells-{digest}.json",
     params:
-        settings=get_settings,
+        settings=write_settings,
         store=get_demonstrations_store,
         lists=get_run_options,
         expert=get_expert_option,
         gpus=get_gpus,
     log:
-        "logs/evaluate/{game}-{run}-{budgets}.log",
+        "logs/evaluate/{game}-{run}-{digest}.log",
     benchmark:
-        "logs/times/evaluate/{game}-{run}-{budgets}.tsv"
+        "logs/times/evaluate/{game}-{run}-{digest}.tsv"
     threads: 1
     resources:
         gpu=1,
@@ -29,7 +29,8 @@ rule evaluate:
         " --out {output.cells:q} > {log:q} 2>&1"
 
 
-# The zero of the scale.
+# What random play scores: the zero of the scale of normalised returns. Sections of one dataset
+# share it.
 rule evaluate_random:
     output:
         returns="data/evaluations/{dataset}/random-{key}.json",

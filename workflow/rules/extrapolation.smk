@@ -1,9 +1,11 @@
 # The study's own forecast: the size that the fitted laws propose at a larger budget, trained and
-# measured. What they propose is known only when they are fitted, hence the checkpoint.
+# measured. What they propose (`proposal`) is known only when they are fitted, hence the checkpoint;
+# what came of it is the step `forecast`.
 
 
 checkpoint plan_extrapolation:
     input:
+        table=get_step("table"),
         fit=get_step("fit"),
     output:
         done="data/results/proposal-{key}/done.json",

@@ -1,8 +1,9 @@
 # Table, fits, figures, report: a keyed folder each, whose `done.json` holds the SHA-256 of its
 # files; and results/STUDY, where people find them.
 #
-# {key} is that of the study as it is now, and the inputs come from `keys`: another key is refused.
-# In figures and report it also says whether they show the forecast (extrapolation.smk).
+# {key} is that of the study as it is now, and the inputs come from `keys`: another key is refused
+# (`get_folder`). In figures and report it also says whether they show the forecast
+# (extrapolation.smk).
 
 
 rule collect_table:
@@ -41,7 +42,7 @@ rule fit:
         "logs/fit/{key}.log",
     benchmark:
         "logs/times/fit/{key}.tsv"
-    threads: len(keys.params.games)
+    threads: len(keys.params.games) # a process a game
     shell:
         "exec python -m ilscaling.pipeline.fit_laws --study {params.study:q}"
         " --table {params.table:q} --out {params.folder:q} > {log:q} 2>&1"
@@ -52,6 +53,7 @@ rule plot_figures:
         demonstrations=get_all_demonstrations(),
         runs=get_all_runs(),
         evaluations=get_all_evaluations(),
+        table=get_step("table"),
         fit=get_step("fit"),
         forecast=get_forecast,
     output:
@@ -89,6 +91,8 @@ rule plot_figures:
 
 rule write_report:
     input:
+        table=get_step("table"),
+        fit=get_step("fit"),
         figures=get_figures,
         forecast=get_forecast,
     output:

@@ -1,6 +1,7 @@
-# Where the learning rate is constant, one job trains a run (game, family, size, seed) through all its
-# budgets. Where it falls at each budget's end, one job trains the trunk that they share, and others
-# the branches. The output lists what a job made; cells' files stay when a budget is added.
+# Where the learning rate is constant, one job trains a run (a game, whose section says the family,
+# a size, a seed) through all its budgets. Where it falls at each budget's end, one job trains the
+# trunk that they share, and others the branches. The output lists what a job made; cells' files
+# stay when a budget is added.
 
 
 rule train:
@@ -8,19 +9,19 @@ rule train:
         demonstrations=get_demonstrations,
         expert=get_asked_expert,
     output:
-        cells="data/runs/{game}/{run}/cells-{budgets}.json",
+        cells="data/runs/{game}/{run}/cells-{digest}.json",
     params:
         verb="train",
-        settings=get_settings,
+        settings=write_settings,
         store=get_demonstrations_store,
         run=get_run,
         branch="",
         expert=get_expert_option,
         gpus=get_gpus,
     log:
-        "logs/train/{game}-{run}-{budgets}.log",
+        "logs/train/{game}-{run}-{digest}.log",
     benchmark:
-        "logs/times/train/{game}-{run}-{budgets}.tsv"
+        "logs/times/train/{game}-{run}-{digest}.tsv"
     threads: get_train_threads
     priority: get_urgency
     resources:
@@ -34,17 +35,17 @@ rule train:
         " --threads {threads} --out {output:q} > {log:q} 2>&1"
 
 
-# What the budgets share, with a state wherever one branches off. Here `params` replaces only what it
-# names; any other section replaces that of `train` as a whole.
+# What the budgets share, with a state wherever one branches off. Here `params` replaces only what
+# it names; any other section replaces that of `train` as a whole.
 use rule train as train_trunk with:
     output:
-        states="data/runs/{game}/{run}/states-{budgets}.json",
+        states="data/runs/{game}/{run}/states-{digest}.json",
     params:
         verb="trunk",
     log:
-        "logs/train_trunk/{game}-{run}-{budgets}.log",
+        "logs/train_trunk/{game}-{run}-{digest}.log",
     benchmark:
-        "logs/times/train_trunk/{game}-{run}-{budgets}.tsv"
+        "logs/times/train_trunk/{game}-{run}-{digest}.tsv"
 
 
 # The parts of their own of a budget, or of several short ones.
@@ -54,10 +55,10 @@ use rule train as train_branch with:
         expert=get_asked_expert,
         trunk=get_trunk,
     output:
-        cells="data/runs/{game}/{run}/branches-{budgets}.json",
+        cells="data/runs/{game}/{run}/branches-{digest}.json",
     params:
         branch=get_branch_options,
     log:
-        "logs/train_branch/{game}-{run}-{budgets}.log",
+        "logs/train_branch/{game}-{run}-{digest}.log",
     benchmark:
-        "logs/times/train_branch/{game}-{run}-{budgets}.tsv"
+        "logs/times/train_branch/{game}-{run}-{digest}.tsv"

@@ -1,0 +1,32 @@
+# What the rules of demonstrations.smk ask about the study.
+
+
+def get_expert(wildcards):
+    """File of the expert that plays the game; none where nothing has to be read."""
+    file = keys.expert(get_game(wildcards))
+    return ancient(file) if file else []
+
+
+def get_expert_work(wildcards):
+    """Folder of the checkpoints of an expert's training."""
+    return keys.expert_work(get_game(wildcards))
+
+
+def get_parts(wildcards):
+    """What the recording jobs of a dataset make."""
+    return [ancient(path) for path in keys.parts(get_game(wildcards))]
+
+
+def get_datasets(store_by):
+    """Regex of the datasets whose store that verb makes; of none '-', which matches no dataset."""
+    return "|".join(keys.datasets(store_by)) or "-"
+
+
+def get_recordings(wildcards):
+    """Folder of the recorded games that are ingested."""
+    return keys.recordings(get_game(wildcards))
+
+
+def get_store(wildcards):
+    """The Zarr store: a directory beside `done.json`, so that later rules may read inside it."""
+    return keys.demos(get_game(wildcards))
