@@ -58,7 +58,9 @@ def test_files_that_snakemake_has_read_are_held_to_the_same(tmp_path):
 def test_plan_and_pipeline_lay_the_same_files_over_one_another(tmp_path):
     """The study that is named lies under an overlay of one's own, whoever reads it."""
     mine = tmp_path / "mine.yaml"
-    mine.write_text("study: wsd\nlaws: {seed: 5}\ngames: {nethack_wsd: null, breakout__wsd: null}\n")
+    mine.write_text(
+        "study: wsd\nlaws: {seed: 5}\ngames: {nethack_wsd: null, breakout__wsd: null}\n"
+    )
     merged = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for part in ({"study": "wsd"}, {"laws": {"seed": 5}}):
         merged = params.overlay(merged, part)

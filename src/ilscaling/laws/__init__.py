@@ -14,43 +14,17 @@ larger budgets (`validation`, `prediction`). What does not enter is listed (`reg
 cannot be fitted is a record with its reason (`records`). docs/laws.md is the account of it.
 """
 
-from ilscaling.laws.doubts import determined
-from ilscaling.laws.forms import FORMS, POWER, Form, Toward
-from ilscaling.laws.lines import power_law, predict
-from ilscaling.laws.metrics import metrics
-from ilscaling.laws.optima import curve
-from ilscaling.laws.prediction import forecast, goals, proposal
-from ilscaling.laws.profiles import METHODS
-from ilscaling.laws.records import LAWS, Fit, Line, read_fits
-from ilscaling.laws.results import LawFit, changed, fit
-from ilscaling.laws.study import StudyFit, fit_table, read, write
-from ilscaling.laws.validation import curves, summary
 
-__all__ = [
-    "FORMS",
-    "LAWS",
-    "METHODS",
-    "POWER",
-    "Fit",
-    "Form",
-    "LawFit",
-    "Line",
-    "StudyFit",
-    "Toward",
-    "changed",
-    "curve",
-    "curves",
-    "determined",
-    "fit",
-    "fit_table",
-    "forecast",
-    "goals",
-    "metrics",
-    "power_law",
-    "predict",
-    "proposal",
-    "read",
-    "read_fits",
-    "summary",
-    "write",
-]
+def __getattr__(name):
+    # Snakemake's own process asks the forms of laws for their names, and needs none of the rest.
+    from ilscaling.laws import names
+
+    if name not in names.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(names, name)
+
+
+def __dir__():
+    from ilscaling.laws import names
+
+    return sorted({*globals(), *names.__all__})

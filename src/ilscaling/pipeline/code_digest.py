@@ -156,23 +156,21 @@ def closure(*roots: str, without: str = "") -> tuple[str, ...]:
 
 
 def _digest_tree(tree: ast.Module) -> str:
-    """SHA-256 of the code without its docstrings and the annotations of its functions, in which
-    the command line's options are described."""
+    """SHA-256 of the code without texts that stand by themselves, such as docstrings, and the
+    annotations of its functions, in which the command line's options are described."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
-        body = getattr(node, "body", None)
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-            and isinstance(body[0].value.value, str)
-        ):
-            node.body = body[1:]
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [statement for statement in body if not _is_text(statement)]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    constant = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(constant, ast.Constant) and isinstance(constant.value, str)
 
 
 def _data_digests(module: str) -> list[str]:

@@ -7,6 +7,7 @@ run under a key that does not name it. So jobs import a snapshot, `.snakemake/so
 import hashlib
 import os
 import shutil
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,14 @@ class Snapshot:
                 raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def enter(self) -> None:
+        """From now on this process, too, imports what it lacks from here."""
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] == __package__.partition(".")[0] and hasattr(
+                module, "__path__"
+            ):
+                module.__path__ = [str(Path(self.python_path, *name.split(".")))]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -81,6 +81,7 @@ class Session:
         """
         self.lock = pipeline_lock.acquire(".snakemake")
         preflight.begin(self.keys, self.snapshot, self.contents)
+        self.snapshot.enter()
         self.console.monitor.start(outputs)
 
     def end(self, *, failed: bool) -> None:

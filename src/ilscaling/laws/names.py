@@ -1,0 +1,42 @@
+"""The names of the package, which it imports when the first is asked for."""
+
+from ilscaling.laws.doubts import determined
+from ilscaling.laws.forms import FORMS, POWER, Form, Toward
+from ilscaling.laws.lines import power_law, predict
+from ilscaling.laws.optima import curve
+from ilscaling.laws.prediction import forecast, goals, proposal
+from ilscaling.laws.profiles import METHODS
+from ilscaling.laws.records import LAWS, Fit, Line, read_fits
+from ilscaling.laws.results import LawFit, changed, fit
+from ilscaling.laws.study import StudyFit, fit_table, read, write
+from ilscaling.laws.study_metrics import metrics
+from ilscaling.laws.validation import curves, summary
+
+__all__ = [
+    "FORMS",
+    "LAWS",
+    "METHODS",
+    "POWER",
+    "Fit",
+    "Form",
+    "LawFit",
+    "Line",
+    "StudyFit",
+    "Toward",
+    "changed",
+    "curve",
+    "curves",
+    "determined",
+    "fit",
+    "fit_table",
+    "forecast",
+    "goals",
+    "metrics",
+    "power_law",
+    "predict",
+    "proposal",
+    "read",
+    "read_fits",
+    "summary",
+    "write",
+]
