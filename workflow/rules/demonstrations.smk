@@ -74,8 +74,8 @@ rule record_nethack:
         " --job {wildcards.job} --out {output.folder:q} > {log:q} 2>&1"
 
 
-# Recordings, the bot's or anybody's, into a store; resumes by parts of a few games. `recordings`
-# are the jobs to wait for, none where the games are there; `folder` is where they lie.
+# Recordings, the bot's or anybody's, into a store; resumes by parts of a few games. The input is the
+# bot's jobs, to wait for; `params.recordings` says where the games lie.
 rule ingest:
     input:
         recordings=get_parts,

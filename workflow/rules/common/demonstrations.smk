@@ -23,8 +23,11 @@ def get_datasets(store_by):
 
 
 def get_recordings(wildcards):
-    """Folder of the recorded games that are ingested."""
-    return keys.recordings(get_game(wildcards))
+    """The recorded games that are ingested, as an option of the verb: how they are written says
+    their section; NetHack's are in the layout of NLD."""
+    game = get_game(wildcards)
+    kind = getattr(getattr(keys.section(game).expert, "recordings", None), "format", "nld")
+    return shlex.join([f"--{kind}", keys.recordings(game)])
 
 
 def get_store(wildcards):
