@@ -194,7 +194,7 @@ def test_rows_are_dropped_with_their_reason():
 def test_seeds_are_averaged_and_missing_ones_flagged():
     table = planted(seeds=(0, 1), run_noise=0.1)
     fit = fitted(table, Laws())
-    assert fit.notes == ["averaged 54 of 54 cells of pong over up to 2 runs"]
+    assert "averaged 54 of 54 cells of pong over up to 2 runs" in fit.notes
     mean = table.groupby(["budget", "params"])["dev_loss"].mean().groupby("budget").min()
     grid = fit.optima[fit.optima["method"] == "grid"]
     assert grid["L_min"].tolist() == pytest.approx(mean.tolist(), rel=1e-12)

@@ -1,4 +1,5 @@
 """The names of the package, which it imports when the first is asked for."""
+# ruff: noqa: F401
 
 from ilscaling.laws.doubts import determined
 from ilscaling.laws.forms import FORMS, POWER, Form, Toward
@@ -11,32 +12,3 @@ from ilscaling.laws.results import LawFit, changed, fit
 from ilscaling.laws.study import StudyFit, fit_table, read, write
 from ilscaling.laws.study_metrics import metrics
 from ilscaling.laws.validation import curves, summary
-
-__all__ = [
-    "FORMS",
-    "LAWS",
-    "METHODS",
-    "POWER",
-    "Fit",
-    "Form",
-    "LawFit",
-    "Line",
-    "StudyFit",
-    "Toward",
-    "changed",
-    "curve",
-    "curves",
-    "determined",
-    "fit",
-    "fit_table",
-    "forecast",
-    "goals",
-    "metrics",
-    "power_law",
-    "predict",
-    "proposal",
-    "read",
-    "read_fits",
-    "summary",
-    "write",
-]
