@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from ilscaling.errors import WorkflowError
 from ilscaling.pipeline import (
     artifact_store,
     code_snapshot,
+    demonstrations_lock,
     figure_metadata,
     job_lock,
     manifest,
@@ -229,6 +231,38 @@ def test_a_file_system_without_locks_still_has_one_pipeline_a_folder(here, monke
     assert held.exists()
     assert pipeline_lock.acquire(".snakemake").is_locked
     assert job_lock.acquire(Path("data/.locks/a.lock"), "a") > 0
+
+
+def test_a_second_pipeline_waits_for_demonstrations_and_plans_anew(here):
+    """It must not take the recordings that the first one removes for its own."""
+    keys = keys_of()
+    stamp = keys.demos_stamp("breakout")
+    due = {stamp, *keys.parts("breakout")}
+    first = demonstrations_lock.acquire(keys, due, due)
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(demonstrations_lock.acquire, keys, due, due, 0.01)
+        assert not wait([second], timeout=0.1).done
+        write(stamp)
+        assert second.result(timeout=10) is None
+        forced = pool.submit(demonstrations_lock.acquire, keys, due, set(), 0.01)
+        assert not wait([forced], timeout=0.1).done, "its own jobs would take the recordings"
+        for lock in first:
+            lock.release()
+        assert forced.result(timeout=10) is None
+    assert demonstrations_lock.acquire(keys, due, due) is None, "made since it was planned"
+    assert len(demonstrations_lock.acquire(keys, due, set())) == 2
+    assert demonstrations_lock.acquire(keys, {"data/runs/any"}, set()) == []
+
+
+def test_a_step_of_the_results_that_is_whole_is_not_made_again(here):
+    """Another pipeline of the store may be reading it."""
+    folder = Path("data/results/table-0123456789ab")
+    write(folder / "results.csv")
+    assert not result_folder.is_whole(folder)
+    result_folder.write(folder, {})
+    assert result_folder.is_whole(folder)
+    write(folder / "results.csv", "edited")
+    assert not result_folder.is_whole(folder)
 
 
 def test_what_is_used_by_any_study_is_not_collected(here):

@@ -166,8 +166,7 @@ def test_a_clock_that_is_set_back_ends_in_words_and_changes_nothing(made, tmp_pa
 
 
 def test_two_clones_share_a_store_at_once(made, tmp_path):
-    """Either may be first. Snakemake removes what a due job is to make before the job finds that
-    the other has made it: who stops for a missing file goes on by the same command."""
+    """Either may be first, and neither stops for what the other has made or removed."""
     shared = {"ILSCALING_STORE": str(tmp_path / "shared")}
     studies = [copied(made, tmp_path / name) for name in ("one", "other")]
     for study in studies:
@@ -177,9 +176,7 @@ def test_two_clones_share_a_store_at_once(made, tmp_path):
     texts = [process.communicate(timeout=2400)[0] for process in both]
     for study, process, text in zip(studies, both, texts, strict=True):
         assert ours(study, text) == []
-        if process.returncode:
-            assert "missing" in text.lower(), text[-4000:]
-            study.snakemake("--cores", "2", timeout=1800, **shared)
+        assert process.returncode == 0, text[-4000:]
         assert same(made.path, study.path)
         assert "Nothing to be done" in study.snakemake("-n", **shared).stdout
     assert not list((tmp_path / "shared").rglob(".*.tmp*"))

@@ -10,6 +10,10 @@
 # inputs ignore age, and `rerun-triggers: [mtime]` of profiles/default ignores changes of code,
 # params and sets of inputs.
 #
+# Outputs in the store are marked `update`, else Snakemake would remove, before a job runs, what
+# another pipeline has made since this one was planned: a second job finds what the first one made.
+# Temporary ones are not, for one pipeline at a time makes demonstrations (`demonstrations_lock`).
+#
 # Shell lines quote whatever may hold a name of a user's: {...:q}, and options of more than one word
 # by shlex.
 import functools
@@ -73,6 +77,8 @@ def open_session():
     )
 
 
+environment = dict(os.environ)  # as it was before it says what the jobs are to find
+
 # Keys and snapshot of the sources; `params_file` and `study_file`, both in .snakemake, are for
 # jobs.
 session = open_session()
@@ -95,9 +101,20 @@ wildcard_constraints:
     job=r"\d+",
 
 
+def plan_anew():
+    """Become the same command at its start: another pipeline, which shares the store, has made what
+    jobs of this one's plan were to make."""
+    os.chdir(workflow.workdir_init)
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
 onstart:
-    due = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
-    without_traceback(session.begin, due)
+    jobs = list(workflow.dag.needrun_jobs())
+    due = {str(path) for job in jobs for path in job.output}
+    missing = {str(path) for job in jobs for path in workflow.dag.reason(job).missing_output}
+    if not without_traceback(session.begin, due, missing):
+        plan_anew()
 
 
 onsuccess:

@@ -11,8 +11,8 @@ ingest_threads = cluster_requests.ingest_threads(cores)
 
 rule train_expert:
     output:
-        policy="data/experts/{dataset}-{key}.safetensors",
-        record="data/experts/{dataset}-{key}.json",
+        policy=update("data/experts/{dataset}-{key}.safetensors"),
+        record=update("data/experts/{dataset}-{key}.json"),
     params:
         settings=session.params_file,
         game=get_game,
@@ -80,7 +80,7 @@ rule ingest:
     input:
         recordings=get_parts,
     output:
-        done="data/demonstrations/{dataset}-{key}/done.json",
+        done=update("data/demonstrations/{dataset}-{key}/done.json"),
     wildcard_constraints:
         dataset=get_datasets("ingest"),
     params:
@@ -107,7 +107,7 @@ rule build_store:
     input:
         parts=get_parts,
     output:
-        done="data/demonstrations/{dataset}-{key}/done.json",
+        done=update("data/demonstrations/{dataset}-{key}/done.json"),
     wildcard_constraints:
         dataset=get_datasets("shard"),
     params:

@@ -7,7 +7,7 @@ rule evaluate:
         cells=get_run_lists,
         expert=get_measuring_expert,
     output:
-        cells="data/evaluations/{game}/{run}/cells-{digest}.json",
+        cells=update("data/evaluations/{game}/{run}/cells-{digest}.json"),
     params:
         settings=write_settings,
         store=get_demonstrations_store,
@@ -33,7 +33,7 @@ rule evaluate:
 # share it.
 rule evaluate_random:
     output:
-        returns="data/evaluations/{dataset}/random-{key}.json",
+        returns=update("data/evaluations/{dataset}/random-{key}.json"),
     params:
         settings=session.params_file,
         game=get_game,

@@ -8,7 +8,7 @@ checkpoint plan_extrapolation:
         table=get_step("table"),
         fit=get_step("fit"),
     output:
-        done="data/results/proposal-{key}/done.json",
+        done=update("data/results/proposal-{key}/done.json"),
     params:
         study=session.study_file,
         table=get_step_folder("table"),
@@ -28,7 +28,7 @@ rule collect_extrapolation:
         evaluations=get_proposed_evaluations,
         proposal=get_step("proposal"),
     output:
-        done="data/results/forecast-{key}/done.json",
+        done=update("data/results/forecast-{key}/done.json"),
     params:
         study=session.study_file,
         proposal=get_step_folder("proposal"),

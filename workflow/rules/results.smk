@@ -11,8 +11,8 @@ rule collect_table:
         demonstrations=get_all_demonstrations(),
         evaluations=get_all_evaluations(),
     output:
-        table="data/results/table-{key}/results.csv",
-        done="data/results/table-{key}/done.json",
+        table=update("data/results/table-{key}/results.csv"),
+        done=update("data/results/table-{key}/done.json"),
     params:
         study=session.study_file,
         folder=get_folder,
@@ -29,11 +29,11 @@ rule fit:
     input:
         table=get_step("table"),
     output:
-        fits="data/results/fit-{key}/laws/fits.json",
-        optima="data/results/fit-{key}/laws/optima.csv",
-        metrics="data/results/fit-{key}/metrics.json",
-        headline="data/results/fit-{key}/headline.json",
-        done="data/results/fit-{key}/done.json",
+        fits=update("data/results/fit-{key}/laws/fits.json"),
+        optima=update("data/results/fit-{key}/laws/optima.csv"),
+        metrics=update("data/results/fit-{key}/metrics.json"),
+        headline=update("data/results/fit-{key}/headline.json"),
+        done=update("data/results/fit-{key}/done.json"),
     params:
         study=session.study_file,
         table=get_step_folder("table"),
@@ -58,21 +58,21 @@ rule plot_figures:
         forecast=get_forecast,
     output:
         profiles=report(
-            "data/results/figures-{key}/profiles.png",
+            update("data/results/figures-{key}/profiles.png"),
             caption="../report/profiles.rst",
             category="Figures",
         ),
         laws=report(
-            "data/results/figures-{key}/laws.png",
+            update("data/results/figures-{key}/laws.png"),
             caption="../report/laws.rst",
             category="Figures",
         ),
         return_on_loss=report(
-            "data/results/figures-{key}/return_on_loss.png",
+            update("data/results/figures-{key}/return_on_loss.png"),
             caption="../report/return_on_loss.rst",
             category="Figures",
         ),
-        done="data/results/figures-{key}/done.json",
+        done=update("data/results/figures-{key}/done.json"),
     params:
         study=session.study_file,
         table=get_step_folder("table"),
@@ -97,11 +97,11 @@ rule write_report:
         forecast=get_forecast,
     output:
         page=report(
-            "data/results/report-{key}/report.html",
+            update("data/results/report-{key}/report.html"),
             caption="../report/report.rst",
             category="Report",
         ),
-        done="data/results/report-{key}/done.json",
+        done=update("data/results/report-{key}/done.json"),
     params:
         study=session.study_file,
         table=get_step_folder("table"),

@@ -9,7 +9,7 @@ rule train:
         demonstrations=get_demonstrations,
         expert=get_asked_expert,
     output:
-        cells="data/runs/{game}/{run}/cells-{digest}.json",
+        cells=update("data/runs/{game}/{run}/cells-{digest}.json"),
     params:
         verb="train",
         settings=write_settings,
@@ -39,7 +39,7 @@ rule train:
 # it names; any other section replaces that of `train` as a whole.
 use rule train as train_trunk with:
     output:
-        states="data/runs/{game}/{run}/states-{digest}.json",
+        states=update("data/runs/{game}/{run}/states-{digest}.json"),
     params:
         verb="trunk",
     log:
@@ -55,7 +55,7 @@ use rule train as train_branch with:
         expert=get_asked_expert,
         trunk=get_trunk,
     output:
-        cells="data/runs/{game}/{run}/branches-{digest}.json",
+        cells=update("data/runs/{game}/{run}/branches-{digest}.json"),
     params:
         branch=get_branch_options,
     log:

@@ -19,7 +19,11 @@ from ilscaling.pipeline.progress_display import Monitor
 
 # What the line with the ETA says better.
 CHATTER = {LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED, LogEvent.PROGRESS, LogEvent.JOB_ERROR}
-WORDS = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Error in rule ")
+WORDS = re.compile(
+    r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Error in rule "
+    # What a failed job did not make, and has left, is as it should be.
+    r"|Cannot restore .*: no backup found|--keep-incomplete mode is set"
+)
 NOTHING = "Nothing to be done"
 LINES = 12  # of a failed job's log
 

@@ -87,7 +87,8 @@ def begin(keys: Keys, snapshot: code_snapshot.Snapshot, study: dict) -> None:
     write_params(keys.params, snapshot)
     write(study_context.file_of(study), study)
     artifact_store.mark_used(keys)
-    shutil.rmtree(".snakemake/published", ignore_errors=True)
+    for stale in ("published", "backups"):  # the latter: Snakemake's, of jobs that were killed
+        shutil.rmtree(Path(".snakemake") / stale, ignore_errors=True)
     Path(".snakemake/progress").mkdir(parents=True, exist_ok=True)
 
 

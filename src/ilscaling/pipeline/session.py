@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock
+
 from ilscaling import params as parameters
 from ilscaling.parameter_files import read_mapping
 from ilscaling.pipeline import (
     artifact_store,
     code_snapshot,
     console,
+    demonstrations_lock,
     pipeline_lock,
     preflight,
     progress_display,
@@ -53,7 +56,8 @@ class Session:
     study_file: str
     contents: dict = field(default_factory=dict)
     console: Console | None = None
-    lock: object = None
+    lock: BaseFileLock | None = None
+    demonstrations: list[FileLock] | None = None
 
     @property
     def params_file(self) -> str:
@@ -74,15 +78,35 @@ class Session:
         os.environ[STUDY] = self.study_file
         os.environ[PROGRESS] = str(progress_display.FOLDER)
 
-    def begin(self, outputs: set[str]) -> None:
-        """Become the one pipeline of this folder and prepare for its jobs, which make `outputs`.
+    def begin(self, outputs: set[str], missing: set[str]) -> bool:
+        """Become the one pipeline of this folder and prepare for its jobs.
 
-        Raises WorkflowError if another one runs here or the jobs could not succeed.
+        Parameters
+        ----------
+        outputs
+            What the jobs make.
+        missing
+            What of it was not there when the pipeline was planned.
+
+        Returns
+        -------
+        bool
+            Whether the plan holds: not if another pipeline made demonstrations meanwhile.
+
+        Raises
+        ------
+        WorkflowError
+            If another one runs here, or the jobs could not succeed.
         """
         self.lock = pipeline_lock.acquire(".snakemake")
+        self.demonstrations = demonstrations_lock.acquire(self.keys, outputs, missing)
+        if self.demonstrations is None:
+            self.lock.release()
+            return False
         preflight.begin(self.keys, self.snapshot, self.contents)
         self.snapshot.enter()
         self.console.monitor.start(outputs)
+        return True
 
     def end(self, *, failed: bool) -> None:
         """Say how it went."""
