@@ -165,7 +165,8 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
             "added": 0.0,
             "samples": cell.samples,
             "updates": cell.updates,
-            "epochs": epochs(cell.samples, steps),
+            # A budget below its first rollout buys no step to learn from.
+            "epochs": epochs(cell.samples, steps) if steps else 0.0,
             "status": "left out",
             "reason": cell.reason,
         }
