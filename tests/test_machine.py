@@ -273,9 +273,9 @@ def test_holes_are_mended(origin, copy):
         path.unlink()
     assert set(jobs(copy.snakemake("--cores", "2").stdout)) == {"publish"}
     assert same(origin.path, copy.path)
-    # The view has all that is published; without it, results are made from what is whole.
-    shutil.rmtree(copy.path / "data")
-    shutil.rmtree(view / "results")
+    # Without store and results, what is whole in the view is enough but for what was torn there.
+    for folder in (copy.path / "data", view / "results", copy.path / "results/default"):
+        shutil.rmtree(folder)
     for path in torn[:2]:
         path.unlink(missing_ok=True)
     made = jobs(copy.snakemake("--cores", "2").stdout)
@@ -313,6 +313,7 @@ def test_code_that_is_edited_while_a_pipeline_runs_runs_under_no_key_of_another(
     copy.set(games__breakout__train__ema=0.1)
     once = copied(copy, copy.path.parent / "once")
     once.snakemake("--cores", "2")
+    shutil.rmtree(copy.path / ".snakemake/source")  # of the pipeline that made the origin
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
     process = subprocess.Popen(

@@ -32,6 +32,7 @@ from ilscaling.pipeline.manifest import (
     Expected,
     expected,
     is_as_recorded,
+    is_list,
     is_whole,
 )
 
@@ -150,20 +151,28 @@ def adopt(keys: Keys) -> None:
 
 
 def _adopt(wanted: Expected, source: Path) -> None:
-    lists = [name for name in wanted.lists if is_whole(source, name, wanted.names)]
+    """Link all that is whole in a folder of the view: the lists of another study, too, which a
+    smaller or larger grid may ask for again when the view no longer shows them."""
+    every = frozenset(str(name) for name in _files(source))
+    known = {*wanted.lists, *(name for name in every if is_list(Path(name)))} & every
+    # Of a run the weights of every record are compared; elsewhere there are none.
+    records = (Path(name) for name in every if name.endswith(".json"))
+    weights = {path.with_suffix(".safetensors").name for path in records}
+    of_runs = any(name.endswith(".safetensors") for name in wanted.names or ())
+    compared = frozenset(weights) if of_runs else frozenset()
+    lists = [name for name in sorted(known) if is_whole(source, name, compared)]
     if wanted.names is None and not lists:
         return  # parts of a store are of no use
-    names = [name for name in _files(source) if wanted.wants(str(name))]
-    later = {*COURSE, *wanted.lists}
-    for name in names:
-        absent = str(name) not in later and not (wanted.path / name).exists()
-        if absent and _is_good(source / name):
+    later = {*COURSE, *known}
+    for name in sorted(every - later):
+        if not (wanted.path / name).exists() and _is_good(source / name):
             link(source / name, wanted.path / name)
     if not (wanted.path / STATE).exists() and (source / STATE).exists():
         for name in (name for name in COURSE if (source / name).exists()):
             link(source / name, wanted.path / name)
     for name in lists:
-        link(source / name, wanted.path / name)
+        if not (wanted.path / name).exists():
+            link(source / name, wanted.path / name)
 
 
 def _is_good(file: Path) -> bool:

@@ -136,7 +136,7 @@ def is_as_recorded(file: Path) -> bool:
             return True
         return file.is_file() and files.sha256(file) == record["sha256"]
     if file.suffix == ".json" and file.stem[:1].isdigit():
-        lists = [files.read_json(path) for path in file.parent.glob("*-*.json") if _is_list(path)]
+        lists = [files.read_json(path) for path in file.parent.glob("*-*.json") if is_list(path)]
         digests = {listed[file.name] for listed in lists if file.name in listed}
         return not digests or files.sha256(file) in digests
     if file.name.startswith("random-"):
@@ -144,5 +144,6 @@ def is_as_recorded(file: Path) -> bool:
     return True
 
 
-def _is_list(path: Path) -> bool:
+def is_list(path: Path) -> bool:
+    """Whether a file's name is that of a list of cells."""
     return path.name.startswith(("cells-", "branches-"))
