@@ -231,7 +231,8 @@ def test_the_slider_holds_the_predictions_of_the_fitted_laws(two_games):
     for game, offer in zip(fit.games, offers, strict=True):
         for law, row in zip(purchase.QUANTITIES, offer["rows"], strict=True):
             budgets = np.array(offer["budgets"])
-            wanted = np.stack(laws.predict(fit.power(game, law), budgets, new=True), 1)
+            record = fit.power(game, law, interval="bootstrap")
+            wanted = np.stack(laws.predict(record, budgets, new=True), 1)
             assert np.allclose(row["values"], wanted, rtol=3e-3)
         assert offer["budgets"][-1] == pytest.approx(10 * offer["measured"], rel=1e-3)
 
