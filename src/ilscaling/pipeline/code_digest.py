@@ -22,6 +22,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 # that a step uses) or never reaches a result (the text of errors, the drawing of a progress bar,
 # what the plan says that a job costs).
 COSTS = ("cost", "devices", "memory", "part", "schedule", "speed", "text")
+DOMAINS = ("atari", "babyai", "gymnasium", "nethack")
 EXEMPT = {
     PACKAGE,
     *(
@@ -32,15 +33,15 @@ EXEMPT = {
     # Where a job runs, not what it makes; what the command line says of its options.
     *(f"{PACKAGE}.pipeline.{name}" for name in ("job_lock", "gpu_allocator", "slurm")),
     *(f"{PACKAGE}.cli.{name}" for name in ("job", "options")),
-    *(f"{PACKAGE}.domains.{name}.section" for name in ("atari", "gymnasium", "nethack")),
+    *(f"{PACKAGE}.domains.{name}.section" for name in DOMAINS),
     # Entries call what a step runs, which `Domain.code` names; they are in its key by themselves.
     *(f"{PACKAGE}.domains.{name}" for name in ("domain", "costs")),
-    *(f"{PACKAGE}.domains.{name}.entry" for name in ("atari", "gymnasium", "nethack")),
+    *(f"{PACKAGE}.domains.{name}.entry" for name in DOMAINS),
     *(f"{PACKAGE}.domains.recordings.{name}" for name in ("base", "atari", "gymnasium", "section")),
     f"{PACKAGE}.policies.costs",
     # Packages that hold a docstring.
     *(f"{PACKAGE}.{name}" for name in ("pipeline", "learning", "domains")),
-    *(f"{PACKAGE}.domains.{name}" for name in ("atari", "gymnasium", "nethack", "recordings")),
+    *(f"{PACKAGE}.domains.{name}" for name in (*DOMAINS, "recordings")),
 }
 
 
