@@ -35,7 +35,7 @@ BY_VALUE = {
     },
     # Titles ask families for their labels, which the key of the fit holds.
     **{
-        step: {f"ilscaling.policies.{name}" for name in ("cnn", "lstm", "transformer")}
+        step: {f"ilscaling.policies.{name}" for name in ("cnn", "lstm", "mission", "transformer")}
         for step in ("fit", "figures", "report")
     },
 }
