@@ -204,6 +204,16 @@ def test_a_table_that_was_edited_is_made_again_where_it_is_published_and_refused
     study.snakemake("--cores", "1")
 
 
+def test_a_study_file_that_is_not_one_is_named(study, tmp_path):
+    """Snakemake reads it before any code of the project's, and would not say which file it was."""
+    for content, says in ((b"games:\n\tx: 1\n", "line 2"), (b"study: \xff", "not UTF-8")):
+        path = tmp_path / "mine.yaml"
+        path.write_bytes(content)
+        refused = study.snakemake("-n", "--configfile", "studies/wsd.yaml", str(path), ok=False)
+        assert refused.returncode != 0 and "Traceback" not in refused.stdout
+        assert says in refused.stdout and f"where: {path}" in refused.stdout
+
+
 def test_two_studies_stand_side_by_side_and_are_compared(study):
     """Another study leaves the first one's results as they are; one command shows both."""
     before = digests(study)

@@ -28,8 +28,31 @@ def find_cache() -> None:
         os.environ["XDG_CACHE_HOME"] = str(Path(".snakemake/cache").absolute())
 
 
+def refused_study() -> str | None:
+    """What is wrong with params.yaml or a file after `--configfile`, None if nothing is. Snakemake
+    reads them before any code of the project's, and does not say in which of them it failed."""
+    from ilscaling import errors, parameter_files  # the process ends after it: no snapshot is meant
+
+    paths, is_study = ["params.yaml"], False
+    for argument in sys.argv[1:]:
+        option, _, value = argument.partition("=")
+        if argument.startswith("-"):
+            is_study = option in ("--configfile", "--configfiles")
+            argument = value
+        if is_study and argument:
+            paths.append(argument)
+    for path in paths:
+        try:
+            parameter_files.read_mapping(path)
+        except errors.ParamsError as error:
+            return errors.text(error)
+    return None
+
+
 class LogHandler(LogHandlerBase):
     """Prints records on the terminal."""
+
+    _refused: str | None = None
 
     def __post_init__(self) -> None:
         find_cache()  # a plugin is the first of ours that Snakemake runs
@@ -50,6 +73,13 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: logging.LogRecord) -> None:
         console = sys.modules.get("ilscaling.pipeline.console")
+        if console is None and record.levelno >= logging.ERROR:
+            # Before the Snakefile, so that an error ends the process.
+            if self._refused is None and (words := refused_study()):
+                self._refused = words
+                print(words, file=sys.stderr)
+            if self._refused:
+                return
         if console is None or console.is_shown(record):
             self._terminal.handle(record)
         if console is not None and console.current is not None:
