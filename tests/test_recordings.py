@@ -3,17 +3,21 @@
 import json
 import zipfile
 from pathlib import Path
+from unittest import mock
 
+import gymnasium
 import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from ilscaling import params, store
+from ilscaling import params, registry, store
 from ilscaling.cli import main
 from ilscaling.domains.atari.game import Vector
 from ilscaling.domains.atari.section import Emulator
-from ilscaling.domains.recordings import npz
+from ilscaling.domains.gymnasium.game import Vector as GymnasiumVector
+from ilscaling.domains.recordings import npz, replay
+from ilscaling.domains.recordings.episode import Episode
 from ilscaling.errors import StoreError
 from ilscaling.files import read_json
 from ilscaling.pipeline.keys import Keys
@@ -221,8 +225,6 @@ def test_a_persons_games_play_again(tmp_path, name, game, skip, points):
 @pytest.fixture(scope="module")
 def walks(tmp_path_factory) -> Path:
     """Eight episodes of Foraging by random steps, with what was seen."""
-    from ilscaling import registry
-
     registry.load(foraging()["extensions"])
     env = registry.get("GAME", "foraging").make(side=5, steps=40)
     drawn = np.random.default_rng(0)
@@ -257,6 +259,84 @@ def test_a_game_of_gymnasium_comes_in_with_its_seeds_or_its_observations(walks, 
     assert "no observations" in ingested(foraging(), tmp_path / "blind.npz", tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("field", "change", "says"),
+    [
+        ("actions", lambda v: v[0], "action has the shape ()"),
+        ("observations", lambda v: v[0, 0, 0, 0], "320 actions and 1 observations"),
+        ("seeds", lambda v: v + 0.5, "seeds are float64"),
+        ("seeds", lambda v: v[:, None], "seeds are int64 (8, 1)"),
+        ("seeds", lambda v: -v, "its seed is -7"),
+        ("seeds", lambda v: np.full(8, 2**63, np.uint64), "its seed is 9223372036854775808"),
+        ("dones", lambda v: v * 1.5, "terminated is 1.5 at step 39"),
+        # Of another episode, which has the same rewards as far as it goes.
+        ("observations", lambda v: np.roll(v, 40, 0), "differs at frame 0: what the game shows"),
+    ],
+)
+def test_arrays_that_cannot_be_a_recording_are_refused_in_words(
+    walks, tmp_path, field, change, says
+):
+    known = dict(np.load(walks))
+    np.savez(tmp_path / "bad.npz", **{**known, field: change(known[field])})
+    said = ingested(foraging(), tmp_path / "bad.npz", tmp_path / "a")
+    assert says in said and not (tmp_path / "a" / "demos.zarr").exists(), said
+
+
+def test_no_steps_and_observations_that_do_not_fit_are_refused(walks, tmp_path):
+    known = {n: v for n, v in np.load(walks).items() if n != "seeds"}
+    np.savez(tmp_path / "none.npz", **{n: v[:0] for n, v in known.items()})
+    assert "it has no steps" in ingested(foraging(), tmp_path / "none.npz", tmp_path / "a")
+    # 256 would be 0 in the game's uint8.
+    wide = known["observations"].astype(np.uint16) * 256
+    np.savez(tmp_path / "wide.npz", **{**known, "observations": wide})
+    said = ingested(foraging(), tmp_path / "wide.npz", tmp_path / "b")
+    assert "the observation at step 0 holds what uint8 does not" in said
+
+
+class Cut(gymnasium.Env):
+    """Three steps, then cut by the game itself; no rewards."""
+
+    observation_space = gymnasium.spaces.Box(0, 9, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = np.zeros(1, np.float32)
+        return self.at.copy(), {}
+
+    def step(self, action):
+        self.at += 1
+        return self.at.copy(), 0.0, False, self.at[0] == 3, {}
+
+
+def replayed(steps: int, ended: bool | None) -> list[bool]:
+    """Whether the game is over at each step of a recording of `Cut`."""
+    from ilscaling.domains.gymnasium.entries import Game
+    from ilscaling.domains.gymnasium.section import Options
+
+    with mock.patch.object(registry, "get", lambda *_: Game(name="cut", make=Cut)):
+        game = GymnasiumVector("cut", 1, Options(max_steps=steps + 1))
+    episode = Episode("here", np.zeros(steps, int), np.zeros(steps), ended=ended, seed=0)
+    return [moment.done for moment in replay.moments(episode, game, 1, 1)]
+
+
+def test_a_game_that_is_cut_by_itself_is_not_played_into_another():
+    with pytest.raises(StoreError, match="frame 2: the game is over, and the recording goes on"):
+        replayed(5, None)
+    # An old `done` says that the episode has ended, however it did.
+    assert replayed(3, True) == replayed(3, None) == [False] * 3
+    with pytest.raises(StoreError, match="frame 1: the game goes on"):
+        replayed(2, True)
+
+
+def test_a_game_that_is_over_where_the_recording_says_it_is_not_differs(walks, tmp_path):
+    known = dict(np.load(walks))
+    cut_off = {n: known[n][:40] for n in ("actions", "rewards")}
+    np.savez(tmp_path / "on.npz", **cut_off, terminated=np.zeros(40), seed=7)
+    said = ingested(foraging(), tmp_path / "on.npz", tmp_path / "a")
+    assert "frame 39: the game is over, and the recording says it is not" in said
+
+
 def test_minari_reads_what_is_exported_and_it_comes_back(walks, tmp_path):
     minari = pytest.importorskip("minari")
     ingested(foraging(), walks, tmp_path)
@@ -278,6 +358,13 @@ def test_minari_reads_what_is_exported_and_it_comes_back(walks, tmp_path):
     assert read_json(tmp_path / "back/ingest.json")["played_again"] == split.episodes
     back = np.concatenate(steps(tmp_path / "back", "observation"))
     assert (back == split.read("observation", 0, split.steps)).all()
+    for field, says in (
+        ("observation=seen", "no field 'seen' of"),
+        ("action=acts", "field action"),
+    ):
+        said = ingested(few, tmp_path / "sets/train", tmp_path / field, "--field", field,
+                        kind="minari")  # fmt: skip
+        assert says in said
     # One that names an environment instead of its spaces would have it imported.
     metadata = tmp_path / "sets/train/data/metadata.json"
     described = json.loads(metadata.read_text())

@@ -8,6 +8,7 @@ from ilscaling.errors import StoreError
 
 # The most bytes of one recording in memory: a bound by judgement, far above a game's.
 MAX_BYTES = 2**32
+SEEDS = 2**63
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ class Episode:
         steps = len(self.action)
         if not steps:
             raise self.bad("it has no steps")
-        if len(self.reward) != steps:
-            raise self.bad(f"{steps:,} actions and {len(self.reward):,} rewards")
-        if self.observation is not None and len(self.observation) not in (steps, steps + 1):
-            raise self.bad(f"{steps:,} actions and {len(self.observation):,} observations")
+        if self.reward.shape != (steps,):
+            raise self.bad(f"{steps:,} actions, and rewards of the shape {self.reward.shape}")
+        if self.observation is not None and _steps(self.observation) not in (steps, steps + 1):
+            raise self.bad(f"{steps:,} actions and {_steps(self.observation):,} observations")
+        if self.seed is not None and not 0 <= self.seed < SEEDS:
+            raise self.bad(f"its seed is {self.seed}", f"a whole number from 0 to {SEEDS - 1:,}")
         wrong = np.flatnonzero((self.action < 0) | (self.action >= actions))
         if len(wrong):
             at = int(wrong[0])
@@ -89,28 +92,43 @@ def cut(place: str, arrays: dict[str, np.ndarray]) -> list[Episode]:
     action, reward = arrays["action"], arrays["reward"]
     flags = {name: arrays[name] for name in ("terminated", "truncated") if name in arrays}
     for name, values in {"action": action, "reward": reward, **flags}.items():
-        if values.ndim != 1 or len(values) != len(action):
+        if values.shape != (_steps(action),):
             raise StoreError(
                 f"{name} has the shape {values.shape}, where one number a step is wanted "
-                f"({len(action):,} actions)",
+                f"({_steps(action):,} actions)",
                 where=place,
                 fix="--field OURS=THEIRS names another array",
             )
     if action.dtype.kind not in "iu":
         raise StoreError(f"actions are {action.dtype}, not whole numbers", where=place)
+    if not len(action):
+        raise StoreError("it has no steps", where=place)
+    for name, values in flags.items():
+        wrong = np.flatnonzero((values != 0) & (values != 1))
+        if len(wrong):
+            raise StoreError(
+                f"{name} is {values[wrong[0]]} at step {wrong[0]:,}, neither 0 nor 1", where=place
+            )
     last = np.zeros(len(action), bool)
     for values in flags.values():
         last |= values.astype(bool)
     stops = [int(stop) + 1 for stop in np.flatnonzero(last)]
     if not stops or stops[-1] < len(action):
         stops.append(len(action))
-    seeds = np.atleast_1d(arrays["seed"]).tolist() if "seed" in arrays else [None] * len(stops)
+    seeds = [None] * len(stops)
+    if "seed" in arrays:
+        given = np.atleast_1d(arrays["seed"])
+        if given.ndim != 1 or given.dtype.kind not in "iu":
+            raise StoreError(
+                f"seeds are {given.dtype} {given.shape}, not a whole number an episode", where=place
+            )
+        seeds = given.tolist()
     if len(seeds) != len(stops):
         raise StoreError(f"{len(seeds)} seeds of {len(stops)} episodes", where=place)
     seen = arrays.get("observation")
     alone = len(stops) == 1
-    if seen is not None and len(seen) != len(action) and not alone:
-        raise StoreError(f"{len(action):,} actions and {len(seen):,} observations", where=place)
+    if seen is not None and _steps(seen) != len(action) and not alone:
+        raise StoreError(f"{len(action):,} actions and {_steps(seen):,} observations", where=place)
     episodes, start = [], 0
     for number, (stop, seed) in enumerate(zip(stops, seeds, strict=True)):
         part = slice(start, stop)
@@ -121,8 +139,13 @@ def cut(place: str, arrays: dict[str, np.ndarray]) -> list[Episode]:
                 reward=reward[part].astype(np.float64),
                 observation=None if seen is None else (seen if alone else seen[part]),
                 ended=bool(arrays["terminated"][stop - 1]) if "terminated" in arrays else None,
-                seed=None if seed is None else int(seed),
+                seed=seed,
             )
         )
         start = stop
     return episodes
+
+
+def _steps(values: np.ndarray) -> int:
+    """How many steps an array has; a lone number is of one."""
+    return len(values) if values.ndim else 1

@@ -29,7 +29,7 @@ class _RecordedGymnasium(RecordedGames):
         def emulator(steps: int) -> Options:
             return Options(options=section.emulator.options, max_steps=steps + 1)
 
-        return Emulators(theirs=emulator, ours=emulator, block=1, frames=1, seeded=True)
+        return Emulators(theirs=emulator, ours=emulator, block=1, frames=1, seeded=True, shown=True)
 
 
 DOMAIN = _RecordedGymnasium(

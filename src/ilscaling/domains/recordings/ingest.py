@@ -145,20 +145,23 @@ def _steps(
     if block > 1:
         # Once by single actions, which names the frame where it differs.
         for _ in tqdm(
-            _played(episode, section, domain, emulators.theirs(count), 1, emulators.frames),
+            _played(episode, section, domain, emulators, 1),
             total=count, unit="action", unit_scale=True, desc="comparing",
         ):  # fmt: skip
             pass
-    own = _played(episode, section, domain, emulators.ours(count), block, emulators.frames)
+    own = _played(episode, section, domain, emulators, block)
     yield from tqdm(own, total=count // block, unit="step", unit_scale=True, desc="playing again")
 
 
 def _played(
-    episode: Episode, section: Section, domain: str, emulator, block: int, frames: int
+    episode: Episode, section: Section, domain: str, emulators: replay.Emulators, block: int
 ) -> Iterator[replay.Moment]:
-    vector = games.make(domain, section.game, 1, emulator)
+    """Steps of `block` actions: of one, as it was recorded, or of the study's."""
+    settings = emulators.ours if block == emulators.block else emulators.theirs
+    vector = games.make(domain, section.game, 1, settings(len(episode.action)))
+    frames = emulators.frames
     try:
-        yield from replay.moments(episode, vector, block, frames)
+        yield from replay.moments(episode, vector, block, frames, emulators.shown)
     finally:
         vector.close()
 

@@ -58,6 +58,12 @@ def read(path: str | Path, fields: Mapping[str, str]) -> Iterator[Episode]:
         For what is no such data set or too large, and where Minari is not installed.
     """
     folder = folder_of(path)
+    if others := sorted(set(fields) - {"observation"}):
+        raise StoreError(
+            f"Minari itself names the field {others[0]}",
+            where=str(path),
+            fix="leave it out of --field, and of expert.recordings.fields",
+        )
     library()
     from minari.dataset.minari_storage import MinariStorage
 
@@ -83,9 +89,13 @@ def read(path: str | Path, fields: Mapping[str, str]) -> Iterator[Episode]:
 
 
 def _episode(place: str, one: dict, more: dict, fields: Mapping[str, str]) -> Episode:
-    seen = one["observations"]
+    seen, named = one["observations"], fields.get("observation")
+    if named is not None and not (isinstance(seen, dict) and named in seen):
+        there = ", ".join(sorted(seen)) if isinstance(seen, dict) else "none, they are one array"
+        raise StoreError(f"there is no field {named!r} of observations; there are: {there}",
+                         where=place, fix="--field observation=THEIRS")  # fmt: skip
     if isinstance(seen, dict):
-        seen = seen.get(fields.get("observation", "observation"))
+        seen = seen.get(named or "observation")
     actions = np.asarray(one["actions"])
     if actions.ndim != 1 or actions.dtype.kind not in "iu":
         raise StoreError(f"actions are {actions.dtype} {actions.shape}; one of a set is wanted",

@@ -25,6 +25,8 @@ class Emulators:
         Emulator frames of an action of the recording.
     seeded
         Whether an episode is a function of its seed, too.
+    shown
+        Whether a recorded observation of the game's shape is what the game shows, to be compared.
     """
 
     theirs: Callable
@@ -32,6 +34,7 @@ class Emulators:
     block: int
     frames: int
     seeded: bool
+    shown: bool = False
 
 
 class Moment(NamedTuple):
@@ -44,7 +47,9 @@ class Moment(NamedTuple):
     done: bool
 
 
-def moments(episode: Episode, game: VectorGame, block: int, frames: int) -> Iterator[Moment]:
+def moments(
+    episode: Episode, game: VectorGame, block: int, frames: int, shown: bool = False
+) -> Iterator[Moment]:
     """Play a recorded episode again.
 
     A last block that is not whole is played where the game ends within it, and left out elsewhere.
@@ -59,6 +64,8 @@ def moments(episode: Episode, game: VectorGame, block: int, frames: int) -> Iter
         Actions that are one step.
     frames
         Emulator frames of an action, to name the frame.
+    shown
+        Whether recorded observations of the game's shape are compared.
 
     Yields
     ------
@@ -68,8 +75,8 @@ def moments(episode: Episode, game: VectorGame, block: int, frames: int) -> Iter
     Raises
     ------
     StoreError
-        For a block of several actions, and where the game gives another reward or ends at another
-        place than the recording says; it names the frame, counted from 0.
+        For a block of several actions, and where the game gives another reward, ends at another
+        place or shows something else than the recording says; it names the frame, counted from 0.
     """
     observation = game.reset(np.array([episode.seed or 0]))
     count = len(episode.action)
@@ -83,19 +90,25 @@ def moments(episode: Episode, game: VectorGame, block: int, frames: int) -> Iter
                 "step of the study plays one",
                 f"emulator.frame_skip: {frames}, as the recording",
             )
+        if shown and _another(episode, start, observation):
+            raise _differs(episode, frame, "what the game shows is not what was recorded")
         step = game.step(actions[:1])
-        over, last = bool(step.done[0] & ~step.truncated[0]), start + block >= count
-        if len(actions) < block and not over:
+        # A game may cut an episode by itself: that is its end, too, and another would begin.
+        done, last = bool(step.done[0]), start + block >= count
+        over = done and not step.truncated[0]
+        if len(actions) < block and not done:
             return
         wanted, got = np.float32(rewards.sum()), np.float32(step.reward[0])
         if got != wanted:
             raise _differs(episode, frame, f"the game gives {got:g} points, not {wanted:g}")
-        if over and not last:
+        if done and not last:
             raise _differs(episode, frame, "the game is over, and the recording goes on")
-        if last and episode.ended and not over:
+        if last and episode.ended and not done:
             raise _differs(episode, frame, "the game goes on, and the recording is over")
+        if over and episode.ended is False:
+            raise _differs(episode, frame, "the game is over, and the recording says it is not")
         yield Moment({k: v[0] for k, v in observation.items()}, int(actions[0]), float(got), over)
-        if over:
+        if done:
             return
         observation = step.observation
 
@@ -113,7 +126,7 @@ def recorded(episode: Episode, field: str, shape: tuple, dtype: np.dtype) -> Ite
     Raises
     ------
     StoreError
-        For observations that are missing or of another shape or type.
+        For observations that are missing, of another shape or type, or do not fit the type.
     """
     seen = episode.observation
     if seen is None:
@@ -128,8 +141,22 @@ def recorded(episode: Episode, field: str, shape: tuple, dtype: np.dtype) -> Ite
     count = len(episode.action)
     for at in range(count):
         over = bool(episode.ended) and at == count - 1
-        values = seen[at].astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            values = seen[at].astype(dtype, copy=False)
+        kept = np.isfinite(values).all() if dtype.kind == "f" else (values == seen[at]).all()
+        if not kept:
+            raise episode.bad(
+                f"the observation at step {at:,} holds what {dtype} does not, or what is not finite"
+            )
         yield Moment({field: values}, int(episode.action[at]), float(episode.reward[at]), over)
+
+
+def _another(episode: Episode, at: int, observation: dict[str, np.ndarray]) -> bool:
+    """Whether the observation that was recorded at a step is of the game's shape, and another."""
+    seen, (values, *_) = episode.observation, observation.values()
+    if seen is None or seen.dtype.kind not in "biuf" or seen.shape[1:] != values.shape[1:]:
+        return False
+    return not np.allclose(seen[at], values[0], equal_nan=True)
 
 
 def _differs(episode: Episode, frame: int, what: str):
