@@ -160,6 +160,26 @@ def test_what_cannot_be_fitted_says_so():
     assert of(judged, "return_sigmoid")["estimate"].isna().all()
 
 
+def test_what_the_rows_do_not_tell_has_no_interval():
+    """Of one run, of equal losses, of returns below random play: words, no certain number."""
+    grid = cells(budgets=4)
+    judged = relations.table(grid[grid["size"] == 2], SETTINGS)
+    assert judged["estimate"].notna().any() and judged["low"].isna().all()
+    equal = relations.table(grid.assign(dev_loss=0.4), SETTINGS)
+    below = relations.table(grid.assign(return_mean=-21 - grid["dev_loss"]), SETTINGS)
+    for judged, name in (
+        (equal, "return_power"), (equal, "return_sigmoid"),
+        (below, "return_sigmoid"), (below, "highest_return_sigmoid"),
+    ):  # fmt: skip
+        rows = of(judged, name)
+        assert rows["low"].isna().all() and rows["high"].isna().all(), rows
+        assert "undetermined: the rows do not tell" in rows["flags"].iloc[0]
+    # What the compute tells is told.
+    assert of(equal, "highest_return_sigmoid")["low"].notna().all()
+    same = relations.table(grid.assign(return_mean=-10.0), SETTINGS)
+    assert "is the same in all 4 usable rows" in same["flags"].iloc[0]
+
+
 def test_the_released_returns_of_breakout_are_a_sigmoid_in_the_loss():
     """The table as it is released: returns by seed stand in rows of their own, and no expert."""
     path = ROOT.parent / "shared/published/atari.csv"

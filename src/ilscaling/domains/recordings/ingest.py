@@ -133,7 +133,7 @@ def _steps(
 ) -> Iterator[replay.Moment]:
     """An episode's steps as the study's policies would see them."""
     if not again:
-        if emulators.block > 1:
+        if emulators.block > 1 and episode.observation is not None:
             raise episode.bad(
                 "its observations are of another frame skip, and it is not played again",
                 f"emulator.frame_skip: {emulators.frames}",

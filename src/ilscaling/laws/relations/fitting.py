@@ -14,6 +14,9 @@ from ilscaling.laws.runs import RUN
 
 # Of the starts so many are followed to their end: those that fit best.
 FOLLOWED = 4
+# In a direction in which a step of e moves the curve by less than this share of the response, the
+# rows tell nothing; STEP: of the derivative; SAID: the share of a direction that is a parameter's.
+FLAT, STEP, SAID = 1e-6, 1e-4, 0.01
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class RelationFit:
         Parameters that were held.
     reason : str
         'code: sentence' if it could not be fitted, else empty.
+    undetermined : tuple of str
+        Parameters that could be others by far, and the curve the same.
     """
 
     relation: Relation
@@ -45,6 +50,7 @@ class RelationFit:
     rss: float
     fixed: dict[str, float]
     reason: str = ""
+    undetermined: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         values = zip(self.relation.parameters, self.theta, strict=True)
@@ -58,7 +64,8 @@ class RelationFit:
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Percentile intervals of the draws, a row a parameter with columns low and high; empty
-        values where less than half of the draws could be fitted or a parameter was held.
+        values where less than half of the draws could be fitted, there is one run, a parameter was
+        held, or what the rows do not tell seems certain.
 
         The percentiles are expanded, as few runs make draws too narrow (Hesterberg 2015, 'What
         teachers should know about the bootstrap', section 5.3): those of a normal at
@@ -67,13 +74,19 @@ class RelationFit:
         """
         ends = np.full((len(self.theta), 2), np.nan)
         known = np.isfinite(self.draws).all(1)
-        if len(self.draws) and 2 * known.sum() > len(self.draws):
+        if len(self.draws) and 2 * known.sum() > len(self.draws) and self.runs > 1:
             m = max(self.runs - (len(self.theta) - len(self.fixed)) + 1, 2)
             outside = ndtr(-np.sqrt(m / (m - 1)) * stdtrit(m - 1, 0.5 + level / 2))
             quantiles = (outside, 1 - outside)
             ends = np.quantile(self.draws[known], quantiles, axis=0).T
         held = [name in self.fixed for name in self.relation.parameters]
         ends[held] = np.nan
+        # Draws start where the estimate is, and stay there where nothing leads away.
+        log = np.array(self.relation.lower) > 0
+        with np.errstate(all="ignore"):
+            wide = np.where(log, np.log(ends[:, 1] / ends[:, 0]), ends[:, 1] - ends[:, 0])
+        loose = [name in self.undetermined for name in self.relation.parameters]
+        ends[np.array(loose) & (wide < 2)] = np.nan
         return pd.DataFrame(ends, self.relation.parameters, ["low", "high"])
 
     def predict(self, **values) -> np.ndarray:
@@ -134,6 +147,8 @@ def fit(
     empty = np.full(len(relation.parameters), np.nan)
     if len(y) <= count or len(np.unique(y)) < 2:
         reason = f"not_fitted: {len(y)} usable rows, {relation.name} needs {count + 1}"
+        if len(y) > count:
+            reason = f"not_fitted: what is explained is the same in all {len(y)} usable rows"
         nothing = np.empty((0, len(empty)))
         return RelationFit(relation, empty, nothing, len(y), 0, np.nan, fixed, reason)
     theta, rss = search(relation, x, y, relation.starts(x, y), fixed)
@@ -147,7 +162,55 @@ def fit(
         x_k, y_k, _ = relation.read(relation.rows(some))
         if len(y_k) > count and len(np.unique(y_k)) > 1:
             drawn[k] = search(relation, x_k, y_k, theta[None], fixed)[0]
-    return RelationFit(relation, theta, drawn, len(y), len(names), rss, fixed)
+    loose = undetermined(relation, x, y, theta, fixed)
+    return RelationFit(relation, theta, drawn, len(y), len(names), rss, fixed, undetermined=loose)
+
+
+def undetermined(
+    relation: Relation, x: Values, y: np.ndarray, theta: np.ndarray, fixed: dict[str, float]
+) -> tuple[str, ...]:
+    """Parameters that could be others by far, and the curve the same at the rows.
+
+    Parameters
+    ----------
+    relation
+        The law.
+    x : dict of str to array (rows,)
+        The variables.
+    y : array (rows,)
+        The response.
+    theta : array (parameters,)
+        The estimate. What is at a bound is left out: its flag says so.
+    fixed
+        Parameters that are held, by name.
+    """
+    log, ends = np.array(relation.lower) > 0, at_bounds(relation, theta)
+    names = [n for n in relation.parameters if n not in fixed and n not in ends]
+
+    def curve(name: str, step: float) -> np.ndarray:
+        moved, at = theta.copy(), relation.parameters.index(name)
+        moved[at] = moved[at] * np.exp(step) if log[at] else moved[at] + step
+        with np.errstate(all="ignore"):
+            mean = relation.mean(x, moved)
+            return np.log(mean) if relation.logs else mean
+
+    slopes = [(curve(name, STEP) - curve(name, -STEP)) / (2 * STEP) for name in names]
+    if not names or not np.isfinite(slopes).all():
+        return ()
+    scale = np.sqrt(len(y)) * (1.0 if relation.logs else np.abs(y).max())
+    _, sizes, directions = np.linalg.svd(np.array(slopes).T, full_matrices=False)
+    flat = np.abs(directions[sizes < FLAT * scale]) > SAID
+    return tuple(name for name, loose in zip(names, flat.any(0), strict=True) if loose)
+
+
+def at_bounds(relation: Relation, theta: np.ndarray) -> tuple[str, ...]:
+    """Parameters at an end of what is sought."""
+    ends = zip(relation.parameters, theta, relation.lower, relation.upper, strict=True)
+    return tuple(
+        name
+        for name, value, low, high in ends
+        if np.isclose(value, high, rtol=1e-3) or np.isclose(value, low, rtol=1e-3, atol=1e-9)
+    )
 
 
 def run_of(table: pd.DataFrame) -> np.ndarray:

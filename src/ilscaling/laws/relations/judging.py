@@ -5,7 +5,7 @@ import pandas as pd
 
 from ilscaling import registry
 from ilscaling.errors import FitError
-from ilscaling.laws.relations.fitting import RelationFit, fit
+from ilscaling.laws.relations.fitting import RelationFit, at_bounds, fit
 from ilscaling.laws.relations.relation import Relation
 from ilscaling.laws.verdicts import BETTER, PREDICTIONS
 from ilscaling.params import Laws
@@ -139,10 +139,10 @@ def _rows(
 ) -> list[dict]:
     relation, ends = fitted.relation, fitted.conf_int(level)
     flags = [fitted.reason] if fitted.reason else []
-    lower, upper = np.array(relation.lower), np.array(relation.upper)
-    for name, value, low, high in zip(relation.parameters, fitted.theta, lower, upper, strict=True):
-        if np.isclose(value, high, rtol=1e-3) or np.isclose(value, low, rtol=1e-3, atol=1e-9):
-            flags.append(f"at_bound: {name} is at the end of what is sought")
+    for name in at_bounds(relation, fitted.theta):
+        flags.append(f"at_bound: {name} is at the end of what is sought")
+    if fitted.undetermined:
+        flags.append(f"undetermined: the rows do not tell {' and '.join(fitted.undetermined)}")
     verdict = ""
     if relation.rival in fits:
         verdict = _verdict(fitted, fits[relation.rival], error, errors[relation.rival])
