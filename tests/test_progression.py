@@ -3,8 +3,10 @@
 import itertools
 
 import numpy as np
+from conftest import ROOT
 from typer.testing import CliRunner
 
+from ilscaling import agents, registry
 from ilscaling.cli import main
 from ilscaling.domains.nethack import progression
 from ilscaling.domains.nethack.game import Game
@@ -48,3 +50,18 @@ def test_nethack_shows_what_is_read():
 def test_what_is_not_of_nethack_is_refused(tmp_path):
     said = CliRunner().invoke(main.app, ["progression", str(tmp_path / "none.zarr")])
     assert said.exit_code and "there are no demonstrations" in str(said.exception)
+
+
+def test_a_folder_is_no_snapshot_and_families_of_a_study_are_known(tmp_path, monkeypatch):
+    (tmp_path / "1e+07.safetensors").touch()
+    said = CliRunner().invoke(main.app, ["progression", str(tmp_path)])
+    assert "no such snapshot" in str(said.exception) and "1e+07" in str(said.exception)
+    # What was no snapshot at all was once to be removed.
+    said = CliRunner().invoke(main.app, ["progression", str(ROOT / "README.md")])
+    assert "no such snapshot" in str(said.exception) and "rm" not in str(said.exception)
+    known = []
+    monkeypatch.setattr(agents, "load_policy", lambda who: known.extend(registry.loaded()) or 1 / 0)
+    study = tmp_path / "study.yaml"
+    study.write_text(f"extensions: [{ROOT}/extensions/foraging/mlp.py]")
+    CliRunner().invoke(main.app, ["progression", "a.safetensors", "--study", str(study)])
+    assert known

@@ -195,8 +195,9 @@ def load_policy(path: str | Path, *, extensions: Sequence[str] = (), device: str
         registry.load(list(dict.fromkeys([*registry.loaded(), *extensions])))
     path = Path(path)
     path = path.with_suffix(".safetensors") if path.suffix == ".json" else path
-    if not path.exists():
-        there = sorted(other.name for other in path.parent.glob("[0-9]*.safetensors"))
+    if not path.is_file() or path.suffix != ".safetensors":
+        folder = path if path.is_dir() else path.parent
+        there = sorted(other.name for other in folder.glob("[0-9]*.safetensors"))
         raise TrainingError(
             "no such snapshot",
             where=str(path),

@@ -64,8 +64,9 @@ def _recorded(demos: Path, name: str, count: int | None) -> Iterator[dict]:
 
 
 def _played(who: Path, path: Path, study: list[Path] | None, count: int | None) -> Iterator[dict]:
-    from ilscaling import agents
+    from ilscaling import agents, params
 
+    params.read(path, *(study or []))  # knows the extensions, which may define the family
     agent = agents.load_policy(who)
     section = agents.section_of(agent, path, *(study or []))
     for number in range(count or section.evaluation.episodes):
