@@ -146,6 +146,17 @@ def test_epochs_fit_of_chinchilla(page):
 
 
 @released
+def test_what_hubers_delta_and_its_scale_do(page):
+    text = (Path(__file__).parents[1] / "docs/published.md").read_text(encoding="utf-8")
+    assert "\n".join(page._deltas(TABLES)) in text
+    points = page.huber.epoch(TABLES)
+    some = page.huber.STARTS[40::450]
+    whole, mean = (page.huber.searches(points, scale, some) for scale in (1.0, 1 / len(points)))
+    assert mean["steps"].median() < whole["steps"].median() / 3
+    assert (mean["sum"] > whole["sum"]).mean() > 0.7
+
+
+@released
 def test_porians_five_studies(page):
     """What a report quotes, to .02 of what they publish."""
     for of in page.porian(TABLES, resamples=20).values():

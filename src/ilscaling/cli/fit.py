@@ -38,6 +38,13 @@ Window = Annotated[
 Rho = Annotated[
     float | None, typer.Option(help="Exponent of N in C = k N^rho D; default: estimated.")
 ]
+Huber = Annotated[
+    float | None,
+    typer.Option(
+        help="Residual of ln L beyond which Chinchilla's surface counts it by its size, no longer"
+        " by its square; inf: least squares."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Of the resampling.", min=0)]
 Level = Annotated[float | None, typer.Option(help="Of the intervals, such as 0.95.")]
 Bootstrap = Annotated[int | None, typer.Option(help="Resamples of the runs; 0: none.", min=0)]
@@ -120,6 +127,7 @@ def fit(
     min_sizes: MinSizes = None,
     window: Window = None,
     rho: Rho = None,
+    huber: Huber = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -157,6 +165,7 @@ def fit(
         min_sizes=min_sizes,
         window=window,
         rho=rho,
+        huber=huber,
         seed=seed,
         level=level,
         bootstrap=bootstrap,
@@ -214,6 +223,7 @@ def forecast(
     min_sizes: MinSizes = None,
     window: Window = None,
     rho: Rho = None,
+    huber: Huber = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -231,6 +241,7 @@ def forecast(
         min_sizes=min_sizes,
         window=window,
         rho=rho,
+        huber=huber,
         seed=seed,
         level=level,
         bootstrap=bootstrap,

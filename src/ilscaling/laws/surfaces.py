@@ -27,7 +27,7 @@ class Method(NamedTuple):
     Parameters
     ----------
     fit : callable
-        Cells -> the surface of every draw, and whether each draw has one (draws,).
+        (Cells, Laws) -> the surface of every draw, and whether each draw has one (draws,).
     names : tuple of str
         Its coefficients.
     sizes, cells : int
@@ -37,7 +37,7 @@ class Method(NamedTuple):
         'code: sentence' for a measurement that has none.
     """
 
-    fit: Callable[[Cells], tuple[Quadratic | Additive, np.ndarray]]
+    fit: Callable[[Cells, Laws], tuple[Quadratic | Additive, np.ndarray]]
     names: tuple[str, ...]
     sizes: int
     cells: int
@@ -47,14 +47,16 @@ class Method(NamedTuple):
 SEARCH = "not_converged: the search for the surface did not end"
 METHODS = {
     "quadratic": Method(
-        quadratic.fit,
+        lambda cells, _: quadratic.fit(cells),
         quadratic.NAMES,
         3,
         7,
         "rank: the cells do not determine a quadratic in size and data, as from two budgets",
     ),
-    "chinchilla": Method(chinchilla, additive.NAMES, 3, 6, SEARCH),
-    "varpro": Method(varpro, additive.NAMES, 3, 6, SEARCH),
+    "chinchilla": Method(
+        lambda cells, settings: chinchilla(cells, settings.huber), additive.NAMES, 3, 6, SEARCH
+    ),
+    "varpro": Method(lambda cells, _: varpro(cells), additive.NAMES, 3, 6, SEARCH),
 }
 # E as a share of a typical loss, below which it counts as 0.
 NOTHING = 1e-6
@@ -189,7 +191,7 @@ def fit(
     resamples
         How many draws follow the measurement.
     settings
-        Of which `window`, `plateau`, `rho`, `min_sizes`, `level` and `seed` count here.
+        Of which `window`, `plateau`, `rho`, `huber`, `min_sizes`, `level` and `seed` count here.
     returns
         For surfaces that are to predict returns.
     only
@@ -344,7 +346,7 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     why = cells.refusal(by.sizes, by.cells)
     if why:
         return _refused(nothing, why)
-    model, converged = by.fit(cells)
+    model, converged = by.fit(cells, settings)
     known = converged & cells.enough(by.sizes, by.cells)
     if not known[0]:
         return _refused(nothing, by.failure)
