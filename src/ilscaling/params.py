@@ -399,10 +399,15 @@ class Laws(Model):
         None,
         description="exponent of N in C = k N^rho D; null: estimated from the cells",
     )
-    huber: Annotated[float, BeforeValidator(_finite), Field(ge=1e-6, le=LEAST_SQUARES)] = Field(
+    huber: Annotated[float, Field(ge=1e-6, le=LEAST_SQUARES), BeforeValidator(_finite)] = Field(
         1e-3,
         description="residual of ln L beyond which Chinchilla's surface counts it by its size, no "
         "longer by its square; .inf: least squares",
+    )
+    weights: Literal["equal", "standard_error"] = Field(
+        "equal",
+        description="what a cell counts in a parabola or a surface of the loss: the same, or by "
+        "the standard error of its loss",
     )
     forecast: Forecast = Field(default_factory=Forecast, description="the forecast target")
 

@@ -12,6 +12,7 @@ from ilscaling.errors import FitError
 
 Compute = Literal["realised", "nominal"]
 Loss = Literal["measured", "expected", "excess"]
+Weighing = Literal["equal", "standard_error"]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
@@ -44,6 +45,10 @@ Huber = Annotated[
         help="Residual of ln L beyond which Chinchilla's surface counts it by its size, no longer"
         " by its square; inf: least squares."
     ),
+]
+Weights = Annotated[
+    Weighing | None,
+    typer.Option(help="What a cell counts: the same, or by the standard error of its loss."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the resampling.", min=0)]
 Level = Annotated[float | None, typer.Option(help="Of the intervals, such as 0.95.")]
@@ -128,6 +133,7 @@ def fit(
     window: Window = None,
     rho: Rho = None,
     huber: Huber = None,
+    weights: Weights = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -166,6 +172,7 @@ def fit(
         window=window,
         rho=rho,
         huber=huber,
+        weights=weights,
         seed=seed,
         level=level,
         bootstrap=bootstrap,
@@ -224,6 +231,7 @@ def forecast(
     window: Window = None,
     rho: Rho = None,
     huber: Huber = None,
+    weights: Weights = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -242,6 +250,7 @@ def forecast(
         window=window,
         rho=rho,
         huber=huber,
+        weights=weights,
         seed=seed,
         level=level,
         bootstrap=bootstrap,

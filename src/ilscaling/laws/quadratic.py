@@ -152,7 +152,12 @@ def fit(cells: Cells) -> tuple[Quadratic, np.ndarray]:
 
 
 def delta_intervals(
-    cells: Cells, run: np.ndarray, constraint: Constraint, C: float, level: float
+    cells: Cells,
+    run: np.ndarray,
+    weight: np.ndarray,
+    constraint: Constraint,
+    C: float,
+    level: float,
 ) -> dict[str, tuple[float, float]] | str:
     """Intervals of the exponents of N_opt, D_opt and (at compute C) L_min by the delta method.
 
@@ -168,6 +173,8 @@ def delta_intervals(
         Of which draw 0 has a surface.
     run : array of int (rows,)
         The run of each of the cells.
+    weight : array (rows,)
+        What each of them counts.
     constraint
         For every draw.
     C
@@ -181,7 +188,9 @@ def delta_intervals(
         Law -> (low, high); a reason instead, where a run alone determines a coefficient.
     """
     here = cells.weight[0] > 0
-    columns, z, run = _columns(cells)[here], cells.z[0, here], run[here]
+    # Rows times the square root of their weight make least squares of weighted ones.
+    root = np.sqrt(weight[here])
+    columns, z, run = _columns(cells)[here] * root[:, None], cells.z[0, here] * root, run[here]
     beta, inverse = (part[0] for part in least_squares(columns, z[None], np.ones((1, len(z)))))
     residual, runs = z - columns @ beta, np.unique(run)
     scores = []

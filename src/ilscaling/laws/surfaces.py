@@ -237,7 +237,7 @@ def _surfaces(
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
     far = ~around(runs, settings.window)
-    cells = Cells.of(runs.N, runs.D, losses, weight * ~(guessing | far))
+    cells = Cells.of(runs.N, runs.D, losses, weight * runs.weight * ~(guessing | far))
     bound = constraint(runs.N, runs.D, runs.C, weight * ~guessing, settings.rho)
     optima = measured(runs, settings)
     if guessing.any():
@@ -282,7 +282,7 @@ def around(runs: Runs, window: float | None) -> np.ndarray:
 
 
 def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
-    """How often each row is in the measurement and in its resamples.
+    """How often each row is in the measurement and in its resamples; its `weight` comes on top.
 
     A row that is the mean of several runs' losses counts as often. A resample draws as many runs as
     there are, with replacement. Unlike a grid, a surface does without a size that was not drawn;
@@ -378,7 +378,8 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     if isinstance(model, Quadratic):
         flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")
         run = runs.run[cells.rows]
-        intervals = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
+        weight = runs.weight[cells.rows]
+        intervals = quadratic.delta_intervals(cells, run, weight, bound, middle, settings.level)
         if isinstance(intervals, str):
             for law in FRONTIER:
                 flags[law].append(intervals)
