@@ -223,6 +223,14 @@ def forecast(
     wanted: Annotated[
         float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
     ] = None,
+    size_params: Annotated[
+        float | None,
+        typer.Option(
+            help="Also: the compute that a model of so many parameters spends beyond what the"
+            " optimal size needs for its loss.",
+            min=1,
+        ),
+    ] = None,
     path: ParamsFile = PARAMS,
     column: Columns = None,
     assume_6nd: SixND = False,
@@ -281,6 +289,10 @@ def forecast(
     if wanted is not None:
         reached = laws.goals(read, settings, wanted)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
+    if size_params is not None:
+        spent = laws.excess_compute(read, settings, budget, size_params)
+        print(f"\nCompute of {size_params:.4g} parameters over the optimal size's for their loss:")
+        print(spent.to_string(index=False, float_format="%.4g", na_rep=""))
     if out:
         with files.atomic(out) as temporary:
             predicted.to_csv(temporary, index=False)

@@ -84,13 +84,47 @@ class Quadratic:
         -------
         tuple of three arrays (draws,)
         """
-        _, _, bD, _, bND, bDD = self.b.T
+        _, _, _, _, bND, bDD = self.b.T
         rho = constraint.rho
         with np.errstate(divide="ignore", invalid="ignore"):
             a = (2 * rho * bDD - bND) / (2 * self.curvature(rho))
-        ln_N = self.ln_N(np.array([C]), constraint)
-        x, y = ln_N - self.centre[0], constraint.ln_D(ln_N, np.array([C])) - self.centre[1]
-        return a, 1 - rho * a, bD + bND * x[:, 0] + 2 * bDD * y[:, 0]
+        return a, 1 - rho * a, self._slope(np.array([C]), constraint)[:, 0]
+
+    def _slope(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """Slope of ln L_min on ln C at C (points,): (draws, points)."""
+        _, _, bD, _, bND, bDD = self.b.T[:, :, None]
+        ln_N = self.ln_N(C, constraint)
+        x, y = ln_N - self.centre[0], constraint.ln_D(ln_N, C) - self.centre[1]
+        return bD + bND * x + 2 * bDD * y
+
+    def excess_compute(self, ln_N: np.ndarray, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """Compute over what the optimal size needs for the same loss, in closed form.
+
+        Off the optimum ln L is higher by h = curvature (ln N - ln N_opt)^2, and ln L_min is a
+        parabola in ln C: with its slope b and its second derivative q at C, the wanted step down
+        from ln C is the smaller root of b d + q d^2 / 2 = h.
+
+        Parameters
+        ----------
+        ln_N : array (points,)
+            ln of parameters.
+        C : array (points,)
+            FLOPs.
+        constraint
+            For every draw.
+
+        Returns
+        -------
+        array (draws, points)
+            At least 1; NaN where L_min does not fall at C, or was nowhere as high.
+        """
+        high = self.curvature(constraint.rho)[:, None] * (ln_N - self.ln_N(C, constraint)) ** 2
+        slope = self._slope(C, constraint)
+        N, D, _ = self.exponents(constraint, float(C[0]))
+        bent = (self.b[:, 4] * N + 2 * self.b[:, 5] * D)[:, None]
+        with np.errstate(all="ignore"):
+            root = np.sqrt(slope**2 + 2 * bent * high)
+            return np.where(slope < 0, np.exp(-2 * high / (slope - root)), np.nan)
 
     def intercepts(self, constraint: Constraint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """ln N_opt and ln D_opt at one FLOP, each (draws,); NaN for L_min, no power law."""

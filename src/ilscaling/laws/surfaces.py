@@ -155,6 +155,27 @@ class Surface:
             return loss
         return np.full_like(loss, np.nan) if self.returns is None else self.returns.at(loss)
 
+    def excess_compute(self, N: np.ndarray, C: np.ndarray) -> np.ndarray:
+        """Compute over what the optimal size needs for the loss of size N at compute C.
+
+        Parameters
+        ----------
+        N : array (points,)
+            Parameters.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            At least 1; NaN in draws without an optimum, or where its loss is nowhere as high.
+        """
+        N, C = np.asarray(N, dtype=np.float64), np.asarray(C, dtype=np.float64)
+        if self.model is None:
+            return np.full((len(self.parameters["N_opt", "exponent"]), len(C)), np.nan)
+        multiple = self.model.excess_compute(np.log(N), C, self.constraint)
+        return np.where(self.usable[:, None], multiple, np.nan)
+
     def spread(self, law: str) -> tuple[float, int]:
         """Standard deviation of ln(measured / predicted) over the grid's optima, by draw 0, and its
         degrees of freedom; (NaN, 0) where there are too few."""
