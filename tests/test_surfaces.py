@@ -334,11 +334,11 @@ def test_weights_are_repeats_and_weight_zero_or_a_missing_loss_is_absence(method
     weight[1, ::7], weight[2, ::7], L[3, ::7] = 2.0, 0.0, np.nan
     rows = np.arange(len(runs.N))
     kept = [rows, np.r_[rows, rows[::7]], rows[rows % 7 > 0], rows[rows % 7 > 0]]
-    model, _ = surfaces.METHODS[method].fit(Cells.of(runs.N, runs.D, L, weight))
+    model, _ = surfaces.METHODS[method].fit(Cells.of(runs.N, runs.D, L, weight), Laws())
     for at, part in enumerate(kept):
         one = np.ones((1, len(part)))
         cells = Cells.of(runs.N[part], runs.D[part], runs.L[None, part], one)
-        alone, _ = surfaces.METHODS[method].fit(cells)
+        alone, _ = surfaces.METHODS[method].fit(cells, Laws())
         for name, values in alone.parameters.items():
             assert model.parameters[name][at] == pytest.approx(values[0], rel=1e-4), (name, at)
 
