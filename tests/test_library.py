@@ -177,8 +177,12 @@ def test_options_of_the_command_are_settings(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.exception
     fits = json.loads(Path("fits/fits.json").read_text(encoding="utf-8"))
     assert {fit["level"] for fit in fits} == {0.8}
-    rows = laws.fit("runs.csv", bootstrap=30, level=0.8, seed=3, rho=1.0, assume_6nd=True)
-    assert rows.study.fits == fits
+    known = {"bootstrap": 30, "level": 0.8, "seed": 3, "rho": 1.0, "assume_6nd": True}
+    assert laws.fit("runs.csv", **known).study.fits == fits
+    done = run(app, ["fit", "runs.csv", "--out", "squares", "--no-figures", *how, "--huber", "inf"])
+    assert done.exit_code == 0, done.exception
+    squares = json.loads(Path("squares/fits.json").read_text(encoding="utf-8"))
+    assert laws.fit("runs.csv", **known, huber=np.inf).study.fits == squares != fits
     done = run(app, ["forecast", "runs.csv", "--budget", "1e25", "--game", "chess", *how])
     assert isinstance(done.exception, FitError) and "--game runs" in done.exception.fix
 

@@ -90,6 +90,10 @@ def test_a_bad_value_names_its_key_and_the_remedy(path, value, says):
     assert says in text
 
 
+def test_an_endless_delta_of_hubers_loss_is_a_number_that_a_key_can_hold():
+    assert params.check(changed("laws.huber", float("inf"))).laws.huber == params.LEAST_SQUARES
+
+
 def test_an_overlay_changes_only_what_it_names_and_null_removes_a_game():
     base = default()
     merged = params.overlay(base, {"games": {"breakout": {"train": {"ema": 0.1}}}})

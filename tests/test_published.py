@@ -130,6 +130,18 @@ def page(monkeypatch):
 
 
 @released
+def test_the_excess_compute_of_mis_sized_models_is_that_of_the_page(page):
+    import sizing
+
+    text = (Path(__file__).parents[1] / "docs/laws.md").read_text(encoding="utf-8")
+    fit = sizing.fit(TABLES, resamples=0)
+    for game, _, _, *cells in sizing.rows(fit, "varpro"):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {game} | ")]
+        there = [cell.split("[")[0].strip() for cell in line.strip("| ").split(" | ")[1:]]
+        assert there == [cell.split(" ")[0] for cell in cells]
+
+
+@released
 def test_epochs_fit_of_chinchilla(page):
     """Their best optimum, on the same 240 points, and its exponent of N_opt, .513 (.020)."""
     fit = page.chinchilla(TABLES, resamples=200)
@@ -143,6 +155,17 @@ def test_epochs_fit_of_chinchilla(page):
     for name, error in errors.items():
         of = fit.bse["table", "loss", "chinchilla", "surface", name]
         assert of == pytest.approx(error, rel=0.35)
+
+
+@released
+def test_what_hubers_delta_and_its_scale_do(page):
+    text = (Path(__file__).parents[1] / "docs/published.md").read_text(encoding="utf-8")
+    assert "\n".join(page._deltas(TABLES)) in text
+    points = page.huber.epoch(TABLES)
+    some = page.huber.STARTS[40::450]
+    whole, mean = (page.huber.searches(points, scale, some) for scale in (1.0, 1 / len(points)))
+    assert mean["steps"].median() < whole["steps"].median() / 3
+    assert (mean["sum"] > whole["sum"]).mean() > 0.7
 
 
 @released

@@ -88,6 +88,38 @@ def test_a_planted_additive_surface_is_recovered_in_every_draw(method):
     assert surface.flags["N_opt"] == [] or surface.flags["N_opt"][0].startswith("draws")
 
 
+def test_hubers_loss_is_not_moved_by_outliers_and_least_squares_is():
+    """One cell in ten is off by 30 %, which a small delta counts by its size alone."""
+    errors = {1e-3: [], 0.1: [], np.inf: []}
+    for seed in range(3):
+        runs = grid(noise=0.001, seed=seed)
+        off = np.random.default_rng(seed).permutation(len(runs.L)) < len(runs.L) // 10
+        runs = replace(runs, L=runs.L * np.where(off, 1.3, 1.0))
+        for delta, away in errors.items():
+            values = fit(runs, huber=delta)["chinchilla"].parameters
+            away += [values["loss", name][0] - TRUTH[name] for name in ("alpha", "beta")]
+    robust, loose, squares = (np.sqrt(np.mean(np.square(away))) for away in errors.values())
+    assert 10 * robust < loose < squares and robust < 0.001
+
+
+def test_huber_without_end_is_least_squares():
+    surface = fit(grid(noise=0.02, seed=3), huber=np.inf)["chinchilla"]
+    runs = grid(noise=0.02, seed=3)
+
+    def residual(p):
+        return np.log(
+            p[2] + np.exp(p[0] - p[3] * np.log(runs.N)) + np.exp(p[1] - p[4] * np.log(runs.D))
+        ) - np.log(runs.L)
+
+    values = {name: surface.parameters["loss", name][0] for name in TRUTH}
+    start = [np.log(values["A"]), np.log(values["B"]), values["E"], values["alpha"], values["beta"]]
+    best = optimize.least_squares(
+        residual, start, x_scale="jac", xtol=1e-14, ftol=1e-14, gtol=1e-14
+    )
+    assert best.x == pytest.approx(start, rel=1e-4)
+    assert (residual(start) ** 2).sum() == pytest.approx(2 * best.cost, rel=1e-9)
+
+
 def test_a_planted_quadratic_surface_is_recovered_and_its_interval_is_a_point():
     surface = fit(grid(bowl))["quadratic"]
     _, _, nn, nd, dd = BOWL
@@ -302,11 +334,11 @@ def test_weights_are_repeats_and_weight_zero_or_a_missing_loss_is_absence(method
     weight[1, ::7], weight[2, ::7], L[3, ::7] = 2.0, 0.0, np.nan
     rows = np.arange(len(runs.N))
     kept = [rows, np.r_[rows, rows[::7]], rows[rows % 7 > 0], rows[rows % 7 > 0]]
-    model, _ = surfaces.METHODS[method].fit(Cells.of(runs.N, runs.D, L, weight))
+    model, _ = surfaces.METHODS[method].fit(Cells.of(runs.N, runs.D, L, weight), Laws())
     for at, part in enumerate(kept):
         one = np.ones((1, len(part)))
         cells = Cells.of(runs.N[part], runs.D[part], runs.L[None, part], one)
-        alone, _ = surfaces.METHODS[method].fit(cells)
+        alone, _ = surfaces.METHODS[method].fit(cells, Laws())
         for name, values in alone.parameters.items():
             assert model.parameters[name][at] == pytest.approx(values[0], rel=1e-4), (name, at)
 

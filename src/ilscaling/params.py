@@ -355,6 +355,15 @@ class Forecast(Model):
     )
 
 
+# No residual of ln L is as large: Huber's loss with this delta is least squares.
+LEAST_SQUARES = 1e3
+
+
+def _finite(delta: Any) -> Any:
+    """An infinite delta of Huber's loss as the largest one, for no key holds an infinite number."""
+    return LEAST_SQUARES if isinstance(delta, float) and delta == math.inf else delta
+
+
 class Laws(Model):
     """How laws are fitted."""
 
@@ -389,6 +398,16 @@ class Laws(Model):
     rho: Annotated[float, Field(gt=0, le=100)] | None = Field(
         None,
         description="exponent of N in C = k N^rho D; null: estimated from the cells",
+    )
+    huber: Annotated[float, Field(ge=1e-6, le=LEAST_SQUARES), BeforeValidator(_finite)] = Field(
+        1e-3,
+        description="residual of ln L beyond which Chinchilla's surface counts it by its size, no "
+        "longer by its square; .inf: least squares",
+    )
+    weights: Literal["equal", "standard_error"] = Field(
+        "equal",
+        description="what a cell counts in a parabola or a surface of the loss: the same, or by "
+        "the standard error of its loss",
     )
     forecast: Forecast = Field(default_factory=Forecast, description="the forecast target")
 

@@ -12,6 +12,7 @@ from ilscaling.errors import FitError
 
 Compute = Literal["realised", "nominal"]
 Loss = Literal["measured", "expected", "excess"]
+Weighing = Literal["equal", "standard_error"]
 Columns = Annotated[
     list[str] | None,
     typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
@@ -37,6 +38,17 @@ Window = Annotated[
 ]
 Rho = Annotated[
     float | None, typer.Option(help="Exponent of N in C = k N^rho D; default: estimated.")
+]
+Huber = Annotated[
+    float | None,
+    typer.Option(
+        help="Residual of ln L beyond which Chinchilla's surface counts it by its size, no longer"
+        " by its square; inf: least squares."
+    ),
+]
+Weights = Annotated[
+    Weighing | None,
+    typer.Option(help="What a cell counts: the same, or by the standard error of its loss."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the resampling.", min=0)]
 Level = Annotated[float | None, typer.Option(help="Of the intervals, such as 0.95.")]
@@ -120,6 +132,8 @@ def fit(
     min_sizes: MinSizes = None,
     window: Window = None,
     rho: Rho = None,
+    huber: Huber = None,
+    weights: Weights = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -157,6 +171,8 @@ def fit(
         min_sizes=min_sizes,
         window=window,
         rho=rho,
+        huber=huber,
+        weights=weights,
         seed=seed,
         level=level,
         bootstrap=bootstrap,
@@ -207,6 +223,14 @@ def forecast(
     wanted: Annotated[
         float | None, typer.Option("--return", help="Also: the budget that reaches this return.")
     ] = None,
+    size_params: Annotated[
+        float | None,
+        typer.Option(
+            help="Also: the compute that a model of so many parameters spends beyond what the"
+            " optimal size needs for its loss.",
+            min=1,
+        ),
+    ] = None,
     path: ParamsFile = PARAMS,
     column: Columns = None,
     assume_6nd: SixND = False,
@@ -214,6 +238,8 @@ def forecast(
     min_sizes: MinSizes = None,
     window: Window = None,
     rho: Rho = None,
+    huber: Huber = None,
+    weights: Weights = None,
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
@@ -231,6 +257,8 @@ def forecast(
         min_sizes=min_sizes,
         window=window,
         rho=rho,
+        huber=huber,
+        weights=weights,
         seed=seed,
         level=level,
         bootstrap=bootstrap,
@@ -261,6 +289,10 @@ def forecast(
     if wanted is not None:
         reached = laws.goals(read, settings, wanted)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
+    if size_params is not None:
+        spent = laws.excess_compute(read, settings, budget, size_params)
+        print(f"\nCompute of {size_params:.4g} parameters over the optimal size's for their loss:")
+        print(spent.to_string(index=False, float_format="%.4g", na_rep=""))
     if out:
         with files.atomic(out) as temporary:
             predicted.to_csv(temporary, index=False)

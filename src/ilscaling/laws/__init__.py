@@ -29,6 +29,7 @@ NAMES = [
     "curve",
     "curves",
     "determined",
+    "excess_compute",
     "fit",
     "fit_table",
     "forecast",

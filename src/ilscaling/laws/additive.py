@@ -124,6 +124,35 @@ class Additive:
             reducible = self.ln_A - self.alpha * ln_N[:, 0] + data
         return ln_N[:, 0], constraint.ln_D(ln_N, one)[:, 0], reducible
 
+    def excess_compute(self, ln_N: np.ndarray, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """Compute over what the optimal size needs for the same loss, in closed form.
+
+        At n = N / N_opt(C) the reducible loss is that of the optimum at C times
+        s / n^alpha + (1 - s) n^(rho beta), where s = rho beta / (alpha + rho beta) is the share of
+        size in it; and that of the optimum falls as C^-(alpha beta / (alpha + rho beta)).
+
+        Parameters
+        ----------
+        ln_N : array (points,)
+            ln of parameters.
+        C : array (points,)
+            FLOPs.
+        constraint
+            For every draw.
+
+        Returns
+        -------
+        array (draws, points)
+            At least 1.
+        """
+        away = ln_N - self.ln_N(C, constraint)
+        alpha, data = self.alpha[:, None], (constraint.rho * self.beta)[:, None]
+        with np.errstate(all="ignore"):
+            share = np.log(data / (alpha + data)), np.log(alpha / (alpha + data))
+            ratio = np.logaddexp(share[0] - alpha * away, share[1] + data * away)
+            exponent = alpha * self.beta[:, None] / (alpha + data)
+            return np.exp(np.maximum(ratio, 0.0) / exponent)
+
     def usable(self, constraint: Constraint) -> np.ndarray:
         """(draws,): whether both size and data matter, without which there is no optimum."""
         matter = (self.alpha > FLAT) & (self.beta > FLAT) & (constraint.rho > 0)

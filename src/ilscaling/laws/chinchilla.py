@@ -1,9 +1,9 @@
 """The additive surface by Chinchilla's approach 3: Huber loss on residuals of ln L.
 
-Minimises sum w huber(ln(E + A / N^alpha + B / D^beta) - ln L) with Huber's delta at 1e-3 from many
-starts (Hoffmann et al. 2022, arXiv 2203.15556, section 3.3 and appendix D.4), by Newton's method
-with the exact derivatives. E is a coefficient with the bound 0 rather than a logarithm, which
-would have no optimum where the best E is 0.
+Minimises sum w huber(ln(E + A / N^alpha + B / D^beta) - ln L) from many starts, Huber's delta being
+1e-3 unless another is given (Hoffmann et al. 2022, arXiv 2203.15556, section 3.3 and appendix D.4),
+by Newton's method with the exact derivatives. E is a coefficient with the bound 0 rather than a
+logarithm, which would have no optimum where the best E is 0.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from ilscaling.laws.additive import STEEP, Additive
 from ilscaling.laws.batched import Cells
 from ilscaling.laws.descent import Descent, Local, minimise
 
+# Huber's delta of the published fit.
 DELTA = 1e-3
-# Delta of the first descent from all starts: it sees the surface before its kinks.
+# Delta of the first descent from all starts, at least: it sees the surface before its kinks.
 SMOOTH = 0.1
 # Starts: both exponents, and E as a share of the lowest loss; A and B share the rest.
 EXPONENTS, SHARES = (0.1, 0.3, 0.6, 1.2), (0.0, 0.5, 0.9)
@@ -33,7 +34,7 @@ LOWER = np.array([-25.0, -25.0, 0.0, 0.0, 0.0])
 UPPER = np.array([10.0, 10.0, 10.0, STEEP, STEEP])
 
 
-def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
+def chinchilla(cells: Cells, delta: float = DELTA) -> tuple[Additive, np.ndarray]:
     """Fit every draw (Hoffmann et al. 2022, arXiv 2203.15556, section 3.3 and appendix D.4).
 
     Draws start at the optimum of draw 0. That none is stuck there is checked on a sample of them,
@@ -43,6 +44,9 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     ----------
     cells
         With enough sizes and cells in draw 0 (see Cells.refusal).
+    delta
+        Residual of ln L from which Huber's loss is linear; one above all residuals makes it least
+        squares.
 
     Returns
     -------
@@ -52,25 +56,27 @@ def chinchilla(cells: Cells) -> tuple[Additive, np.ndarray]:
     """
     grid = list(product(EXPONENTS, EXPONENTS, SHARES))
     first, all_draws = np.array([0]), np.arange(cells.draws)
-    best = _descend(cells, first, _afresh(cells, first, grid, FOLLOWED).x)
+    best = _descend(cells, first, _afresh(cells, first, grid, FOLLOWED, delta).x, delta)
     if cells.draws == 1:
         return Additive.centred(best.x, cells.centre), best.converged
     start = np.tile(best.x, (cells.draws, 1))
-    descent = _descend(cells, all_draws, start, tolerance=ROUGH)
+    descent = _descend(cells, all_draws, start, delta, tolerance=ROUGH)
     sample = np.unique(np.linspace(1, cells.draws - 1, CHECKED).astype(int))
-    rivals = _afresh(cells, sample, RIVALS, len(RIVALS))
+    rivals = _afresh(cells, sample, RIVALS, len(RIVALS), delta)
     if (rivals.value < descent.value[sample] * (1 - WORSE)).any():
-        descent = descent.lower(_afresh(cells, all_draws, RIVALS, len(RIVALS)))
+        descent = descent.lower(_afresh(cells, all_draws, RIVALS, len(RIVALS), delta))
     return Additive.centred(descent.x, cells.centre), descent.converged
 
 
-def _descend(cells: Cells, draws: np.ndarray, start: np.ndarray, delta=DELTA, **how) -> Descent:
+def _descend(cells: Cells, draws: np.ndarray, start: np.ndarray, delta: float, **how) -> Descent:
     """Descents in these draws (problems,) from these starts (problems, 5)."""
     objective = Huber(cells, draws, delta)
     return minimise(objective, start, LOWER, UPPER, together=cells.together, **how)
 
 
-def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: int) -> Descent:
+def _afresh(
+    cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: int, delta: float
+) -> Descent:
     """The best descent in each of `draws` from `starts`: alpha, beta, E over the lowest loss.
 
     All starts see a smoothed objective first, and the best `followed` of them the true one.
@@ -82,12 +88,13 @@ def _afresh(cells: Cells, draws: np.ndarray, starts: Sequence[tuple], followed: 
     # In a draw whose lowest loss is above the mean, E leaves the rest of the loss nothing.
     grid[:, :, :2], grid[:, :, 2] = np.log(np.maximum(1 - E, 0.01) / 2)[:, :, None], E
     grid[:, :, 3:] = starts[:, :2]
-    smooth = _descend(cells, draws.repeat(len(starts)), grid.reshape(-1, 5), SMOOTH, steps=STEPS)
+    which, first = draws.repeat(len(starts)), grid.reshape(-1, 5)
+    smooth = _descend(cells, which, first, max(SMOOTH, delta), steps=STEPS)
     order = smooth.value.reshape(E.shape).argsort(axis=1, kind="stable")[:, :followed]
     at = np.arange(len(draws))
     first = smooth.x.reshape(grid.shape)[at[:, None], order].reshape(-1, 5)
     which = draws.repeat(order.shape[1])
-    descent = _descend(cells, which, first, tolerance=ROUGH, steps=100)
+    descent = _descend(cells, which, first, delta, tolerance=ROUGH, steps=100)
     best = descent.value.reshape(order.shape).argmin(axis=1) + at * order.shape[1]
     return Descent(*(part[best] for part in descent))
 

@@ -99,8 +99,8 @@ def by_loss(table: pd.DataFrame, kind: str) -> pd.DataFrame:
         instead = wanted[own] - (floor if kind == "excess" else 0.0)
         wanted[own] = wanted[new].fillna(instead) if new in wanted else instead
         error = f"{new}_se"
-        if error in wanted and f"{own}_se" in wanted:
-            wanted[f"{own}_se"] = wanted[error].fillna(wanted[f"{own}_se"])
+        if error in wanted:
+            wanted[f"{own}_se"] = wanted[error].fillna(wanted.get(f"{own}_se", np.nan))
     if kind == "excess" and "action_entropy" in wanted:
         wanted["action_entropy"] = wanted["action_entropy"] - wanted["expert_entropy"]
         wanted = wanted.drop(columns=entropies, errors="ignore")  # the excess has the floor 0

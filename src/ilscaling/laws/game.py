@@ -26,6 +26,7 @@ from ilscaling.laws.frontier import Frontier, LeftOut, points
 from ilscaling.laws.profiles import METHODS, profiles
 from ilscaling.laws.records import LAWS, Fit, Line, blank
 from ilscaling.laws.runs import Runs, runs_of, together
+from ilscaling.laws.weights import weighed
 from ilscaling.params import Laws
 
 # Parameters of a surface's frontier that become records.
@@ -98,11 +99,11 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
         If the rows hold several policy families.
     """
     entering = regime.admit(rows, game, settings)
-    runs = runs_of(entering, game)
+    runs, weights = weighed(runs_of(entering, game), settings)
     profiled = len(runs.L) and runs.isoflop
     means = profiles(runs, resampling.measurement(runs)) if profiled else None
     averaged = cells.table(runs, means)
-    notes = entering.notes + cells.notes(averaged, game)
+    notes = entering.notes + weights + cells.notes(averaged, game)
     judged = cells.budgets(averaged, settings) if means is not None else []
     best = [
         row

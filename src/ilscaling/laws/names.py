@@ -9,6 +9,7 @@ from ilscaling.laws.prediction import forecast, goals, proposal
 from ilscaling.laws.profiles import METHODS
 from ilscaling.laws.records import LAWS, Fit, Line, read_fits
 from ilscaling.laws.results import LawFit, changed, fit
+from ilscaling.laws.sizing import excess_compute
 from ilscaling.laws.study import StudyFit, fit_table, read, write
 from ilscaling.laws.study_metrics import metrics
 from ilscaling.laws.validation import curves, summary

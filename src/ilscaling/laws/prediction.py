@@ -12,6 +12,7 @@ from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.game import Admitted, admit, frontiers, middle
 from ilscaling.laws.interval import prediction
+from ilscaling.laws.weights import refuse_without_errors
 from ilscaling.params import Laws
 
 COLUMNS = {
@@ -165,7 +166,13 @@ def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, lis
         A results table.
     settings
         How laws are fitted.
+
+    Raises
+    ------
+    FitError
+        If cells are to be weighed by standard errors that no row has.
     """
+    refuse_without_errors(table, settings)
     every = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)

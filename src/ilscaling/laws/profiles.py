@@ -32,6 +32,8 @@ class Profiles:
         Dev loss and return.
     L_test, R_first, R_second : arrays (draws, budgets, sizes) or None
         Test loss, and returns over either half of the episodes, where the game has them.
+    weight : array (budgets, sizes)
+        What a cell counts in a parabola of losses: the mean weight of its rows; 1 without a loss.
     """
 
     position: np.ndarray
@@ -43,6 +45,7 @@ class Profiles:
     L_test: np.ndarray | None
     R_first: np.ndarray | None
     R_second: np.ndarray | None
+    weight: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def profiles(runs: Runs, draws: Draws) -> Profiles:
         mean("L_test", losses, runs.tested),
         mean("R_first", returns, runs.halved),
         mean("R_second", returns, runs.halved),
+        np.nan_to_num(cell_means(runs, runs.weight[None], losses[:1])[0], nan=1.0),
     )
 
 
@@ -159,7 +163,7 @@ def lowest(cells: Profiles, method: str, window: float | None) -> Optima:
     Optima
         `y` and `chosen` are losses (nats), and `parabola` is of ln L.
     """
-    return _optima(cells, cells.L, cells.L_test, method, window)
+    return _optima(cells, cells.L, cells.L_test, method, window, weight=cells.weight)
 
 
 def near(N: np.ndarray, y: np.ndarray, window: float | None) -> np.ndarray:
@@ -248,13 +252,15 @@ def _optima(
     method: str,
     window: float | None,
     present: np.ndarray | None = None,
+    weight: np.ndarray | float = 1.0,
 ) -> Optima:
     """The lowest of y (draws, budgets, sizes), judged by `judged`; `present` (budgets, sizes) marks
-    the sizes between which is interpolated, by default those that have a y."""
+    the sizes between which is interpolated, by default those that have a y; `weight` (budgets,
+    sizes) is what cells count in a parabola."""
     if method == "grid":
         return _cells(cells, y, y if judged is None else judged)
     present = np.isfinite(y[0]) if present is None else present
-    N, value, chosen, parabola, low, high, reasons = _vertices(cells.N, y, judged, window)
+    N, value, chosen, parabola, low, high, reasons = _vertices(cells.N, y, judged, window, weight)
     # Between two neighbours FLOPs and samples go linearly in logs, returns in ln N.
     C, D = (np.exp(_between(N, cells.N, np.log(v)[None], present)) for v in (cells.C, cells.D))
     R = _between(N, cells.N, cells.R, present)
@@ -281,7 +287,13 @@ def _cells(cells: Profiles, y: np.ndarray, judged: np.ndarray) -> Optima:
     return Optima(take(cells.N[at]), C, D, value, R, chosen, bent, none, none, blank)
 
 
-def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, window: float | None):
+def _vertices(
+    N: np.ndarray,
+    y: np.ndarray,
+    judged: np.ndarray | None,
+    window: float | None,
+    weight: np.ndarray | float,
+):
     """Of each profile N at the vertex of a parabola of ln y, the values there by both measurements
     (draws, budgets), and of draw 0 the parabola, the sizes' range and the reasons (see Optima)."""
     there = np.isfinite(y)
@@ -291,14 +303,16 @@ def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, window: f
     n = inside.sum(2)
     with np.errstate(all="ignore"):
         z = np.where(inside, np.log(np.where(inside, y, 1.0)), 0.0)
-        centre = np.where(inside, x, 0.0).sum(2) / n
+        w = np.where(inside, weight, 0.0)
+        s0 = w.sum(2)
+        centre = (w * x).sum(2) / s0
         u = np.where(inside, x - centre[..., None], 0.0)
-        s2, s3, s4 = ((u**k).sum(2) for k in (2, 3, 4))
+        s2, s3, s4 = ((w * u**k).sum(2) for k in (2, 3, 4))
         zero = np.zeros_like(s2)
-        gram = np.stack([n, zero, s2, zero, s2, s3, s2, s3, s4], -1).reshape(*n.shape, 3, 3)
+        gram = np.stack([s0, zero, s2, zero, s2, s3, s2, s3, s4], -1).reshape(*n.shape, 3, 3)
         few = (n < 3) | ~np.isfinite(gram).all((-1, -2)) | (s2 <= 0)
         gram[few] = np.eye(3)
-        c0, c1, c2 = _parabola(gram, u, z)
+        c0, c1, c2 = _parabola(gram, u, w * z)
         half = (np.where(inside, u, -np.inf).max(2) - np.where(inside, u, np.inf).min(2)) / 2
         flat = ~(c2 * half**2 >= FLAT)
         at, bottom = centre - c1 / (2 * c2), c0 - c1**2 / (4 * c2)
@@ -309,7 +323,7 @@ def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, window: f
         if judged is not None:
             unknown = (inside & ~(judged > 0)).any(2)
             other = np.where(inside & (judged > 0), np.log(np.where(judged > 0, judged, 1.0)), 0.0)
-            t0, t1, t2 = _parabola(gram, u, other)
+            t0, t1, t2 = _parabola(gram, u, w * other)
             value = t0 + t1 * (at - centre) + t2 * (at - centre) ** 2
     bad = few | flat | outside | unknown | ~positive
     N_at, value, chosen = (np.where(bad, np.nan, np.exp(np.where(bad, 0.0, v)))
@@ -341,7 +355,8 @@ def _vertices(N: np.ndarray, y: np.ndarray, judged: np.ndarray | None, window: f
 
 
 def _parabola(gram: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Coefficients of 1, u, u^2 by least squares, each (draws, budgets); z is 0 where absent."""
+    """Coefficients of 1, u, u^2 by least squares, each (draws, budgets), of z times its weight,
+    which is 0 where absent."""
     moments = np.stack([z.sum(2), (u * z).sum(2), (u**2 * z).sum(2)], -1)
     return np.moveaxis(np.linalg.solve(gram, moments[..., None])[..., 0], -1, 0)
 

@@ -84,13 +84,47 @@ class Quadratic:
         -------
         tuple of three arrays (draws,)
         """
-        _, _, bD, _, bND, bDD = self.b.T
+        _, _, _, _, bND, bDD = self.b.T
         rho = constraint.rho
         with np.errstate(divide="ignore", invalid="ignore"):
             a = (2 * rho * bDD - bND) / (2 * self.curvature(rho))
-        ln_N = self.ln_N(np.array([C]), constraint)
-        x, y = ln_N - self.centre[0], constraint.ln_D(ln_N, np.array([C])) - self.centre[1]
-        return a, 1 - rho * a, bD + bND * x[:, 0] + 2 * bDD * y[:, 0]
+        return a, 1 - rho * a, self._slope(np.array([C]), constraint)[:, 0]
+
+    def _slope(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """Slope of ln L_min on ln C at C (points,): (draws, points)."""
+        _, _, bD, _, bND, bDD = self.b.T[:, :, None]
+        ln_N = self.ln_N(C, constraint)
+        x, y = ln_N - self.centre[0], constraint.ln_D(ln_N, C) - self.centre[1]
+        return bD + bND * x + 2 * bDD * y
+
+    def excess_compute(self, ln_N: np.ndarray, C: np.ndarray, constraint: Constraint) -> np.ndarray:
+        """Compute over what the optimal size needs for the same loss, in closed form.
+
+        Off the optimum ln L is higher by h = curvature (ln N - ln N_opt)^2, and ln L_min is a
+        parabola in ln C: with its slope b and its second derivative q at C, the wanted step down
+        from ln C is the smaller root of b d + q d^2 / 2 = h.
+
+        Parameters
+        ----------
+        ln_N : array (points,)
+            ln of parameters.
+        C : array (points,)
+            FLOPs.
+        constraint
+            For every draw.
+
+        Returns
+        -------
+        array (draws, points)
+            At least 1; NaN where L_min does not fall at C, or was nowhere as high.
+        """
+        high = self.curvature(constraint.rho)[:, None] * (ln_N - self.ln_N(C, constraint)) ** 2
+        slope = self._slope(C, constraint)
+        N, D, _ = self.exponents(constraint, float(C[0]))
+        bent = (self.b[:, 4] * N + 2 * self.b[:, 5] * D)[:, None]
+        with np.errstate(all="ignore"):
+            root = np.sqrt(slope**2 + 2 * bent * high)
+            return np.where(slope < 0, np.exp(-2 * high / (slope - root)), np.nan)
 
     def intercepts(self, constraint: Constraint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """ln N_opt and ln D_opt at one FLOP, each (draws,); NaN for L_min, no power law."""
@@ -152,7 +186,12 @@ def fit(cells: Cells) -> tuple[Quadratic, np.ndarray]:
 
 
 def delta_intervals(
-    cells: Cells, run: np.ndarray, constraint: Constraint, C: float, level: float
+    cells: Cells,
+    run: np.ndarray,
+    weight: np.ndarray,
+    constraint: Constraint,
+    C: float,
+    level: float,
 ) -> dict[str, tuple[float, float]] | str:
     """Intervals of the exponents of N_opt, D_opt and (at compute C) L_min by the delta method.
 
@@ -168,6 +207,8 @@ def delta_intervals(
         Of which draw 0 has a surface.
     run : array of int (rows,)
         The run of each of the cells.
+    weight : array (rows,)
+        What each of them counts.
     constraint
         For every draw.
     C
@@ -181,7 +222,9 @@ def delta_intervals(
         Law -> (low, high); a reason instead, where a run alone determines a coefficient.
     """
     here = cells.weight[0] > 0
-    columns, z, run = _columns(cells)[here], cells.z[0, here], run[here]
+    # Rows times the square root of their weight make least squares of weighted ones.
+    root = np.sqrt(weight[here])
+    columns, z, run = _columns(cells)[here] * root[:, None], cells.z[0, here] * root, run[here]
     beta, inverse = (part[0] for part in least_squares(columns, z[None], np.ones((1, len(z)))))
     residual, runs = z - columns @ beta, np.unique(run)
     scores = []

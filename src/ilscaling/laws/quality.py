@@ -69,7 +69,7 @@ def _near_sizes(runs: Runs) -> list[str]:
 def _profiles(runs: Runs, optima: pd.DataFrame) -> list[str]:
     """Flags of flat profiles, and of those with the optimum off the middle."""
     flags = []
-    own = _of_a_cell(runs)
+    own = of_a_cell(runs)
     flat = []
     for position in np.unique(runs.position) if runs.isoflop and own > 0 else ():
         here = runs.position == position
@@ -95,9 +95,20 @@ def _profiles(runs: Runs, optima: pd.DataFrame) -> list[str]:
     return flags
 
 
-def _of_a_cell(runs: Runs) -> float:
-    """Standard deviation of ln L of a row about its run, or about the smooth surface; 0 where
-    nothing tells."""
+def of_a_cell(runs: Runs) -> float:
+    """How much the loss of a single row scatters.
+
+    Parameters
+    ----------
+    runs
+        Rows of one game, all with a loss.
+
+    Returns
+    -------
+    float
+        Robust standard deviation of ln L about the row's run, of what deviates from the smooth
+        surface; 0 where nothing tells.
+    """
     if len(np.unique(runs.run)) < FEWEST or len(runs.L) < 10:
         return 0.0
     away = pd.Series(deviations(runs.N, runs.C, np.log(runs.L), runs.run))

@@ -14,7 +14,7 @@ from ilscaling.tables import positions
 
 NUMBERS = ("budget", "params", "samples", "dev_loss")
 OPTIONAL = ("flops", "updates", "epochs", "return_mean", "action_entropy")
-OPTIONAL += ("test_loss", "return_first", "return_second")
+OPTIONAL += ("test_loss", "return_first", "return_second", "dev_loss_se")
 MORE = "; and more"
 # A table that is not isoFLOP is cut into at most so many parts by compute, of so many rows each.
 PARTS, PART = 10, 6

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilscaling import tables
 from ilscaling.errors import FitError, ParamsError
-from ilscaling.laws import prediction
+from ilscaling.laws import prediction, sizing
 from ilscaling.laws.doubts import determined
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.records import LAWS, Fit
@@ -276,6 +276,53 @@ class LawFit:
             if one[0] in games
         ]
         return pd.concat(parts, ignore_index=True)
+
+    def excess_compute(
+        self,
+        budget: float | Sequence[float],
+        params: float | Sequence[float],
+        game: str | None = None,
+        method: str = "varpro",
+        *,
+        level: float | None = None,
+    ) -> pd.DataFrame:
+        """Which multiple of compute a size spends beyond what the optimal size needs for its loss.
+
+        Parameters
+        ----------
+        budget : float or sequence of float
+            Training FLOPs.
+        params : float or sequence of float
+            Parameters; a sequence is of the budgets, one each, or all at the one budget.
+        game
+            May be left out where there is one game.
+        method
+            'varpro', 'chinchilla' or 'quadratic'.
+        level : float, optional
+            Of the interval; by default the fit's.
+
+        Returns
+        -------
+        DataFrame
+            sizing.COLUMNS, a row a pair: `estimate` is C / C*, with the interval from `low` to
+            `high` by the resamples.
+
+        Raises
+        ------
+        FitError
+            For a game that is not there, a method without a surface, and a budget or parameters
+            that are not positive.
+        ParamsError
+            For a level out of bounds.
+        """
+        name = self._game(game)
+        self._loss(name, method)  # refuses a method without a surface
+        runs = next(admitted.runs for of, admitted, _ in self._fitted if of == name)
+        surface = next(f for f in self.frontiers[name] if f.method == method)
+        if level is not None:
+            level = changed(self.settings, {"level": level}).level
+        level = level or self.settings.level
+        return sizing.of_game(runs, surface, budget, params, level=level)
 
     def plot(self, path: str | Path | None = None, game: str | None = None):
         """A picture of the laws of each game: optima and lines by grid and vertex, surfaces.

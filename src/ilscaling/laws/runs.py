@@ -20,6 +20,8 @@ MEASURED = {
     "R_first": "return_first",
     "R_second": "return_second",
 }
+# The standard error of the dev loss.
+ERROR = "dev_loss_se"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Runs:
     losses, returns : arrays (rows,), optional
         How many runs' losses (returns) the row is the mean of (see `together`); by default one
         where there is one, else none.
+    L_se : array (rows,), optional
+        Standard error of L, nats; NaN where not known.
+    weight : array (rows,), optional
+        What a row counts in fits of the loss, the mean being 1 (see weights.weighed); by default
+        all rows the same. NaN for a row without a loss.
     isoflop : bool
         Whether `position` groups rows into profiles; see regime.Admission.
     """
@@ -71,11 +78,15 @@ class Runs:
     R_second: np.ndarray | None = None
     losses: np.ndarray | None = None
     returns: np.ndarray | None = None
+    L_se: np.ndarray | None = None
+    weight: np.ndarray | None = None
     isoflop: bool = True
 
     def __post_init__(self):
-        absent = dict.fromkeys(("L_test", "R_first", "R_second"), np.full(len(self.L), np.nan))
+        names = ("L_test", "R_first", "R_second", "L_se")
+        absent = dict.fromkeys(names, np.full(len(self.L), np.nan))
         counts = {"losses": 1.0 * np.isfinite(self.L), "returns": 1.0 * np.isfinite(self.R)}
+        counts["weight"] = np.ones(len(self.L))
         for name, values in {**absent, **counts}.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, values)
@@ -160,6 +171,7 @@ def runs_of(admitted: Admission, game: str) -> Runs:
         run=np.asarray(run, np.int64)[order],
         size=column("size")[order],
         entropy=column("action_entropy")[order],
+        L_se=column(ERROR)[order],
         **{name: values[order] for name, values in measured.items()},
     )
 
@@ -205,7 +217,8 @@ def together(runs: Runs) -> Runs:
         with np.errstate(invalid="ignore"):
             return total / np.bincount(to, known, len(row))
 
-    means = {name: mean(getattr(runs, name)) for name in ("D", "C", "entropy", *MEASURED)}
+    averaged = ("D", "C", "entropy", "L_se", "weight", *MEASURED)
+    means = {name: mean(getattr(runs, name)) for name in averaged}
     same = {name: getattr(runs, name)[one] for name in ("position", "N", "size")}
     losses, returns = (np.bincount(to, np.isfinite(v), len(row)) for v in (runs.L, runs.R))
     return replace(runs, run=group[one], losses=losses, returns=returns, **means, **same)

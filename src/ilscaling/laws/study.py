@@ -16,6 +16,7 @@ from ilscaling.laws import across, headline, optima, regime, validation, verdict
 from ilscaling.laws.draws import NOT_ASKED
 from ilscaling.laws.game import GameFit, fit_game
 from ilscaling.laws.records import LAWS, Fit, read_fits
+from ilscaling.laws.weights import refuse_without_errors
 from ilscaling.params import Laws
 
 
@@ -184,7 +185,7 @@ def fit_table(
     ------
     FitError
         For a table without rows, or without a column that fits need; if a game holds several policy
-        families.
+        families; if cells are to be weighed by standard errors that no row has.
     """
     missing = [column for column in ("game", *regime.NUMBERS) if column not in table]
     if missing or table.empty:
@@ -192,6 +193,7 @@ def fit_table(
         raise FitError(
             what, fix=f"one row a cell with the columns game, {', '.join(regime.NUMBERS)}"
         )
+    refuse_without_errors(table, settings)
     names = list(games or sorted(table["game"].unique()))
     work = [(table[table["game"] == name], name, settings, validate) for name in names]
     if processes > 1 and len(work) > 1:

@@ -27,7 +27,7 @@ class Method(NamedTuple):
     Parameters
     ----------
     fit : callable
-        Cells -> the surface of every draw, and whether each draw has one (draws,).
+        (Cells, Laws) -> the surface of every draw, and whether each draw has one (draws,).
     names : tuple of str
         Its coefficients.
     sizes, cells : int
@@ -37,7 +37,7 @@ class Method(NamedTuple):
         'code: sentence' for a measurement that has none.
     """
 
-    fit: Callable[[Cells], tuple[Quadratic | Additive, np.ndarray]]
+    fit: Callable[[Cells, Laws], tuple[Quadratic | Additive, np.ndarray]]
     names: tuple[str, ...]
     sizes: int
     cells: int
@@ -47,14 +47,16 @@ class Method(NamedTuple):
 SEARCH = "not_converged: the search for the surface did not end"
 METHODS = {
     "quadratic": Method(
-        quadratic.fit,
+        lambda cells, _: quadratic.fit(cells),
         quadratic.NAMES,
         3,
         7,
         "rank: the cells do not determine a quadratic in size and data, as from two budgets",
     ),
-    "chinchilla": Method(chinchilla, additive.NAMES, 3, 6, SEARCH),
-    "varpro": Method(varpro, additive.NAMES, 3, 6, SEARCH),
+    "chinchilla": Method(
+        lambda cells, settings: chinchilla(cells, settings.huber), additive.NAMES, 3, 6, SEARCH
+    ),
+    "varpro": Method(lambda cells, _: varpro(cells), additive.NAMES, 3, 6, SEARCH),
 }
 # E as a share of a typical loss, below which it counts as 0.
 NOTHING = 1e-6
@@ -153,6 +155,27 @@ class Surface:
             return loss
         return np.full_like(loss, np.nan) if self.returns is None else self.returns.at(loss)
 
+    def excess_compute(self, N: np.ndarray, C: np.ndarray) -> np.ndarray:
+        """Compute over what the optimal size needs for the loss of size N at compute C.
+
+        Parameters
+        ----------
+        N : array (points,)
+            Parameters.
+        C : array (points,)
+            FLOPs.
+
+        Returns
+        -------
+        array (draws, points)
+            At least 1; NaN in draws without an optimum, or where its loss is nowhere as high.
+        """
+        N, C = np.asarray(N, dtype=np.float64), np.asarray(C, dtype=np.float64)
+        if self.model is None:
+            return np.full((len(self.parameters["N_opt", "exponent"]), len(C)), np.nan)
+        multiple = self.model.excess_compute(np.log(N), C, self.constraint)
+        return np.where(self.usable[:, None], multiple, np.nan)
+
     def spread(self, law: str) -> tuple[float, int]:
         """Standard deviation of ln(measured / predicted) over the grid's optima, by draw 0, and its
         degrees of freedom; (NaN, 0) where there are too few."""
@@ -189,7 +212,7 @@ def fit(
     resamples
         How many draws follow the measurement.
     settings
-        Of which `window`, `plateau`, `rho`, `min_sizes`, `level` and `seed` count here.
+        Of which `window`, `plateau`, `rho`, `huber`, `min_sizes`, `level` and `seed` count here.
     returns
         For surfaces that are to predict returns.
     only
@@ -235,7 +258,7 @@ def _surfaces(
     with np.errstate(invalid="ignore"):
         guessing = settings.plateau * runs.entropy < runs.L
     far = ~around(runs, settings.window)
-    cells = Cells.of(runs.N, runs.D, losses, weight * ~(guessing | far))
+    cells = Cells.of(runs.N, runs.D, losses, weight * runs.weight * ~(guessing | far))
     bound = constraint(runs.N, runs.D, runs.C, weight * ~guessing, settings.rho)
     optima = measured(runs, settings)
     if guessing.any():
@@ -280,7 +303,7 @@ def around(runs: Runs, window: float | None) -> np.ndarray:
 
 
 def whole_runs(runs: Runs, count: int, seed: int) -> np.ndarray:
-    """How often each row is in the measurement and in its resamples.
+    """How often each row is in the measurement and in its resamples; its `weight` comes on top.
 
     A row that is the mean of several runs' losses counts as often. A resample draws as many runs as
     there are, with replacement. Unlike a grid, a surface does without a size that was not drawn;
@@ -344,7 +367,7 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     why = cells.refusal(by.sizes, by.cells)
     if why:
         return _refused(nothing, why)
-    model, converged = by.fit(cells)
+    model, converged = by.fit(cells, settings)
     known = converged & cells.enough(by.sizes, by.cells)
     if not known[0]:
         return _refused(nothing, by.failure)
@@ -376,7 +399,8 @@ def _fit(method, runs, cells, bound, optima, notes, settings, returns) -> Surfac
     if isinstance(model, Quadratic):
         flags["L_min"].append(f"local: exponent at C = {middle:.3g}, no power law has this form")
         run = runs.run[cells.rows]
-        intervals = quadratic.delta_intervals(cells, run, bound, middle, settings.level)
+        weight = runs.weight[cells.rows]
+        intervals = quadratic.delta_intervals(cells, run, weight, bound, middle, settings.level)
         if isinstance(intervals, str):
             for law in FRONTIER:
                 flags[law].append(intervals)
