@@ -182,6 +182,8 @@ def test_a_larger_grid_runs_new_cells_and_a_smaller_one_prunes(origin, clone):
     assert "train" not in jobs(text) and "evaluate" not in jobs(text)
     clone.git("checkout", "-q", "-f", smaller)
     clone.run("dvc", "checkout")
+    assert same(origin.path, clone.path, "study/results")
+    clone.snakemake("--cores", "1")
     assert same(origin.path, clone.path)
     idle(clone)
 
