@@ -13,6 +13,7 @@ from test_laws_trust import table_of
 
 from ilscaling import laws
 from ilscaling.params import Laws
+from ilscaling.show import rows
 
 PLAIN = next(design for design in DESIGNS if design.name == "plain")
 
@@ -61,6 +62,16 @@ def test_an_optimum_beside_the_middle_of_its_cells_is_named():
     third = np.sort(np.unique(runs.N))[2]
     cut = table_of(runs.where(third < runs.N))
     assert "off_centre" in codes(flags(cut)[0])
+
+
+def test_a_row_says_each_note_once():
+    table = table_of(study(PLAIN, 1))
+    sizes = np.sort(table["params"].unique())
+    table["params"] = table["params"].replace(sizes[4], 1.01 * sizes[3])
+    fit = laws.fit_table(table, Laws(bootstrap=0), validate=False)
+    notes = [row["notes"] for row in rows.exponents(fit, "pong")]
+    assert any("one size" in "".join(of_row) for of_row in notes)
+    assert [len(of_row) for of_row in notes] == [len(set(of_row)) for of_row in notes]
 
 
 def test_one_amount_of_data_is_told():

@@ -40,9 +40,7 @@ def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
         exponent = rows.setdefault(tuple(fit[name] for name in EXPONENT), new)
         if fit["ci_low"] is not None:
             exponent["intervals"][fit["interval"]] = (fit["ci_low"], fit["ci_high"])
-        exponent["notes"] += [
-            note(flag) for flag in fit["flags"] if note(flag) not in exponent["notes"]
-        ]
+        exponent["notes"] = list(dict.fromkeys([*exponent["notes"], *map(note, fit["flags"])]))
     return rows
 
 
@@ -82,7 +80,7 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
         row["r2"] = row["r2"] if row["r2"] is not None else record["r2"]
         # What is not quoted says so on its own record alone.
         flags = [*record["flags"], *(quoted[record["law"]]["flags"] if row["quoted"] else ())]
-        row["notes"] += [text for text in map(note, flags) if text not in row["notes"]]
+        row["notes"] = list(dict.fromkeys([*row["notes"], *map(note, flags)]))
     laws = list(LAWS)
     return sorted(
         rows.values(),
@@ -122,8 +120,7 @@ def others(fit: StudyFit, game: str) -> list[dict]:
         names = ("law", "method", "form")
         row = rows.setdefault(tuple(f[n] for n in names), {n: f[n] for n in names})
         row.setdefault("parameters", []).append(f)
-        notes = row.setdefault("notes", [])
-        notes += [note(flag) for flag in f["flags"] if note(flag) not in notes]
+        row["notes"] = list(dict.fromkeys([*row.get("notes", ()), *map(note, f["flags"])]))
     return list(rows.values())
 
 
