@@ -137,7 +137,7 @@ def other(value: object, field: str) -> object:
     known = {
         "chunk_steps": 32, "shard_steps": 1024, "context": 4, "role": "val-hum-neu-fem",
         "recordings": {"path": "elsewhere"}, "file": None,
-        "counts": ["learner", "acting"],
+        "counts": ["learner", "acting"], "weights": "standard_error",
         "family": None, "method": "grid", "depth": 3, "rho": 0.5, "schedule": "cosine",
         "precision": "bfloat16" if value == "float32" else "float32",
         "flops": "nominal" if value == "realised" else "published",

@@ -58,7 +58,7 @@ def test_costs_worked_out_by_hand():
     weights = (512 + 2) + (128 + 4) + (144 + 4) + (784 + 4)
     assert cost.bytes == 4 * weights * (2 + 4)
     record = plan.record_cost(game, "breakout", ROUND)
-    steps, episode = (452_000 + 20_000 + 20_000) / 4, 2.5 * 196
+    steps, episode = (220_000 + 12_000 + 12_000) / 4, 2.5 * 196
     assert record.seconds == pytest.approx(6 + steps * (0.001 + 0.1 / episode))
     assert plan.shard_cost(game, "breakout", ROUND).seconds == pytest.approx(6 + 4 * steps * 0.0001)
 
@@ -149,7 +149,7 @@ def test_the_plan_of_the_default_study(tmp_path):
     # Side by side two cores cannot halve it, nor take longer than one.
     assert 0.5 <= found.makespan.seconds / (3600 * total["total_h"]) < 1
     (warning,) = [w for w in found.warnings if "more than once" in w]
-    assert warning.startswith("nethack: 4 cells")
+    assert warning.startswith("nethack: 8 cells")
     shown = text.show(found)
     for part in ("in all", "more than max_epochs", "side by side", "orientation"):
         assert part in shown
