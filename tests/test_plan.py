@@ -36,7 +36,9 @@ ROUND = Speed(
 
 def one_run(**grid) -> params.Params:
     """Breakout at size 2 alone: 4 frames, 4 actions, batches of 32."""
-    sections = {"breakout": {"grid": {"sizes": [2]} | grid, "train": {"warmup_steps": 1}}}
+    sections = {
+        "breakout": {"grid": {"sizes": [2], "seeds": [0]} | grid, "train": {"warmup_steps": 1}}
+    }
     change = {"games": {"nethack": None, **sections}}
     return params.check(params.overlay(yaml.safe_load((ROOT / "params.yaml").read_text()), change))
 
