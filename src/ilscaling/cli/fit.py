@@ -247,6 +247,7 @@ def forecast(
 ) -> None:
     """Parameters, samples, dev loss and return at a larger budget, by every method."""
     from ilscaling import laws
+    from ilscaling.laws import prediction
 
     read, settings = table_and_settings(
         table,
@@ -273,7 +274,8 @@ def forecast(
             )
         read = read[read["game"] == game]
     sizes = buildable(path, read)
-    predicted = laws.forecast(read, settings, budget, sizes=sizes)
+    fitted = prediction.fitted(read, settings)
+    predicted = laws.forecast(read, settings, budget, sizes=sizes, games=fitted)
     if not predicted["estimate"].notna().any():
         why = "; ".join(predicted["flags"].head(1))
         raise FitError(f"no law predicts anything here: {why}", where=str(table))
@@ -287,10 +289,10 @@ def forecast(
     print("\nBy every method and form:")
     print(predicted.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
-        reached = laws.goals(read, settings, wanted)
+        reached = laws.goals(read, settings, wanted, games=fitted)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
     if size_params is not None:
-        spent = laws.excess_compute(read, settings, budget, size_params)
+        spent = laws.excess_compute(read, settings, budget, size_params, games=fitted)
         print(f"\nCompute of {size_params:.4g} parameters over the optimal size's for their loss:")
         print(spent.to_string(index=False, float_format="%.4g", na_rep=""))
     if out:

@@ -47,10 +47,17 @@ FAR, STEPS = 1e12, 600
 SURFACE = "chinchilla"
 
 Sizes = Sequence[tuple[float, float]]
+# Its name, what of it was admitted, and its frontiers by every method.
+FittedGame = tuple[str, Admitted, list[Frontier]]
 
 
 def forecast(
-    table: pd.DataFrame, settings: Laws, budget: float, *, sizes: dict[str, Sizes] | None = None
+    table: pd.DataFrame,
+    settings: Laws,
+    budget: float,
+    *,
+    sizes: dict[str, Sizes] | None = None,
+    games: list[FittedGame] | None = None,
 ) -> pd.DataFrame:
     """What every method says of each game at one budget.
 
@@ -64,6 +71,8 @@ def forecast(
         Training FLOPs.
     sizes : dict of str to sequence of (size, parameters), optional
         What can be built of each game.
+    games : list, optional
+        The table's games as `fitted` returns them; by default they are fitted here.
 
     Returns
     -------
@@ -79,7 +88,7 @@ def forecast(
     return pd.concat(
         [
             of_game(table, one, budget, level=settings.level, sizes=(sizes or {}).get(one[0]))
-            for one in fitted(table, settings)
+            for one in games or fitted(table, settings)
         ],
         ignore_index=True,
     )
@@ -87,7 +96,7 @@ def forecast(
 
 def of_game(
     table: pd.DataFrame,
-    one: tuple[str, Admitted, list[Frontier]],
+    one: FittedGame,
     budget: float,
     *,
     level: float,
@@ -121,7 +130,9 @@ def of_game(
     return rows
 
 
-def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
+def goals(
+    table: pd.DataFrame, settings: Laws, wanted: float, *, games: list[FittedGame] | None = None
+) -> pd.DataFrame:
     """The budget at which each game's return reaches a wanted one.
 
     Parameters
@@ -132,6 +143,8 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
         How laws are fitted.
     wanted
         Return, in points of the game.
+    games : list, optional
+        The table's games as `fitted` returns them; by default they are fitted here.
 
     Returns
     -------
@@ -151,12 +164,12 @@ def goals(table: pd.DataFrame, settings: Laws, wanted: float) -> pd.DataFrame:
             level=settings.level,
             expert=_expert(table[table["game"] == name]),
         )
-        for name, admitted, of in fitted(table, settings)
+        for name, admitted, of in games or fitted(table, settings)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def fitted(table: pd.DataFrame, settings: Laws) -> list[tuple[str, Admitted, list[Frontier]]]:
+def fitted(table: pd.DataFrame, settings: Laws) -> list[FittedGame]:
     """Each game of a table, what of it was admitted, and its frontiers by every method, the median
     that is quoted among them.
 

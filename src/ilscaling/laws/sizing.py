@@ -33,7 +33,12 @@ Numbers = float | Sequence[float]
 
 
 def excess_compute(
-    table: pd.DataFrame, settings: Laws, budget: Numbers, params: Numbers
+    table: pd.DataFrame,
+    settings: Laws,
+    budget: Numbers,
+    params: Numbers,
+    *,
+    games: list[prediction.FittedGame] | None = None,
 ) -> pd.DataFrame:
     """The excess compute of sizes at budgets, by every surface of every game.
 
@@ -47,6 +52,8 @@ def excess_compute(
         Training FLOPs.
     params : float or sequence of float
         Parameters; a sequence is of the budgets, one each, or all at the one budget.
+    games : list, optional
+        The table's games as `prediction.fitted` returns them; by default they are fitted here.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def excess_compute(
     pairs(budget, params)  # a slip is told before the fits
     parts = [
         of_game(admitted.runs, surface, budget, params, level=settings.level)
-        for _, admitted, of in prediction.fitted(table, settings)
+        for _, admitted, of in games or prediction.fitted(table, settings)
         for surface in of
         if surface.method in METHODS
     ]
