@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ilscaling.cli import sections
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import GameError
 
@@ -143,13 +144,9 @@ def _refuse_other(who: Path) -> None:
 
 def _played(who: Path, path: Path, study: list[Path] | None, game: str | None, **how):
     """An episode of a snapshot's policy, and the section that it was played in."""
-    from ilscaling import agents, params
     from ilscaling.progress import tqdm
 
-    files = (path, *(study or []))
-    params.read(*files)  # knows the study's extensions, which may define the family
-    agent = agents.load_policy(who)
-    section = agents.section_of(agent, *files, name=game)
+    agent, section = sections.agent(who, path, study, game)
     with tqdm(unit="step", unit_scale=True, desc=f"playing {agent.game}") as bar:
         return agent.play(section, on_step=bar.update, **how), section
 
