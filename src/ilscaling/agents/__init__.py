@@ -3,7 +3,7 @@
 from ilscaling import agents
 
 data = agents.Demonstrations("data/demonstrations/.../demos.zarr", frames=4)
-agent = agents.load_policy("data/runs/.../1.28e+12.safetensors")
+agent = agents.load_policy("data/runs/.../6.4e+11.safetensors")
 episode = agent.play(section)
 """
 

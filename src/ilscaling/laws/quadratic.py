@@ -84,11 +84,16 @@ class Quadratic:
         -------
         tuple of three arrays (draws,)
         """
+        N, D = self._of_size(constraint)
+        return N, D, self._slope(np.array([C]), constraint)[:, 0]
+
+    def _of_size(self, constraint: Constraint) -> tuple[np.ndarray, np.ndarray]:
+        """Exponents of N_opt and D_opt, which are the same at any compute: (draws,)."""
         _, _, _, _, bND, bDD = self.b.T
         rho = constraint.rho
         with np.errstate(divide="ignore", invalid="ignore"):
             a = (2 * rho * bDD - bND) / (2 * self.curvature(rho))
-        return a, 1 - rho * a, self._slope(np.array([C]), constraint)[:, 0]
+        return a, 1 - rho * a
 
     def _slope(self, C: np.ndarray, constraint: Constraint) -> np.ndarray:
         """Slope of ln L_min on ln C at C (points,): (draws, points)."""
@@ -120,7 +125,7 @@ class Quadratic:
         """
         high = self.curvature(constraint.rho)[:, None] * (ln_N - self.ln_N(C, constraint)) ** 2
         slope = self._slope(C, constraint)
-        N, D, _ = self.exponents(constraint, float(C[0]))
+        N, D = self._of_size(constraint)
         bent = (self.b[:, 4] * N + 2 * self.b[:, 5] * D)[:, None]
         with np.errstate(all="ignore"):
             root = np.sqrt(slope**2 + 2 * bent * high)

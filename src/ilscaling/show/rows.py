@@ -40,7 +40,7 @@ def of_records(fits: Iterable[dict]) -> dict[tuple, dict]:
         exponent = rows.setdefault(tuple(fit[name] for name in EXPONENT), new)
         if fit["ci_low"] is not None:
             exponent["intervals"][fit["interval"]] = (fit["ci_low"], fit["ci_high"])
-        exponent["notes"] = list(dict.fromkeys([*exponent["notes"], *map(note, fit["flags"])]))
+        exponent["notes"] = _noted(exponent["notes"], fit["flags"])
     return rows
 
 
@@ -80,7 +80,7 @@ def exponents(fit: StudyFit, game: str) -> list[dict]:
         row["r2"] = row["r2"] if row["r2"] is not None else record["r2"]
         # What is not quoted says so on its own record alone.
         flags = [*record["flags"], *(quoted[record["law"]]["flags"] if row["quoted"] else ())]
-        row["notes"] = list(dict.fromkeys([*row["notes"], *map(note, flags)]))
+        row["notes"] = _noted(row["notes"], flags)
     laws = list(LAWS)
     return sorted(
         rows.values(),
@@ -120,7 +120,7 @@ def others(fit: StudyFit, game: str) -> list[dict]:
         names = ("law", "method", "form")
         row = rows.setdefault(tuple(f[n] for n in names), {n: f[n] for n in names})
         row.setdefault("parameters", []).append(f)
-        row["notes"] = list(dict.fromkeys([*row.get("notes", ()), *map(note, f["flags"])]))
+        row["notes"] = _noted(row.get("notes", ()), f["flags"])
     return list(rows.values())
 
 
@@ -295,6 +295,11 @@ def matrix(
         if any(key[0] == law for key in by)
     ]
     return [looks.way(*way).label for way in ways], lines
+
+
+def _noted(notes: Iterable[str], flags: Iterable[str]) -> list[str]:
+    """Notes, and those of flags that are not yet among them."""
+    return list(dict.fromkeys([*notes, *map(note, flags)]))
 
 
 def footnote(text: str, seen: list[str]) -> int:
