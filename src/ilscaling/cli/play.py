@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ilscaling.cli import sections
+from ilscaling.cli import snapshots
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import GameError
 
@@ -146,7 +146,7 @@ def _played(who: Path, path: Path, study: list[Path] | None, game: str | None, *
     """An episode of a snapshot's policy, and the section that it was played in."""
     from ilscaling.progress import tqdm
 
-    agent, section = sections.agent(who, path, study, game)
+    agent, section = snapshots.agent(who, path, study, game)
     with tqdm(unit="step", unit_scale=True, desc=f"playing {agent.game}") as bar:
         return agent.play(section, on_step=bar.update, **how), section
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli import sections
+from ilscaling.cli import snapshots
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import GameError
 
@@ -65,7 +65,7 @@ def _recorded(demos: Path, name: str, count: int | None) -> Iterator[dict]:
 
 
 def _played(who: Path, path: Path, study: list[Path] | None, count: int | None) -> Iterator[dict]:
-    agent, section = sections.agent(who, path, study)
+    agent, section = snapshots.agent(who, path, study)
     for number in range(count or section.evaluation.episodes):
         episode = agent.play(section, number=number)
         _refuse_other(episode.game, episode.observation, who)
