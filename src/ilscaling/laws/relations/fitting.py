@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import least_squares
 from scipy.special import ndtr, stdtrit
 
 from ilscaling.laws.draws import generator
 from ilscaling.laws.forms.straight import EXACT
-from ilscaling.laws.relations.relation import Relation, Values
+from ilscaling.laws.relations.relation import CELL, Relation, Values
+from ilscaling.laws.relations.squares import best, each
 from ilscaling.laws.runs import RUN
 
-# Of the starts so many are followed to their end: those that fit best.
-FOLLOWED = 4
 # In a direction in which a step of e moves the curve by less than this share of the response, the
 # rows tell nothing; STEP: of the derivative; SAID: the share of a direction that is a parameter's.
 FLAT, STEP, SAID = 1e-6, 1e-4, 0.01
@@ -65,7 +63,7 @@ class RelationFit:
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Percentile intervals of the draws, a row a parameter with columns low and high; empty
         values where less than half of the draws could be fitted, there is one run, a parameter was
-        held, or what the rows do not tell seems certain.
+        held, what the rows do not tell seems certain, or both ends are the same bound.
 
         The percentiles are expanded, as few runs make draws too narrow (Hesterberg 2015, 'What
         teachers should know about the bootstrap', section 5.3): those of a normal at
@@ -87,6 +85,9 @@ class RelationFit:
             wide = np.where(log, np.log(ends[:, 1] / ends[:, 0]), ends[:, 1] - ends[:, 0])
         loose = [name in self.undetermined for name in self.relation.parameters]
         ends[np.array(loose) & (wide < 2)] = np.nan
+        # Where all draws end at a bound, the bound is ours and not what the rows say.
+        for bound in (self.relation.lower, self.relation.upper):
+            ends[np.isclose(ends, np.array(bound)[:, None], rtol=1e-3, atol=1e-9).all(1)] = np.nan
         return pd.DataFrame(ends, self.relation.parameters, ["low", "high"])
 
     def predict(self, **values) -> np.ndarray:
@@ -140,9 +141,11 @@ def fit(
         Parameters to hold, such as those that others have published.
     """
     fixed = dict(fixed or {})
-    rows = relation.rows(table)
-    x, y, _ = relation.read(rows)
     run = run_of(table)
+    # Few columns of one type: taking rows of a whole table costs more than the fits.
+    table = table[[name for name in (*relation.columns, *CELL) if name in table]]
+    table = table.loc[:, ~table.columns.duplicated()]
+    x, y, _ = relation.read(relation.rows(table))
     count = len(relation.parameters) - len(fixed)
     empty = np.full(len(relation.parameters), np.nan)
     if len(y) <= count or len(np.unique(y)) < 2:
@@ -151,8 +154,8 @@ def fit(
             reason = f"not_fitted: what is explained is the same in all {len(y)} usable rows"
         nothing = np.empty((0, len(empty)))
         return RelationFit(relation, empty, nothing, len(y), 0, np.nan, fixed, reason)
-    theta, rss = search(relation, x, y, relation.starts(x, y), fixed)
-    drawn = np.full((draws, len(theta)), np.nan)
+    theta, rss = best(relation, x, y, relation.starts(x, y), fixed)
+    drawn, samples = np.full((draws, len(theta)), np.nan), {}
     names = np.unique(run)
     random = generator(relation.name, seed, "relation")
     members = [np.flatnonzero(run == name) for name in names]
@@ -161,7 +164,9 @@ def fit(
         some = table.iloc[np.concatenate([members[i] for i in chosen])]
         x_k, y_k, _ = relation.read(relation.rows(some))
         if len(y_k) > count and len(np.unique(y_k)) > 1:
-            drawn[k] = search(relation, x_k, y_k, theta[None], fixed)[0]
+            samples[k] = x_k, y_k
+    if samples:
+        drawn[list(samples)] = each(relation, list(samples.values()), theta, fixed)
     loose = undetermined(relation, x, y, theta, fixed)
     return RelationFit(relation, theta, drawn, len(y), len(names), rss, fixed, undetermined=loose)
 
@@ -230,66 +235,3 @@ def run_of(table: pd.DataFrame) -> np.ndarray:
     if not named:
         return np.arange(len(table))
     return table.groupby(named, dropna=False).ngroup().to_numpy()
-
-
-def search(
-    relation: Relation, x: Values, y: np.ndarray, starts: np.ndarray, fixed: dict[str, float]
-) -> tuple[np.ndarray, float]:
-    """The least squares of the best start, within the relation's bounds.
-
-    Of many starts the FOLLOWED that fit best are followed to their end.
-
-    Parameters
-    ----------
-    relation
-        The law. What is squared are residuals of ln of the response where it says so.
-    x : dict of str to array (rows,)
-        The variables.
-    y : array (rows,)
-        The response.
-    starts : array (starts, parameters)
-    fixed
-        Parameters that are held, by name.
-
-    Returns
-    -------
-    theta : array (parameters,)
-        NaN where no start leads anywhere.
-    rss : float
-        Sum of squared residuals.
-    """
-    lower, upper = np.array(relation.lower), np.array(relation.upper)
-    log = lower > 0
-    free = np.array([name not in fixed for name in relation.parameters])
-    held = np.array([fixed.get(name, np.nan) for name in relation.parameters])
-    target = np.log(y) if relation.logs else y
-
-    def theta_of(z: np.ndarray) -> np.ndarray:
-        theta = held.copy()
-        theta[free] = np.where(log[free], np.exp(np.where(log[free], z, 0.0)), z)
-        return theta
-
-    def residuals(z: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            mean = relation.mean(x, theta_of(z))
-            away = (np.log(mean) if relation.logs else mean) - target
-        return np.nan_to_num(away, nan=1e6, posinf=1e6, neginf=-1e6)
-
-    def onto(values: np.ndarray) -> np.ndarray:
-        values = np.clip(values, lower, upper)[free]
-        return np.where(log[free], np.log(np.where(log[free], values, 1.0)), values)
-
-    bounds = (onto(lower), onto(upper))
-    best: tuple[np.ndarray, float] = (np.full(len(lower), np.nan), np.inf)
-    if not free.any():
-        away = residuals(np.empty(0))
-        return held, float(away @ away)
-    least, most = bounds[0] + 1e-9, bounds[1] - 1e-9
-    inside = [np.clip(onto(start), least, most) for start in np.asarray(starts, float)]
-    if len(inside) > FOLLOWED:
-        inside.sort(key=lambda z: float(np.square(residuals(z)).sum()))
-    for start in inside[:FOLLOWED]:
-        solution = least_squares(residuals, start, bounds=bounds, x_scale="jac", max_nfev=400)
-        if 2 * solution.cost < best[1]:
-            best = theta_of(solution.x), float(2 * solution.cost)
-    return best

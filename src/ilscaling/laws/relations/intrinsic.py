@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ilscaling.laws.relations.relation import Relation
+from ilscaling.laws.relations.relation import Relation, cell_means
 
 
 def beta(alpha_N, alpha_E):
@@ -77,7 +77,7 @@ def least_compute(table: pd.DataFrame) -> pd.DataFrame:
         A row a cell with steps of its own and a return above random play's, with the column
         `intrinsic`, FLOPs.
     """
-    cells = table.groupby(["position", "params"], as_index=False).mean(numeric_only=True)
+    cells = cell_means(table)
     cells = cells[(cells["env_steps"] > 0) & (cells["return_mean"] > cells["random_return"])]
     cells = cells.sort_values("return_mean")
     # Of the cells that score at least as much, the cheapest.

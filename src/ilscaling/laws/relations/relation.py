@@ -9,6 +9,8 @@ import pandas as pd
 
 # Variable -> values (rows,).
 Values = dict[str, np.ndarray]
+# Columns that `Relation.rows` may use beside the relation's own.
+CELL = ("position", "params", "flops")
 
 
 def _shares(table: pd.DataFrame, name: str) -> pd.Series:
@@ -112,10 +114,41 @@ def highest_return(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _best(table: pd.DataFrame, column: str, *, lowest: bool) -> pd.DataFrame:
-    means = table.groupby(["position", "params"], as_index=False).mean(numeric_only=True)
-    means = means[means[column].notna()]
-    of_budget = means.groupby("position")[column]
-    return means.loc[of_budget.idxmin() if lowest else of_budget.idxmax()]
+    means = cell_means(table)
+    values, position = means[column].to_numpy(), means["position"].to_numpy()
+    # Of a budget the first in this order; where two are equal, the smaller size.
+    order = np.lexsort((values if lowest else -values, position))
+    order = order[np.isfinite(values[order])]
+    _, first = np.unique(position[order], return_index=True)
+    return means.iloc[order[first]]
+
+
+def cell_means(table: pd.DataFrame) -> pd.DataFrame:
+    """The mean of the runs of each cell, without what was not measured.
+
+    Many times as fast as pandas' own mean of groups, which every resample would call.
+
+    Parameters
+    ----------
+    table
+        Rows of one game, with `position` of the budget and `params`.
+
+    Returns
+    -------
+    DataFrame
+        A row a (position, params), in their order: the means of columns of numbers.
+    """
+    names = [name for name, kind in table.dtypes.items() if kind.kind in "biuf"]
+    values = table[names].to_numpy(np.float64)
+    keys = values[:, [names.index("position"), names.index("params")]]
+    keyed = np.isfinite(keys).all(axis=1)
+    values, keys = values[keyed], keys[keyed]
+    cells, of = np.unique(keys @ np.array([1, 1j]), return_inverse=True)
+    member = (of == np.arange(len(cells))[:, None]).astype(np.float64)
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        means = member @ np.where(known, values, 0.0) / (member @ known)
+    return pd.DataFrame(means, columns=names)
 
 
 @dataclass(frozen=True)
@@ -133,7 +166,9 @@ class Relation:
     parameters : tuple of str
         Names of what is fitted.
     mean : callable
-        (values, theta) -> the response (rows,): theta holds the parameters in their order.
+        (values, theta) -> the response (rows,): theta holds the parameters in their order. It is
+        written with elementwise operations, as many samples of rows are fitted at once: then
+        values are (samples, rows) and parameters (samples, 1).
     starts : callable
         (values, response (rows,)) -> parameters to start a search from, (starts, parameters).
     lower, upper : tuple of float
@@ -142,7 +177,8 @@ class Relation:
     logs : bool
         Whether residuals are of the logarithm of the response.
     rows : callable
-        Of a game's table the rows that it is fitted to, with a column `position` of the budget.
+        Of a game's table, with the relation's columns and those of CELL, the rows that it is fitted
+        to; `position` is of the budget.
     rival : str or None
         The relation of the same response and rows that it is compared with.
     instead_of : str or None
