@@ -289,12 +289,11 @@ def save(figure: Figure, stem: Path) -> None:
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     }
     with look():
-        # Laid out once for both formats: it is most of the time.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
         for suffix, metadata in nothing.items():
             with atomic(stem.with_suffix(f".{suffix}")) as temporary:
                 figure.savefig(temporary, metadata=metadata)
+            # The first format lays it out for both: it is much of the time.
+            figure.set_layout_engine("none")
 
 
 def done(table: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def _panel(ax: Axes, part: pd.DataFrame, law: str, lanes: list) -> None:
         forest.remark(ax, (len(lanes) - 1) / 2, "nothing to predict")
         ax.set_xticks([])
         return
-    style.log_axis(ax.xaxis, part["budget"].min(), part["budget"].max(), most=3)
+    style.log_axis(ax.xaxis, part["budget"].min(), part["budget"].max(), most=2)
     unit = HALF / np.log(factor)
     for y, way in enumerate(lanes):
         mine = part[(part["method"] == way[0]) & (part["form"] == way[1])]
