@@ -4,12 +4,17 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ilscaling import params
 from ilscaling.pipeline import console, progress_display
+from ilscaling.pipeline.keys import Keys
 from ilscaling.progress import VARIABLE, tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_a_bar_reports_to_the_monitor(tmp_path, monkeypatch):
@@ -93,6 +98,28 @@ def test_a_failure_is_told_from_the_jobs_own_event(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     text = console.failure(record(log, external_jobid=7))
     assert "Slurm job 7: OUT_OF_MEMORY (OutOfMemory)" in text
+
+
+def test_a_complete_study_says_what_to_do_next(tmp_path, monkeypatch, capsys):
+    for file in ("metrics.json", "report.html"):
+        (tmp_path / file).write_text("{}")
+    monkeypatch.setattr(console, "headline", lambda *_: ["breakout: 87 cells"])
+    keys = SimpleNamespace(published_dir=str(tmp_path))
+    said = []
+    for overlays in ([], ["studies/wsd.yaml"]):
+        console.Console(keys, None, quiet=False, overlays=overlays).conclude()
+        said.append(capsys.readouterr().err)
+    assert f"Figures: {tmp_path / 'figures'}" in said[0] and "docs/laws.md" in said[0]
+    assert "ilscaling play " in said[0] and "--study" not in said[0]
+    assert "ilscaling play --study studies/wsd.yaml " in said[1]
+
+
+def test_a_recording_job_is_called_by_its_game(tmp_path, monkeypatch):
+    """Both games of the default study had a 'recording 1', in one line."""
+    (tmp_path / "experts").symlink_to(ROOT / "experts")
+    monkeypatch.chdir(tmp_path)  # nothing is made here
+    names = [job.name for job in progress_display.jobs(Keys(params.read(ROOT / "params.yaml")))]
+    assert {"recording breakout 1", "recording nethack 1"} <= set(names)
 
 
 def test_the_log_file_and_other_plugins_get_every_record():

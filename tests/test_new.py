@@ -1,5 +1,6 @@
 """`ilscaling new`: a study that suits a time, of a game that can be played."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,24 @@ def test_a_gymnasium_study_brings_its_game_expert_and_family(folder):
     assert len(values["extensions"]) == 3
     with pytest.raises(ParamsError, match="--force"):
         made("gymnasium", "CartPole-v1")
+
+
+def test_the_minutes_of_a_gymnasium_study_are_said_not_to_be_those_of_its_expert(folder):
+    said = made("gymnasium", "CartPole-v1", "--minutes", "10", "--cores", "2")
+    assert "once the expert is trained" in said
+    assert "expert" not in made("atari", "pong", "--cores", "2")
+
+
+def test_the_training_of_a_gymnasium_expert_says_how_long_it_takes_in_few_lines(folder, capsys):
+    """PPO's own tables were some thousand lines, none of which said when it ends."""
+    made("gymnasium", "CartPole-v1", "--minutes", "10", "--cores", "2")
+    expert = runpy.run_path("extensions/cartpole/expert.py")
+    expert["train"].__globals__["STEPS"] = 1000
+    expert["train"]()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[9].startswith("500 of 1,000 steps, mean return ")
+    assert all(line.endswith(" min left") for line in lines[:-1]) and len(lines) == 21
+    assert lines[-1] == "experts/cartpole.safetensors" and Path(lines[-1]).is_file()
 
 
 @pytest.mark.parametrize(

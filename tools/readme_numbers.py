@@ -47,7 +47,7 @@ def block(metrics: dict) -> str:
             "training). Optimal parameters and samples are the median of four methods, the rest "
             f"is fitted to {method}:",
             "",
-            "| law | exponent | 95 % interval | which is | the paper's exponent |",
+            "| law | exponent | 95 % interval | how sure | the paper's exponent |",
             "| --- | --- | --- | --- | --- |",
         ]
         for law, text in LAWS.items():

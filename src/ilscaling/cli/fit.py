@@ -1,6 +1,7 @@
 """Verbs from anyone's table of runs to laws: `fit` and `forecast`."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,11 @@ Loss = Literal["measured", "expected", "excess"]
 Weighing = Literal["equal", "standard_error"]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--column", help="OURS=THEIRS: a column of the table by another name."),
+    typer.Option(
+        "--column",
+        help="OURS=THEIRS: a column of the table by another name. Ours are params, samples,"
+        " dev_loss, budget, flops, return_mean, game, seed and others: docs/laws.md.",
+    ),
 ]
 Table = Annotated[
     Path,
@@ -180,6 +185,10 @@ def fit(
         max_epochs=max_epochs,
     )
     read = excess.by_loss(read, loss)
+    # Nothing else is said until all is done, which is minutes for a large table.
+    quicker = [*["--no-validate"] * validate, *["--no-figures"] * pictures]
+    less = f" ({' '.join(quicker)}: sooner)" if quicker else ""
+    print(f"fitting {len(read):,} rows, seconds to minutes{less}", file=sys.stderr, flush=True)
     fitted = fits.write(
         read, settings, out, metrics=metrics, processes=processes, validate=validate
     )
@@ -191,8 +200,16 @@ def fit(
         drawing.draw_all(read, fitted, out / "figures")
     for game in fitted.games:
         print(f"{game}: exponents of compute C, in training FLOPs")
-        print("\n".join(quoted.lines(fitted, game)), end="\n\n")
+        returns = has_returns(read, game)
+        print("\n".join(quoted.lines(fitted, game, returns=returns)), end="\n\n")
     print(out / "fits.md")
+
+
+def has_returns(read, game: str) -> bool:
+    """Whether a game of a results table has a return at all."""
+    if "return_mean" not in read:
+        return False
+    return bool(read.loc[read["game"] == game, "return_mean"].notna().any())
 
 
 def nothing_fitted(fits: list[dict], where: str, fix: str) -> FitError:
@@ -287,7 +304,11 @@ def forecast(
     for row in believed[believed["flags"] != ""].itertuples():
         print(f"  {row.game}, {row.quantity}: {row.flags}")
     print("\nBy every method and form:")
-    print(predicted.to_string(index=False, float_format="%.4g", na_rep=""))
+    without = [name for name in predicted["game"].unique() if not has_returns(read, name)]
+    shown = predicted[
+        ~(predicted["game"].isin(without) & predicted["quantity"].isin(("R_max", "R_on_1/L")))
+    ].drop(columns=[name for name in ("size", "size_params") if predicted[name].isna().all()])
+    print(shown.to_string(index=False, float_format="%.4g", na_rep=""))
     if wanted is not None:
         reached = laws.goals(read, settings, wanted, games=fitted)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")

@@ -87,7 +87,8 @@ def new(
     with files.atomic(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print("\n".join([*written]))
-    print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores. Next:")
+    after = " once the expert is trained, which says how long it takes" if starter.first else ""
+    print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores{after}. Next:")
     steps = [starter.first, f"ilscaling plan --study {file}",
              f"snakemake --cores all --configfile {file}"]  # fmt: skip
     print("\n".join(f"    {step}" for step in steps if step))

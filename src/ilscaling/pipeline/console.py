@@ -6,8 +6,10 @@ on to here; the Snakefile says what study it is.
 
 import logging
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -39,10 +41,13 @@ class Console:
         The line with the ETA.
     quiet
         Whether nothing is added to Snakemake's own words, as in a dry run.
+    overlays
+        Files that are laid over params.yaml (--configfile).
     """
 
-    def __init__(self, keys: Keys, monitor: Monitor, *, quiet: bool):
+    def __init__(self, keys: Keys, monitor: Monitor, *, quiet: bool, overlays: Sequence[str] = ()):
         self.keys, self.monitor, self.quiet = keys, monitor, quiet
+        self.overlays = overlays
 
     def handle(self, record: logging.LogRecord) -> None:
         """Add what a record of Snakemake's logger calls for."""
@@ -55,7 +60,7 @@ class Console:
             self.conclude()
 
     def conclude(self) -> None:
-        """Print where the report is and what was fitted, if the study is complete."""
+        """Print where the report is, what was fitted and what to do next, if all is made."""
         published = Path(self.keys.published_dir)
         try:
             metrics = files.read_json(published / "metrics.json")
@@ -63,7 +68,18 @@ class Console:
             words = headline(metrics, published)
         except (OSError, ValueError, FitError):
             return
-        _say("\n".join([f"\nReport:  {report}", *words]))
+        where = [f"\nReport:  {report}", f"Figures: {report.parent / 'figures'}"]
+        _say("\n".join([*where, *words, *self._next()]))
+
+    def _next(self) -> list[str]:
+        """Commands that go on from a complete study, and where its words are explained."""
+        overlays = "".join(f" --study {shlex.quote(file)}" for file in self.overlays)
+        return [
+            "",
+            "What 'sign only', 'flat', 'edge' and the like mean: docs/laws.md. Next:",
+            f"    ilscaling play{overlays}          watch the best agent (--list: all of them)",
+            f"    ilscaling forecast {self.keys.published_dir}/results.csv --budget FLOPS",
+        ]
 
     def advise(self) -> None:
         """Print what to do after a failure."""

@@ -173,7 +173,7 @@ def jobs(keys: Keys) -> list[Job]:
         if not Path(keys.demos_stamp(name)).exists():
             cost = plan.record_cost(section, name).seconds
             for number, part in enumerate(keys.parts(name)):
-                add(f"recording {number}", part, cost)
+                add(f"recording {name} {number}", part, cost)
         add(f"store of {name}", keys.demos_stamp(name), plan.shard_cost(section, name).seconds)
     return [*known.values(), *run_jobs(keys), *last_jobs(keys)]
 

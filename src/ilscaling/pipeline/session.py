@@ -164,7 +164,7 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
     contents = study_context.describe(keys)
     session = Session(keys, snapshot, str(study_context.file_of(contents)), contents)
     monitor = progress_display.Monitor(progress_display.jobs(keys))
-    session.console = console.current = Console(keys, monitor, quiet=dry)
+    session.console = console.current = Console(keys, monitor, quiet=dry, overlays=configfiles)
     session.export()
     return session
 

@@ -14,7 +14,7 @@ LAWS = {
 }
 
 
-def lines(fit: StudyFit, game: str) -> list[str]:
+def lines(fit: StudyFit, game: str, *, returns: bool = True) -> list[str]:
     """The quoted exponents of a game: a line a law and, below it, a line a note.
 
     Parameters
@@ -23,9 +23,13 @@ def lines(fit: StudyFit, game: str) -> list[str]:
         The fits of a study.
     game
         One of them.
+    returns
+        Whether it has returns; where it has none, nothing is said of their laws.
     """
     written = []
     for law, text in LAWS.items():
+        if law.startswith("R_") and not returns:
+            continue
         quoted = fit.quoted(game, law)
         written.append(f"  {text}{_exponent(quoted)}")
         written += [f"      {rows.note(flag)}" for flag in quoted["flags"]]

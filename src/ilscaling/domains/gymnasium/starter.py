@@ -32,10 +32,11 @@ GAME = Game(name="{name}", make=make)
 '''
 EXPERT = '''"""The expert of {env}: a small network that PPO of Stable-Baselines3 trains.
 
-    python extensions/{name}/expert.py        trains it (about {minutes} minutes on one core)
+    python extensions/{name}/expert.py        trains it: about {minutes} minutes on an idle core
 """
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,20 @@ def train() -> None:
 
     torch.set_num_threads(1)  # several wait for each other on a busy machine
     env = gymnasium.wrappers.FlattenObservation(gymnasium.make("{env}"))
-    model = PPO("MlpPolicy", env, n_steps=512, verbose=1, seed=0, device="cpu")
-    model.learn(STEPS)
+    model = PPO("MlpPolicy", env, n_steps=512, seed=0, device="cpu")
+    began = time.monotonic()
+
+    def say(running: dict, _: dict) -> bool:
+        """A line each twentieth, from PPO's own variables; False would end the training."""
+        done = running["self"].num_timesteps
+        if done % (STEPS // 20) == 0:
+            returns = [episode["r"] for episode in running["self"].ep_info_buffer]
+            mean = f"mean return {{np.mean(returns):.1f}}" if returns else "no episode yet"
+            left = (STEPS - done) * (time.monotonic() - began) / done / 60
+            print(f"{{done:,}} of {{STEPS:,}} steps, {{mean}}, {{left:.1f}} min left", flush=True)
+        return True
+
+    model.learn(STEPS, callback=say)
     weights = {{n: v.detach().numpy() for n, v in model.policy.state_dict().items()}}
     body, head = "mlp_extractor.policy_net", "action_net"
     layers = {{f"w{{n}}": weights[f"{{body}}.{{n}}.weight"] for n in ("0", "2")}}
