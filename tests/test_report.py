@@ -21,7 +21,7 @@ from test_figures import foretold, played, settings_of_nethack, study
 
 from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
-from ilscaling.show import figures, markdown, report
+from ilscaling.show import figures, markdown, report, words
 from ilscaling.show.figures import replays
 from ilscaling.show.report import overview, purchase
 
@@ -158,6 +158,9 @@ def test_headline_and_tables_say_what_was_fitted(two_games):
             # Student's interval, which takes a run's snapshots for independent, stands nowhere.
             assert _ends(fit.power(game, law)).replace("-", MINUS) not in page.text
     assert "In Space Invaders, from" in page.text
+    # One number of one thing: the page's best return is that of the terminal and of README.
+    for numbers in laws.metrics(table, fit).values():
+        assert f"returns {words.number(numbers['best_return'])} points" in page.text
     for note in fit.notes:
         assert note in page.text
     assert "abc1234 with uncommitted changes" in page.text and "3 min 20 s" in page.text
@@ -210,8 +213,8 @@ def test_figures_are_numbered_and_described(two_games):
     html, _, _ = two_games
     numbers = re.findall(r"<b>Figure (\d+)\. ", html)
     assert [int(n) for n in numbers] == list(range(1, len(numbers) + 1)) and len(numbers) >= 6
-    for words in re.findall(r'<img[^>]* alt="([^"]*)"', html):
-        assert len(words) > 3
+    for text in re.findall(r'<img[^>]* alt="([^"]*)"', html):
+        assert len(text) > 3
 
 
 def test_every_measured_cell_is_a_point_that_says_what_it_is(two_games):

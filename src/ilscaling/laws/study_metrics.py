@@ -47,7 +47,7 @@ def _game(rows: pd.DataFrame, game: str, fit: StudyFit) -> dict:
     values |= _prediction(fit, game, method)
     status = rows["status"] if "status" in rows else pd.Series("done", index=rows.index)
     done = rows[status == "done"]
-    best, expert = _best_return(done), _largest(done.get("expert_return"))
+    best, expert = best_return(done), _largest(done.get("expert_return"))
     values["best_return"] = best
     known = best is not None and expert is not None and expert > 0
     values["best_return_of_expert"] = best / expert if known else None
@@ -84,8 +84,19 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
     return values
 
 
-def _best_return(done: pd.DataFrame) -> float | None:
-    """The highest return of a cell, of episodes that did not choose it where there are such."""
+def best_return(done: pd.DataFrame) -> float | None:
+    """The highest return of a size at a budget, by episodes that did not choose it where known.
+
+    Parameters
+    ----------
+    done
+        Measured rows of one game.
+
+    Returns
+    -------
+    float or None
+        Mean over its seeds, points of the game; None where no return is known.
+    """
     if "return_mean" not in done or done.empty:
         return None
     chosen, judged = halves(done) or (done["return_mean"], done["return_mean"])

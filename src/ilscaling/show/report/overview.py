@@ -67,12 +67,12 @@ def setup(game: str, table: pd.DataFrame, parts: dict, params: dict) -> dict[str
         "sizes": str(mine["params"].nunique()),
         "seeds": str(mine["seed"].nunique()) if "seed" in mine else "1",
         "training FLOPs": power_html(low) + " to " + power_html(high),
-        "counted": {"exact": "exactly"}.get(grid.get("flops", ""), grid.get("flops", "")),
+        "FLOPs counted": {"exact": "exactly"}.get(grid.get("flops", ""), grid.get("flops", "")),
         "demonstrations": f"{count(train['steps'])} steps" if train else "",
-        "held out": f"{count(held['steps'])} steps" if held else "",
+        "held-out test set": f"{count(held['steps'])} steps" if held else "",
         "expert's return": number(expert),
         "cells measured": f"{len(done)} of {len(mine)}",
-        "episodes a cell": count(episodes) if known(episodes) else "",
+        "episodes played a cell": count(episodes) if known(episodes) else "",
     }
 
 

@@ -7,9 +7,10 @@ from markupsafe import Markup, escape
 
 from ilscaling import registry
 from ilscaling.laws import LAWS, Fit, StudyFit, determined
+from ilscaling.laws.study_metrics import best_return
 from ilscaling.show import looks
-from ilscaling.show.words import MISSING, count, fixed, known, number, power_html, with_error
-from ilscaling.tables import game_positions, halves, spent
+from ilscaling.show.words import MISSING, count, fixed, known, number, power_html
+from ilscaling.tables import game_positions, spent
 
 
 def rule(of: dict) -> str:
@@ -146,25 +147,19 @@ def _with_interval(fit: Fit) -> Markup:
 
 
 def _best(rows: pd.DataFrame) -> Markup:
-    """The best policy beside the expert and random play."""
-    if "return_mean" not in rows or rows["return_mean"].notna().sum() == 0:
+    """The best size beside the expert and random play: the number of metrics.json."""
+    done = rows[rows["status"] == "done"] if "status" in rows else rows
+    best = best_return(done)
+    if best is None:
         return Markup("")
-    rows = rows.reset_index(drop=True)
-    both = halves(rows)
-    if both is None:
-        best = rows.loc[rows["return_mean"].idxmax()]
-        value = with_error(best["return_mean"], best.get("return_se"))
-    else:
-        # Chosen on one half of its episodes, judged by the other.
-        best = rows.loc[both[0].idxmax()]
-        value = number(both[1][best.name])
-    text = f"The best policy returns {value}"
+    several = "seed" in done and done["seed"].nunique() > 1
+    text = f"The best size returns {number(best)} points{', the mean of its seeds' * several}"
     others = [
-        f"{label} {number(best.get(column))}"
+        f"{label} {number(done[column].max())}"
         for label, column in (("the expert", "expert_return"), ("random play", "random_return"))
-        if known(best.get(column))
+        if column in done and known(done[column].max())
     ]
-    return escape(text + (f" points ({', '.join(others)})." if others else " points."))
+    return escape(text + (f" ({', '.join(others)})." if others else "."))
 
 
 def _spent(rows: pd.DataFrame) -> Markup:
