@@ -4,10 +4,16 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
+
+# tqdm's own lock is shared by forked processes: one that is killed while it holds it leaves every
+# later one waiting for ever.
+tqdm.set_lock(threading.RLock())
 
 
 def until_done(target: Callable, args: tuple, out: Path, kills: int) -> None:

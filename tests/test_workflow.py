@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import copied
 from readme_commands import RUNNABLE, runnable_in
 
@@ -269,6 +270,13 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
 @pytest.mark.parametrize("command", RUNNABLE)
 def test_a_command_of_the_readme_runs(study, command):
     study.run(*runnable_in(command, study.path))
+
+
+def test_no_stage_of_dvc_asks_for_a_game_that_a_study_may_lack():
+    """DVC refuses a params.yaml without a parameter that a stage names, a frozen one's, too."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    asked = {name for stage in stages.values() for name in stage.get("params", [])}
+    assert asked and not {name for name in asked if name.startswith("games.")}
 
 
 def test_dvc_agrees_with_snakemake(study):

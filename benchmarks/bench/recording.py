@@ -117,7 +117,7 @@ def converted(study: Study, recordings: Path | None) -> Line:
     def ours() -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        ingest.read(work, False, 0, group)
+        ingest.read(work, False, False, 0, group)
 
     def converter() -> None:
         for game in group:
