@@ -47,17 +47,7 @@ def block(metrics: dict) -> str:
             "training). Optimal parameters and samples are the median of four methods, the rest "
             f"is fitted to {method}:",
             "",
-            "| law | exponent | 95 % interval | how sure | the paper's exponent |",
-            "| --- | --- | --- | --- | --- |",
-        ]
-        for law, text in LAWS.items():
-            theirs = PAPER.get(game, {}).get(law, "")
-            if found.get(law) is None:
-                lines.append(f"| {text} | not quoted, {found[f'{law}_n']} budgets | | | {theirs} |")
-                continue
-            ends, word = interval(found, law), known(found, law)
-            lines.append(f"| {text} | {found[law]:.3f} | {ends} | {word} | {theirs} |")
-        lines += [
+            *exponents(found, PAPER.get(game, {})),
             "",
             f"{found['cells_done']} cells measured and {found['cells_left_out']} left out; "
             f"{found['training_flops']:.3g} training FLOPs{separate(found)}; lowest dev loss "
@@ -66,6 +56,39 @@ def block(metrics: dict) -> str:
             "and half of the episodes; the laws and the best return are of test loss and of the "
             "other half."
             f"{held_out(found)}{verdict(found)}",
+            "",
+        ]
+    return "\n".join(lines[:-1])
+
+
+def exponents(found: dict, theirs: dict[str, str]) -> list[str]:
+    """A table of a game's exponents, with those that the paper prints."""
+    lines = [
+        "| law | exponent | 95 % interval | how sure | the paper's exponent |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for law, text in LAWS.items():
+        paper = theirs.get(law, "")
+        if found.get(law) is None:
+            lines.append(f"| {text} | not quoted, {found[f'{law}_n']} budgets | | | {paper} |")
+            continue
+        ends, word = interval(found, law), known(found, law)
+        lines.append(f"| {text} | {found[law]:.3f} | {ends} | {word} | {paper} |")
+    return lines
+
+
+def lot(_: dict) -> str:
+    """Markdown of the games that were drawn by lot."""
+    metrics = json.loads((ROOT / "results/lot/metrics.json").read_text(encoding="utf-8"))
+    lines = []
+    for game, found in metrics.items():
+        lines += [
+            f"**{title(game)}**: {found['cells_done']} cells measured and "
+            f"{found['cells_left_out']} left out; {found['training_flops']:.3g} training FLOPs; "
+            f"lowest dev loss {found['lowest_dev_loss']:.3f} nats a step; best return "
+            f"{found['best_return']:.1f}.{held_out(found)}{verdict(found)}",
+            "",
+            *exponents(found, {}),
             "",
         ]
     return "\n".join(lines[:-1])
@@ -147,7 +170,7 @@ def write(page: str, text: str) -> str:
     return f"{head}{BEGIN}\n{text}\n{END}{tail}"
 
 
-PAGES = {"README.md": block, "docs/schedules.md": schedules}
+PAGES = {"README.md": block, "docs/schedules.md": schedules, "docs/lot.md": lot}
 
 
 def main() -> None:
