@@ -41,7 +41,9 @@ def starter(game: str) -> Starter:
             },
             "train": {
                 "batch": {"value": 32},
-                "rate": {"value": 0.003, "at": 8, "power": 0.25},
+                # A third of Breakout's, which left most policies of Pong at the entropy of the
+                # expert's actions (docs/lot.md).
+                "rate": {"value": 0.001, "at": 8, "power": 0.25},
                 "warmup_steps": 50,
             },
             "evaluation": {"episodes": 6, "random_episodes": 30},
@@ -54,5 +56,6 @@ def starter(game: str) -> Starter:
             "The expert is trained by PPO first, on the steps that the time allows. Published PPO",
             f"takes {FULL:,} steps (hours): raise expert.ppo.steps, or bring an expert of your own",
             "(ilscaling import-expert) and name it in expert.file, before you believe a result.",
+            "A loss that stays at the entropy of the expert's actions asks for another train.rate.",
         ),
     )
