@@ -105,7 +105,7 @@ def test_kills_change_nothing(tmp_path, game):
     patience = max(15.0, (time.monotonic() - began) / 4)
     shutil.copytree(workspace.path / "results", tmp_path / "once/results")
     empty(workspace, game)
-    chance, killed, refused = random.Random(20), 0, False
+    chance, killed = random.Random(20), 0
     while killed < KILLS[game]:
         command = chance.choice(COMMANDS)
         how = chance.choice(("everything", "snakemake", "starter"))
@@ -119,11 +119,6 @@ def test_kills_change_nothing(tmp_path, game):
             assert same(tmp_path / "once", workspace.path)
             empty(workspace, game)  # finished before it could be killed: from the start again
             continue
-        if not refused and (first := pipeline(workspace)):
-            second = workspace.snakemake("--cores", "1", ok=False)
-            refused = "another pipeline is running in this folder" in second.stdout
-            # On a slow machine the first may have ended before the second asks.
-            assert refused or not Path(f"/proc/{first}").exists(), second.stdout
         kill(workspace, process, how)
         killed += 1
         lost = before.items() - cells(workspace).items()
