@@ -17,6 +17,7 @@ LONG = {
     "ilscaling logs --wandb runs",  # of an extra that nothing else needs; it has a test of its own
     "snakemake --cores all --configfile studies/wsd.yaml",
     "snakemake --cores all --configfile studies/sparse.yaml",
+    "snakemake --cores all --configfile studies/lot.yaml",
     "snakemake --cores all --configfile studies/algorithms.yaml",
     "snakemake --cores all forecast",
     "dvc repro",
