@@ -203,8 +203,7 @@ def test_what_the_rows_do_not_tell_has_no_interval():
     ):  # fmt: skip
         rows = of(judged, name)
         assert rows["low"].isna().all() and rows["high"].isna().all(), rows
-        words = rows["flags"].iloc[0]
-        assert "undetermined: the rows do not tell" in words or words.count("at_bound") == len(rows)
+        assert "undetermined: the rows do not tell" in rows["flags"].iloc[0]
     # What the compute tells is told.
     assert of(equal, "highest_return_sigmoid")["low"].notna().all()
     same = relations.table(grid.assign(return_mean=-10.0), SETTINGS)

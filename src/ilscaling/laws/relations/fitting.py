@@ -143,8 +143,7 @@ def fit(
     fixed = dict(fixed or {})
     run = run_of(table)
     # Few columns of one type: taking rows of a whole table costs more than the fits.
-    table = table[[name for name in (*relation.columns, *CELL) if name in table]]
-    table = table.loc[:, ~table.columns.duplicated()]
+    table = table[[c for c in dict.fromkeys((*relation.columns, *CELL)) if c in table]]
     x, y, _ = relation.read(relation.rows(table))
     count = len(relation.parameters) - len(fixed)
     empty = np.full(len(relation.parameters), np.nan)
@@ -185,12 +184,12 @@ def undetermined(
     y : array (rows,)
         The response.
     theta : array (parameters,)
-        The estimate. What is at a bound is left out: its flag says so.
+        The estimate.
     fixed
         Parameters that are held, by name.
     """
-    log, ends = np.array(relation.lower) > 0, at_bounds(relation, theta)
-    names = [n for n in relation.parameters if n not in fixed and n not in ends]
+    log = np.array(relation.lower) > 0
+    names = [name for name in relation.parameters if name not in fixed]
 
     def curve(name: str, step: float) -> np.ndarray:
         moved, at = theta.copy(), relation.parameters.index(name)
