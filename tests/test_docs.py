@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import experts_page
 import pytest
 import readme_numbers
 from readme_commands import LONG, TEXT, commands
@@ -102,11 +101,6 @@ def test_the_headline_is_that_of_the_results():
     numbers = json.loads((ROOT / "results/default/headline.json").read_text())
     metrics = json.loads((ROOT / "results/default/metrics.json").read_text())
     assert numbers == headline.headline(metrics), "out of date: snakemake --cores all"
-
-
-def test_the_page_of_experts_is_that_of_their_records():
-    page = experts_page.PAGE.read_text(encoding="utf-8")
-    assert page == experts_page.page(page), "out of date: python tools/experts_page.py"
 
 
 def test_paths_of_the_documentation_exist():

@@ -96,6 +96,26 @@ def empty(workspace: Workspace, game: str) -> None:
         shutil.rmtree(workspace.path / name, ignore_errors=True)
 
 
+def second_is_refused(workspace: Workspace) -> bool:
+    """Start a second pipeline; False where none runs, or it has left nothing to do.
+
+    The first one is stopped meanwhile: on a slow machine it would end before the second asks.
+    """
+    if not (first := pipeline(workspace)):
+        return False
+    try:
+        os.kill(first, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
+    try:
+        text = workspace.snakemake("--cores", "1", ok=False).stdout
+    finally:
+        os.kill(first, signal.SIGCONT)
+    refused = "another pipeline is running in this folder" in text
+    assert refused or "Nothing to be done" in text, text
+    return refused
+
+
 @pytest.mark.parametrize("game", KILLS)
 def test_kills_change_nothing(tmp_path, game):
     workspace = least(tmp_path / "killed", game)
@@ -105,7 +125,7 @@ def test_kills_change_nothing(tmp_path, game):
     patience = max(15.0, (time.monotonic() - began) / 4)
     shutil.copytree(workspace.path / "results", tmp_path / "once/results")
     empty(workspace, game)
-    chance, killed = random.Random(20), 0
+    chance, killed, refused = random.Random(20), 0, False
     while killed < KILLS[game]:
         command = chance.choice(COMMANDS)
         how = chance.choice(("everything", "snakemake", "starter"))
@@ -119,6 +139,7 @@ def test_kills_change_nothing(tmp_path, game):
             assert same(tmp_path / "once", workspace.path)
             empty(workspace, game)  # finished before it could be killed: from the start again
             continue
+        refused = refused or second_is_refused(workspace)
         kill(workspace, process, how)
         killed += 1
         lost = before.items() - cells(workspace).items()
@@ -127,3 +148,4 @@ def test_kills_change_nothing(tmp_path, game):
     assert same(tmp_path / "once", workspace.path)
     assert not list((workspace.path / "data").rglob(".*.tmp*"))
     assert workspace.planned() == {}
+    assert refused

@@ -1,16 +1,12 @@
-"""Write the table of docs/experts.md from the records beside the experts' weights.
+"""The table of docs/experts.md, from the records beside the experts' weights.
 
-    python tools/experts_page.py        after an expert was trained, measured or removed
-
-A test compares them.
+tools/readme_numbers.py writes it.
 """
 
 import json
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE, EXPERTS = ROOT / "docs/experts.md", ROOT / "experts"
-BEGIN, END = "<!-- experts:begin -->", "<!-- experts:end -->"
 
 # Random play and people: the table of dqn_zoo (Wang et al. 2016). PPO: returns in the evaluations
 # of rl-trained-agents (Stable-Baselines3's zoo) after 1, 2, 3 and 4 million steps of an agent, 50
@@ -25,7 +21,7 @@ COLUMNS = ("game", "steps", "width", "ours", "random", "people", "PPO, published
 def rows() -> list[tuple[str, ...]]:
     """A row an expert: what its record says, and what others have published."""
     table = []
-    for path in sorted(EXPERTS.glob("*.json")):
+    for path in sorted((ROOT / "experts").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         measured = record["measured"]
         ours = (
@@ -39,17 +35,7 @@ def rows() -> list[tuple[str, ...]]:
     return table
 
 
-def block() -> str:
+def block(_: dict) -> str:
     """Markdown of the table."""
     lines = [COLUMNS, ("---",) * len(COLUMNS), *rows()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def page(text: str) -> str:
-    """The page with its table as the records have it now."""
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n{block()}\n{END}{rest.split(END)[1]}"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

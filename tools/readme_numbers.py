@@ -2,8 +2,9 @@
 
     python tools/readme_numbers.py        after `snakemake --cores all`
 
-Every number between the markers of README.md comes from results/default/metrics.json, and of
-docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run); a test compares
+Every number between the markers of README.md comes from results/default/metrics.json, of
+docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run), of docs/lot.md
+from results/lot/metrics.json and of docs/experts.md from the records in experts/; a test compares
 them.
 """
 
@@ -11,6 +12,8 @@ import json
 import math
 import shutil
 from pathlib import Path
+
+import experts_page
 
 from ilscaling.laws import determined
 from ilscaling.show.titles import title
@@ -170,7 +173,12 @@ def write(page: str, text: str) -> str:
     return f"{head}{BEGIN}\n{text}\n{END}{tail}"
 
 
-PAGES = {"README.md": block, "docs/schedules.md": schedules, "docs/lot.md": lot}
+PAGES = {
+    "README.md": block,
+    "docs/schedules.md": schedules,
+    "docs/lot.md": lot,
+    "docs/experts.md": experts_page.block,
+}
 
 
 def main() -> None:
