@@ -104,12 +104,14 @@ def test_a_complete_study_says_what_to_do_next(tmp_path, monkeypatch, capsys):
     for file in ("metrics.json", "report.html"):
         (tmp_path / file).write_text("{}")
     monkeypatch.setattr(console, "headline", lambda *_: ["breakout: 87 cells"])
-    keys = SimpleNamespace(published_dir=str(tmp_path))
+    study = params.read(ROOT / "params.yaml")
+    keys = SimpleNamespace(published_dir=str(tmp_path), params=study)
     said = []
     for overlays in ([], ["studies/wsd.yaml"]):
         console.Console(keys, None, quiet=False, overlays=overlays).conclude()
         said.append(capsys.readouterr().err)
     assert f"Figures: {tmp_path / 'figures'}" in said[0] and "docs/laws.md" in said[0]
+    assert said[0].endswith(f"ilscaling forecast {tmp_path}/results.csv --budget 6.4e+12\n")
     assert "ilscaling play " in said[0] and "--study" not in said[0]
     assert "ilscaling play --study studies/wsd.yaml " in said[1]
 

@@ -28,6 +28,7 @@ WORDS = re.compile(
 )
 NOTHING = "Nothing to be done"
 LINES = 12  # of a failed job's log
+AHEAD = 10  # times the largest budget: what a forecast is shown with
 
 
 class Console:
@@ -74,11 +75,13 @@ class Console:
     def _next(self) -> list[str]:
         """Commands that go on from a complete study, and where its words are explained."""
         overlays = "".join(f" --study {shlex.quote(file)}" for file in self.overlays)
+        games = self.keys.params.games.values()
+        budget = AHEAD * max(budget for game in games for budget in game.grid.budgets)
         return [
             "",
             "What 'sign only', 'flat', 'edge' and the like mean: docs/laws.md. Next:",
             f"    ilscaling play{overlays}          watch the best agent (--list: all of them)",
-            f"    ilscaling forecast {self.keys.published_dir}/results.csv --budget FLOPS",
+            f"    ilscaling forecast {self.keys.published_dir}/results.csv --budget {budget:.2g}",
         ]
 
     def advise(self) -> None:
