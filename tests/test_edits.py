@@ -6,7 +6,6 @@ One sequence a tool by `make test-machine`; twelve by PYTEST_ARGS=--edit-sequenc
 import random
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,6 +14,7 @@ from test_machine import commit, same
 
 pytestmark = pytest.mark.machine
 EDITS_EACH = 3
+MADE = ("data", "study", "results/default", ".snakemake", ".dvc/cache", ".dvc/tmp")
 
 
 def setting(**values) -> Callable[[dict], None]:
@@ -71,31 +71,43 @@ def edit(workspace: Workspace, name: str) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
-def cleaned(workspace: Workspace, target: Path) -> Workspace:
-    """The same parameters and code, and nothing that was ever made of them."""
-    clone = copied(workspace, target)
-    for name in ("data", "study", "results/default", ".snakemake", ".dvc/cache", ".dvc/tmp"):
-        shutil.rmtree(clone.path / name, ignore_errors=True)
-    clone.snakemake("--cores", "2", timeout=1800)
-    return clone
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory) -> Callable[[Workspace], Workspace]:
+    """Makes the study of a workspace where nothing was ever made; once for the same parameters."""
+    made: dict[str, Workspace] = {}
+
+    def clean(workspace: Workspace) -> Workspace:
+        text = (workspace.path / "params.yaml").read_text(encoding="utf-8")
+        if text not in made:
+            clone = copied(workspace, tmp_path_factory.mktemp("clean") / "project")
+            for name in MADE:
+                shutil.rmtree(clone.path / name, ignore_errors=True)
+            clone.snakemake("--cores", "2", timeout=1800)
+            made[text] = clone
+        return made[text]
+
+    return clean
+
+
+def pytest_generate_tests(metafunc):
+    if "number" in metafunc.fixturenames:
+        metafunc.parametrize("number", range(metafunc.config.getoption("--edit-sequences")))
 
 
 @pytest.mark.parametrize("tool", COMMANDS)
-def test_a_sequence_of_edits_ends_as_a_clean_clone(tool, beginning, tmp_path, pytestconfig):
-    for number in range(pytestconfig.getoption("--edit-sequences")):
-        chance = random.Random(f"{tool} {number}")
-        workspace = copied(beginning, tmp_path / f"edited-{number}")
-        commits = [workspace.git("rev-parse", "HEAD").stdout.strip()]
-        names = chance.sample(sorted(EDITS), EDITS_EACH)
-        for name in names:
-            edit(workspace, name)
-            workspace.run(*COMMANDS[tool], timeout=1800)
-            if tool == "git checkout":
-                commits.append(commit(workspace, name))
+def test_a_sequence_of_edits_ends_as_a_clean_clone(tool, number, beginning, cleaned, tmp_path):
+    chance = random.Random(f"{tool} {number}")
+    workspace = copied(beginning, tmp_path / "edited")
+    commits = [workspace.git("rev-parse", "HEAD").stdout.strip()]
+    names = chance.sample(sorted(EDITS), EDITS_EACH)
+    for name in names:
+        edit(workspace, name)
+        workspace.run(*COMMANDS[tool], timeout=1800)
         if tool == "git checkout":
-            workspace.git("checkout", "-q", "-f", chance.choice(commits[:-1]))
-            workspace.run("dvc", "checkout")
-            workspace.snakemake("--cores", "2")
-        clean = cleaned(workspace, tmp_path / f"clean-{number}")
-        assert same(clean.path, workspace.path), f"{tool}: {', '.join(names)}"
-        assert workspace.planned() == {}
+            commits.append(commit(workspace, name))
+    if tool == "git checkout":
+        workspace.git("checkout", "-q", "-f", chance.choice(commits[:-1]))
+        workspace.run("dvc", "checkout")
+        workspace.snakemake("--cores", "2")
+    assert same(cleaned(workspace).path, workspace.path), f"{tool}: {', '.join(names)}"
+    assert workspace.planned() == {}
