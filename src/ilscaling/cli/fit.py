@@ -64,6 +64,12 @@ MinUpdates = Annotated[
 MaxEpochs = Annotated[
     float | None, typer.Option(help="Cells that saw their data more often are left out.")
 ]
+# What is predicted, and in what.
+SAID = {
+    "L_min": "lowest dev loss", "N_opt": "parameters", "D_opt": "samples", "R_max": "highest return",
+    "R_on_1/L": "return by loss",
+}  # fmt: skip
+RETURNS = ("R_max", "R_on_1/L")
 
 
 def table_and_settings(
@@ -233,6 +239,27 @@ def nothing_fitted(fits: list[dict], where: str, fix: str) -> FitError:
     return FitError(f"no law could be fitted: {'; '.join([*reasons][:3])}", where=where, fix=fix)
 
 
+def show_predicted(predicted) -> None:
+    """Print predictions as a table that a terminal holds, and what is to be said of its rows below.
+
+    Parameters
+    ----------
+    predicted : DataFrame
+        Of laws.forecast.
+    """
+    said = [flags for flags in dict.fromkeys(predicted["flags"]) if flags]
+    notes = {flags: number for number, flags in enumerate(said, 1)}
+    shown = predicted.assign(
+        quantity=predicted["quantity"].map(SAID).fillna(predicted["quantity"]),
+        note=predicted["flags"].map(notes),
+    )
+    names = ["game", "quantity", "estimate", "low", "high", "method", "form", "size", "note"]
+    shown = shown[[name for name in names if name in shown and shown[name].notna().any()]]
+    print(shown.to_string(index=False, float_format="%.4g", na_rep=""))
+    for flags, number in notes.items():
+        print(f"  {number}  {flags}")
+
+
 def forecast(
     table: Table,
     budget: Annotated[float, typer.Option(help="Training FLOPs to forecast for.")],
@@ -260,9 +287,14 @@ def forecast(
     seed: Seed = None,
     level: Level = None,
     bootstrap: Bootstrap = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the numbers here (CSV).")] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Also what every method and form predicts.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write what every method predicts here (CSV).")
+    ] = None,
 ) -> None:
-    """Parameters, samples, dev loss and return at a larger budget, by every method."""
+    """Parameters, samples, dev loss and return at a larger budget, with intervals."""
     from ilscaling import laws
     from ilscaling.laws import prediction
 
@@ -296,19 +328,15 @@ def forecast(
     if not predicted["estimate"].notna().any():
         why = "; ".join(predicted["flags"].head(1))
         raise FitError(f"no law predicts anything here: {why}", where=str(table))
-    names = ["game", "quantity", "estimate", "low", "high", "method", "form"]
-    believed = predicted[predicted["quoted"]]
-    print("To believe, by the verdicts:")
-    print(believed[names].to_string(index=False, float_format="%.4g", na_rep=""))
-    # Below, a line each: as a column they would make the table wider than any terminal.
-    for row in believed[believed["flags"] != ""].itertuples():
-        print(f"  {row.game}, {row.quantity}: {row.flags}")
-    print("\nBy every method and form:")
-    without = [name for name in predicted["game"].unique() if not has_returns(read, name)]
-    shown = predicted[
-        ~(predicted["game"].isin(without) & predicted["quantity"].isin(("R_max", "R_on_1/L")))
-    ].drop(columns=[name for name in ("size", "size_params") if predicted[name].isna().all()])
-    print(shown.to_string(index=False, float_format="%.4g", na_rep=""))
+    print(f"At {budget:.4g} training FLOPs, as the verdicts choose:")
+    show_predicted(predicted[predicted["quoted"]])
+    if every:
+        without = [name for name in predicted["game"].unique() if not has_returns(read, name)]
+        no_return = predicted["game"].isin(without) & predicted["quantity"].isin(RETURNS)
+        print("\nBy every method and form:")
+        show_predicted(predicted[~no_return])
+    else:
+        print(f"\n{len(predicted)} predictions by every method and form: --every")
     if wanted is not None:
         reached = laws.goals(read, settings, wanted, games=fitted)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")

@@ -56,7 +56,8 @@ def mapping(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
         if not equals or not theirs or (ours not in COLUMNS and ours != "run"):
-            close = difflib.get_close_matches(ours, [*COLUMNS, "run"], n=1, cutoff=0.0)
+            meant = [column for column, others in ALIASES.items() if _plain(ours) in others]
+            close = meant or difflib.get_close_matches(ours, [*COLUMNS, "run"], n=1, cutoff=0.0)
             raise FitError(
                 f"{pair!r} does not map a column of ours",
                 where="--column",
