@@ -6,8 +6,8 @@ import numpy as np
 
 from ilscaling.domains.expert import Act, Expert
 
-# Channels of a game's board -> its minimal actions. Breakout has as many channels as Asterix; it has an
-# expert that plays well.
+# Channels of a game's board -> its minimal actions. Breakout has as many channels as Asterix; it
+# has an expert that plays well.
 ACTIONS = {4: 5, 6: 4, 7: 3, 10: 6}
 
 

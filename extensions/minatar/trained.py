@@ -1,7 +1,7 @@
 """An expert of a MinAtar game that is a policy of a study: `expert.file` is a snapshot.
 
-studies/minatar_expert.yaml trains such policies from rewards, docs/sparse.md says how one becomes an
-expert.
+studies/minatar_expert.yaml trains such policies from rewards, docs/sparse.md says how one becomes
+an expert.
 """
 
 from pathlib import Path

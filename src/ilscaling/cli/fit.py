@@ -66,8 +66,8 @@ MaxEpochs = Annotated[
 ]
 # What is predicted, and in what.
 SAID = {
-    "L_min": "lowest dev loss", "N_opt": "parameters", "D_opt": "samples", "R_max": "highest return",
-    "R_on_1/L": "return by loss",
+    "L_min": "lowest dev loss", "N_opt": "parameters", "D_opt": "samples",
+    "R_max": "highest return", "R_on_1/L": "return by loss",
 }  # fmt: skip
 RETURNS = ("R_max", "R_on_1/L")
 
