@@ -29,6 +29,13 @@ def plan(
         int | None,
         typer.Option(help="CPU jobs at once; default: all here, with --device 8 a GPU.", min=1),
     ] = None,
+    precision: Annotated[
+        bool,
+        typer.Option("--precision", help="Instead: what more seeds would buy, once it has run."),
+    ] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="Of --precision: another results table than the study's.")
+    ] = None,
 ) -> None:
     """Print what the study costs before anything runs: cells, FLOPs, epochs, time, disk, memory."""
     from ilscaling import grid, params
@@ -52,7 +59,63 @@ def plan(
     # The machine that has the named GPUs is not this one.
     usual = gpus * text.CORES_A_GPU if named else len(os.sched_getaffinity(0))
     machine = text.Machine(cores or usual, gpus if named else 0, fast)
-    print(text.show(text.make(study_params, planned, machine)))
+    made = text.make(study_params, planned, machine)
+    if precision:
+        print(
+            bought(study_params, made, table or Path(f"results/{study_params.study}/results.csv"))
+        )
+    else:
+        print(text.show(made))
+
+
+def bought(study, made, path: Path) -> str:
+    """What more seeds would buy, for people.
+
+    Parameters
+    ----------
+    study : params.Params
+        Whose laws say how is fitted.
+    made : plan.text.Plan
+        What it costs.
+    path
+        A results table of it.
+
+    Raises
+    ------
+    FitError
+        If there is no table.
+    """
+    from ilscaling import tables
+    from ilscaling.errors import FitError
+    from ilscaling.laws.more_seeds import precision
+
+    if not path.exists():
+        raise FitError(
+            "there is no table of this study, which says how much its runs deviate",
+            where=str(path),
+            fix="--table RUNS.csv   or, to run the study first, snakemake --cores all",
+        )
+    costs = {row["game"]: row for row in made.rows}
+    lines = []
+    known = precision(tables.read_table(path), study.laws)
+    for game, rows in known.groupby("game", sort=False):
+        lines.append(f"{game}: N_opt's exponent, by seeds of every size")
+        lines.append(f"{'seeds':>7} {'runs':>6} {rows['level'].iloc[0]:>7.0%} interval  core-hours")
+        for row in rows.itertuples():
+            half = row.reason or f"+- {row.half:.3f}"
+            hours = ""
+            if game in costs:
+                cost, now = costs[game], len(study.games[game].grid.seeds)
+                each = (cost["train_h"] + cost["evaluate_h"]) / now
+                hours = f"{cost['total_h'] + (row.seeds - now) * each:.1f}"
+            mark = "  (now)" if game in costs and row.seeds == now else ""
+            lines.append(f"{row.seeds:>7} {row.runs:>6} {half:>16}  {hours:>10}{mark}")
+        lines.append("")
+    lines.append(
+        "as this table's runs deviate: with few runs that is itself known to a factor of two\n"
+        f"core-hours: {made.machine.speed.origin}"
+    )
+    return "\n".join(lines)
 
 
 def speed_here(study, *, calibrate: bool):

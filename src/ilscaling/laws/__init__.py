@@ -36,6 +36,7 @@ NAMES = [
     "goals",
     "metrics",
     "power_law",
+    "precision",
     "predict",
     "proposal",
     "read",

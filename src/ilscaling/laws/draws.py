@@ -160,18 +160,32 @@ def _resampled(runs: Runs, values: np.ndarray, signs: np.ndarray) -> np.ndarray:
     drawn = np.vstack([values, np.broadcast_to(values, signs.shape)])
     positive = (values[rows] > 0).all()
     y = np.log(values[rows]) if positive else values[rows]
-    fitted, residual = _surface(runs.N[rows], runs.C[rows], y, runs.run[rows])
+    fitted, residual = surface(runs.N[rows], runs.C[rows], y, runs.run[rows])
     again = fitted + signs[:, rows] * residual
     drawn[1:, rows] = np.exp(again) if positive else again
     return drawn
 
 
-def _surface(
+def surface(
     N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A quadratic in ln N and ln C through y, from MANY sizes on a cubic, and each run's residuals
-    for the bootstrap. What a quadratic misses of a profile that is steeper on one side would be
-    taken for the runs' deviation."""
+    """The smooth surface of rows, and their residuals for the bootstrap.
+
+    A quadratic in ln N and ln C, from MANY sizes on a cubic: what a quadratic misses of a profile
+    that is steeper on one side would be taken for the runs' deviation.
+
+    Parameters
+    ----------
+    N, C, y : arrays (rows,)
+        Parameters, FLOPs, and what the surface is of, such as ln L.
+    run : array of int (rows,)
+        The run of each row.
+
+    Returns
+    -------
+    fitted, residual : arrays (rows,)
+        Residuals are as large as a jackknife over runs would make them.
+    """
     basis = _basis(N, C, run)
     fitted = basis @ (basis.T @ y)
     residual, runs = _unshrunk(basis, y - fitted, run, 1.0), len(np.unique(run))

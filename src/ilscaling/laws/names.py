@@ -4,6 +4,7 @@
 from ilscaling.laws.doubts import determined
 from ilscaling.laws.forms import FORMS, POWER, Form, Toward
 from ilscaling.laws.lines import power_law, predict
+from ilscaling.laws.more_seeds import precision
 from ilscaling.laws.optima import curve
 from ilscaling.laws.prediction import forecast, goals, proposal
 from ilscaling.laws.profiles import METHODS

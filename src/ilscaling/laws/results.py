@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilscaling import tables
 from ilscaling.errors import FitError, ParamsError
-from ilscaling.laws import prediction, sizing
+from ilscaling.laws import more_seeds, prediction, sizing
 from ilscaling.laws.doubts import determined
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.records import LAWS, Fit
@@ -276,6 +276,21 @@ class LawFit:
             if one[0] in games
         ]
         return pd.concat(parts, ignore_index=True)
+
+    def precision(self, seeds: Sequence[int] = more_seeds.SEEDS) -> pd.DataFrame:
+        """How wide the interval of N_opt's exponent would be with other numbers of seeds.
+
+        Parameters
+        ----------
+        seeds
+            Of every size.
+
+        Returns
+        -------
+        DataFrame
+            See more_seeds.precision: half of the interval, by game and seeds.
+        """
+        return more_seeds.precision(self.table, self.settings, seeds=tuple(seeds))
 
     def excess_compute(
         self,
