@@ -186,6 +186,17 @@ def test_frontier_is_the_lowest_loss_with_so_much_compute():
     assert set(runs.loc[runs["loss"].isin(frontier), "size"]) == {2, 8}
 
 
+def test_an_objective_that_may_be_negative_has_a_linear_axis_and_no_frontier():
+    """A study of PPO alone ended in a traceback: its clipped loss has no logarithm."""
+    flops = np.geomspace(1e9, 1e12, 60)
+    runs = {"size": 4, "seed": 0, "samples": np.arange(1, 61) * 64, "flops": flops}
+    rewards = pd.DataFrame({"game": "rewards", **runs, "loss": -0.02 + 0.01 * np.sin(flops)})
+    cloned = pd.DataFrame({"game": "cloned", **runs, "loss": (flops / 1e9) ** -0.1})
+    figure = curves.draw(curves.data(pd.concat([rewards, cloned])))
+    assert [ax.get_yscale() for ax in figure.axes] == ["linear", "log"]
+    assert [len(ax.lines) for ax in figure.axes] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "case",
     [

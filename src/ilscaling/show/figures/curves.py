@@ -70,19 +70,24 @@ def draw(data: pd.DataFrame) -> Figure:
             colours = style.shades(runs["size"], "plasma")
             for (size, _), run in runs.groupby(["size", "seed"], sort=True):
                 ax.plot(run["flops"], run["loss"], color=colours[size], lw=1.1, alpha=0.9)
-            ax.plot(frontier["flops"], frontier["loss"], color=looks.INK, lw=2.4, alpha=0.85)
+            # What PPO descends is no loss of imitation: it may be negative, and none is the best.
+            lossy = part["loss"].min() > 0
+            if lossy:
+                ax.plot(frontier["flops"], frontier["loss"], color=looks.INK, lw=2.4, alpha=0.85)
             style.log_axis(ax.xaxis, part["flops"].min(), part["flops"].max(), room=0.02, most=5)
             # The first batches of an untrained policy would squeeze all that follows.
             top = min(
                 runs["loss"].max(), 1.6 * runs.groupby(["size", "seed"])["loss"].median().max()
             )
-            style.log_axis(ax.yaxis, part["loss"].min(), top, plain=True)
+            if lossy:
+                style.log_axis(ax.yaxis, part["loss"].min(), top, plain=True)
             ax.set_xlabel(looks.FLOPS)
-            ax.set_ylabel("training loss (nats a step)")
+            ax.set_ylabel("training loss (nats a step)" if lossy else "objective of training")
             ax.grid(True, which="major")
             ax.set_title(title(game), loc="left")
             entries = [style.handle(f"{size:g}", color=colours[size]) for size in sorted(colours)]
-            entries.append(style.handle("frontier", color=looks.INK, lw=2.4))
+            if lossy:
+                entries.append(style.handle("frontier", color=looks.INK, lw=2.4))
             ax.legend(
                 handles=entries,
                 title="size",
