@@ -10,7 +10,7 @@ import numpy as np
 
 from ilscaling.domains.expert import Act, Expert
 
-FAMILY = Path(__file__).with_name("cnn.py")
+NETWORK = Path(__file__).with_name("cnn.py")
 
 
 def player(file: Path | None) -> Act:
@@ -24,7 +24,7 @@ def player(file: Path | None) -> Act:
             where="params: expert",
             fix="expert.file: experts/minatar_space_invaders.safetensors",
         )
-    agent = agents.load_policy(file, extensions=[str(FAMILY)])
+    agent = agents.load_policy(file, extensions=[str(NETWORK)])
 
     def act(observations: np.ndarray, fresh: np.ndarray) -> np.ndarray:
         return agent.probabilities(observations).numpy()
