@@ -108,3 +108,15 @@ def test_paths_of_the_documentation_exist():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_pages_link_to_what_the_site_holds():
+    """`make site` copies some of the project: a link to another file ended it."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (copied,) = re.findall(r"cp -r (.*) build/site-pages/\n", makefile)
+    places = [ROOT / name for name in [*copied.split(), "results/LOG.md"]]
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            file = (page.parent / target).resolve()
+            inside = any(file.is_relative_to(place) for place in places)
+            assert "://" in target or inside, f"{page.name}: {target}"
