@@ -103,7 +103,7 @@ tiny: setup
 # The report in a real browser: chromium, node and npm are there, axe-core and puppeteer-core come.
 test-browser: setup
 	npm install --silent --no-audit --no-fund --prefix .browser axe-core puppeteer-core
-	pytest -q -m browser $(PYTEST_ARGS)
+	pytest -q -m browser tests/test_browser.py $(PYTEST_ARGS)
 
 # Views of what was made, and what Snakemake keeps for itself: the next run brings them back from
 # the store in seconds. The store stays.

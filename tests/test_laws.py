@@ -14,7 +14,7 @@ from statsmodels.stats.stattools import durbin_watson
 from ilscaling import laws
 from ilscaling.errors import FitError
 from ilscaling.laws import game
-from ilscaling.laws.draws import _surface, draw, interval, measurement
+from ilscaling.laws.draws import draw, interval, measurement, surface
 from ilscaling.laws.frontier import LeftOut, points
 from ilscaling.laws.profiles import profiles
 from ilscaling.params import Laws
@@ -521,7 +521,7 @@ def test_a_runs_residuals_give_the_jackknife_variance():
     whole = np.linalg.lstsq(X, y, rcond=None)[0]
     moved = [np.linalg.lstsq(X[run != g], y[run != g], rcond=None)[0] - whole for g in range(6)]
     expected = 5 / 6 * sum(np.outer(m, m) for m in moved)
-    _, residual = _surface(N, C, y, run)
+    _, residual = surface(N, C, y, run)
     scores = (
         np.linalg.inv(X.T @ X) @ np.array([X[run == g].T @ residual[run == g] for g in range(6)]).T
     )
