@@ -21,6 +21,10 @@ figures: setup
 	@echo "Report:  $(CURDIR)/study/results/report.html"
 
 # Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
+# The data behind this commit as one file: unpacked it is a DVC remote, without an account.
+archive: setup
+	@python tools/archive.py dist
+
 experiments: setup
 	@python tools/experiments_table.py
 
