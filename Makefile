@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests of one kind of fault each, beside the readers of changed files.
 FAULTS := $(addprefix tests/test_,ingest.py experts.py bounds.py parameter_files.py artifact_store.py text_files.py setup.py)
 
-.PHONY: demo setup figures experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
+.PHONY: demo setup figures archive experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
 
 demo: setup
 	snakemake --cores all
@@ -20,11 +20,11 @@ figures: setup
 	dvc pull results
 	@echo "Report:  $(CURDIR)/study/results/report.html"
 
-# Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
 # The data behind this commit as one file: unpacked it is a DVC remote, without an account.
 archive: setup
 	@python tools/archive.py dist
 
+# Exponents, returns and FLOPs of all experiments, and what was changed; fits a terminal.
 experiments: setup
 	@python tools/experiments_table.py
 

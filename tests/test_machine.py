@@ -116,6 +116,36 @@ def test_a_damaged_object_of_the_cache_brings_no_damage(origin, clone):
     assert hashlib.md5(stored.read_bytes()).hexdigest() == digest
 
 
+def test_an_archive_is_a_remote_without_an_account(origin, copy, tmp_path):
+    made = [tmp_path / "once", tmp_path / "again"]
+    for folder in made:
+        copy.run("python", "tools/archive.py", str(folder))
+    tar, sums = sorted(made[0].iterdir())
+    assert filecmp.cmp(tar, made[1] / tar.name, False)
+    subprocess.run(["sha256sum", "--check", sums.name], cwd=made[0], check=True)
+    subprocess.run(["tar", "-xf", tar], cwd=tmp_path, check=True)
+    unpacked = tmp_path / tar.stem
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=unpacked, check=True)
+    subprocess.run(["git", "clone", "-q", origin.path, tmp_path / "reader"], check=True)
+    reader = Workspace(tmp_path / "reader")
+    # As its README says, where the project's own remote is out of reach.
+    said = (unpacked / "README").read_text(encoding="utf-8")
+    (add,) = [line for line in said.splitlines() if "dvc remote add" in line]
+    add = add.strip().removeprefix(".venv/bin/").replace("/PATH/TO/remote", f"{unpacked}/remote")
+    reader.run(*add.split())
+    reader.run("dvc", "pull")
+    assert same(origin.path, reader.path, "study/results")
+    # Nothing is packed that is not the commit's, and nothing left out.
+    (copy.path / "params.yaml").write_text("study: other\n", encoding="utf-8")
+    done = copy.run("python", "tools/archive.py", str(tmp_path), ok=False)
+    assert done.returncode and "differ from the commit" in done.stdout
+    copy.git("checkout", "-q", "params.yaml")
+    objects = [path for path in (copy.path / ".dvc/cache/files/md5").rglob("*") if path.is_file()]
+    next(path for path in objects if path.suffix != ".dir").unlink()
+    done = copy.run("python", "tools/archive.py", str(tmp_path), ok=False)
+    assert done.returncode and "dvc repro" in done.stdout
+
+
 def test_a_reader_pulls_figures_only(origin, tmp_path):
     subprocess.run(["git", "clone", "-q", origin.path, tmp_path / "reader"], check=True)
     reader = Workspace(tmp_path / "reader")

@@ -1,9 +1,9 @@
-"""The data behind a commit as one file, whose unpacked folder works as a DVC remote: `make archive`.
+"""The data behind a commit as one file, which unpacked works as a DVC remote: `make archive`.
 
-    python tools/archive.py [FOLDER]        writes FOLDER/ilscaling-COMMIT.tar and its SHA-256 beside it
+    python tools/archive.py [FOLDER]        writes FOLDER/ilscaling-COMMIT.tar and its SHA-256
 
-A folder of DVC's cache would hold every other commit, too; `dvc push` copies what this one names. The
-same commit and cache give the same bytes.
+DVC's cache holds every other commit's, too; `dvc push` copies what this one names. The same commit
+gives the same bytes.
 """
 
 import hashlib
@@ -41,6 +41,10 @@ def push(remote: Path) -> None:
     from dvc.repo import Repo
 
     with Repo(config={"remote": {"archive": {"url": str(remote)}}}) as repo:
+        if repo.status():
+            raise refused(
+                "DVC's cache does not hold what the commit names", "dvc repro && git commit -a"
+            )
         repo.push(remote="archive")
         # What the cache lacks is left out with a warning: here it is looked for.
         lacking = repo.status(cloud=True, remote="archive")
