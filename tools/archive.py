@@ -41,17 +41,16 @@ def push(remote: Path) -> None:
     from dvc.repo import Repo
 
     with Repo(config={"remote": {"archive": {"url": str(remote)}}}) as repo:
-        if repo.status():
-            raise refused(
-                "DVC's cache does not hold what the commit names", "dvc repro && git commit -a"
-            )
-        repo.push(remote="archive")
-        # What the cache lacks is left out with a warning: here it is looked for.
-        lacking = repo.status(cloud=True, remote="archive")
+        lacking = repo.status()
+        if not lacking:
+            repo.push(remote="archive")
+            # What the cache lacks is left out with a warning: here it is looked for.
+            lacking = repo.status(cloud=True, remote="archive")
     if lacking:
         names = ", ".join(sorted(lacking)[:3])
         raise refused(
-            f"DVC's cache lacks {len(lacking)} of the commit's files: {names}", "dvc repro"
+            f"DVC's cache does not hold what the commit names: {names}",
+            "dvc repro && git commit -a",
         )
 
 
