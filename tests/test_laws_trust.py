@@ -204,3 +204,22 @@ def test_a_forecast_says_what_to_believe_and_what_is_beyond_the_expert():
     returns = said[said["quantity"].str.startswith("R_") & (said["estimate"] > 30)]
     assert len(returns) and returns["flags"].str.contains("beyond_expert: ").all()
     assert not said[said["quantity"] == "L_min"]["flags"].str.contains("beyond_expert").any()
+
+
+def test_where_a_power_law_passes_the_expert_the_bounded_forecast_is_to_be_believed():
+    """R_max of the default study at 16 times its budgets was 25 times the expert's return."""
+    table = table_of(study(BY_NAME["small"], 1)).assign(expert_return=30.0, random_return=2.0)
+    half = float(table["budget"].median())
+    planted = 2 + 28 / (1 + (half / table["flops"]) ** 0.8)
+    lowest = table.groupby("budget")["dev_loss"].transform("min")
+    table["return_mean"] = planted * lowest / table["dev_loss"]
+    far, near = 100 * table["budget"].max(), table["budget"].median()
+    for budget, bounded in ((far, True), (near, False)):
+        said = laws.forecast(table, Laws(bootstrap=40), budget)
+        (best,) = said[said["quoted"] & (said["quantity"] == "R_max")].itertuples()
+        assert (best.method == "relation") == bounded
+        truth = 2 + 28 / (1 + (half / budget) ** 0.8)
+        own = said[(said["quantity"] == "R_max") & (said["method"] == "relation")]
+        assert own["estimate"].item() == pytest.approx(truth, rel=0.02) and truth < 30
+    without = laws.forecast(table.drop(columns="random_return"), Laws(bootstrap=40), far)
+    assert "relation" not in set(without["method"])

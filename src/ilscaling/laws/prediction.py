@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
-from ilscaling.laws import chance, doubts, headline, optima, validation, verdicts
+from ilscaling.laws import bounded, chance, doubts, headline, optima, validation, verdicts
 from ilscaling.laws import draws as resampling
 from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
@@ -118,10 +118,11 @@ def of_game(
         What can be built: size and parameters.
     """
     name, admitted, of = one
-    expert = _expert(table[table["game"] == name])
-    rows = predictions(admitted.runs, of, budget, level=level, sizes=sizes, expert=expert)
+    mine = table[table["game"] == name]
+    rows = predictions(admitted.runs, of, budget, level=level, sizes=sizes, expert=_expert(mine))
     best = optima.table(admitted.optima)
     rows["quoted"] = _quoted(rows, name, best, of)
+    rows = _with_bounded(rows, mine)
     for at in rows.index[rows["quoted"]]:
         method = rows.at[at, "method"]
         method = optima.method(best) if method == headline.NAME else method
@@ -194,6 +195,23 @@ def fitted(table: pd.DataFrame, settings: Laws) -> list[FittedGame]:
         median = middle(admitted, drawn, of, settings) if admitted.runs.isoflop else None
         every.append((game, admitted, [*of, *([median] if median is not None else [])]))
     return every
+
+
+def _with_bounded(rows: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
+    """Predictions with those of returns that end at the expert's, which are to be believed where
+    the others go beyond it or say nothing."""
+    if not len(rows):
+        return rows
+    loss = rows.loc[rows["quoted"] & (rows["quantity"] == "L_min"), "estimate"]
+    common = rows.iloc[0][["game", "budget", "level"]].to_dict()
+    found = bounded.returns(mine, common["budget"], float(loss.iloc[0]) if len(loss) else np.nan)
+    for each in found:
+        same = rows["quoted"] & (rows["quantity"] == each["quantity"])
+        beyond = rows.loc[same, "flags"].str.contains("beyond_expert")
+        each["quoted"] = bool(beyond.all())
+        if each["quoted"]:
+            rows.loc[same, "quoted"] = False
+    return _typed([*rows.to_dict("records"), *({**common, **each} for each in found)], COLUMNS)
 
 
 def _expert(rows: pd.DataFrame) -> float:
