@@ -149,8 +149,10 @@ def below(by: dict[tuple, list]) -> list[str]:
     covers less than LOW."""
     lines = {}
     for (name, which, row, kind), values in by.items():
+        if which != "intervals" or kind != "bootstrap":
+            continue
         covers = [value[0] for value in values if value is not None]
-        if which == "intervals" and kind == "bootstrap" and covers and np.mean(covers) < LOW:
+        if covers and np.mean(covers) < LOW:
             lines.setdefault(row, []).append(f"{name} {np.mean(covers):.2f}")
     listed = [f"- {law} by {method}: {', '.join(of)}." for (method, law), of in lines.items()]
     said = "By bootstrap; everything that is not listed covers at least as often."
