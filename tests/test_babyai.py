@@ -219,3 +219,13 @@ def test_recordings_that_do_not_fit_are_refused(tmp_path):
     steps.write_bytes(steps.read_bytes()[:-100])
     with pytest.raises(IlscalingError, match="cannot read"):
         domain.ingest(section, tmp_path / "r", tmp_path / "demos.zarr")
+
+
+def test_an_expert_is_measured_in_a_study_that_is_laid_over_the_parameters():
+    """`--params` took a whole file alone: what `ilscaling new` writes is an overlay."""
+    of = ["measure-expert", "--params", str(ROOT / "params.yaml"), "--game", "go_to_local"]
+    with_study = [*of, "--study", str(ROOT / "studies/sparse.yaml"), "--episodes", "2"]
+    done = CliRunner().invoke(main.app, with_study)
+    assert done.exit_code == 0 and done.stdout.startswith("return "), done.exception
+    refused = CliRunner().invoke(main.app, of)
+    assert isinstance(refused.exception, ParamsError) and "--study" in refused.exception.fix

@@ -7,8 +7,38 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Threads
-from ilscaling.cli.sections import domain, section
+from ilscaling.cli.options import PARAMS, GameName, ParamsFile, Study, Threads
+from ilscaling.cli.sections import domain
+from ilscaling.errors import ParamsError
+
+
+def section_of(game: str, path: Path, study: list[Path] | None):
+    """The section of a game in a parameter file and its overlays.
+
+    Parameters
+    ----------
+    game
+        Its name.
+    path
+        The parameter file.
+    study
+        Overlays of it.
+
+    Raises
+    ------
+    ParamsError
+        For one that is not there.
+    """
+    from ilscaling import params
+
+    games = params.read(path, *(study or [])).games
+    if game not in games:
+        raise ParamsError(
+            f"no game {game!r} in the study",
+            where=f"{', '.join(map(str, [path, *(study or [])]))}: games",
+            fix=f"--game {next(iter(games))}   or --study studies/NAME.yaml, which has it",
+        )
+    return games[game]
 
 
 def import_expert(
@@ -34,6 +64,7 @@ def measure_expert(
         Path | None, typer.Argument(help="Expert file (.safetensors), of Atari games.")
     ] = None,
     path: ParamsFile = PARAMS,
+    study: Study = None,
     episodes: Annotated[int, typer.Option(help="Whole episodes.", min=2)] = 100,
     seed: Annotated[int, typer.Option(help="Number of the first episode.", min=0)] = 0,
     processes: Annotated[int, typer.Option(help="NetHack: games in parallel.", min=1)] = 1,
@@ -44,7 +75,7 @@ def measure_expert(
 
     The return of a trained Atari expert is written into the record beside it.
     """
-    settings = section(path, game)
+    settings = section_of(game, path, study)
     measured = domain(settings).measure_expert(
         game, settings, expert, episodes=episodes, seed=seed, processes=processes, threads=threads
     )
