@@ -10,7 +10,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from ilscaling import params
-from ilscaling.pipeline import console, progress_display
+from ilscaling.pipeline import console, progress_display, scheduling
 from ilscaling.pipeline.keys import Keys
 from ilscaling.progress import VARIABLE, tqdm
 
@@ -132,3 +132,20 @@ def test_the_log_file_and_other_plugins_get_every_record():
     started = record(Path("none"))
     started.event = LogEvent.JOB_STARTED
     assert not console.is_shown(started)
+
+
+def test_the_scheduler_wakes_for_no_limit_that_nobody_asked_for():
+    """Every job that had finished left a timer of a second, which set the next: 200 jobs, half a
+    core. Without a limit Snakemake's scheduler sets none."""
+    from snakemake.cli import get_argument_parser
+    from snakemake.settings.types import SchedulingSettings
+
+    def limit(*options: str):
+        given = get_argument_parser().parse_args(["--cores", "1", *options])
+        settings = SchedulingSettings(max_jobs_per_timespan=given.max_jobs_per_timespan)
+        scheduling.wake_no_more_than_needed(settings)
+        return settings.max_jobs_per_timespan
+
+    assert limit() is None
+    assert limit("--max-jobs-per-timespan", "5/1m").max_jobs == 5
+    scheduling.wake_no_more_than_needed(None)  # a dry run

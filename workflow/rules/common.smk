@@ -25,11 +25,6 @@ from pathlib import Path
 
 PROJECT = Path(workflow.basedir)
 # A job of a cluster runs the code of the pipeline that submitted it.
-# Snakemake's limit of submissions, 100 a second unless one asks for another, makes its scheduler wake
-# once more every second for every job that has finished: after 200 jobs that is half a core.
-if (scheduling := workflow.scheduling_settings) and (limit := scheduling.max_jobs_per_timespan):
-    if limit.max_jobs == 100:
-        scheduling.max_jobs_per_timespan = None
 submitted_source = "" if workflow.is_main_process else os.environ.get("ILSCALING_SOURCE", "")
 sys.path.insert(0, submitted_source or str(PROJECT / "src"))
 
@@ -43,8 +38,11 @@ from ilscaling.pipeline import (
     progress_display,
     publication,
     run_resources,
+    scheduling,
     session as sessions,
 )
+
+scheduling.wake_no_more_than_needed(workflow.scheduling_settings)
 
 
 class Refused(WorkflowError):
