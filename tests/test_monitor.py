@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -134,18 +136,37 @@ def test_the_log_file_and_other_plugins_get_every_record():
     assert not console.is_shown(started)
 
 
-def test_the_scheduler_wakes_for_no_limit_that_nobody_asked_for():
-    """Every job that had finished left a timer of a second, which set the next: 200 jobs, half a
-    core. Without a limit Snakemake's scheduler sets none."""
-    from snakemake.cli import get_argument_parser
-    from snakemake.settings.types import SchedulingSettings
+JOBS = """
+import threading
+from ilscaling.pipeline import scheduling
 
-    def limit(*options: str):
-        given = get_argument_parser().parse_args(["--cores", "1", *options])
-        settings = SchedulingSettings(max_jobs_per_timespan=given.max_jobs_per_timespan)
-        scheduling.wake_no_more_than_needed(settings)
-        return settings.max_jobs_per_timespan
+rule all:
+    input: expand("{n}.txt", n=range(16))
 
-    assert limit() is None
-    assert limit("--max-jobs-per-timespan", "5/1m").max_jobs == 5
-    scheduling.wake_no_more_than_needed(None)  # a dry run
+rule one:
+    output: "{n}.txt"
+    shell: "touch {output}"
+
+onstart:
+    scheduling.wake_no_more_than_needed(workflow.scheduler)
+
+onsuccess:
+    print("threads", threading.active_count(), "limit", workflow.scheduler.job_rate_limiter)
+"""
+
+
+def test_the_scheduler_wakes_for_no_limit_that_nobody_asked_for(tmp_path):
+    """Every job that finished left a timer of a second, which set the next: after 200 jobs half a
+    core. Without a limit Snakemake's scheduler sets none; one that a user asks for stays."""
+    (tmp_path / "Snakefile").write_text(JOBS, encoding="utf-8")
+
+    def ran(*options: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forceall", *options]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        (line,) = [row for row in done.stdout.splitlines() if row.startswith("threads")]
+        _, threads, _, limit = line.split(maxsplit=3)
+        return int(threads), limit
+
+    threads, limit = ran()
+    assert limit == "None" and threads < 10
+    assert "JobRateLimiter" in ran("--max-jobs-per-timespan", "50/1s")[1]

@@ -4,8 +4,8 @@
 
 Every number between the markers of README.md comes from results/default/metrics.json, of
 docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run), of docs/lot.md
-from results/lot/metrics.json and of docs/experts.md from the records in experts/; a test compares
-them.
+from results/lot/metrics.json, of docs/findings.md from every study's and of docs/experts.md from the
+records in experts/; a test compares them.
 """
 
 import json
@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 import experts_page
+import findings_page
 
 from ilscaling.laws import determined
 from ilscaling.show.titles import title
@@ -178,6 +179,7 @@ PAGES = {
     "docs/schedules.md": schedules,
     "docs/lot.md": lot,
     "docs/experts.md": experts_page.block,
+    "docs/findings.md": findings_page.block,
 }
 
 

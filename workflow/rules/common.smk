@@ -42,8 +42,6 @@ from ilscaling.pipeline import (
     session as sessions,
 )
 
-scheduling.wake_no_more_than_needed(workflow.scheduling_settings)
-
 
 class Refused(WorkflowError):
     """Printed as it stands: below a message Snakemake lists the lines of the Snakefile that led to
@@ -113,6 +111,7 @@ def plan_anew():
 
 
 onstart:
+    scheduling.wake_no_more_than_needed(workflow.scheduler)
     jobs = list(workflow.dag.needrun_jobs())
     due = {str(path) for job in jobs for path in job.output}
     missing = {str(path) for job in jobs for path in workflow.dag.reason(job).missing_output}
