@@ -12,7 +12,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from ilscaling import params
-from ilscaling.pipeline import console, progress_display, scheduling
+from ilscaling.pipeline import console, progress_display
 from ilscaling.pipeline.keys import Keys
 from ilscaling.progress import VARIABLE, tqdm
 
