@@ -72,9 +72,10 @@ def pooled(games: dict, law: str) -> str:
     The interval is Hartung and Knapp's, by Student's t, or the plain one by t where that is wider:
     theirs vanishes where few games happen to agree.
     """
-    known = [of for of in games.values() if of.get(f"{law}_low") is not None]
+    # An exponent that is not determined, as of optima at the grid's edge, is no estimate of one.
+    known = [of for of in games.values() if of[f"{law}_known"] in ("determined", "sign only")]
     if len(known) < 3:
-        return f"- {POOLED[law]}: {len(known)} games with an interval, too few for a mean."
+        return f"- {POOLED[law]}: {len(known)} games in which it is determined, too few for a mean."
     values = np.array([of[law] for of in known])
     # Half of an interval by Student's t over the normal quantile: rather too large.
     errors = np.array([of[f"{law}_high"] - of[f"{law}_low"] for of in known]) / 2 / norm.ppf(0.975)
@@ -82,9 +83,10 @@ def pooled(games: dict, law: str) -> str:
     half = t.ppf(0.975, len(known) - 1) * np.sqrt(max(of.var_eff_w_re, of.var_hksj_re))
     mean = of.mean_effect_re
     return (
-        f"- {POOLED[law]}: {mean:.3f} [{mean - half:.3f}, {mean + half:.3f}] over {len(known)}"
-        f" games, which lie apart by a standard deviation of {np.sqrt(of.tau2):.3f} beyond their"
-        f" own errors; their own values go from {values.min():.3f} to {values.max():.3f}."
+        f"- {POOLED[law]}: {mean:.3f} [{mean - half:.3f}, {mean + half:.3f}] over the"
+        f" {len(known)} games in which at least its sign is determined. They lie apart by a"
+        f" standard deviation of {np.sqrt(of.tau2):.3f} beyond their own errors; their own values"
+        f" go from {values.min():.3f} to {values.max():.3f}."
     )
 
 
