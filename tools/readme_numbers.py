@@ -4,8 +4,8 @@
 
 Every number between the markers of README.md comes from results/default/metrics.json, of
 docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run), of docs/lot.md
-from results/lot/metrics.json, of docs/findings.md from every study's and of docs/experts.md from the
-records in experts/; a test compares them.
+from results/lot/metrics.json, of docs/findings.md from every study's and of docs/experts.md from
+the records in experts/; a test compares them.
 """
 
 import json
