@@ -421,6 +421,10 @@ def test_errors_are_written_as_people_do(error, text):
 def test_nothing_measured_draws_nothing(tmp_path):
     table = study().assign(status="failed", dev_loss=np.nan)
     assert figures.draw_all(table, fitted(table), tmp_path) == {}
+    # What the workflow promises is there nevertheless, and says why it is empty.
+    figures.placeholder(tmp_path / "profiles", "no cell enters the fits")
+    assert "no cell enters" in (tmp_path / "profiles.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "profiles.png").stat().st_size > 1000
 
 
 @settings(max_examples=30, deadline=None)

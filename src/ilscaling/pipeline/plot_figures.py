@@ -107,6 +107,10 @@ def agents_at_play(known: study_context.Study, game: str, table: pd.DataFrame, o
     agents.side_by_side({**shown, "expert": recorded}, out)
 
 
+# Figures that a study has whatever came out of it: its rule promises them.
+ALWAYS = ("profiles", "laws", "return_on_loss")
+
+
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
     """The step `figures`: every figure of the study.
 
@@ -135,6 +139,9 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
         human={name: spec.human_return for name, spec in specs.items()},
         forecast=study_context.forecast(inputs.forecast),
     )
+    for name in ALWAYS:
+        if not (out / f"{name}.png").exists():
+            figures.placeholder(out / name, "no cell enters the fits: laws/notes.txt says why")
     for game, paths in study.games.items():
         gallery.pictures(paths["demos"], out, game)
         if registry.get("DOMAIN", study.params.games[game].domain).replays:

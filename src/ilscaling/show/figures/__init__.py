@@ -92,6 +92,22 @@ def draw_all(
     }
 
 
+def placeholder(stem: Path, why: str) -> None:
+    """A figure that says why there is nothing to draw, as PNG and SVG.
+
+    Parameters
+    ----------
+    stem
+        Path without an ending.
+    why
+        What it says.
+    """
+    with style.look():
+        figure, axes = style.panels(1, 1, width=7.2, height=2.4)
+        style.empty(axes.flat[0], why)
+        style.save(figure, stem)
+
+
 def _ordered(rows: pd.DataFrame, games: list[str]) -> pd.DataFrame:
     """`rows` game by game in the order of `games`, otherwise as they stand."""
     place = {game: i for i, game in enumerate(games)}
