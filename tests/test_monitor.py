@@ -162,7 +162,9 @@ def test_the_scheduler_wakes_for_no_limit_that_nobody_asked_for(tmp_path):
 
     def ran(*options: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forceall", *options]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
+        )
         (line,) = [row for row in done.stdout.splitlines() if row.startswith("threads")]
         _, threads, _, limit = line.split(maxsplit=3)
         return int(threads), limit

@@ -1,6 +1,7 @@
 """`ilscaling new`: a study that suits a time, of a game that can be played."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    (tmp_path / "experts").mkdir()
-    for file in (ROOT / "experts").iterdir():
-        (tmp_path / "experts" / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(ROOT / "experts", tmp_path / "experts")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     registry.load([])

@@ -30,7 +30,7 @@ def refused(what: str, fix: str) -> SystemExit:
 
 
 def git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise refused(f"this is no clone: {done.stderr.strip()}", "git clone, not a download")
     return done.stdout.strip()
