@@ -337,10 +337,12 @@ def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     known = np.isfinite(real) and real > 0
     bounds = [np.nan if row[end] is None else float(row[end]) for end in ("low", "high")]
     held = bounds[0] <= real <= bounds[1] if known and np.isfinite(bounds).all() else None
+    way = row["method"], row["form"]
+    # The relations that end at the expert's return are no way of the figures'.
+    by = looks.way(*way).label if looks.has_way(*way) else ", ".join(way)
     return {
         "what": "dev loss" if column == "dev_loss" else "return",
-        "by": looks.way(row["method"], row["form"]).label
-        + (", by its loss" if row["quantity"] == "R_on_1/L" else ""),
+        "by": by + (", by its loss" if row["quantity"] == "R_on_1/L" else ""),
         "said": number(float(row["estimate"])),
         "bounds": interval(*bounds, number),
         "off": off(float(np.log(float(row["estimate"]) / real))) if known else "",
