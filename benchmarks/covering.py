@@ -41,7 +41,7 @@ def one(task: tuple[Design, int]) -> list[tuple]:
     rows: list[tuple] = []
 
     def judge(method: str, law: str, true: float, ends, kind: str) -> None:
-        ends = ends if ends is not None and np.isfinite(ends).all() else None
+        ends = None if ends is None or not np.isfinite(ends).all() else ends
         covers = None if ends is None else (ends[0] <= true <= ends[1], ends[1] - ends[0])
         rows.append((design.name, "intervals", (method, law), kind, covers))
 

@@ -31,8 +31,11 @@ def exponent(runs: Runs, window: float | None, level: float) -> tuple[float, flo
     (estimate, low, high) or None
         None where the likelihood has no maximum, or the surface no optimum.
     """
-    best = {k: runs.N[here][np.argmin(runs.L[here])] for k, here in by_budget(runs)}
-    away = np.abs(np.log(runs.N / [best[k] for k in runs.position]))
+    best = np.full(len(runs.budgets), np.nan)
+    for k in np.unique(runs.position):
+        here = runs.position == k
+        best[k] = runs.N[here][np.argmin(runs.L[here])]
+    away = np.abs(np.log(runs.N / best[runs.position]))
     some = runs.where(away <= np.log(window or np.inf) * 1.01)
     n, c = (np.log(v) - np.log(v).mean() for v in (some.N, some.C))
     n, c = n / n.std(), c / c.std()
@@ -54,8 +57,3 @@ def exponent(runs: Runs, window: float | None, level: float) -> tuple[float, flo
         return None
     middle, half = -bnc / (2 * bnn), stats.t.ppf(0.5 + level / 2, runs.count - 1) * se
     return tuple(float(scale * v) for v in (middle, middle - half, middle + half))
-
-
-def by_budget(runs: Runs):
-    """(budget, mask of its rows) of every one."""
-    return ((k, runs.position == k) for k in np.unique(runs.position))

@@ -6,12 +6,13 @@ DVC's cache holds every other commit's, too; `dvc push` copies what this one nam
 gives the same bytes.
 """
 
-import hashlib
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
+
+from ilscaling.files import sha256
 
 README = """The data behind commit {commit} of ilscaling, as a DVC remote. No account is needed:
 
@@ -54,11 +55,6 @@ def push(remote: Path) -> None:
         )
 
 
-def digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     """A member without what depends on the machine."""
     member.mtime = member.uid = member.gid = 0
@@ -77,7 +73,7 @@ def main(folder: Path) -> None:
         base = Path(temporary)
         push(base / "remote")
         files = sorted(path for path in base.rglob("*") if path.is_file())
-        lines = [f"{digest(path)}  {path.relative_to(base).as_posix()}\n" for path in files]
+        lines = [f"{sha256(path)}  {path.relative_to(base).as_posix()}\n" for path in files]
         (base / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
         (base / "README").write_text(README.format(commit=commit, here=HERE), encoding="utf-8")
         packed = base / "packed.tar"
@@ -87,7 +83,7 @@ def main(folder: Path) -> None:
                 tar.add(path, name, recursive=False, filter=plain)
         packed.replace(target)
     sums = target.with_suffix(".tar.sha256")
-    sums.write_text(f"{digest(target)}  {target.name}\n", encoding="utf-8")
+    sums.write_text(f"{sha256(target)}  {target.name}\n", encoding="utf-8")
     print(f"{target}  ({target.stat().st_size / 1e6:.0f} MB, {len(files)} files)\n{sums}")
 
 

@@ -22,7 +22,7 @@ def player(file: Path | None) -> Act:
         raise GameError(
             "no file of a policy",
             where="params: expert",
-            fix="expert.file: experts/minatar_space_invaders.safetensors",
+            fix="expert.file: experts/minatar/space_invaders.safetensors",
         )
     agent = agents.load_policy(file, extensions=[str(NETWORK)])
 

@@ -197,10 +197,8 @@ def deviations(N: np.ndarray, C: np.ndarray, y: np.ndarray, run: np.ndarray) -> 
 
     Parameters
     ----------
-    N, C, y : arrays (rows,)
-        Parameters, FLOPs, and what the surface is of, such as ln L.
-    run : array of int (rows,)
-        The run of each row.
+    N, C, y, run : arrays (rows,)
+        As of `surface`.
 
     Returns
     -------

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from ilscaling.laws import headline
 from ilscaling.laws.draws import FEWEST, WEIGHTS, Draws, deviations, generator, surface
-from ilscaling.laws.frontier import LeftOut, points
-from ilscaling.laws.game import admit
+from ilscaling.laws.forms import POWER
+from ilscaling.laws.frontier import points
+from ilscaling.laws.game import Admitted, admit, middle
 from ilscaling.laws.runs import MEASURED, Runs
 from ilscaling.params import Laws
 
@@ -62,7 +62,6 @@ def precision(
     rows = []
     for game in sorted(table["game"].unique()):
         admitted = admit(table[table["game"] == game], game, settings)
-        out = admitted.left_out
         runs = admitted.runs.where(np.isfinite(admitted.runs.L))
         reason = _cannot(runs)
         for count in seeds:
@@ -70,7 +69,7 @@ def precision(
             row |= {"runs": count * len(np.unique(runs.N)), "half": np.nan}
             if not reason:
                 design, losses = simulated(runs, count, studies, settings.seed)
-                row |= _half(design, losses, settings, out)
+                row |= _half(replace(admitted, runs=design), losses, settings)
             rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
@@ -134,18 +133,16 @@ def _of_rows(values: object, name: str, runs: Runs) -> bool:
     return isinstance(values, np.ndarray) and name != "budgets" and len(values) == len(runs.L)
 
 
-def _half(design: Runs, losses: np.ndarray, settings: Laws, left_out: LeftOut) -> dict:
+def _half(admitted: Admitted, losses: np.ndarray, settings: Laws) -> dict:
+    design, left_out = admitted.runs, admitted.left_out
     dof = len(np.unique(design.run)) - 1
     nothing = np.full((1, len(design.L)), np.nan)
     values = {**dict.fromkeys(OTHERS, nothing), "L": losses}
     drawn = Draws(values, np.ones((1, len(design.L))), dof, "")
-    inside, steep = (
-        ~np.isin(design.position, sorted(out)) for out in (left_out.loss, left_out.surface)
-    )
+    inside = ~np.isin(design.position, sorted(left_out.loss))
     part = design.where(inside), drawn.where(inside)
-    lines = points(*part, settings, left_out, only=("power",))
-    part = design.where(steep), drawn.where(steep)
-    known = headline.headline(*part, lines, settings).exponents[LAW][1:]
+    lines = points(*part, settings, left_out, only=(POWER,))
+    known = middle(admitted, drawn, lines, settings).exponents[LAW][1:]
     there = np.isfinite(known)
     if 2 * there.sum() < len(known) or there.sum() < 2:
         return {"reason": f"{len(known) - there.sum()} of {len(known)} studies have no exponent"}
