@@ -11,6 +11,7 @@ LONG = {
     "make demo",
     "make sweep",
     "make bench",
+    "make archive",  # of a commit that holds what was made: test_dvc_agrees_with_snakemake has one
     "make experiments",  # sets up; the tool behind it has a test of its own
     "pip install .",  # a test installs the wheel
     "make test-gpu",  # needs one

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from ilscaling import flops, games, params, plan, policies
+from ilscaling import flops, games, params, plan, policies, registry
 from ilscaling.domains import brought
 from ilscaling.domains.gymnasium.game import refuse_unseeded
 from ilscaling.games import play
@@ -49,3 +50,12 @@ def test_minatar_is_a_function_of_its_seed_and_its_expert_beats_random_play():
 
     counted = flops.counted(network, torch.from_numpy(boards))
     assert counted == (3 * ledger.forward, 3 * ledger.training)
+
+
+def test_a_policy_is_an_expert_beside_its_own_family():
+    """Its family, which the study had loaded by another path, was 'taken'."""
+    section = read().games["minatar_space_invaders"]
+    act = registry.get("EXPERT", section.expert.name).player(ROOT / section.expert.file)
+    boards = np.zeros((3, 2, 10, 10, 6), bool)
+    chances = act(boards, np.ones(3, bool))
+    assert chances.shape == (3, 4) and chances.sum(1) == pytest.approx(1.0)

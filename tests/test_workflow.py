@@ -291,6 +291,7 @@ def test_dvc_agrees_with_snakemake(study):
     shown = study.run("dvc", "exp", "show", "--csv").stdout
     header = shown.splitlines()[0]
     assert "breakout.best" in header and "games.breakout.train.ema" in header
+    assert "MB" in study.run("make", "-o", "setup", "archive").stdout
 
 
 def test_an_experiment_retrains_what_its_parameter_touches(study):

@@ -192,7 +192,10 @@ def load_policy(path: str | Path, *, extensions: Sequence[str] = (), device: str
         For a snapshot that is missing, damaged, or of a family that nobody has defined.
     """
     if extensions:
-        registry.load(list(dict.fromkeys([*registry.loaded(), *extensions])))
+        # A file that the study has loaded by another path is the same file.
+        known = {Path(file).resolve() for file in registry.loaded()}
+        more = [str(file) for file in extensions if Path(file).resolve() not in known]
+        registry.load([*registry.loaded(), *dict.fromkeys(more)])
     path = Path(path)
     path = path.with_suffix(".safetensors") if path.suffix == ".json" else path
     if not path.is_file() or path.suffix != ".safetensors":
