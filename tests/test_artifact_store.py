@@ -265,6 +265,19 @@ def test_a_step_of_the_results_that_is_whole_is_not_made_again(here):
     assert not result_folder.is_whole(folder)
 
 
+def test_a_step_without_a_file_that_its_rule_promises_is_not_done(here):
+    """Snakemake found it missing once; in the next run `done.json` was enough."""
+    folder = Path("data/results/fit-0123456789ab")
+    write(folder / "metrics.json")
+    promised = [folder / name for name in ("metrics.json", "done.json", "laws/fits.json")]
+    with pytest.raises(WorkflowError, match=r"ended without fits\.json"):
+        result_folder.write(folder, {}, promised)
+    assert not result_folder.is_whole(folder)
+    write(folder / "laws/fits.json")
+    result_folder.write(folder, {}, promised)
+    assert result_folder.is_whole(folder)
+
+
 def test_what_is_used_by_any_study_is_not_collected(here):
     keys = keys_of()
     one = made(keys, first_run(keys))

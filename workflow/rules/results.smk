@@ -22,7 +22,7 @@ rule collect_table:
         "logs/times/collect_table/{key}.tsv"
     shell:
         "exec python -m ilscaling.pipeline.collect_table --study {params.study:q}"
-        " --out {params.folder:q} > {log:q} 2>&1"
+        " --out {params.folder:q} --promised {output:q} > {log:q} 2>&1"
 
 
 rule fit:
@@ -45,7 +45,7 @@ rule fit:
     threads: len(keys.params.games) # a process a game
     shell:
         "exec python -m ilscaling.pipeline.fit_laws --study {params.study:q}"
-        " --table {params.table:q} --out {params.folder:q} > {log:q} 2>&1"
+        " --table {params.table:q} --out {params.folder:q} --promised {output:q} > {log:q} 2>&1"
 
 
 rule plot_figures:
@@ -86,7 +86,7 @@ rule plot_figures:
     shell:
         "exec python -m ilscaling.pipeline.plot_figures --study {params.study:q}"
         " --table {params.table:q} --fit {params.fit:q} {params.forecast}"
-        " --out {params.folder:q} > {log:q} 2>&1"
+        " --out {params.folder:q} --promised {output:q} > {log:q} 2>&1"
 
 
 rule write_report:
@@ -116,7 +116,7 @@ rule write_report:
     shell:
         "exec python -m ilscaling.pipeline.write_report --study {params.study:q}"
         " --table {params.table:q} --fit {params.fit:q} --figures {params.figures:q}"
-        " {params.forecast} --out {params.folder:q} > {log:q} 2>&1"
+        " {params.forecast} --out {params.folder:q} --promised {output:q} > {log:q} 2>&1"
 
 
 # Asked for only where results/STUDY differs from what the steps made (`list_publication`), so it

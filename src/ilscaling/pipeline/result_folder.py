@@ -6,7 +6,7 @@ under the key of the one that was made.
 
 import argparse
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ilscaling import errors, files
@@ -22,7 +22,7 @@ def step_and_key(folder: Path) -> tuple[str, str]:
     return step, key
 
 
-def write(folder: Path, content: dict) -> None:
+def write(folder: Path, content: dict, promised: Sequence[Path] = ()) -> None:
     """Write `done.json` of a finished step.
 
     Parameters
@@ -31,7 +31,21 @@ def write(folder: Path, content: dict) -> None:
         The step's keyed folder.
     content
         What it says beside step, key and the digests of the folder's files.
+    promised
+        Files that its rule promises. Snakemake would miss one, but with `done.json` written the
+        step would count as finished from then on.
+
+    Raises
+    ------
+    WorkflowError
+        If one of them is not there.
     """
+    if lacking := [path.name for path in promised if path.name != DONE and not path.is_file()]:
+        raise WorkflowError(
+            f"the step ended without {', '.join(lacking)}",
+            where=str(folder),
+            fix="read its log; where that does not say why, report it (CONTRIBUTING.md)",
+        )
     made = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
     digests = {p.relative_to(folder).as_posix(): files.sha256(p) for p in made if p.name != DONE}
     step, key = step_and_key(folder)
@@ -92,7 +106,7 @@ def main(
     description: str,
     *inputs: str,
 ) -> None:
-    """Run a step: --study FILE, a folder for each of its inputs, --out FOLDER.
+    """Run a step: --study FILE, a folder for each of its inputs, --promised FILES, --out FOLDER.
 
     Parameters
     ----------
@@ -111,6 +125,7 @@ def _main(make: Callable, description: str, *inputs: str) -> None:
     parser = argparse.ArgumentParser(description=description)
     for name in ("study", *inputs, "out"):
         parser.add_argument(f"--{name}", type=Path, required=name != "forecast")
+    parser.add_argument("--promised", type=Path, nargs="*", default=[])
     given = parser.parse_args()
     job_lock.acquire(job_lock.lock_file(given.out), str(given.out))
     if is_whole(given.out):
@@ -125,4 +140,4 @@ def _main(make: Callable, description: str, *inputs: str) -> None:
             study.keys[step] = key
             if folder != given.out:
                 check(folder)
-    write(given.out, make(study, given.out, given))
+    write(given.out, make(study, given.out, given), given.promised)
