@@ -14,6 +14,7 @@ import ilscaling
 from ilscaling import policies
 from ilscaling.errors import ParamsError
 from ilscaling.params import Train, TrainSequences
+from ilscaling.pipeline import session
 
 
 def test_cnn_is_the_papers():
@@ -69,3 +70,34 @@ def test_compiled_code_is_kept_by_the_sources_that_it_came_from(tmp_path):
     with (package / "policies/transformer/__init__.py").open("a") as file:
         file.write("\nBASE = 100.0\n")
     assert folder() != before
+
+
+def test_jobs_find_what_another_copy_of_the_same_sources_has_compiled(tmp_path):
+    """A pipeline's snapshot has another path after every edit, and compiled everything anew."""
+    code = (
+        "import numpy as np; from ilscaling.policies.players import dot;"
+        "print(dot(*np.ones((2, 3), 'f')), sum(dot.stats.cache_hits.values()))"
+    )
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "kept"),
+        session.LOCATORS: session.LOCATOR,
+    }
+
+    def run(package: Path) -> str:
+        command = [sys.executable, "-c", code]
+        environment["PYTHONPATH"] = str(package.parent)
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    hits = []
+    for name in ("one", "other", "edited"):
+        package = tmp_path / name / "ilscaling"
+        shutil.copytree(
+            Path(ilscaling.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        if name == "edited":  # numba itself would see no change in the file of `dot`
+            with (package / "policies/sequences.py").open("a") as file:
+                file.write("\nBASE = 100.0\n")
+        hits.append(run(package).strip())
+    assert hits == ["3.0 0", "3.0 1", "3.0 0"]

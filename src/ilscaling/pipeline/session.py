@@ -31,6 +31,8 @@ from ilscaling.pipeline.keys import Keys
 
 # The environment in which a pipeline's jobs find what belongs to it.
 SOURCE, STUDY, PROGRESS = "ILSCALING_SOURCE", "ILSCALING_STUDY", "ILSCALING_PROGRESS_DIR"
+# Numba's setting: what finds the code that it has compiled; and ours.
+LOCATORS, LOCATOR = "NUMBA_CACHE_LOCATOR_CLASSES", "ilscaling.pipeline.compiled_cache.Locator"
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Session:
             os.environ[name] = os.pathsep.join([first, *filter(None, others)])
         os.environ["PYTHONUTF8"] = "1"  # whatever a machine's locale is, paths and logs are UTF-8
         os.environ["MPLBACKEND"] = "agg"  # that of a notebook is unknown to its shell's programs
+        # A name, for numba itself would cost each start a second.
+        os.environ.setdefault(LOCATORS, LOCATOR)
         os.environ[SOURCE] = self.snapshot.python_path
         os.environ[STUDY] = self.study_file
         os.environ[PROGRESS] = str(progress_display.FOLDER)
