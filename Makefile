@@ -32,7 +32,7 @@ setup:
 	@sh tools/setup.sh $(VENV) "$(PYTHON)" $(if $(filter command environment,$(firstword $(origin PYTHON))),given)
 
 test: setup
-	pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not machine and not kills and not browser and not slurm and not faults" $(PYTEST_ARGS)
+	pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=10 -m "not slow and not machine and not kills and not browser and not slurm and not faults" $(PYTEST_ARGS)
 
 # Whether a GPU computes what it should, and how fast: one table, under five minutes, no network. Needs
 # no set-up where Python 3.11 or later has PyTorch 2.4 or later; docs/performance.md says what else.
