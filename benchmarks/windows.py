@@ -1,6 +1,6 @@
 """How far from a budget's best size a cell may lie and still tell the law: `laws.window`, judged.
 
-    python benchmarks/windows.py [STUDIES]        prints the second table of 'The window', docs/laws.md
+    python benchmarks/windows.py [STUDIES]        prints a table of docs/laws.md, 'The window'
 
 Planted studies (simulated.py) of each design, twice as many as asked for: the window with the least
 root mean square error of the exponent of N_opt is chosen on one half, and all are reported on the
