@@ -53,6 +53,28 @@ def test_a_gymnasium_study_brings_its_game_expert_and_family(folder):
         made("gymnasium", "CartPole-v1")
 
 
+def test_a_refusal_leaves_nothing_in_the_way_of_its_remedy(folder):
+    """Its three files stood there, and only --force, which lost edits, went on."""
+    with pytest.raises(ParamsError, match="the smallest study takes") as told:
+        made("gymnasium", "Acrobot-v1", "--minutes", "1", "--cores", "1")
+    assert not (folder / "extensions/acrobot").exists()
+    made("gymnasium", "Acrobot-v1", "--cores", "1", *told.value.fix.split())
+
+
+def test_an_edited_extension_serves_a_second_study(folder):
+    made("gymnasium", "CartPole-v1", "--cores", "2")
+    game = folder / "extensions/cartpole/game.py"
+    game.write_text(game.read_text() + "# mine\n")
+    with pytest.raises(ParamsError, match="there already: studies/cartpole") as told:
+        made("gymnasium", "CartPole-v1", "--cores", "2")
+    said = made("gymnasium", "CartPole-v1", "--cores", "2", *told.value.fix.split()[:2])
+    assert "game.py   (as it was)" in said and game.read_text().endswith("# mine\n")
+    made("gymnasium", "CartPole-v1", "--cores", "2", "--force")
+    assert game.read_text().endswith("# mine\n")
+    with pytest.raises(ParamsError, match="every run of it would change"):
+        made("atari", "pong", "--name", "default")
+
+
 def test_the_minutes_of_a_gymnasium_study_are_said_not_to_be_those_of_its_expert(folder):
     said = made("gymnasium", "CartPole-v1", "--minutes", "10", "--cores", "2")
     assert "once the expert is trained" in said

@@ -33,6 +33,9 @@ BAD = {
     "list as a key": (b"? [1, 2]\n: 3\n", "not YAML|cannot read"),
     "broken": (b"laws: {level: [\n", "not YAML"),
     "control": (b"a: \x00\n", "not YAML"),
+    "octal": (b"sizes: [4,\n 010]\n", "010 is octal, or a time.*\n.*line 2"),
+    "sexagesimal": (b"seeds: [1:30, 2]\n", "1:30 is octal, or a time"),
+    "a time": (b"train_steps: 22:00:00\n", "another number than it seems"),
     "tag": (b"a: !!python/object/apply:os.getcwd []\n", "not YAML"),
 }
 

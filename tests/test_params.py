@@ -65,8 +65,9 @@ def test_studies_are_valid_overlays(study):
     [
         ("games.breakout.train.rat", 1.0, "did you mean 'rate'"),
         ("lawz", {}, "did you mean 'laws'"),
-        ("games.breakout.grid.budgets", ["1e11"], "is a string"),
-        ("games.breakout.train.rate", {"value": "1e-3"}, "is a string"),
+        ("games.breakout.grid.budgets", ["1e11"], "is a string: write 1.0e+11"),
+        ("games.breakout.grid.budgets", ["1.5e11"], "is a string: write 1.5e+11"),
+        ("games.breakout.train.rate", {"value": "1e-3"}, "is a string: write 1.0e-3"),
         ("games.breakout.grid.budgets", [2.0e11, 1.0e11], "must rise"),
         ("games.breakout.grid.sizes", [4, 4], "twice"),
         ("games.breakout.emulator.sticky", 1.5, "less than 1"),
@@ -101,6 +102,14 @@ def test_an_overlay_changes_only_what_it_names_and_null_removes_a_game():
     merged["games"]["breakout"]["train"]["ema"] = base["games"]["breakout"]["train"]["ema"]
     assert merged == base
     assert set(params.overlay(base, {"games": {"breakout": None}})["games"]) == {"nethack"}
+
+
+def test_a_misspelt_game_is_not_silently_kept():
+    """A study may be laid over any parameters, so a game that is not there may be removed."""
+    base = params.overlay(default(), {"games": {"nethack": None}})
+    assert params.overlay(base, {"games": {"nethack": None, "breakout__low": None}}) == base
+    with pytest.raises(ParamsError, match="no game 'brekout' to remove; did you mean 'breakout'"):
+        params.overlay(base, {"games": {"brekout": None}})
 
 
 def test_a_game_may_start_from_another():

@@ -1,11 +1,13 @@
 """Tables of others: read as people have them, or refused with the value that stands in the way."""
 
 import bz2
+import csv
 import gzip
 import io
 import json
 import lzma
 import re
+import shlex
 import tarfile
 import zipfile
 
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 from ilscaling import tables
 from ilscaling.cli.main import app
 from ilscaling.errors import FitError
+from ilscaling.tables import naming
 
 ROWS = pd.DataFrame(
     {
@@ -171,6 +174,7 @@ WRITTEN = {
     "old Mac lines": PLAIN.replace("\n", "\r").encode(),
     "Excel's line": b"sep=;\n" + PLAIN.replace(",", ";").encode(),
     "comments": b"# exported today, by hand\n\n" + PLAIN.encode(),
+    "a title": b"Results of March\n" + PLAIN.encode(),
     "a separator at each end": PLAIN.replace("\n", ",\n").replace("budget,", "budget", 1).encode(),
     "names of rows": PLAIN.replace("\n3", "\na,3").replace("\n7", "\nb,7").encode(),
     "JSON records": as_json(orient="records"),
@@ -228,6 +232,117 @@ def test_commas_that_could_mean_two_things_are_refused(tmp_path):
     # Unquoted decimal commas shift the fields.
     (tmp_path / "runs.csv").write_text("params,samples,dev_loss,budget\n35,1,2,5,1\n70,1,2,6,1\n")
     with pytest.raises(FitError, match="more fields than the header"):
+        tables.read_table(tmp_path / "runs.csv")
+
+
+LOSSES = "3.412,3.120,2.913,2.714,2.514,2.401"
+
+
+def table_of(tmp_path, losses: str, header: str = "params,samples,dev_loss,budget", **columns):
+    """A comma-separated table with these losses, quoted where they hold a comma, and others."""
+    held = next(csv.reader([losses]))
+    given = {"params": "35000000", "samples": "1e9", "budget": "1e18"} | columns
+    lines = [header]
+    for loss in held:
+        fields = [given["params"], given["samples"], loss, given["budget"]]
+        lines.append(",".join(f'"{f}"' if "," in f else f for f in fields))
+    (tmp_path / "runs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "runs.csv"
+
+
+@pytest.mark.parametrize(
+    "losses", [LOSSES.replace("2.714", '"2,71"'), LOSSES.replace("2.714", '"2,714"')]
+)
+def test_one_mark_of_another_kind_does_not_move_the_others(tmp_path, losses):
+    """One retyped cell made every other loss a thousand times as large."""
+    with pytest.raises(FitError, match="is the comma or the dot its decimal mark"):
+        tables.read_table(table_of(tmp_path, losses))
+
+
+def test_thousands_among_decimals_are_read_where_they_fit(tmp_path):
+    table = tables.read_table(table_of(tmp_path, LOSSES, samples="1,014"))
+    assert table["samples"].tolist() == [1014.0] * 6
+    text = PLAIN.replace("budget", "budget,return_mean").replace("1e18\n3", "1e18,812.5\n3")
+    text = text.replace("1e18\n7", "1e18,812.5\n7").removesuffix("\n") + ',"1,014"\n'
+    (tmp_path / "runs.csv").write_text(text)
+    assert tables.read_table(tmp_path / "runs.csv")["return_mean"].tolist() == [812.5, 1014.0]
+
+
+def test_a_power_of_ten_has_no_thousands(tmp_path):
+    """'1.000e+18' became 1e21 beside losses with decimal commas, without a word."""
+    text = "params;samples;dev_loss;flops\n" + "".join(
+        f"35000000;{d}000000;{loss};{c:.3e}\n".replace("2,500", "2,5")
+        for d, loss, c in ((7, "3,4000", 1e18), (5, "2,5", 2.514e18))
+    )
+    (tmp_path / "runs.csv").write_text(text)
+    assert tables.read_table(tmp_path / "runs.csv")["flops"].tolist() == [1e18, 2.514e18]
+    # Thousands in one column say nothing of a loss.
+    text = PLAIN.replace(",", ";").replace("35000000", "35.000.000").replace("1014.4", "3.412")
+    (tmp_path / "runs.csv").write_text(text.replace("2.5", "2.514"))
+    with pytest.raises(FitError, match="column dev_loss can be read in two ways"):
+        tables.read_table(tmp_path / "runs.csv")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "factor"),
+    [
+        ("params", "params (M)", 1e6),
+        ("params", "n_params_millions", 1e6),
+        ("samples", "tokensB", 1e9),
+        ("flops", "compute [GFLOPs]", 1e9),
+        ("flops", "EFLOP", 1e18),
+        ("flops", "FLOPs (1e18)", 1e18),
+        ("budget", "compute (PF-days)", 8.64e19),
+        ("params", "N", 1),
+        ("samples", "D", 1),
+        ("params", "params (non-embedding)", 1),
+        ("flops", "training FLOPs", 1),
+        ("params", "param_count", 1),
+    ],
+)
+def test_a_unit_in_a_name_counts(ours, theirs, factor):
+    assert naming.factor(ours, theirs) == factor
+
+
+def test_a_unit_in_a_header_is_offered_and_applied(tmp_path):
+    """The remedy, typed as printed, gave budgets that were 1e15 times too small."""
+    path = table_of(tmp_path, LOSSES, "params (M),tokens (B),loss,GFLOPs", params="35", samples="1")
+    with pytest.raises(FitError, match="columns are missing") as error:
+        tables.read_table(path)
+    words = shlex.split(error.value.fix.partition("   (")[0])
+    table = tables.read_table(path, naming.mapping(words[1::2]))
+    assert (table["params"] == 35e6).all() and (table["samples"] == 1e9).all()
+    assert (table["flops"] == 1e27).all()
+    assert "column params: 'params (M)' counts in units of 1e+06" in table.attrs["notes"]
+    path.write_text(path.read_text().replace("35,", "35M,"))
+    with pytest.raises(FitError, match="says its unit, and so does its value '35M'"):
+        tables.read_table(path, {"params": "params (M)"})
+
+
+def test_columns_that_few_fits_read_are_read_like_others(tmp_path):
+    """Standard errors with decimal commas went missing without a word."""
+    (tmp_path / "runs.csv").write_text(
+        "params;samples;dev_loss;budget;dev_loss_se;dev_kl\n"
+        "35000000;1000000000;3,4;1E+18;0,01;none\n70000000;500000000;2,5;1E+18;1;twice\n"
+    )
+    table = tables.read_table(tmp_path / "runs.csv")
+    assert table["dev_loss_se"].tolist() == [0.01, 1.0] and table["dev_kl"].isna().all()
+    assert any("'twice'" in note and "taken for missing" in note for note in table.attrs["notes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (PLAIN.replace("budget", "budget,dev_loss").replace("1e18", "1e18,9"), "called dev_loss"),
+        (PLAIN.replace(",", " ").replace("2.5 5e8", "2.5").replace("5e8 ", ""), "line 3 has 3"),
+        (PLAIN.replace("1014.4", "True").replace("2.5", "False"), "'True' in column dev_loss"),
+        (PLAIN.replace("2.5", "2500m"), "'2500m' in column dev_loss"),
+        (PLAIN.replace("2.5", "2500 mnats"), "'2500 mnats' in column dev_loss"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_refused(tmp_path, text, says):
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(FitError, match=says):
         tables.read_table(tmp_path / "runs.csv")
 
 

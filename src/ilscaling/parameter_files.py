@@ -4,6 +4,7 @@ PyYAML takes the last of two equal keys without a word, expands aliases without 
 once a level. So the file is looked at as events and nodes before any value is built.
 """
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import yaml
 
 from ilscaling.errors import ParamsError
 
+# What YAML 1.1 reads as another number than people mean: 010 is 8, 1:30 is 90.
+ODD = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_.]+(?::[0-9_.]+)+)")
 # libyaml reads ten times as fast as PyYAML, where it is there.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 1_000_000  # our largest study file has 9,000
@@ -103,6 +106,7 @@ def _count(node: yaml.Node, where: str, sizes: dict[int, int], above: set[int]) 
         raise ParamsError("an alias that holds itself", where=line, fix="write the values out")
     if id(node) in sizes:
         return sizes[id(node)]
+    _refuse_odd(node, where)
     children: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         _refuse_twice(node, where)
@@ -118,6 +122,16 @@ def _count(node: yaml.Node, where: str, sizes: dict[int, int], above: set[int]) 
         )
     sizes[id(node)] = size
     return size
+
+
+def _refuse_odd(node: yaml.Node, where: str) -> None:
+    number = node.tag.rpartition(":")[2] in ("int", "float")
+    if number and isinstance(node, yaml.ScalarNode) and ODD.fullmatch(node.value):
+        raise ParamsError(
+            f"{node.value} is octal, or a time, to YAML: another number than it seems",
+            where=f"{where}, line {node.start_mark.line + 1}",
+            fix="write it as plain decimal digits, without a 0 before them",
+        )
 
 
 def _refuse_twice(node: yaml.MappingNode, where: str) -> None:

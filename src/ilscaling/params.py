@@ -7,6 +7,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 
 import difflib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, reduce
@@ -510,8 +511,15 @@ def _section(annotation) -> type[Model] | None:
 
 
 def overlay(base: dict, change: dict) -> dict:
-    """`base` with `change` laid over it, section by section; null removes a key of `games`."""
+    """`base` with `change` laid over it, section by section; null removes a key of `games`.
+
+    Raises
+    ------
+    ParamsError
+        For a game to remove that is not there but for a letter or two.
+    """
     merged = dict(base)
+    _refuse_misspelt(base.get("games"), change.get("games"))
     for key, value in change.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):
             merged[key] = overlay(merged[key], value)
@@ -520,6 +528,24 @@ def overlay(base: dict, change: dict) -> dict:
     if isinstance(merged.get("games"), dict):
         merged["games"] = {k: v for k, v in merged["games"].items() if v is not None}
     return merged
+
+
+def _refuse_misspelt(games: object, change: object) -> None:
+    """A game that is not there may be removed, for a study may be laid over any parameters; one
+    whose name is nearly that of another stays by mistake."""
+    if not isinstance(games, dict) or not isinstance(change, dict):
+        return
+    there = {str(name).partition("__")[0]: name for name in games}
+    for name, value in change.items():
+        stem = str(name).partition("__")[0]
+        if value is None and stem not in there:
+            meant = difflib.get_close_matches(stem, there, n=1, cutoff=0.85)
+            if meant:
+                raise ParamsError(
+                    f"no game {name!r} to remove; did you mean {there[meant[0]]!r}?",
+                    where=f"games.{name}",
+                    fix=f"games: {{ {there[meant[0]]}: null }}",
+                )
 
 
 def layers(path: str | Path, *studies: str | Path, name: str | None = None) -> list[dict]:
@@ -672,11 +698,20 @@ def _explain(problem: dict, model: type[Model], above: tuple[str, ...] = ()) -> 
         close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
         return f"{key}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
     if problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], str):
-        hint = " (YAML reads 1e-3 as text: write 0.001 or 1.0e-3)"
+        hint = _for_yaml(problem["input"])
         return f"{key}: a number is wanted, {problem['input']!r} is a string{hint}"
     message = problem["msg"].removeprefix("Value error, ")
     given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
     return f"{key or 'params'}: {message}{given}"
+
+
+def _for_yaml(text: str) -> str:
+    """A hint for a number that YAML 1.1 takes for text: it lacks a dot, or its exponent a sign."""
+    parts = re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", text)
+    if parts is None:
+        return ""
+    whole, rest, sign, power = parts.groups()
+    return f": write {whole}{rest or '.0'}e{sign or '+'}{power}, for YAML wants a dot and a sign"
 
 
 def _keys_at(model: type[Model], location: list) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from ilscaling import files
+from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, ParamsFile
 from ilscaling.errors import FitError
 
@@ -173,6 +174,8 @@ def fit(
     from ilscaling.laws import excess
     from ilscaling.show import fits, quoted
 
+    outputs.refuse_foreign(out, [*fits.FILES, *["figures"] * pictures], "fits.json", table)
+    outputs.refuse_same(metrics, table, option="--metrics")
     read, settings = table_and_settings(
         table,
         column,
@@ -298,6 +301,7 @@ def forecast(
     from ilscaling import laws
     from ilscaling.laws import prediction
 
+    outputs.refuse_same(out, table)
     read, settings = table_and_settings(
         table,
         column,

@@ -1,6 +1,8 @@
 """The verb that writes a first study of a game."""
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,31 +19,70 @@ def new(
     minutes: Annotated[float, typer.Option(help="How long it may take.", min=1)] = 20.0,
     name: Annotated[str | None, typer.Option(help="Of the study; default: the game's.")] = None,
     cores: Annotated[int | None, typer.Option(help="Jobs at once; default: all.", min=1)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a study that is there.")
+    ] = False,
     path: ParamsFile = PARAMS,
 ) -> None:
     """Write a study of a game that suits a time: studies/NAME.yaml, laid over params.yaml."""
-    import yaml
-
-    from ilscaling import grid, params, registry
-    from ilscaling.cli.planning import speed_here
-    from ilscaling.plan import starting
+    from ilscaling import params, registry
 
     whole = params.read(path)
     entry = registry.get("DOMAIN", domain, "ilscaling new")
     starter = entry.starter(game)
     study = name or starter.name or game
-    written = {f"studies/{study}.yaml": "", **starter.files}
-    if not force and (there := [file for file in written if Path(file).exists()]):
+    if study == whole.study:
         raise ParamsError(
-            f"there already: {', '.join(there)}",
-            where="ilscaling new",
-            fix="--name NAME   or --force",
+            f"{study} is the study of {path}: every run of it would change",
+            where="--name",
+            fix=f"--name {starter.name or game}",
         )
-    for file, text in starter.files.items():
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        with files.atomic(file) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    file = Path(f"studies/{study}.yaml")
+    if not force and file.exists():
+        raise ParamsError(
+            f"there already: {file}",
+            where="ilscaling new",
+            fix=f"--name {study}_2   or --force",
+        )
+    # What may have been edited since an earlier start is used as it is.
+    added = [name for name in starter.files if not Path(name).exists()]
+    try:
+        for name in added:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            with files.atomic(name) as temporary:
+                temporary.write_text(starter.files[name], encoding="utf-8")
+        text, planned = _study(starter, game, study, whole, path, minutes, cores)
+    except BaseException:
+        # A refusal leaves nothing behind that would stand in the way of its remedy.
+        for name in added:
+            Path(name).unlink(missing_ok=True)
+            shutil.rmtree(Path(name).parent / "__pycache__", ignore_errors=True)
+            with suppress(OSError):
+                Path(name).parent.rmdir()
+        raise
+    file.parent.mkdir(exist_ok=True)
+    with files.atomic(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    kept = [name for name in starter.files if name not in added]
+    print("\n".join([str(file), *added, *(f"{name}   (as it was)" for name in kept)]))
+    at_once = cores or os.cpu_count() or 1
+    after = " once the expert is trained, which says how long it takes" if starter.first else ""
+    print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores{after}. Next:")
+    steps = [starter.first, f"ilscaling plan --study {file}",
+             f"snakemake --cores all --configfile {file}"]  # fmt: skip
+    print("\n".join(f"    {step}" for step in steps if step))
+
+
+def _study(
+    starter, game: str, study: str, whole, path: Path, minutes: float, cores: int | None
+) -> tuple[str, float]:
+    """Text of the study that suits the time, and the seconds that the plan says."""
+    import yaml
+
+    from ilscaling import grid, params
+    from ilscaling.cli.planning import speed_here
+    from ilscaling.plan import starting
+
     others = dict.fromkeys(whole.games)
     extensions = sorted(starter.files)
     seconds, at_once = 60 * minutes, cores or os.cpu_count() or 1
@@ -82,16 +123,7 @@ def new(
     ]
     text = "".join(f"# {line}\n" for line in head)
     text += yaml.safe_dump(overlay(scale, expert), sort_keys=False, default_flow_style=None)
-    file = Path(f"studies/{study}.yaml")
-    file.parent.mkdir(exist_ok=True)
-    with files.atomic(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    print("\n".join([*written]))
-    after = " once the expert is trained, which says how long it takes" if starter.first else ""
-    print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores{after}. Next:")
-    steps = [starter.first, f"ilscaling plan --study {file}",
-             f"snakemake --cores all --configfile {file}"]  # fmt: skip
-    print("\n".join(f"    {step}" for step in steps if step))
+    return text, planned
 
 
 def files_of(path: Path) -> dict:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
+from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 
 
@@ -47,12 +48,13 @@ def plan(
     if csv or cells:
         import pandas as pd  # takes longer to import than all else here
 
-        table = pd.DataFrame(grid.table(planned))
+        listed = pd.DataFrame(grid.table(planned))
     if csv:
+        outputs.refuse_same(csv, path, *(study or []), *filter(None, [table]), option="--csv")
         with files.atomic(csv) as temporary:
-            table.to_csv(temporary, index=False)
+            listed.to_csv(temporary, index=False)
     if cells:
-        shown = table.drop(columns=["family", "rate"])
+        shown = listed.drop(columns=["family", "rate"])
         print(shown.to_string(index=False, float_format="%.4g"), end="\n\n")
     here = speed_here(study_params, calibrate=calibrate)
     fast = here if named is None else speed.estimate(named, here, mfu or speed.MFU)

@@ -8,6 +8,7 @@ import typer
 from ilscaling import files
 from ilscaling.cli import ingest as nethack
 from ilscaling.cli import job as jobs
+from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile
 from ilscaling.cli.sections import domain, section
 from ilscaling.errors import ParamsError
@@ -41,6 +42,7 @@ def ingest(
         raise ParamsError(
             "one source of recordings is wanted", where="ingest", fix="--nld, --npz or --minari"
         )
+    outputs.refuse_neighbour(out)
     settings, kind = section(path, game), kinds[0]
     taken = getattr(settings.expert, "recordings", None)
     if (kind == "nld") == hasattr(taken, "format"):

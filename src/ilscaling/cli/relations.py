@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
+from ilscaling.cli import outputs
 from ilscaling.cli.fit import Columns, Table, table_and_settings
 from ilscaling.cli.options import PARAMS, ParamsFile
 
@@ -29,6 +30,7 @@ def relations(
     """
     from ilscaling.laws import relations as laws
 
+    outputs.refuse_same(out, table)
     read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
     estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:

@@ -9,9 +9,15 @@ import pandas as pd
 
 from ilscaling import files, laws
 from ilscaling.errors import FitError
-from ilscaling.laws import excess, relations
+from ilscaling.laws import excess, relations, study
 from ilscaling.params import Laws
 from ilscaling.show import markdown
+
+# All that may be written into the folder.
+FILES = (
+    "fits.json", "fits.csv", "fits.md", "notes.txt", "floors.csv", "relations.csv",
+    "selection.csv", *(f"{name}.csv" for name in study.TABLES),
+)  # fmt: skip
 
 
 def write(

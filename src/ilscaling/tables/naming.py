@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ilscaling.errors import FitError
+from ilscaling.tables import numerals
 from ilscaling.tables.columns import COLUMNS
 
 # What a column of ours is called by others: lower case, words joined by one underscore.
@@ -35,6 +36,16 @@ ALIASES = {
     "return_mean": ("return", "mean_return", "episode_return", "reward", "mean_reward", "score"),
     "game": ("env", "environment", "env_id", "task", "config"),
 }  # fmt: skip
+# Columns that others count in millions and the like, as the last word of their name says.
+COUNTED = ("params", "samples", "unique_samples", "flops", "budget")
+UNITS = re.compile(
+    r"(?:(?<=_)(?P<prefix>k|m|mn|mio|g|b|bn|t|tn|p|e|z|(?:thousand|million|billion|trillion)s?)"
+    r"|(?:^|(?<=_))(?P<flops>[kmgtpez])flops?"
+    r"|(?<=_)(?P<days>p(?:eta)?f(?:lop)?s?(?:_s)?_days?)"
+    r"|(?<=_)(?:1?e|10_)(?P<ten>\d{1,2}))$"
+)
+# One day at 10^15 FLOPs a second, as GPT-3's authors count.
+PETAFLOPS_DAY = 8.64e19
 # How alike a name must be to one of these to be suggested.
 ALIKE = 0.8
 
@@ -92,6 +103,32 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
     aside = {ours: f"{ours} (theirs)" for ours in columns if ours in table}
     back = {theirs: ours for ours, theirs in columns.items()}
     return table.rename(columns={**aside, **back})
+
+
+def factor(ours: str, theirs: str) -> float:
+    """By how much a column of others is to be multiplied, as its name says: 1e6 of 'params (M)'.
+
+    Parameters
+    ----------
+    ours
+        The column of ours that it stands for.
+    theirs
+        Its name: the unit is the last word, in brackets or after a mark.
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", theirs)
+    unit = UNITS.search(_plain(words)) if ours in COUNTED else None
+    if unit is None:
+        return 1.0
+    if unit["ten"]:
+        return 10.0 ** int(unit["ten"])
+    compute = ours in ("flops", "budget")
+    if unit["days"]:
+        return PETAFLOPS_DAY if compute else 1.0
+    prefix = unit["flops"] or unit["prefix"]
+    prefix = prefix.removesuffix("s") if len(prefix) > 2 else prefix
+    if prefix in numerals.FLOPS:
+        return numerals.FLOPS[prefix] if compute else 1.0
+    return {**numerals.FACTORS, **numerals.WORDS, "mio": 1e6}[prefix]
 
 
 def missing(names: Sequence[str], table: pd.DataFrame, path: Path) -> FitError:
@@ -156,9 +193,15 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
+def _without_unit(name: str) -> str:
+    return UNITS.sub("", _plain(name)).strip("_") or _plain(name)
+
+
 def _meant(ours: str, free: list[str]) -> str | None:
     """The column that is meant by one of ours, if a name says so."""
     plain = {_plain(name): name for name in reversed(free)}
+    # 'params (M)' is no other column than 'params'; `factor` has the unit.
+    plain |= {short: name for name in reversed(free) if (short := _without_unit(name)) not in plain}
     known = (ours, *ALIASES.get(ours, ()))
     for alias in known:
         if alias in plain:

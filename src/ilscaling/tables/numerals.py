@@ -26,6 +26,14 @@ THOUSANDS_DOT = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d*|[-+]?[1-9]\d{0,2}(?:\.
 GROUPS = {",": re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"),
           ".": re.compile(r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+")}  # fmt: skip
 DECIMAL = {",": re.compile(r"[-+]?\d*,\d*"), ".": re.compile(r"[-+]?\d*\.\d*")}
+# Nobody puts separators of thousands before an exponent.
+EXPONENT = re.compile(r"[-+]?[\d.,]+\s*e[-+]?\d+", re.IGNORECASE)
+# Columns of numbers far above a thousand: a mark before three digits is no decimal one by itself.
+COUNTS = ("params", "samples", "budget", "flops", "unique_samples", "demonstrations", "updates")
+# Columns of nats: no thousands, and "m" is no million.
+NATS = re.compile(r"(?:dev|test)_(?:expected_)?loss(?:_se)?|\w*entropy(?:_se)?|\w+_kl(?:_se)?")
+# A number that is read with separators of thousands lies within this factor of the others'.
+APART = 10.0
 
 
 def columns(
@@ -68,20 +76,8 @@ def columns(
         if name not in texts:
             values[name] = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
             continue
-        unclear = next((text for text in texts[name] if _grouped(text)), None)
-        decimal = meanings.get(name) or shared
-        if decimal is None and separator != "," and unclear:
-            # Nothing tells: fields apart from commas have decimals, of either kind.
-            marks = {mark for text in texts[name] for mark in _mantissa(text) if mark in ",."}
-            decimal = marks.pop() if len(marks) == 1 and len(known) < 2 else None
-            if decimal is None:
-                raise FitError(
-                    f"{unclear!r} in column {name} can be read in two ways",
-                    where=where,
-                    fix="write numbers without separators of thousands",
-                )
-        decimal = decimal or "."
-        read = [_value(text, decimal) for text in texts[name]]
+        decimal = meanings.get(name) or _guessed(texts[name], name, shared, known, separator, where)
+        read = [_value(text, decimal, small=bool(NATS.fullmatch(name))) for text in texts[name]]
         wrong = [i for i, value in enumerate(read) if value is None]
         if wrong:
             count = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -91,11 +87,76 @@ def columns(
                 where=where,
                 fix="correct it, or leave the field empty where nothing was measured",
             )
+        _refuse_odd_thousands(texts[name], read, decimal, name, where)
         values[name] = np.array(read, np.float64)
-        odd = next((t for t in texts[name] if not PLAIN.fullmatch(t.lower()) and _said(t)), None)
+        pairs = zip(texts[name], read, strict=True)
+        odd = next((pair for pair in pairs if _said(pair[0]) and not _is_as_written(*pair)), None)
         if odd is not None:
-            notes.append(f"column {name}: {odd!r} is read as {_value(odd, decimal):.10g}")
+            notes.append(f"column {name}: {odd[0]!r} is read as {odd[1]:.10g}")
     return values, notes
+
+
+def _is_as_written(text: str, value: float) -> bool:
+    """Whether Python reads a text as the same number."""
+    return PLAIN.fullmatch(text.lower()) is not None and float(text) == value
+
+
+def _guessed(
+    column: list[str],
+    name: str,
+    shared: str | None,
+    known: set[str],
+    separator: str,
+    where: str,
+) -> str:
+    """The decimal mark of a column whose own values do not tell; FitError where nothing does."""
+    unclear = [text for text in column if _grouped(text)]
+    if not unclear:
+        return shared or "."
+    marks = {mark for text in unclear for mark in _mantissa(text) if mark in ",."}
+    if name not in COUNTS and marks == {shared}:
+        return shared
+    clear = any(_said(text) and not _grouped(text) for text in column)
+    if shared is not None and clear:
+        return shared  # as thousands, which `_refuse_odd_thousands` compares with the others
+    if shared is None and separator == ",":
+        return "."
+    # Nothing tells: fields apart from commas have decimals, of either kind.
+    if shared is None and name not in COUNTS and len(marks) == 1 and len(known) < 2:
+        return marks.pop()
+    raise FitError(
+        f"{unclear[0]!r} in column {name} can be read in two ways",
+        where=where,
+        fix="write numbers without separators of thousands",
+    )
+
+
+def _refuse_odd_thousands(
+    column: list[str], read: list[float], decimal: str, name: str, where: str
+) -> None:
+    """Raise FitError for a lone mark before three digits that would be thousands, but far from the
+    column's other numbers: a decimal mark of another kind."""
+    digits = [_mantissa(text) for text in column]
+    if not any(decimal in d for d in digits):
+        return
+    if any(THOUSANDS_COMMA.fullmatch(d) or THOUSANDS_DOT.fullmatch(d) for d in digits):
+        return  # some are told by both marks, or by two
+    other = "," if decimal == "." else "."
+    lone = [_grouped(text) and other in d for text, d in zip(column, digits, strict=True)]
+    rest = {
+        abs(value): text
+        for text, value, is_lone in zip(column, read, lone, strict=True)
+        if not is_lone and 0 < abs(value) < math.inf
+    }
+    for text, value, is_lone in zip(column, read, lone, strict=True):
+        if is_lone and rest and not min(rest) / APART <= abs(value) <= max(rest) * APART:
+            clear = next(iter(rest.values()))
+            raise FitError(
+                f"column {name} holds {text!r} and {clear!r}: is the comma or the dot its decimal"
+                " mark?",
+                where=where,
+                fix="write all its numbers in one way",
+            )
 
 
 def number(text: str) -> float | None:
@@ -115,8 +176,8 @@ def number(text: str) -> float | None:
 
 
 def is_text(column: pd.Series) -> bool:
-    """Whether a column holds anything but numbers."""
-    return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
+    """Whether a column holds anything but numbers; yes and no are none."""
+    return pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column)
 
 
 def _text(value: object) -> str:
@@ -157,6 +218,8 @@ def _mantissa(text: str) -> str:
 
 def _grouped(text: str) -> bool:
     """Whether one comma or dot stands before three digits: a decimal mark, or thousands."""
+    if EXPONENT.match(text):
+        return False
     digits = _mantissa(text)
     return any(GROUPS[mark].fullmatch(digits) for mark in ",.")
 
@@ -164,6 +227,8 @@ def _grouped(text: str) -> bool:
 def _mark(text: str) -> str | None:
     """The decimal mark that one text shows; None where it could be either or has none."""
     digits = _mantissa(text)
+    if EXPONENT.match(text):
+        return next((mark for mark in ",." if DECIMAL[mark].fullmatch(digits)), None)
     if THOUSANDS_COMMA.fullmatch(digits):
         return "."
     if THOUSANDS_DOT.fullmatch(digits):
@@ -174,8 +239,8 @@ def _mark(text: str) -> str | None:
     return None
 
 
-def _value(text: str, decimal: str) -> float | None:
-    """A number, NaN for a missing one, None for what is none."""
+def _value(text: str, decimal: str, *, small: bool = False) -> float | None:
+    """A number, NaN for a missing one, None for what is none; `small`: without factors."""
     plain = text.strip().lower()
     if plain in MISSING:
         return math.nan
@@ -194,7 +259,10 @@ def _value(text: str, decimal: str) -> float | None:
         digits = digits.replace(other, "")
     if digits.count(decimal) > 1:
         return None
-    return _scaled(digits.replace(decimal, ".") + rest)
+    written = digits.replace(decimal, ".") + rest
+    if small and not re.fullmatch(rf"{PLAIN.pattern}(?:nats?)?", written):
+        return None
+    return _scaled(written)
 
 
 def _scaled(plain: str) -> float | None:

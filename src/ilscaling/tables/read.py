@@ -1,5 +1,6 @@
 """Anyone's table of runs as a results table."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from ilscaling.tables.columns import COLUMNS
 
 # Without one of these nothing can be fitted; `game` and one of budget and flops can be made up for.
 NEEDED = ("params", "samples", "dev_loss")
-# Numbers that a fit reads: a text in one of them is refused, in any other column it is missing.
+# Numbers that a fit reads: a text in one of them is refused, in any other column of ours it is
+# missing, and said to be.
 READ = (
     *NEEDED, "budget", "flops", "added", "updates", "epochs", "test_loss", "return_mean",
     "return_first", "return_second", "expert_return", "random_return", "action_entropy",
@@ -101,8 +103,10 @@ def standard(
     """
     path, notes = Path(name), list(notes or ())
     if not len(table):
-        raise FitError("the table has no rows", where=str(path))
+        raise FitError("the table has no rows", where=str(path), fix=f"head {path}")
     table = naming.renamed(table, columns or {}, path)
+    for ours, theirs in (columns or {}).items():
+        table = _scaled(table, ours, theirs, separator, path, notes)
     if assume_6nd:
         table = _computed(table, separator, path, notes)
     missing = [column for column in NEEDED if column not in table]
@@ -133,6 +137,25 @@ def standard(
     table["status"] = _status(table, notes)
     table.attrs["notes"] = notes
     return table
+
+
+def _scaled(
+    table: pd.DataFrame, ours: str, theirs: str, separator: str, path: Path, notes: list[str]
+) -> pd.DataFrame:
+    """A column whose name says its unit, in ones."""
+    factor = naming.factor(ours, theirs)
+    if factor == 1:
+        return table
+    own = table[ours].map(lambda value: re.search(r"\d\s*[a-df-zA-DF-Z]", str(value)) is not None)
+    if own.any():
+        raise FitError(
+            f"column {theirs} says its unit, and so does its value {table[ours][own].iloc[0]!r}",
+            where=str(path),
+            fix="say it in one place",
+        )
+    values, how = numerals.columns(table, [ours], separator=separator, where=str(path))
+    notes += [*how, f"column {ours}: {theirs!r} counts in units of {factor:.4g}"]
+    return table.assign(**{ours: values[ours] * factor})
 
 
 def _computed(table: pd.DataFrame, separator: str, path: Path, notes: list[str]) -> pd.DataFrame:
@@ -171,7 +194,7 @@ def _typed(table: pd.DataFrame, separator: str, path: Path, notes: list[str]) ->
             table[column] = table[column].astype(object).where(table[column].notna(), "").map(str)
             table[column] = table[column].str.strip()
         elif dtype == "float64":
-            table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
+            table[column] = _lenient(table, column, separator, path, notes)
         elif column == "size" and numerals.is_text(table[column]):
             table = _sized(table, notes)
         elif numerals.is_text(table[column]):
@@ -179,6 +202,19 @@ def _typed(table: pd.DataFrame, separator: str, path: Path, notes: list[str]) ->
             if (plain.notna() | table[column].isna()).all():
                 table[column] = plain
     return table
+
+
+def _lenient(
+    table: pd.DataFrame, column: str, separator: str, path: Path, notes: list[str]
+) -> np.ndarray:
+    """A column as numbers, missing where it holds none."""
+    try:
+        values, how = numerals.columns(table, [column], separator=separator, where=str(path))
+    except FitError as error:
+        notes.append(f"{error.what}: texts in column {column} are taken for missing")
+        return pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    notes += how
+    return values[column]
 
 
 def _sized(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:

@@ -54,18 +54,22 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     FitError
         For whatever is no such table, is cut, or would be larger than LARGEST.
     """
-    if not path.exists():
-        raise FitError("there is no such table", where=str(path))
-    if not path.is_file():
-        raise FitError("a table is a file, this is none", where=str(path))
     try:
+        if not path.exists():
+            raise FitError("there is no such table", where=str(path), fix=f"ls {path.parent}")
+        if not path.is_file():
+            raise FitError("a table is a file, this is none", where=str(path), fix=f"ls {path}")
         return _parsed(_unpacked(_bounded(path.open("rb"), str(path)), path), path)
     except FitError:
         raise
     except Exception as error:
         # One door for all that the libraries behind it may raise of a damaged file.
         what = " ".join(str(error).split())[:300] or type(error).__name__
-        raise FitError(f"cannot read the table: {what}", where=str(path)) from None
+        raise FitError(
+            f"cannot read the table: {what}",
+            where=str(path),
+            fix="look at the file there, or save the table anew as CSV",
+        ) from None
 
 
 def _bounded(stream: BinaryIO, where: str) -> bytes:

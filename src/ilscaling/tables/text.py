@@ -5,6 +5,7 @@ import io
 import json
 import re
 import warnings
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -96,6 +97,8 @@ def decoded(data: bytes, where: str) -> tuple[str, list[str]]:
 
 def _csv(content: str, where: str) -> pd.DataFrame:
     content, separator = _header(content)
+    _refuse_twice(content, separator, where)
+    _refuse_short(content, separator, where)
     options = {"sep": separator, "low_memory": False, "skipinitialspace": True}
     table = _rows(content, options, where)
     if separator != "," and len(table):
@@ -123,6 +126,44 @@ def _rows(content: str, options: dict, where: str) -> pd.DataFrame:
         where=where,
         fix="put numbers with a comma in quotes, or separate fields by semicolons",
     )
+
+
+def _fields(content: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and fields of each line that is not blank; the header is line 1."""
+    lines = ((n, line) for n, line in enumerate(content.splitlines(), 1) if line.strip())
+    if len(separator) == 1:
+        yield from ((n, next(csv.reader([line], delimiter=separator), [])) for n, line in lines)
+    else:
+        blanks = {"delimiter": " ", "skipinitialspace": True}
+        for n, line in lines:
+            yield n, next(csv.reader([" ".join(line.split())], **blanks), [])
+
+
+def _refuse_twice(content: str, separator: str, where: str) -> None:
+    """pandas gives the second of two columns of one name another one."""
+    _, head = next(_fields(content, separator), (1, []))
+    names = [name.strip().strip('"') for name in head]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise FitError(
+            f"several columns are called {', '.join(twice)}",
+            where=where,
+            fix="give each a name of its own",
+        )
+
+
+def _refuse_short(content: str, separator: str, where: str) -> None:
+    """Where blanks separate, an empty field is none, and what follows would move to the left."""
+    if len(separator) == 1:
+        return
+    (_, head), *rows = _fields(content, separator)
+    for number, row in rows:
+        if len(row) < len(head):
+            raise FitError(
+                f"line {number} has {len(row)} fields, the header {len(head)}",
+                where=where,
+                fix="write nan where nothing was measured, or separate fields by semicolons",
+            )
 
 
 def _one_more(content: str, separator: str) -> bool:
@@ -160,7 +201,18 @@ def _is_before(line: str, following: str) -> bool:
         return True
     separator = _separator(plain)
     same = len(separator) == 1 and plain.count(separator) == following.count(separator)
-    return plain.startswith("#") and not (same and separator in plain)
+    if plain.startswith("#"):
+        return not (same and separator in plain)
+    return _is_title(plain, following)
+
+
+def _is_title(line: str, following: str) -> bool:
+    """Whether a line is words alone, and the next one names columns."""
+    between = next((mark for mark in SEPARATORS if following.count(mark) > 1), None)
+    if between is None or any(mark in line for mark in SEPARATORS):
+        return False
+    names = [name.strip().strip('"') for name in following.split(between)]
+    return all(name[:1].isalpha() or not name for name in names)
 
 
 def _separator(head: str) -> str:

@@ -1,0 +1,86 @@
+"""What a verb may write over: its own earlier files, never what it reads or others made."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ilscaling.errors import WorkflowError
+
+
+def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
+    """Raise WorkflowError if a file to write is one that is read.
+
+    Parameters
+    ----------
+    out
+        To be written, if at all.
+    read
+        What the verb reads.
+    option
+        That names `out`.
+    """
+    for path in read:
+        if out is not None and out.exists() and path.exists() and out.samefile(path):
+            raise WorkflowError(
+                "this would write over what it reads",
+                where=str(out),
+                fix=f"{option} {out.with_stem(out.stem + '_new')}",
+            )
+
+
+def refuse_foreign(out: Path, names: Sequence[str], mark: str, *read: Path) -> None:
+    """Raise WorkflowError if a folder holds files of the names to write, but no earlier result.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    names
+        Files and folders that will be written in it.
+    mark
+        The JSON file, a list of records with `game`, that says the folder to be an earlier result.
+    read
+        What the verb reads.
+    """
+    if out.exists() and not out.is_dir():
+        raise WorkflowError(
+            "a folder is wanted, this is a file", where=str(out), fix=f"--out {_other(out)}"
+        )
+    there = [name for name in names if (out / name).exists()]
+    is_read = any((out / name).samefile(path) for name in there for path in read if path.exists())
+    if is_read or (there and not _is_ours(out / mark)):
+        raise WorkflowError(
+            f"this would write over what is not of an earlier fit: {', '.join(there[:5])}",
+            where=str(out),
+            fix=f"--out {_other(out)}",
+        )
+
+
+def refuse_neighbour(store: Path) -> None:
+    """Raise WorkflowError if another store stands in the folder, whose account beside it, one a
+    folder, would be lost.
+
+    Parameters
+    ----------
+    store
+        To be written.
+    """
+    others = [path for path in store.parent.glob("*.zarr") if path != store]
+    if others and (store.parent / "ingest.json").exists():
+        raise WorkflowError(
+            f"ingest.json of {others[0].name} is here, and a folder has one",
+            where=str(store.parent),
+            fix=f"--out {store.with_suffix('') / store.name}",
+        )
+
+
+def _other(out: Path) -> str:
+    return str(out / "laws") if out.is_dir() else f"{out}_laws"
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(records, list) and all(isinstance(r, dict) and "game" in r for r in records)
