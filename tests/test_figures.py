@@ -145,6 +145,14 @@ def test_profiles_show_every_measured_cell_and_optimum(table, folder):
     assert drawn(figure, 0) >= rounded(zip(used["N_opt"], used["L_min"], strict=True))
 
 
+def test_dollars_in_a_name_are_dollars(table, folder, tmp_path):
+    """'$\\undefinedX$' ended a fit in matplotlib's parser."""
+    rows = pd.read_csv(folder / "profiles.csv")
+    rows.assign(game=r"$\undefinedX$").to_csv(tmp_path / "profiles.csv", index=False)
+    figures.redraw(tmp_path / "profiles.csv")
+    assert (tmp_path / "profiles.png").exists()
+
+
 def test_cells_outside_the_fits_are_told_apart(table):
     data = profiles.data(table, fitted(table), {})
     cells = data[(data["kind"] == "cell") & (data["panel"] == "loss")]

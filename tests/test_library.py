@@ -137,6 +137,29 @@ def test_a_fit_is_an_object_to_ask(tmp_path):
     assert figure._repr_png_()[:4] == b"\x89PNG"
 
 
+def test_what_is_asked_of_a_fit_is_held_to_bounds():
+    """A level of 0 was the fit's own, 1 gave no interval and 95 a traceback; nobody said that a
+    budget of 1 FLOP lies below all that was measured."""
+    fit = laws.fit(scattered(40, budgets=np.geomspace(1e19, 1e21, 8)), bootstrap=20, validate=False)
+    for level in (0, 1, 95, float("nan"), "x"):
+        with pytest.raises(ParamsError) as told:
+            fit.predict(1e21, level=level)
+        assert "--level 0.95" in told.value.fix
+    for budget in ([], "abc", None, [[1e14]], 0, -1, float("nan")):
+        with pytest.raises(FitError):
+            fit.predict(budget)
+    for seeds in ([], [0], [1.5], [10**9], "x"):
+        with pytest.raises(FitError):
+            fit.precision(seeds)
+    for budget, says in ((1e5, "1e-14 times the smallest"), (1e23, "100 times the largest")):
+        flags = fit.predict(budget)["flags"]
+        assert flags.str.contains(f"extrapolated: {says} budget").all()
+    assert not fit.predict(1e20)["flags"].str.contains("extrapolated").any()
+    for table in ({"a": 1}, None, np.zeros(3)):
+        with pytest.raises(FitError, match="a path or a DataFrame"):
+            laws.fit(table)
+
+
 def test_settings_and_games_that_do_not_exist_are_refused():
     table = scattered(20)
     with pytest.raises(ParamsError, match="no such setting") as error:

@@ -1,15 +1,19 @@
 """People's own files: no verb writes over what it reads, or over what others made."""
 
+import os
+import threading
 from pathlib import Path
 
 import planted_table
 import pytest
 from typer.testing import CliRunner
 
+from ilscaling import parameter_files
 from ilscaling.cli import outputs
 from ilscaling.cli.main import app
-from ilscaling.errors import WorkflowError
+from ilscaling.errors import IlscalingError, WorkflowError
 
+ROOT = Path(__file__).resolve().parent.parent
 FEW = ("--bootstrap", "0")
 FIT = ("fit", "--no-validate", "--no-figures", *FEW)
 
@@ -53,8 +57,7 @@ def test_a_fit_leaves_files_of_other_origin_and_writes_over_its_own(folder):
     ],
 )
 def test_a_file_that_is_read_is_not_written_over(folder, words, option):
-    root = Path(__file__).resolve().parent.parent
-    (folder / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     name = "params.yaml" if words[0] == "plan" else "runs.csv"
     before = (folder / name).read_bytes()
     with pytest.raises(WorkflowError, match="write over what it reads") as told:
@@ -66,8 +69,78 @@ def test_a_file_that_is_read_is_not_written_over(folder, words, option):
 def test_an_account_of_recordings_is_not_replaced_by_anothers(folder):
     outputs.refuse_neighbour(Path("demos.zarr"))
     Path("demos.zarr").mkdir()
-    Path("ingest.json").write_text("{}", encoding="utf-8")
+    Path("ingest.json").write_text('{"my": "notes"}', encoding="utf-8")
+    with pytest.raises(WorkflowError, match=r"ingest\.json of another origin"):
+        outputs.refuse_neighbour(Path("demos.zarr"))
+    Path("ingest.json").write_text('{"splits": {}}', encoding="utf-8")
     outputs.refuse_neighbour(Path("demos.zarr"))
     with pytest.raises(WorkflowError, match=r"ingest\.json of demos\.zarr") as told:
         outputs.refuse_neighbour(Path("others.zarr"))
     outputs.refuse_neighbour(Path(told.value.fix.split()[1]))
+
+
+def test_nobody_is_told_to_remove_what_is_not_ours(folder):
+    """`verify FOLDER`, and a typing error, printed 'rm -r' of it."""
+    good = folder / "good/demos.zarr"
+    good.mkdir(parents=True)
+    (good / "zarr.json").write_text(
+        '{"attributes": {"format": "ilscaling-demos-2"}}', encoding="utf-8"
+    )
+    (folder / "notes").mkdir()
+    (folder / "notes/zarr.json").write_text("[]", encoding="utf-8")
+    (folder / "mine.png").write_bytes(b"\x89PNG")
+    (folder / "mine.json").write_text('{"my": "notes"}', encoding="utf-8")
+    (folder / "mine.safetensors").write_bytes(bytes(64))
+    for words, says in (
+        (("verify", "good"), "ilscaling verify good/demos.zarr"),
+        (("verify", "absent.zarr"), "ls ."),
+        (("verify", "mine.png"), "ls -d data"),
+        (("verify", "notes"), "ls -R notes"),
+        (("play", "absent.zarr"), "ls ."),
+        (("progression", "absent.zarr"), "ls ."),
+        (("export", "absent.zarr", "--minari", "out"), "ls ."),
+        (("play", "mine.safetensors", "--params", str(ROOT / "params.yaml")), "play --list"),
+    ):
+        with pytest.raises(IlscalingError) as told:
+            ran(*words)
+        assert says in told.value.fix and "rm " not in told.value.fix, words
+
+
+def test_a_name_that_nobody_gave_is_a_free_one(folder):
+    assert outputs.free(Path("a.gif")) == Path("a.gif")
+    for name in ("a.gif", "a-2.gif"):
+        Path(name).touch()
+    assert outputs.free(Path("a.gif")) == Path("a-3.gif")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("plan", "--gpus", "7"), "--gpus says nothing without --device"),
+        (("plan", "--mfu", "0.5"), "--mfu says nothing"),
+        (("plan", "--table", "runs.csv"), "--table says nothing without --precision"),
+        (("plan", "--csv", "."), "a file is wanted"),
+        (("play", "x.zarr", "--seconds", "inf"), "no length or speed"),
+        (("ingest", "--npz", "x.npz", "--out", "."), "a store has a name"),
+        (("fit", "runs.csv", "--out", "o", "--level", "95"), "less than 1"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(folder, words, says):
+    more = ("--params", str(ROOT / "params.yaml"))
+    with pytest.raises(IlscalingError, match=says) as told:
+        ran(*words, *more)
+    assert told.value.fix
+
+
+def test_a_pipe_without_a_writer_is_refused(folder, monkeypatch):
+    os.mkfifo("pipe.png")
+    with pytest.raises(WorkflowError, match="neither a file nor a folder"):
+        ran("why", "pipe.png", "--params", str(ROOT / "params.yaml"))
+    monkeypatch.setattr(parameter_files, "WAIT", 0.1)
+    with pytest.raises(IlscalingError, match="nothing was written"):
+        parameter_files.read_mapping("pipe.png")
+    writer = threading.Thread(target=Path("pipe.png").write_text, args=("laws: {}\n",))
+    writer.start()
+    monkeypatch.setattr(parameter_files, "WAIT", 20.0)
+    assert parameter_files.read_mapping("pipe.png") == {"laws": {}}
+    writer.join()

@@ -4,10 +4,12 @@ PyYAML takes the last of two equal keys without a word, expands aliases without 
 once a level. So the file is looked at as events and nodes before any value is built.
 """
 
+import os
 import re
+import select
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -17,6 +19,7 @@ from ilscaling.errors import ParamsError
 ODD = re.compile(r"[-+]?(?:0[0-9_]+|[0-9_.]+(?::[0-9_.]+)+)")
 # libyaml reads ten times as fast as PyYAML, where it is there.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+WAIT = 20.0  # seconds for the writer of a pipe
 MAX_BYTES = 1_000_000  # our largest study file has 9,000
 MAX_DEPTH = 50
 MAX_VALUES = 100_000  # keys and values, each alias counted as often as it is used
@@ -59,7 +62,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:  # a shell's <(...), too
+        with _opened(path) as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ParamsError(
@@ -80,6 +83,22 @@ def _text(path: Path) -> str:
             where=str(path),
             fix=f"iconv -f LATIN1 -t UTF-8 {shlex.quote(str(path))} > utf8.yaml",
         ) from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file, or a pipe such as a shell's <(...), once something writes into it."""
+    if not path.is_fifo():
+        return path.open("rb")
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not select.select([number], [], [], WAIT)[0]:
+        os.close(number)
+        raise ParamsError(
+            f"a pipe into which nothing was written for {WAIT:g} s",
+            where=str(path),
+            fix="give a parameter file or a study, such as params.yaml",
+        )
+    os.set_blocking(number, True)
+    return open(number, "rb")
 
 
 def _refuse_deep(text: str, where: str) -> None:

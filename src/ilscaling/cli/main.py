@@ -20,6 +20,7 @@ from ilscaling.cli import (
     relations,
     results,
     shard,
+    stores,
     train,
     train_expert,
 )
@@ -76,7 +77,7 @@ GROUPS = {
         "progression": progression.progression,
         "ingest": recordings.ingest,
         "export": recordings.export,
-        "verify": shard.verify,
+        "verify": stores.verify,
     },
     "Steps that the workflow calls": {
         "train-expert": train_expert.train_expert,

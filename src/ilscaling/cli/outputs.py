@@ -1,5 +1,6 @@
 """What a verb may write over: its own earlier files, never what it reads or others made."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
     option
         That names `out`.
     """
+    if out is not None and out.is_dir():
+        raise WorkflowError(
+            "a file is wanted, this is a folder", where=str(out), fix=f"{option} {out / 'NAME'}"
+        )
     for path in read:
         if out is not None and out.exists() and path.exists() and out.samefile(path):
             raise WorkflowError(
@@ -65,17 +70,40 @@ def refuse_neighbour(store: Path) -> None:
     store
         To be written.
     """
+    if not store.name:
+        raise WorkflowError("a store has a name", where=str(store), fix="--out demos.zarr")
+    account = store.parent / "ingest.json"
     others = [path for path in store.parent.glob("*.zarr") if path != store]
-    if others and (store.parent / "ingest.json").exists():
+    if account.exists() and (others or not _is_account(account)):
+        of = others[0].name if others else "another origin"
         raise WorkflowError(
-            f"ingest.json of {others[0].name} is here, and a folder has one",
+            f"ingest.json of {of} is here, and a folder has one",
             where=str(store.parent),
             fix=f"--out {store.with_suffix('') / store.name}",
         )
 
 
+def free(file: Path) -> Path:
+    """A path that nothing stands at: `file`, or the first of file-2, file-3, ...
+
+    Parameters
+    ----------
+    file
+        A name that nobody gave.
+    """
+    tried = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(2))
+    return file if not file.exists() else next(path for path in tried if not path.exists())
+
+
 def _other(out: Path) -> str:
     return str(out / "laws") if out.is_dir() else f"{out}_laws"
+
+
+def _is_account(path: Path) -> bool:
+    try:
+        return "splits" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _is_ours(path: Path) -> bool:

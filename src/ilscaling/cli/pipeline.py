@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
+from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, ParamsFile
+from ilscaling.errors import WorkflowError
 
 STAGES = ("demonstrations", "runs", "evaluations", "results")
 
@@ -21,6 +23,8 @@ def why(
     from ilscaling.pipeline import lineage
     from ilscaling.pipeline.keys import Keys
 
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise WorkflowError("neither a file nor a folder", where=str(file), fix=f"ls -l {file}")
     tell = lineage.summarise if short else lineage.explain
     print("\n".join(tell(file, Keys(params.read(path)))))
 
@@ -28,13 +32,16 @@ def why(
 def compare(
     one: Annotated[str, typer.Argument(help="A study of results/, a commit, tag or experiment.")],
     other: Annotated[str, typer.Argument(help="The same.")] = "workspace",
-    out: Annotated[Path, typer.Option(help="The page to write (HTML).")] = Path("compare.html"),
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; default: compare.html, or a free name.")
+    ] = None,
 ) -> None:
     """Write one offline page with the figures and exponents of two studies, or of two revisions
     of one, side by side."""
     from ilscaling.pipeline import compare as comparing
 
     text = comparing.page(comparing.Revision(one), comparing.Revision(other))
+    out = out or outputs.free(Path("compare.html"))
     with files.atomic(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(out.resolve())

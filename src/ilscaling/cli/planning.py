@@ -9,6 +9,7 @@ import typer
 from ilscaling import files
 from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
+from ilscaling.errors import ParamsError
 
 
 def plan(
@@ -42,8 +43,9 @@ def plan(
     from ilscaling import grid, params
     from ilscaling.plan import devices, speed, text
 
+    _refuse_idle(device, gpus, mfu, precision, table)
     study_params = params.read(path, *(study or []))
-    named = devices.device(device) if device else None
+    named = None if device is None else devices.device(device)
     planned = grid.cells(study_params)
     if csv or cells:
         import pandas as pd  # takes longer to import than all else here
@@ -68,6 +70,22 @@ def plan(
         )
     else:
         print(text.show(made))
+
+
+def _refuse_idle(
+    device: str | None, gpus: int, mfu: float | None, precision: bool, table: Path | None
+) -> None:
+    """Raise ParamsError for an option that would change nothing here."""
+    idle = [
+        (device is None and gpus != 1, "--gpus", "--device a100"),
+        (device is None and mfu is not None, "--mfu", "--device a100"),
+        (table is not None and not precision, "--table", "--precision"),
+    ]
+    for is_idle, option, needed in idle:
+        if is_idle:
+            raise ParamsError(
+                f"{option} says nothing without {needed.split()[0]}", where="plan", fix=needed
+            )
 
 
 def bought(study, made, path: Path) -> str:

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ilscaling.cli import snapshots
+from ilscaling.cli import outputs, snapshots, stores
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import GameError
+
+# Of a film in seconds, and of steps a second.
+LONGEST = 1e6
 
 
 def play(
@@ -53,6 +56,9 @@ def play(
     study: Study = None,
 ) -> None:
     """Watch an agent or the expert: NetHack in the terminal, others as a GIF or a video."""
+    for option, value in (("--seconds", seconds), ("--speed", speed or 1.0)):
+        if not value < LONGEST:
+            raise GameError(f"{option} {value:g} is no length or speed", fix=f"{option} 20")
     if out is not None:
         from ilscaling.agents.film import refuse_kind
 
@@ -70,6 +76,7 @@ def play(
     from ilscaling import agents
 
     if recorded:
+        stores.refuse_other(who, "play")
         _load_extensions(path, study)
         shown = agents.recorded(who, number=number)
         section = None
@@ -93,7 +100,7 @@ def play(
         return
     # A run's folder is named by family, size, seed and key.
     name = "expert" if recorded else f"{who.resolve().parent.name.rpartition('-')[0]}-{who.stem}"
-    file = out or Path(f"{shown.game}-{name}.gif")
+    file = out or outputs.free(Path(f"{shown.game}-{name}.gif"))
     made = agents.animate(shown, file, seconds=seconds, per_second=speed, whole=whole)
     print(f"{made}   {made.stat().st_size / 1e6:.1f} MB")
 

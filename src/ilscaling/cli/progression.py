@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli import snapshots
+from ilscaling.cli import snapshots, stores
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import GameError
 
@@ -36,6 +36,8 @@ def progression(
     import numpy as np
 
     recorded = who.suffix == ".zarr" or (who / "zarr.json").is_file()
+    if recorded:
+        stores.refuse_other(who, "progression")
     games = _recorded(who, split, episodes) if recorded else _played(who, path, study, episodes)
     rows = list(games)
     shown = {name: [row[name] for row in rows] for name in rows[0]}

@@ -8,7 +8,7 @@ import typer
 from ilscaling import files
 from ilscaling.cli import ingest as nethack
 from ilscaling.cli import job as jobs
-from ilscaling.cli import outputs
+from ilscaling.cli import outputs, stores
 from ilscaling.cli.options import PARAMS, GameName, ParamsFile
 from ilscaling.cli.sections import domain, section
 from ilscaling.errors import ParamsError
@@ -63,6 +63,8 @@ def ingest(
     expert = settings.expert.model_copy(update={"recordings": taken})
     settings = settings.model_copy(update={"expert": expert})
     summary = domain(settings).ingest(settings, given[kind], out, processes=processes)
+    again = f"{summary['played_again']} of {summary['episodes']} played again and the same"
+    print(f"{out}: {summary['episodes']} episodes, {summary['steps']:,} steps; {again}")
     if stamp:
         files.write_json(stamp, summary)
 
@@ -96,6 +98,7 @@ def export(
     from ilscaling import params
     from ilscaling.domains.recordings.export import export as write
 
+    stores.refuse_other(demos, "export")
     jobs.begin(minari)
     if path.is_file():
         params.read(path)  # its extensions hold a game of Gymnasium

@@ -3,8 +3,12 @@
 Apart from `sections`, which jobs import: what that imports is in the keys of all that they make.
 """
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ilscaling import files
+from ilscaling.errors import IlscalingError, TrainingError
 
 if TYPE_CHECKING:  # their import takes longer than all of `ilscaling --help`
     from ilscaling.agents import Agent
@@ -32,7 +36,24 @@ def agent(
     """
     from ilscaling import agents, params
 
+    _refuse_other(snapshot)
     files = (path, *(study or []))
     params.read(*files)  # knows the study's extensions, which may define the family
     policy = agents.load_policy(snapshot)
     return policy, agents.section_of(policy, *files, name=game)
+
+
+def _refuse_other(snapshot: Path) -> None:
+    """Raise TrainingError if the record beside the weights is somebody's own: nobody is told to
+    remove that."""
+    record = snapshot.with_suffix(".json")
+    try:
+        kind = json.loads(files.read_bytes(record, files.MAX_JSON)).get("format", "")
+    except (IlscalingError, OSError, ValueError, AttributeError, RecursionError):
+        kind = None if record.exists() else "absent"
+    if kind is None or not (kind == "absent" or str(kind).startswith("ilscaling-")):
+        raise TrainingError(
+            "no snapshot of ours: the record beside it is missing or another's",
+            where=str(record),
+            fix="ilscaling play --list",
+        )

@@ -291,7 +291,7 @@ def predictions(
     """
     if not (np.isfinite(budget) and budget > 0):
         raise FitError(f"a budget is a positive number of FLOPs, not {budget:g}")
-    times = budget / float(np.max(runs.budget)) if len(runs.budget) else np.nan
+    away = outside(budget, runs.budget)
     rows = []
     for frontier in frontiers:
         for law in QUANTITIES:
@@ -300,8 +300,7 @@ def predictions(
                 if not any(name == law for name, _ in frontier.parameters):
                     continue  # a law that this method does not have
                 flags.append("not_fitted: the measurement does not determine it")
-            if times > 1:
-                flags.append(f"extrapolated: {times:.3g} times the largest budget")
+            flags += away
             if law.startswith("R_"):
                 flags += _beyond(value, expert)
             row = {"quantity": law, "estimate": value, "low": low, "high": high, "quoted": False}
@@ -313,6 +312,28 @@ def predictions(
                 {**names, "budget": budget, "level": level, **row, "flags": "; ".join(flags)}
             )
     return _typed(rows, COLUMNS)
+
+
+def outside(budget: float, budgets: np.ndarray) -> list[str]:
+    """The flag of a budget beyond those that were measured.
+
+    Parameters
+    ----------
+    budget
+        Training FLOPs.
+    budgets
+        Those of a table, of any number.
+    """
+    if not len(budgets):
+        return []
+    for times, of in (
+        (budget / float(np.max(budgets)), "largest"),
+        (float(np.min(budgets)) / budget, "smallest"),
+    ):
+        if times > 1 + 1e-9:
+            factor = times if of == "largest" else 1 / times
+            return [f"extrapolated: {factor:.3g} times the {of} budget"]
+    return []
 
 
 def _at(frontier, law: str, budget: float, level: float) -> tuple[float, float, float, list[str]]:

@@ -18,6 +18,8 @@ from ilscaling.params import Laws
 
 # What names an estimate.
 KEY = ["game", "law", "method", "form", "parameter"]
+# Of a size that `precision` simulates: what a study could have, and a memory hold.
+MOST_SEEDS = 1000
 
 
 def fit(
@@ -59,6 +61,12 @@ def fit(
         For a table that cannot be read, or of which no law could be fitted.
     """
     options = changed(Laws(), settings)
+    games = [games] if isinstance(games, str) else games
+    if not isinstance(table, str | Path | pd.DataFrame):
+        raise FitError(
+            f"a table is a path or a DataFrame, not {type(table).__name__}",
+            fix="laws.fit(pandas.DataFrame(rows))",
+        )
     if isinstance(table, pd.DataFrame):
         read = tables.standard(table.copy(), columns, assume_6nd=assume_6nd)
     else:
@@ -104,8 +112,27 @@ def changed(settings: Laws, values: Mapping[str, object]) -> Laws:
         raise ParamsError(
             "no such setting of the laws" if unknown else f"{first['msg']}: {first['input']!r}",
             where=name,
-            fix=f"settings are: {known}" if unknown else f"another value of {name}",
+            fix=f"settings are: {known}" if unknown else _usual(name),
         ) from None
+
+
+def _usual(name: str) -> str:
+    """What to type instead of a setting out of bounds."""
+    usual, option = getattr(Laws(), name.partition(".")[0]), name.replace("_", "-")
+    if usual is None:
+        return f"leave {name} out   (--{option})"
+    return f"--{option} {usual}   ({name}={usual!r} in Python), as by default"
+
+
+def _numbers(values: object, what: str) -> list[float]:
+    """One number or several as a list; FitError for anything else."""
+    try:
+        numbers = np.atleast_1d(np.asarray(values, np.float64))
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim != 1 or not len(numbers):
+        raise FitError(f"{what}: a number, or a sequence of numbers, not {values!r}"[:200])
+    return numbers.tolist()
 
 
 def _in_words(record: Fit) -> str:
@@ -267,11 +294,20 @@ class LawFit:
         DataFrame
             prediction.COLUMNS: L_min, N_opt, D_opt, R_max and R_on_1/L by method and form, with the
             interval of a new measurement.
+
+        Raises
+        ------
+        FitError
+            For a game that is not there, and a budget that is no positive number.
+        ParamsError
+            For a level out of bounds.
         """
         games = [self._game(game)] if game else list(self.frontiers)
+        if level is not None:
+            level = changed(self.settings, {"level": level}).level
         parts = [
-            prediction.of_game(self.table, one, float(at), level=level or self.settings.level)
-            for at in np.atleast_1d(budget)
+            prediction.of_game(self.table, one, at, level=level or self.settings.level)
+            for at in _numbers(budget, "a budget")
             for one in self._fitted
             if one[0] in games
         ]
@@ -290,7 +326,12 @@ class LawFit:
         DataFrame
             See more_seeds.precision: half of the interval, by game and seeds.
         """
-        return more_seeds.precision(self.table, self.settings, seeds=tuple(seeds))
+        several = _numbers(seeds, "seeds")
+        if any(number != int(number) or not 1 <= number <= MOST_SEEDS for number in several):
+            raise FitError(
+                f"seeds are whole numbers from 1 to {MOST_SEEDS}", fix="fit.precision([1, 2, 3])"
+            )
+        return more_seeds.precision(self.table, self.settings, seeds=tuple(map(int, several)))
 
     def excess_compute(
         self,

@@ -165,9 +165,7 @@ def typed(rows: list[dict]) -> pd.DataFrame:
 
 def _beyond(runs: Runs, budget: float, params: float) -> list[str]:
     """Flags of a budget and a size that were not measured, nor lie between those that were."""
-    flags, times = [], budget / runs.budgets.max()
-    if times > 1 + 1e-9:
-        flags.append(f"extrapolated: {times:.3g} times the largest budget")
+    flags = prediction.outside(budget, runs.budgets)
     least, most = runs.N.min(), runs.N.max()
     if not least <= params <= most:
         flags.append(f"beyond_sizes: {params:.3g} parameters, {least:.3g} to {most:.3g} were run")

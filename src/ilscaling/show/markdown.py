@@ -35,7 +35,7 @@ def table(fit: StudyFit) -> str:
     """The whole of a StudyFit as Markdown, as fits.md holds it."""
     parts = ["# Fitted laws\n", _key(fit)]
     for game in fit.games:
-        parts.append(f"## {title(game)}\n")
+        parts.append(f"## {_plain(title(game))}\n")
         parts += [_exponents(fit, game), _others(fit, game), _verdicts(fit, game)]
         parts += [_relations(fit, game), _held_out(fit, game), _rolling(fit, game)]
         parts.append(_selection(fit, game))
@@ -205,4 +205,6 @@ def _grid(head: list[str], rows: list[list], align: str) -> str:
 
 def _plain(text: str) -> str:
     """Text that Markdown takes as it is: names such as N_opt and a|b keep their characters."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    for mark in ("|", "`", "*"):
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split()).replace("<", "&lt;")

@@ -63,8 +63,10 @@ class Episode:
                 f"action {self.action[at]} at step {at:,}, where the game has {actions} actions",
                 "actions are numbers in the game's own set, from 0: ale-py's minimal one of Atari",
             )
-        if not np.isfinite(self.reward).all():
-            raise self.bad("a reward is not finite")
+        with np.errstate(over="ignore"):  # as the store holds it
+            rewards = np.asarray(self.reward, np.float32)
+        if not np.isfinite(rewards).all():
+            raise self.bad("a reward is not finite, or beyond 3e38")
         return self
 
     def bad(self, what: str, fix: str = "") -> StoreError:

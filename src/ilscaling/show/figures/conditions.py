@@ -8,7 +8,7 @@ from ilscaling import laws
 from ilscaling.show import looks, words
 from ilscaling.show.figures import laws as law_figure
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "conditions", "Settings compared"
 PANELS = {"L_min": "L", "R_max": "R"}  # law -> symbol of its exponent

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ilscaling.show import looks, titles
+from ilscaling.show import looks
 from ilscaling.show.figures import style
 
 NAME, TITLE = "currencies", "Algorithms at equal cost"
@@ -89,7 +89,7 @@ def draw(data: pd.DataFrame) -> Figure:
                     continue
                 _panel(ax, mine, colours)
             line[0].set_ylabel(looks.RETURN)
-            line[0].set_title(titles.title(game), loc="left")
+            line[0].set_title(style.title(game), loc="left")
         handles = [style.handle(name, color=colours[name], marker="o", ms=4) for name in algorithms]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ilscaling.show import looks
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "curves", "Learning curves"
 BINS = 16  # points a decade of compute; finer would draw the noise of single batches

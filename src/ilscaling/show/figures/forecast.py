@@ -8,7 +8,7 @@ from ilscaling import laws, tables
 from ilscaling.show import looks, words
 from ilscaling.show.figures import laws as law_figure
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ilscaling.show import looks
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 
 def known(rows: pd.DataFrame) -> pd.DataFrame:

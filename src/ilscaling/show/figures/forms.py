@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ilscaling import laws
 from ilscaling.show import looks, words
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "forms", "Does a power law hold?"
 COLUMNS = ("game", "law", "method", "kind", "form", "x", "y", "edge", "delta_aic", "verdict")

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ilscaling import registry
 from ilscaling.files import atomic
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 from ilscaling.store import Split, open_split
 
 STEP_MS = 70  # a step lasts 4 of 60 frames, 67 ms; GIF counts in units of 10 ms

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ilscaling import laws
 from ilscaling.show import looks, words
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "laws", "Scaling laws"
 FITTED = ("estimate", "ci_low", "ci_high", "level", "r2", "n")  # what a line carries along

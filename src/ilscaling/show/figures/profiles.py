@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ilscaling import laws
 from ilscaling.show import looks, words
 from ilscaling.show.figures import style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 from ilscaling.tables import game_positions
 
 NAME, TITLE = "profiles", "isoFLOP profiles"

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ilscaling.show import looks
 from ilscaling.show.figures import laws, style
-from ilscaling.show.titles import title
+from ilscaling.show.figures.style import title
 
 NAME, TITLE = "return_on_loss", "Return against dev loss"
 

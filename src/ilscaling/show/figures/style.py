@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ilscaling.files import atomic
-from ilscaling.show import words
+from ilscaling.show import titles, words
 
 LEVELS = {  # reference levels of return, from the top down
     "expert": {"color": "#222222", "linestyle": (0, (6, 2))},
@@ -272,6 +272,11 @@ def empty(ax: Axes, why: str) -> None:
 def handle(label: str, **settings) -> Line2D:
     """A legend entry that stands for artists drawn elsewhere."""
     return Line2D([], [], label=label, **settings)
+
+
+def title(game: str) -> str:
+    """A game's name in a figure, as characters: what stands between dollars would be a formula."""
+    return titles.title(game).replace("$", r"\$")
 
 
 def save(figure: Figure, stem: Path) -> None:

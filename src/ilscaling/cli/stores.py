@@ -1,0 +1,63 @@
+"""Demonstrations that a person names: nobody is told to remove what is not ours."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ilscaling.errors import StoreError
+
+# Of a root's metadata, which lists every file of the store.
+LARGEST = 100_000_000
+
+
+def verify(demos: Annotated[Path, typer.Argument(help="Demonstrations (demos.zarr).")]) -> None:
+    """Check every shard of a store against its recorded SHA-256."""
+    from ilscaling.cli import shard
+
+    refuse_other(demos, "verify")
+    shard.verify(demos)
+
+
+def refuse_other(path: Path, verb: str) -> None:
+    """Raise StoreError for what is no store of ours, whole or damaged.
+
+    Parameters
+    ----------
+    path
+        What a person named.
+    verb
+        Which may be meant for a store inside.
+    """
+    if not path.exists():
+        raise StoreError(
+            "there are no demonstrations", where=str(path), fix=shlex.join(["ls", str(path.parent)])
+        )
+    if not path.is_dir():
+        raise StoreError(
+            "demonstrations are a folder, such as demos.zarr, not this",
+            where=str(path),
+            fix="ls -d data/demonstrations/*/demos.zarr",
+        )
+    if path.parent.parent.name == "demonstrations" or _is_ours(path / "zarr.json"):
+        return
+    inside = next(iter(sorted(path.glob("**/demos.zarr"))), None)
+    raise StoreError(
+        "no demonstrations of ours: its zarr.json is missing or another's",
+        where=str(path),
+        fix=shlex.join(["ilscaling", verb, str(inside)])
+        if inside
+        else shlex.join(["ls", "-R", str(path)]),
+    )
+
+
+def _is_ours(root: Path) -> bool:
+    try:
+        if not root.is_file() or root.stat().st_size > LARGEST:
+            return False
+        attributes = json.loads(root.read_bytes())["attributes"]
+        return str(attributes["format"]).startswith("ilscaling-demos")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
