@@ -44,6 +44,7 @@ def new(
             where="ilscaling new",
             fix=f"--name {study}_2   or --force",
         )
+    at_once = cores or os.cpu_count() or 1
     # What may have been edited since an earlier start is used as it is.
     added = [name for name in starter.files if not Path(name).exists()]
     try:
@@ -51,7 +52,7 @@ def new(
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             with files.atomic(name) as temporary:
                 temporary.write_text(starter.files[name], encoding="utf-8")
-        text, planned = _study(starter, game, study, whole, path, minutes, cores)
+        text, planned = _study(starter, game, study, whole, path, 60 * minutes, at_once)
     except BaseException:
         # A refusal leaves nothing behind that would stand in the way of its remedy.
         for name in added:
@@ -65,7 +66,6 @@ def new(
         temporary.write_text(text, encoding="utf-8")
     kept = [name for name in starter.files if name not in added]
     print("\n".join([str(file), *added, *(f"{name}   (as it was)" for name in kept)]))
-    at_once = cores or os.cpu_count() or 1
     after = " once the expert is trained, which says how long it takes" if starter.first else ""
     print(f"\nabout {planned / 60:.0f} minutes on {at_once} cores{after}. Next:")
     steps = [starter.first, f"ilscaling plan --study {file}",
@@ -74,7 +74,7 @@ def new(
 
 
 def _study(
-    starter, game: str, study: str, whole, path: Path, minutes: float, cores: int | None
+    starter, game: str, study: str, whole, path: Path, seconds: float, at_once: int
 ) -> tuple[str, float]:
     """Text of the study that suits the time, and the seconds that the plan says."""
     import yaml
@@ -85,7 +85,6 @@ def _study(
 
     others = dict.fromkeys(whole.games)
     extensions = sorted(starter.files)
-    seconds, at_once = 60 * minutes, cores or os.cpu_count() or 1
     speed = speed_here(whole, calibrate=False)
 
     def overlay(scale: float, expert: float) -> dict:

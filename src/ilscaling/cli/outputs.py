@@ -1,11 +1,11 @@
 """What a verb may write over: its own earlier files, never what it reads or others made."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ilscaling.errors import WorkflowError
+from ilscaling import files
+from ilscaling.errors import DamagedFile, WorkflowError
 
 
 def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
@@ -20,12 +20,14 @@ def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
     option
         That names `out`.
     """
-    if out is not None and out.is_dir():
+    if out is None or not out.exists():
+        return
+    if out.is_dir():
         raise WorkflowError(
             "a file is wanted, this is a folder", where=str(out), fix=f"{option} {out / 'NAME'}"
         )
     for path in read:
-        if out is not None and out.exists() and path.exists() and out.samefile(path):
+        if path.exists() and out.samefile(path):
             raise WorkflowError(
                 "this would write over what it reads",
                 where=str(out),
@@ -101,14 +103,14 @@ def _other(out: Path) -> str:
 
 def _is_account(path: Path) -> bool:
     try:
-        return "splits" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        return "splits" in files.read_json(path)
+    except (OSError, DamagedFile):
         return False
 
 
 def _is_ours(path: Path) -> bool:
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        records = files.read_json(path, list)
+    except (OSError, DamagedFile):
         return False
-    return isinstance(records, list) and all(isinstance(r, dict) and "game" in r for r in records)
+    return all(isinstance(record, dict) and "game" in record for record in records)

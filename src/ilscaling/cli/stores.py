@@ -1,16 +1,13 @@
 """Demonstrations that a person names: nobody is told to remove what is not ours."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ilscaling.errors import StoreError
-
-# Of a root's metadata, which lists every file of the store.
-LARGEST = 100_000_000
+from ilscaling import files
+from ilscaling.errors import DamagedFile, StoreError
 
 
 def verify(demos: Annotated[Path, typer.Argument(help="Demonstrations (demos.zarr).")]) -> None:
@@ -55,9 +52,7 @@ def refuse_other(path: Path, verb: str) -> None:
 
 def _is_ours(root: Path) -> bool:
     try:
-        if not root.is_file() or root.stat().st_size > LARGEST:
-            return False
-        attributes = json.loads(root.read_bytes())["attributes"]
+        attributes = files.read_json(root)["attributes"]
         return str(attributes["format"]).startswith("ilscaling-demos")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, DamagedFile, KeyError, TypeError):
         return False

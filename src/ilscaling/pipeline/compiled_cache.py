@@ -6,6 +6,7 @@ half a minute for NetHack's policy. Numba takes the class by name, NUMBA_CACHE_L
 releases before 0.62 do not and compile.
 """
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,7 @@ POLICIES = Path(ilscaling.__file__).parent / "policies"
 CONTENT = ilscaling._compiled.name
 
 
+@cache
 def of_machine() -> str:
     """Digest of the processor's kind: numba's index of a function is not safe from two kinds of
     machine that write at once."""
