@@ -16,6 +16,9 @@ from ilscaling import params
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+# Set in many containers: every process of every test would compile what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Files of tests that wait for whole pipelines: begun last, one would keep a worker when the other
 # has nothing left.
 LONG = ("test_workflow", "test_planted", "test_recovery", "test_extensions")

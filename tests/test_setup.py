@@ -14,6 +14,7 @@ PYTHON = """#!/bin/sh
 home="{home}"
 case "$1 $2" in
     "-c import sys"*) echo "$home" ;;
+    "-c import torch"*) echo "compiles: [$PYTHONDONTWRITEBYTECODE]" ;;
     "-c import ilscaling") [ -e "{folder}/installed" ] ;;
     "-m venv") mkdir -p "$4/bin" && rm -f "$4"/.ready "$4"/*.lock && cp "$0" "$4/bin/python" ;;
     "-m pip")
@@ -69,6 +70,13 @@ def test_a_checkout_that_changes_times_alone_installs_nothing(project):
     (project.folder / "offline").touch()
     done = project.setup(ours)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_where_python_may_not_compile_the_packages_are_compiled_at_once(project, monkeypatch):
+    ours = project.python("3.11 ours")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert project.setup(ours).stdout == "compiles: []\n"
+    assert project.setup(ours).stdout == ""
 
 
 def test_without_a_network_it_goes_on_where_the_packages_are_the_same(project):

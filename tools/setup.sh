@@ -39,6 +39,11 @@ pip() { "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$@
 if ! cmp -s requirements.lock "$env/requirements.lock"; then
     pip --no-compile -r requirements.lock || refuse "the packages of requirements.lock cannot be installed" "$env" \
         "connect to the network and type make setup   or, with what is installed, make -o setup TARGET"
+    # Images of containers often forbid that, and each job would read torch's sources for seconds.
+    if [ -n "${PYTHONDONTWRITEBYTECODE-}" ]; then
+        imported='torch, zarr, pandas, statsmodels.api, seaborn, gymnasium, ale_py, nle, dvc.cli, snakemake.cli'
+        PYTHONDONTWRITEBYTECODE='' "$env/bin/python" -c "import $imported" || true
+    fi
     cp requirements.lock "$env/requirements.lock"
 fi
 if ! pip --no-deps -e .; then

@@ -31,7 +31,10 @@ EXEMPT = {
     ),
     *(f"{PACKAGE}.plan.{module}" for module in COSTS),
     # Where a job runs, not what it makes; what the command line says of its options.
-    *(f"{PACKAGE}.pipeline.{name}" for name in ("job_lock", "gpu_allocator", "slurm")),
+    *(
+        f"{PACKAGE}.pipeline.{name}"
+        for name in ("job_lock", "gpu_allocator", "slurm", "compiled_cache")
+    ),
     *(f"{PACKAGE}.cli.{name}" for name in ("job", "options")),
     *(f"{PACKAGE}.domains.{name}.section" for name in DOMAINS),
     # Entries call what a step runs, which `Domain.code` names; they are in its key by themselves.

@@ -75,6 +75,8 @@ class Session:
             others = [path for path in os.environ.get(name, "").split(os.pathsep) if path != first]
             os.environ[name] = os.pathsep.join([first, *filter(None, others)])
         os.environ["PYTHONUTF8"] = "1"  # whatever a machine's locale is, paths and logs are UTF-8
+        # Images of containers forbid it; each job would compile the snapshot, for seconds.
+        os.environ["PYTHONDONTWRITEBYTECODE"] = ""
         os.environ["MPLBACKEND"] = "agg"  # that of a notebook is unknown to its shell's programs
         # A name, for numba itself would cost each start a second.
         os.environ.setdefault(LOCATORS, LOCATOR)
