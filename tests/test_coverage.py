@@ -139,6 +139,7 @@ def other(value: object, field: str) -> object:
         "recordings": {"path": "elsewhere"}, "file": None,
         "counts": ["learner", "acting"], "weights": "standard_error",
         "family": None, "method": "grid", "depth": 3, "rho": 0.5, "schedule": "cosine",
+        "unique_steps": 900,
         "precision": "bfloat16" if value == "float32" else "float32",
         "flops": "nominal" if value == "realised" else "published",
     }  # fmt: skip

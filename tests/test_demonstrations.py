@@ -11,6 +11,7 @@ import torch
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from zarr.storage import MemoryStore
 
 from ilscaling import games, store
@@ -235,6 +236,23 @@ def test_splits_are_disjoint_whole_and_large_enough(steps, seed, train, dev, tes
     assert sorted(np.concatenate(list(splits.values()))) == list(range(len(steps)))
     for name, chosen in splits.items():
         assert steps[chosen].sum() >= wanted[f"{name}_steps"]
+
+
+def test_fewer_unique_steps_are_among_more_and_leave_what_is_held_out():
+    steps = np.random.default_rng(0).integers(1, 30, 200)
+    wanted = {"seed": 3, "train_steps": 800, "dev_steps": 100, "test_steps": 100}
+    whole = assign(steps, **wanted)
+    before: set[int] = set()
+    for unique in (1, 90, 400, 800):
+        splits = assign(steps, unique_steps=unique, **wanted)
+        chosen = set(splits["train"])
+        assert before <= chosen <= set(whole["train"]) and (np.diff(splits["train"]) > 0).all()
+        held = steps[splits["train"]].sum()
+        assert unique <= held < unique + steps.max()
+        assert all((splits[name] == whole[name]).all() for name in ("dev", "test"))
+        before = chosen
+    with pytest.raises(ValidationError, match="at most train_steps"):
+        Demonstrations(train_steps=1000, unique_steps=1001)
 
 
 def test_held_out_episodes_are_not_chosen_by_length():

@@ -135,10 +135,19 @@ def test_the_makespan_of_jobs_side_by_side():
 def test_sections_that_share_demonstrations_record_once():
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["games"]["nethack_short"] = {"like": "nethack", "train": {"context": 8}}
+    few = {"like": "nethack", "demonstrations": {"unique_steps": 300_000},
+           "grid": {"max_epochs": 9.0}}  # fmt: skip
+    values["games"]["nethack_few"] = few
     study = params.check(values)
-    kinds = [(j.kind, j.game) for j in plan.jobs(study, plan.cells(study))]
+    todo = plan.jobs(study, plan.cells(study))
+    kinds = [(j.kind, j.game) for j in todo]
     assert kinds.count(("record", "nethack")) == 4
-    assert ("record", "nethack_short") not in kinds and ("train", "nethack_short") in kinds
+    for name in ("nethack_short", "nethack_few"):
+        assert ("record", name) not in kinds and ("train", name) in kinds
+    # A store of its own, of fewer steps.
+    stores = {job.game: job.cost.bytes for job in todo if job.kind == "shard"}
+    assert set(stores) == {"breakout", "nethack", "nethack_few"}
+    assert stores["nethack_few"] < 0.7 * stores["nethack"]
 
 
 def test_the_plan_of_the_default_study(tmp_path):

@@ -1,6 +1,7 @@
 """Others' recordings become demonstrations, ours data sets of Minari."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from unittest import mock
@@ -380,7 +381,12 @@ def test_the_final_screen_of_a_game_of_atari_is_exported(frames, tmp_path):
     screens, rewards, _ = played(acts, 4)
     several.mkdir()
     for number in range(3):
-        np.savez(several / f"{number}.npz", action=acts, reward=rewards)
+        np.savez(several / f"{number}.npz", action=acts, reward=rewards, note=number)
+    (several / "2.npz").rename(several / "2.NPZ")
+    shutil.copy(several / "1.npz", several / "twice.npz")
+    said = ingested(atari(taken={"frame_skip": 4}), several, tmp_path / "refused")
+    assert "twice.npz is 1.npz once more" in said
+    (several / "twice.npz").unlink()
     assert "Error" not in ingested(atari(taken={"frame_skip": 4}), several, tmp_path)
     verb("export", tmp_path / "demos.zarr", "--minari", tmp_path / "sets", "--params", "none")
     (episode,) = minari.MinariDataset(tmp_path / "sets/dev/data")

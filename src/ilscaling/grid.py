@@ -49,7 +49,7 @@ def epochs(samples: int, steps: int) -> float:
     """Samples over the steps of the training data.
 
     A cell that was trained has it over the steps that are stored. Before anything is recorded the
-    plan has `demonstrations.train_steps`, which whole episodes exceed a little.
+    plan has those that are asked for, which whole episodes exceed a little.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def cells(params: Params) -> list[Cell]:
 def _of_section(name: str, section: Section) -> Iterator[Cell]:
     spec, grid = games.of(name, section), section.grid
     shape = policies.shape(section.train, len(spec.actions), spec.observation)
-    limits = Limits(section.demonstrations.train_steps, grid.min_updates, grid.max_epochs)
+    limits = Limits(section.demonstrations.trained_steps, grid.min_updates, grid.max_epochs)
     for size in sorted(grid.sizes):
         for seed in sorted(grid.seeds):
             yield from of_run(
@@ -346,7 +346,8 @@ def _refuse_empty(name: str, section: Section, planned: list[Cell]) -> None:
                     f"{name}: no cell is possible at {what} {value:g} ({reasons})",
                     where=f"params: games.{name}.grid.{what}s",
                     fix="change sizes, budgets, train.batch, min_updates, max_epochs or "
-                    "demonstrations.train_steps; 'ilscaling plan --cells' shows every cell",
+                    "demonstrations.train_steps (or unique_steps); 'ilscaling plan --cells' shows "
+                    "every cell",
                 )
 
 

@@ -59,6 +59,9 @@ class Recorded(Model):
     """What is recorded, of whatever game."""
 
     train_steps: Count = Field(500_000, description="steps to train on, at least")
+    unique_steps: Count | None = Field(
+        None, description="train on the first episodes that hold so many of them; null: on all"
+    )
     dev_steps: Count = Field(20_000, description="steps of held-out episodes for the dev loss")
     test_steps: Count = Field(20_000, description="steps of held-out episodes nobody selects by")
     jobs: Several = Field(4, description="parallel recording jobs over disjoint seeds")
@@ -74,6 +77,20 @@ class Recorded(Model):
                 f"chunk_steps ({self.chunk_steps})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _unique_steps_are_recorded(self):
+        if self.unique_steps is not None and self.unique_steps > self.train_steps:
+            raise ValueError(
+                f"unique_steps ({self.unique_steps}) must be at most train_steps "
+                f"({self.train_steps}), of which they are"
+            )
+        return self
+
+    @property
+    def trained_steps(self) -> int:
+        """Steps that are trained on, at least."""
+        return self.train_steps if self.unique_steps is None else self.unique_steps
 
 
 class Demonstrations(Recorded):

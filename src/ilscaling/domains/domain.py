@@ -407,7 +407,7 @@ class Domain(ABC):
         return {
             "expert": section.expert.model_dump(exclude={"file"}),
             "demonstrations": section.demonstrations.model_dump(
-                exclude={"chunk_steps", "shard_steps"}
+                exclude={"unique_steps", "chunk_steps", "shard_steps"}
             ),
         }
 

@@ -96,7 +96,8 @@ def shard_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:
     speed
         Of the machine.
     """
-    steps, play = recorded_steps(game), speed.game(game.domain)
+    wanted, play = game.demonstrations, speed.game(game.domain)
+    steps = wanted.trained_steps + wanted.dev_steps + wanted.test_steps
     size = steps * steps_of(name, game).bytes
     return Cost(START_SECONDS + steps * play.shard, size, memory.shard(game, name))
 

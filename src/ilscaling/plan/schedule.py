@@ -58,12 +58,18 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
         Every one stands behind those that it waits for.
     """
     todo: list[Job] = []
+    recordings: dict[tuple, tuple[int, ...]] = {}
     stores: dict[tuple, int] = {}
     runs = of_games(planned)
     for name, game in params.games.items():
-        store = _source(name, game)
+        source = _source(name, game)
+        if source not in recordings:
+            recordings[source] = _recordings(todo, name, game, speed)
+        store = (*source, game.demonstrations.unique_steps)
         if store not in stores:
-            stores[store] = _data(todo, name, game, speed)
+            stores[store] = len(todo)
+            making = cost.shard_cost(game, name, speed)
+            todo.append(Job("shard", name, "store", making, recordings[source]))
         for run, cells in runs[name].items():
             behind, trained = (stores[store],), []
             for part in parts(game, cells, speed):
@@ -85,14 +91,14 @@ def of_games(planned: list[Cell]) -> dict[str, dict[Run, list[Cell]]]:
 
 
 def _source(name: str, game: Section) -> tuple:
-    """What tells demonstrations apart: sections of a game may share theirs."""
+    """What tells recordings apart: sections of a game may share theirs."""
     kept = registry.get("DOMAIN", game.domain).source(name, game)
-    return kept, *(part.model_dump_json() for part in
-                   (game.emulator, game.expert, game.demonstrations))  # fmt: skip
+    recorded = game.demonstrations.model_dump_json(exclude={"unique_steps"})
+    return kept, game.emulator.model_dump_json(), game.expert.model_dump_json(), recorded
 
 
-def _data(todo: list[Job], name: str, game: Section, speed: Speed) -> int:
-    """Add the jobs that make a game's demonstrations; returns the position of the last."""
+def _recordings(todo: list[Job], name: str, game: Section, speed: Speed) -> tuple[int, ...]:
+    """Add the jobs that record a game; returns the positions of those that a store waits for."""
     before: tuple[int, ...] = ()
     expert = cost.expert_cost(game, speed)
     if expert.seconds:
@@ -102,10 +108,9 @@ def _data(todo: list[Job], name: str, game: Section, speed: Speed) -> int:
     if part.seconds:
         count = game.demonstrations.jobs
         todo += [Job("record", name, f"part-{n}", part, before) for n in range(count)]
-    parts = tuple(range(first, len(todo))) or before
+    recorded = tuple(range(first, len(todo))) or before
     todo.append(Job("random", name, "random", cost.random_cost(game, name, speed)))
-    todo.append(Job("shard", name, "store", cost.shard_cost(game, name, speed), parts))
-    return len(todo) - 1
+    return recorded
 
 
 @dataclass

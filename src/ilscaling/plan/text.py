@@ -162,9 +162,11 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
         twice = [c for c in planned if c.run.game == name and c.declared and c.epochs > 1]
         if twice:
             most = max(c.epochs for c in twice)
+            wanted = game.demonstrations
+            data = "train_steps" if wanted.unique_steps is None else "unique_steps"
             yield (
                 f"{name}: {len(twice)} cells see their data more than once, up to {most:.1f} times"
-                f" ({game.demonstrations.train_steps:,} steps: demonstrations.train_steps)"
+                f" ({wanted.trained_steps:,} steps: demonstrations.{data})"
             )
         episode = steps_of(name, game).episode
         few = game.demonstrations.dev_steps / episode

@@ -18,7 +18,7 @@ def remedy(path: str | Path) -> str:
     path = Path(path)
     if path.parent.parent.name == "demonstrations":  # data/demonstrations/NAME-KEY/demos.zarr
         return remake(path.parent)
-    return f"rm -r {shlex.quote(str(path))}, and make it again: 'ilscaling shard' or 'ingest'"
+    return f"rm -r {shlex.quote(str(path))}   and then 'ilscaling shard', or ingest, as before"
 
 
 def files(path: str | Path) -> dict[str, dict]:

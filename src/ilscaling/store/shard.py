@@ -22,9 +22,10 @@ def assign(
     train_steps: int,
     dev_steps: int,
     test_steps: int,
+    unique_steps: int | None = None,
     fix: str = "record more: raise the steps of the recording jobs",
 ) -> dict[str, np.ndarray]:
-    """Draw whole episodes for dev and test; the rest is for training.
+    """Draw whole episodes for dev and test; the rest, or its first ones, are for training.
 
     The episodes are permuted by `seed`; from the first on they go to dev until it has
     `dev_steps`, then to test, the rest to train. The permutation knows no length, and where dev
@@ -39,6 +40,9 @@ def assign(
         Of the permutation.
     train_steps, dev_steps, test_steps
         Steps that each split has at least.
+    unique_steps
+        Train on the first episodes of the permutation that have so many steps: those of a smaller
+        number are among those of a larger one, and dev and test are the same. None: on all.
     fix
         What the error tells to do.
 
@@ -66,6 +70,9 @@ def assign(
             "steps to train on",
             fix=fix,
         )
+    if unique_steps is not None:
+        held = np.cumsum(steps[splits["train"]])
+        splits["train"] = splits["train"][: int(np.searchsorted(held, unique_steps)) + 1]
     return {name: np.sort(chosen) for name, chosen in splits.items()}
 
 
@@ -186,6 +193,7 @@ def assemble(
         train_steps=settings.train_steps,
         dev_steps=settings.dev_steps,
         test_steps=settings.test_steps,
+        unique_steps=settings.unique_steps,
         **remedy,
     )
     source = Source(places)
@@ -199,9 +207,8 @@ def assemble(
             "split": settings.seed,
         },
     }
-    bar = tqdm(
-        total=int(table["steps"].sum()), unit="step", unit_scale=True, desc="shards", mininterval=10
-    )
+    total = sum(int(table["steps"][chosen].sum()) for chosen in splits.values())
+    bar = tqdm(total=total, unit="step", unit_scale=True, desc="shards", mininterval=10)
     sizes = {"chunk_steps": settings.chunk_steps, "shard_steps": settings.shard_steps}
     try:
         with bar, store.create(out, fields, attributes, **sizes) as writer:

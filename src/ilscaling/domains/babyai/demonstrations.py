@@ -76,6 +76,7 @@ def demonstrations(folder: Path, out: Path, *, settings: Recorded) -> dict:
         train_steps=settings.train_steps,
         dev_steps=settings.dev_steps,
         test_steps=settings.test_steps,
+        unique_steps=settings.unique_steps,
     )
     attributes = {
         **about,

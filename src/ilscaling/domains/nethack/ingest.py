@@ -139,7 +139,7 @@ def ingest(
     )
     for name, rows in chosen.items():
         for row in rows:
-            kept[row]["split"] = name
+            kept[row]["split"] = name  # none of a game beyond demonstrations.unique_steps
     files.write_json(
         out.parent / REPORT, {**summary, "splits": splits, "kept": kept, "lost": listed.left_out}
     )

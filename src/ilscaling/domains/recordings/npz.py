@@ -4,6 +4,7 @@ NumPy's own reader takes the memory that a header claims before it reads; here t
 compared with the archive first.
 """
 
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.lib import format as npy
 from ilscaling.domains.recordings.episode import MAX_BYTES, Episode, cut
 from ilscaling.domains.recordings.section import FIELDS
 from ilscaling.errors import DamagedFile, StoreError
+from ilscaling.files import sha256
 
 # The most that an array may expand to, as a multiple of its size in the archive, as of NetHack's
 # recordings: far above a game's, far below a bomb of zeros.
@@ -28,7 +30,7 @@ WANTED = ("action", "reward")
 
 
 def read(path: str | Path, fields: Mapping[str, str]) -> Iterator[Episode]:
-    """Episodes of a file, or of all .npz of a folder by name.
+    """Episodes of a file, or of all .npz of a folder by name, whatever its case.
 
     Parameters
     ----------
@@ -40,13 +42,23 @@ def read(path: str | Path, fields: Mapping[str, str]) -> Iterator[Episode]:
     Raises
     ------
     StoreError
-        For what is no such file, lacks a field, holds other than numbers or is too large.
+        For what is no such file, lacks a field, holds other than numbers or is too large, and for
+        two files that are the same.
     """
     path = Path(path).expanduser()
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".npz")
     if not files or not all(file.is_file() for file in files):
         raise StoreError("there is no such recording", where=str(path), fix="--npz FILE")
+    known: dict[str, Path] = {}
     for file in files:
+        if (first := known.setdefault(sha256(file), file)) is not file:
+            raise StoreError(
+                f"{file.name} is {first.name} once more, byte by byte",
+                where=str(path),
+                fix=f"rm {shlex.quote(str(file))}",
+            )
         yield from cut(str(file), _arrays(file, fields))
 
 

@@ -163,7 +163,8 @@ class Demonstrations(Memory):
     def _demos_key(self, game: str) -> str:
         section, domain = self.section(game), self.domain(game)
         wanted = section.demonstrations
-        content = [self.record_key(game), wanted.chunk_steps, wanted.shard_steps]
+        layout = {"unique_steps", "chunk_steps", "shard_steps"}
+        content = [self.record_key(game), wanted.model_dump(include=layout)]
         packages = domain.packages if domain.store_by == "ingest" else ()
         code = domain.code("store", section)
         return key(domain.store_by, content, *code, packages=packages, entry=domain.name)
