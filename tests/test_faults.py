@@ -5,6 +5,7 @@ user can act on. Anything else is a find: another exception, minutes, or gigabyt
 """
 
 import bz2
+import gzip
 import json
 import resource
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import nethack_store
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -25,6 +27,7 @@ from wanderer import record
 from ilscaling import files, grid, params, store
 from ilscaling.domains.atari import importing, policy
 from ilscaling.domains.nethack import ingest, nld, ttyrec
+from ilscaling.domains.recordings import npz
 from ilscaling.errors import IlscalingError
 from ilscaling.games import spec
 from ilscaling.laws.records import Fit, read_fits
@@ -32,6 +35,7 @@ from ilscaling.parameter_files import read_mapping
 from ilscaling.pipeline import result_folder
 from ilscaling.plan import speed
 from ilscaling.store import recording
+from ilscaling.tables import read_table
 
 pytestmark = pytest.mark.faults
 
@@ -166,6 +170,22 @@ def targets(tmp_path_factory) -> dict[str, Target]:
     def read_params(path: Path) -> None:
         grid.cells(params.read(path))
 
+    table = pd.DataFrame(
+        {"game": "pong", "budget": np.repeat([1e9, 2e9, 4e9], 4), "params": [10, 20, 30, 40] * 3,
+         "samples": 1000.0, "dev_loss": np.linspace(2, 1, 12), "status": "done"}
+    )  # fmt: skip
+    for kind in ("zstd", "lz4"):
+        table.to_feather(folder / f"{kind}.feather", compression=kind)
+    table.to_parquet(folder / "runs.parquet")
+    text = table.to_csv(index=False)
+    marks = text.replace(",", ";").replace(".", ",")
+    arrays = {"action": np.zeros(9, np.int64), "reward": np.ones(9), "observation": np.ones((9, 3))}
+    np.savez(folder / "play.npz", **arrays)
+    np.savez_compressed(folder / "packed.npz", **arrays)
+
+    def play_npz(path: Path) -> None:
+        list(npz.read(path, {}))
+
     def split(_: Path) -> None:
         store.open_split(demos, "train").read("tty_chars", 0, 70)
 
@@ -193,7 +213,23 @@ def targets(tmp_path_factory) -> dict[str, Target]:
         "stamp of a result": Target(step / "done.json", lambda _: result_folder.check(step)),
         "fits": Target(fits, read_fits),
         "calibration": Target(calibration, lambda path: speed.read(path, machine)),
-    }
+        "table": Target(file("runs.csv", text), read_table),
+        "table with decimal commas": Target(file("marks.csv", marks), read_table),
+        "table in UTF-16": Target(file("wide.csv", text.encode("utf-16")), read_table),
+        "table as JSON": Target(file("runs.json", table.to_json(orient="records")), read_table),
+        "table within gzip": Target(
+            file("runs.csv.gz", gzip.compress(text.encode())), read_table, gzip.compress,
+            gzip.decompress,
+        ),
+        "table packed by gzip": Target(
+            file("packed.csv.gz", gzip.compress(text.encode())), read_table
+        ),
+        "table, Feather by zstd": Target(folder / "zstd.feather", read_table),
+        "table, Feather by lz4": Target(folder / "lz4.feather", read_table),
+        "table, Parquet": Target(folder / "runs.parquet", read_table),
+        "npz": Target(folder / "play.npz", play_npz),
+        "npz, packed": Target(folder / "packed.npz", play_npz),
+    }  # fmt: skip
     return found
 
 
@@ -201,8 +237,11 @@ NAMES = (
     "parameters", "YAML", "SB3 zip", "record of an expert", "weights of an expert", "xlogfile",
     "record of games", "ttyrec", "ttyrec within bz2", "inventory", "recording", "root of a store",
     "shard of a store", "list of cells", "stamp of a result", "calibration", "fits",
+    "table", "table with decimal commas", "table in UTF-16", "table as JSON", "table within gzip",
+    "table packed by gzip", "table, Feather by zstd", "table, Feather by lz4", "table, Parquet",
+    "npz", "npz, packed",
 )  # fmt: skip
-JSON = ("record of", "list", "stamp", "calibration", "fits", "root")
+JSON = ("record of", "list", "stamp", "calibration", "fits", "root", "table as")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import re
+import resource
 import shlex
 import tarfile
 import zipfile
@@ -14,13 +15,15 @@ import zipfile
 import numpy as np
 import pandas as pd
 import planted_table
+import pyarrow
+import pyarrow.feather
 import pytest
 from typer.testing import CliRunner
 
 from ilscaling import tables
 from ilscaling.cli.main import app
 from ilscaling.errors import FitError
-from ilscaling.tables import naming
+from ilscaling.tables import naming, source
 
 ROWS = pd.DataFrame(
     {
@@ -346,6 +349,15 @@ def test_what_would_be_read_as_something_else_is_refused(tmp_path, text, says):
         tables.read_table(tmp_path / "runs.csv")
 
 
+def arrow(rows: int, compression: str) -> bytes:
+    """Feather of so many rows of texts."""
+    sink = io.BytesIO()
+    texts = pyarrow.array(["x" * 1000] * rows, pyarrow.large_string())
+    table = pyarrow.table({"budget": np.zeros(rows), "game": texts})
+    pyarrow.feather.write_feather(table, sink, compression=compression, chunksize=rows)
+    return sink.getvalue()
+
+
 DAMAGED = {
     "cut gzip": gzip.compress(PLAIN.encode() * 50)[:-20],
     "cut bzip2": bz2.compress(PLAIN.encode() * 50)[:-9],
@@ -363,7 +375,10 @@ DAMAGED = {
     "a header": b"params,samples,dev_loss,budget\n",
     "deep JSON": b"[" * 100_000,
     "a number": b"[1, 2, 3]",
-    "a bomb": gzip.compress(bytes(600 * 2**20), 1),
+    # The length of a text leads beyond the file.
+    "bad lengths": arrow(3, "uncompressed").replace(
+        np.array([1000, 2000]).tobytes(), np.array([1000, 2**40]).tobytes()
+    ),
 }
 
 
@@ -373,6 +388,20 @@ def test_what_is_no_table_is_refused_and_named(tmp_path, name):
     with pytest.raises(FitError) as error:
         tables.read_table(tmp_path / "runs.csv")
     assert error.value.where.endswith("runs.csv")
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [gzip.compress(bytes(10 * 2**20)), arrow(10_000, "zstd"), arrow(10_000, "lz4")],
+    ids=["gzip", "Feather by zstd", "Feather by lz4"],
+)
+def test_a_bomb_is_refused_before_it_takes_memory(tmp_path, monkeypatch, bomb):
+    assert len(bomb) < 2**20
+    monkeypatch.setattr(source, "LARGEST", 2**20)
+    (tmp_path / "runs.csv").write_bytes(bomb)
+    with pytest.raises(FitError, match="larger than 1 MB when unpacked"):
+        tables.read_table(tmp_path / "runs.csv")
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
 
 
 def test_status_is_taken_in_the_words_of_others(tmp_path):

@@ -4,9 +4,12 @@ import bz2
 import gzip
 import io
 import lzma
+import resource
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -178,20 +181,49 @@ def _parsed(data: bytes, path: Path) -> tuple[pd.DataFrame, list[str]]:
 def _columnar(data: bytes, path: Path) -> pd.DataFrame:
     """Parquet or Feather (Arrow's own file format)."""
     import pyarrow
+    from pyarrow import dataset, parquet
 
+    # Threads would start under the limit of memory.
     if data.startswith(b"PAR1"):
-        from pyarrow import parquet
-
         file = parquet.ParquetFile(pyarrow.BufferReader(data))
-        meta = file.metadata
-        groups = (meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
-        # Runs of one value take no bytes in the file.
-        size = max(sum(groups), 8 * meta.num_rows * meta.num_columns)
-        read = file.read
+        rows, columns, read = file.metadata.num_rows, file.metadata.num_columns, file.read
+        options = {"use_threads": False}
     else:
-        file = pyarrow.ipc.open_file(pyarrow.BufferReader(data))
-        size, read = len(data), file.read_all
-    _refuse_large(size, str(path))
-    table = read().to_pandas()
+        fragment = dataset.IpcFileFormat().make_fragment(pyarrow.BufferReader(data))
+        file = pyarrow.ipc.open_file(
+            pyarrow.BufferReader(data), options=pyarrow.ipc.IpcReadOptions(use_threads=False)
+        )
+        rows, columns, read = fragment.count_rows(), len(file.schema), file.read_all
+        options = {}
+    # What is packed may claim any size, and a million rows of one value take no bytes in the file.
+    _refuse_large(8 * rows * columns, str(path))
+    try:
+        with _at_most(2 * LARGEST):
+            arrow = read(**options)
+            _refuse_large(arrow.nbytes, str(path))
+            # A damaged length leads beyond the file: reading it would end the process.
+            arrow.validate(full=True)
+            table = arrow.to_pandas(use_threads=False)
+    except MemoryError:
+        _refuse_large(LARGEST + 1, str(path))
     named = [name for name in table.index.names if name is not None]
     return table.reset_index(level=named) if named else table
+
+
+@contextmanager
+def _at_most(size: int) -> Iterator[None]:
+    """A limit to the memory that this process may add, where Linux tells what it has."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = pages * resource.getpagesize() + size
+    if soft != resource.RLIM_INFINITY:
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
