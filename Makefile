@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Tests of one kind of fault each, beside the readers of changed files.
-FAULTS := $(addprefix tests/test_,ingest.py experts.py bounds.py parameter_files.py artifact_store.py text_files.py setup.py)
+FAULTS := $(addprefix tests/test_,ingest.py experts.py bounds.py parameter_files.py artifact_store.py text_files.py setup.py tables.py outputs.py)
 
 .PHONY: demo setup figures archive experiments test test-gpu test-slow test-machine test-faults test-kills test-slurm lint bench coverage sweep lock clean clean-store wheel site tiny test-browser
 

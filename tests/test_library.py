@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from ilscaling import laws
 from ilscaling.cli.main import app
 from ilscaling.errors import FitError, ParamsError
-from ilscaling.laws import game
+from ilscaling.laws import game, prediction
 from ilscaling.params import Laws
 
 # E, A, B, alpha, beta
@@ -208,6 +208,18 @@ def test_options_of_the_command_are_settings(tmp_path, monkeypatch):
     assert laws.fit("runs.csv", **known, huber=np.inf).study.fits == squares != fits
     done = run(app, ["forecast", "runs.csv", "--budget", "1e25", "--game", "chess", *how])
     assert isinstance(done.exception, FitError) and "--game runs" in done.exception.fix
+
+
+def test_what_no_law_holds_of_is_refused_before_the_fits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scattered(30).to_csv("runs.csv", index=False)
+    monkeypatch.setattr(prediction, "fitted", None)
+    for options in (["--budget", "0"], ["--budget", "1e25", "--return", "0"]):
+        done = CliRunner().invoke(app, ["forecast", "runs.csv", *options])
+        assert isinstance(done.exception, FitError) and done.exception.where == options[-2]
+    rows = scattered(30)
+    with pytest.raises(FitError, match="in column dev_loss, row 1, is no number"):
+        laws.fit(rows.assign(dev_loss=rows["dev_loss"] + 1j))
 
 
 def test_the_library_and_the_verb_import_nothing_heavy(tmp_path):

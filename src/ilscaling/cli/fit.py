@@ -1,5 +1,6 @@
 """Verbs from anyone's table of runs to laws: `fit` and `forecast`."""
 
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -302,6 +303,14 @@ def forecast(
     from ilscaling.laws import prediction
 
     outputs.refuse_same(out, table)
+    # Before the fits, which take their time.
+    for option, value in (("--budget", budget), ("--return", wanted)):
+        if value is not None and not 0 < value < math.inf:
+            raise FitError(
+                f"laws hold of what is positive, not of {value:g}",
+                where=option,
+                fix=f"{option} {'1e13' if option == '--budget' else '30'}",
+            )
     read, settings = table_and_settings(
         table,
         column,

@@ -176,8 +176,10 @@ def number(text: str) -> float | None:
 
 
 def is_text(column: pd.Series) -> bool:
-    """Whether a column holds anything but numbers; yes and no are none."""
-    return pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column)
+    """Whether a column holds anything but numbers; yes and no are none, nor is 1+2j."""
+    types = pd.api.types
+    odd = types.is_bool_dtype(column) or types.is_complex_dtype(column)
+    return odd or not types.is_numeric_dtype(column)
 
 
 def _text(value: object) -> str:
