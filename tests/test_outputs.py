@@ -95,7 +95,7 @@ def test_nobody_is_told_to_remove_what_is_not_ours(folder):
         (("verify", "good"), "ilscaling verify good/demos.zarr"),
         (("verify", "absent.zarr"), "ls ."),
         (("verify", "mine.png"), "ls -d data"),
-        (("verify", "notes"), "ls -R notes"),
+        (("verify", "notes"), "ls notes"),
         (("play", "absent.zarr"), "ls ."),
         (("progression", "absent.zarr"), "ls ."),
         (("export", "absent.zarr", "--minari", "out"), "ls ."),

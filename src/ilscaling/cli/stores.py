@@ -1,6 +1,7 @@
 """Demonstrations that a person names: nobody is told to remove what is not ours."""
 
 import shlex
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -40,13 +41,15 @@ def refuse_other(path: Path, verb: str) -> None:
         )
     if path.parent.parent.name == "demonstrations" or _is_ours(path / "zarr.json"):
         return
-    inside = next(iter(sorted(path.glob("**/demos.zarr"))), None)
+    # As deep as from a project to a store, and no deeper: a disk may be what was named.
+    levels = (sorted(path.glob(f"{'*/' * depth}demos.zarr")) for depth in range(4))
+    inside = next(chain.from_iterable(levels), None)
     raise StoreError(
         "no demonstrations of ours: its zarr.json is missing or another's",
         where=str(path),
         fix=shlex.join(["ilscaling", verb, str(inside)])
         if inside
-        else shlex.join(["ls", "-R", str(path)]),
+        else shlex.join(["ls", str(path)]),
     )
 
 
