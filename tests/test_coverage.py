@@ -52,6 +52,7 @@ APART = {
     ("record", "Expert", "min_return"): "refuses a poor expert, and changes no recording",
     ("train", "Train*", "checkpoint_seconds"): "when a state is saved, which changes no result",
     ("evaluate", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
+    ("evaluate-best", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
     ("random", "Evaluation", "lanes"): "games side by side: results are the same (tested)",
     ("fit", "Forecast", "factor"): "carried along with the laws; the key of the proposal holds it",
     ("*", "*", "domain"): "decides which code runs, which the key holds",
@@ -80,6 +81,7 @@ def of(known: keys.Keys, step: str, game: str) -> str:
         "train": lambda _: known.run_key(runs[0]),
         "evaluate": lambda _: known.evaluation_key(runs[0]),
         "random": known.random_key,
+        "evaluate-best": known.best_key,
     }.get(step, lambda _: known.result_key(step))(game)  # fmt: skip
 
 
@@ -88,7 +90,8 @@ def test_every_step_was_traced(study):
     both = {(step, game) for step in ("record", "train", "evaluate", "random")
             for game in ("breakout", "nethack")}  # fmt: skip
     results = {(step, "") for step in ("table", "fit", "figures", "report")}
-    assert seen == both | {("shard", "breakout"), ("ingest", "nethack")} | results
+    one = {("shard", "breakout"), ("ingest", "nethack"), ("evaluate-best", "breakout")}
+    assert seen == both | one | results
 
 
 def only_imports(module: str) -> bool:
@@ -139,7 +142,7 @@ def other(value: object, field: str) -> object:
         "recordings": {"path": "elsewhere"}, "file": None,
         "counts": ["learner", "acting"], "weights": "standard_error",
         "family": None, "method": "grid", "depth": 3, "rho": 0.5, "schedule": "cosine",
-        "unique_steps": 900,
+        "unique_steps": 900, "best_episodes": 7,
         "precision": "bfloat16" if value == "float32" else "float32",
         "flops": "nominal" if value == "realised" else "published",
     }  # fmt: skip

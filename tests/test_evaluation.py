@@ -29,7 +29,7 @@ from ilscaling.games.play import Episodes, ended, uniform
 from ilscaling.learning import precision
 from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
-from ilscaling.measuring import replay
+from ilscaling.measuring import best, replay
 from ilscaling.measuring import run as measuring
 from ilscaling.measuring.cell import halves
 from ilscaling.measuring.floor import against
@@ -343,6 +343,45 @@ def test_a_run_is_measured_once_and_each_cell_by_its_own_weights(demos, snapshot
         snapshots[:1], demos, SETTINGS.model_copy(update={"episodes": 1}), FAST, tmp_path
     )
     assert longer[0]["returns"] == records[0]["returns"][:1]
+
+
+def test_the_best_size_of_each_budget_is_chosen_by_the_mean_loss_of_its_seeds():
+    losses = {(2, 0): (1.0, 0.9), (2, 1): (1.2, 0.9), (4, 0): (0.8, 0.9), (4, 1): (1.3, 0.9)}
+    of = {"family": "cnn", "status": "done", "return_mean": 99.0}
+    records = [
+        {**of, "size": size, "seed": seed, "budget": budget, "dev_loss": loss}
+        for (size, seed), both in losses.items()
+        for budget, loss in zip((1e9, 2e9), both, strict=True)
+    ]
+    failed = {**of, "size": 8, "seed": 0, "budget": 1e9, "status": "failed", "dev_loss": None}
+    places = [(r["budget"], r["size"], r["seed"]) for r in best.chosen([failed, *records[::-1]])]
+    # 1.05 against 1.1; and of equal losses the smaller size.
+    assert sorted(places) == [(1e9, 4, 0), (1e9, 4, 1), (2e9, 2, 0), (2e9, 2, 1)]
+    assert best.chosen([failed]) == []
+
+
+def test_the_best_cells_play_more_episodes_of_which_the_first_are_the_same(
+    demos, snapshots, tmp_path, monkeypatch
+):
+    short = evaluate_run(snapshots, demos, SETTINGS, FAST, tmp_path / "all")
+    files = [tmp_path / "all" / snapshot.name for snapshot in snapshots]
+    more = SETTINGS.model_copy(update={"best_episodes": 5})
+    of = (files, snapshots, demos, more, FAST, tmp_path / "best")
+    monkeypatch.setattr(measuring, "held_out", None)  # the losses are known
+    listed = best.evaluate_best(*of)
+    assert set(listed) == {f"cnn-2-s0-{snapshot.name}" for snapshot in snapshots}
+    for record, snapshot in zip(short, snapshots, strict=True):
+        path = tmp_path / "best" / f"cnn-2-s0-{snapshot.name}"
+        longer = read_json(path)
+        assert sha256(path) == listed[path.name]
+        assert len(longer["returns"]) == 5 and longer["returns"][:2] == record["returns"]
+        assert {n: longer[n] for n in ("dev_loss", "test_loss", "flops", "snapshot")} == {
+            n: record[n] for n in ("dev_loss", "test_loss", "flops", "snapshot")
+        }
+    for path in files:
+        path.write_text(json.dumps(read_json(path) | {"status": "failed"}))
+    (tmp_path / "none").mkdir()
+    assert set(best.evaluate_best(*of[:-1], tmp_path / "none")) == {"none.json"}
 
 
 def test_a_failed_cell_is_recorded_and_the_rest_goes_on(demos, snapshots, tmp_path):

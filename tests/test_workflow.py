@@ -75,13 +75,18 @@ def test_a_second_run_does_nothing_whatever_the_times(study):
     ("change", "jobs"),
     [
         ({"laws__level": 0.9}, {"fit", "plot_figures", "write_report"}),
-        ({"games__breakout__evaluation__episodes": 3}, {"evaluate"}),
-        ({"games__breakout__grid__budgets": [3.0e8, 6.0e8, 1.2e9]}, {"train", "evaluate"}),
-        ({"games__breakout__train__ema": 0.1}, {"train", "evaluate"}),
+        ({"games__breakout__evaluation__episodes": 3}, {"evaluate", "evaluate_best"}),
+        (
+            {"games__breakout__grid__budgets": [3.0e8, 6.0e8, 1.2e9]},
+            {"train", "evaluate", "evaluate_best"},
+        ),
+        ({"games__breakout__train__ema": 0.1}, {"train", "evaluate", "evaluate_best"}),
         (
             {"games__breakout__demonstrations__seed": 7},
-            {"record", "build_store", "train", "evaluate"},
+            {"record", "build_store", "train", "evaluate", "evaluate_best"},
         ),
+        ({"games__breakout__evaluation__best_episodes": 5}, {"evaluate_best"}),
+        ({"games__breakout__evaluation__best_episodes": None}, set()),
         ({"games__nethack__train__context": 16}, {"train", "evaluate"}),
         (
             {"games__nethack__emulator__role": "val-hum-neu-fem"},

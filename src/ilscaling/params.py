@@ -286,6 +286,11 @@ class Evaluation(Model):
     """How a cell is measured."""
 
     episodes: EpisodeCount = Field(20, description="full episodes for the return")
+    best_episodes: EpisodeCount | None = Field(
+        None,
+        description="at least so many of the cells whose size has the lowest dev loss at their "
+        "budget, all seeds; null: as many as of others",
+    )
     lanes: Lanes = Field(8, description="games side by side; no effect on the results")
     seed: Episode = Field(0, description="first episode's number; never one that was recorded")
     temperature: Temperature = Field(
@@ -304,6 +309,12 @@ class Evaluation(Model):
         if self.own_states and self.temperature != 1:
             raise ValueError("own_states measures what the policy plays: temperature must be 1")
         return self
+
+    @property
+    def further(self) -> int | None:
+        """Episodes of the best cells, where they are more than those of others."""
+        more = self.best_episodes
+        return more if more is not None and more > self.episodes else None
 
 
 class Section(Model):

@@ -140,6 +140,7 @@ def get_all_runs():
 def get_all_evaluations():
     """Lists of the measured cells of all runs, and each game's random play."""
     measured = [keys.evaluation_manifest(run) for run in keys.runs]
+    measured += filter(None, map(keys.best_list, keys.params.games))
     return [ancient(path) for path in (*measured, *map(keys.random, keys.params.games))]
 
 
@@ -228,6 +229,8 @@ def get_cost(kind, wildcards):
         if training:
             return training.part.cost
         return plan.evaluate_cost(owner.section(run.game), owner.runs[run])
+    if kind == "best":
+        return plan.best_cost(keys.section(wildcards.game), keys.cells_of(wildcards.game))
     game = get_game(wildcards)
     if kind == "expert":
         return plan.expert_cost(keys.section(game))

@@ -5,6 +5,7 @@ import typer
 from ilscaling import errors
 from ilscaling.cli import (
     evaluate,
+    evaluate_best,
     experts,
     fit,
     logs,
@@ -86,6 +87,7 @@ GROUPS = {
         "train": train.train,
         "trunk": train.trunk,
         "evaluate": evaluate.evaluate,
+        "evaluate-best": evaluate_best.evaluate_best,
         "random": random_play.random_play,
         "tabulate": results.tabulate,
         "keys": pipeline.keys,

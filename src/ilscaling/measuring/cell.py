@@ -94,7 +94,7 @@ class CellMeasurement:
         method
             Splits, settings and data of the measurement, ready for JSON.
         out
-            Folder of the records.
+            The record's file.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class CellMeasurement:
         """
         made = _snapshot_record(snapshot.with_suffix(".json"), demos)
         cell = cls(
-            path=out / f"{snapshot.stem}.json",
+            path=out,
             weights=snapshot.with_suffix(".safetensors"),
             identity={name: made.get(name) for name in IDENTITY},
             shape={name: made[name] for name in SHAPE if name in made},
@@ -126,6 +126,20 @@ class CellMeasurement:
             return self._read(earlier) if same else self
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return self
+
+    def take_losses(self, earlier: dict) -> None:
+        """Take over what another measurement of the same snapshot on the same data has read.
+
+        Parameters
+        ----------
+        earlier
+            Its record, done; one of another snapshot or other data gives nothing.
+        """
+        data = ("splits", "precision", "demonstrations")
+        same = all(earlier["measured"].get(name) == self.method[name] for name in data)
+        if self.status == "todo" and same and earlier["snapshot"] == self.snapshot:
+            missing = self.unread_splits()
+            self.held_out |= {split: _held_out(earlier, split) for split in missing}
 
     def _read(self, record: dict) -> CellMeasurement:
         """This cell with what its record says of the measurement."""

@@ -1,5 +1,6 @@
 """The cells of one run: every snapshot measured, one JSON record each."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -30,6 +31,8 @@ def evaluate_run(
     device: str = "cpu",
     threads: int = 1,
     expert: Act | None = None,
+    prefix: str = "",
+    earlier: Mapping[str, dict] | None = None,
 ) -> list[dict]:
     """Measure every snapshot of a run and write `out/<budget>.json` for each, atomically.
 
@@ -56,6 +59,11 @@ def evaluate_run(
         Of PyTorch and of the emulators.
     expert
         Asked at each step that the policies play (see `own_states`); None: nobody is.
+    prefix
+        Of the records' names, in a folder of several runs.
+    earlier
+        Name of a snapshot, without suffix -> an earlier record of it, by fewer episodes, whose
+        losses are taken over.
 
     Returns
     -------
@@ -75,14 +83,19 @@ def evaluate_run(
     method = {
         "splits": list(SPLITS),
         "precision": "float32",
-        "settings": settings.model_dump(exclude={"random_episodes", "lanes"}),
+        "settings": settings.model_dump(exclude={"random_episodes", "best_episodes", "lanes"}),
         "emulator": emulator.model_dump(),
         "demonstrations": digest(dev.attrs),
     }
-    cells = [CellMeasurement.begin(Path(snapshot), dev, method, out) for snapshot in snapshots]
+    cells = [
+        CellMeasurement.begin(path, dev, method, out / f"{prefix}{path.stem}.json")
+        for path in map(Path, snapshots)
+    ]
     for cell in cells:
         if cell.status == "failed":
             cell.save()
+        elif earlier:
+            cell.take_losses(earlier[cell.weights.stem])
     policies = [(cell, _policy(cell)) for cell in cells if cell.status == "todo"]
     _measure_losses(_unfinished(policies), splits, device)
     with float32(device):

@@ -58,6 +58,10 @@ def rows(known: study_context.Study) -> list[dict]:
             if name not in (measured := listed(list_file)):
                 raise DamagedFile(f"it lacks {name}", where=list_file, fix=remake(list_file))
             record = files.read_json(measured[name])
+            # The same cell by more episodes.
+            more = known.games[cell.run.game]["best_list"]
+            if more and (best := listed(more).get(f"{cell.run.name}-{name}")):
+                record, key = files.read_json(best), known.games[cell.run.game]["best_key"]
         rows.append(tabulate.row(cell, record, key, of_game[cell.run.game]))
     return rows
 

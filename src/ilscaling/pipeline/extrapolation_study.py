@@ -42,7 +42,12 @@ def study(params: Params, proposals: list[dict]) -> Params:
         # It stands beyond the grid, whose limit may lie below the whole of the data.
         once = {"max_epochs": max(1.0, section.grid.max_epochs)}
         grid = section.grid.model_copy(update={**cell, **once})
-        games[proposed["game"]] = section.model_copy(update={"grid": grid})
+        # What is proposed is the best size.
+        measured = section.evaluation
+        more = {"episodes": measured.further or measured.episodes, "best_episodes": None}
+        games[proposed["game"]] = section.model_copy(
+            update={"grid": grid, "evaluation": measured.model_copy(update=more)}
+        )
     return params.model_copy(update={"games": games})
 
 

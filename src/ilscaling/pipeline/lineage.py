@@ -126,6 +126,8 @@ def of_game(keys: Keys, game: str) -> Iterator[str]:
     yield from (f"  {line}" for line in of_settings(keys, game))
     yield from (f"  {line}" for line in of_demonstrations(keys, game))
     yield f"  random play {keys.random_key(game)}: {keys.random(game)}"
+    if key := keys.best_key(game):
+        yield f"  further episodes of the best cells {key}: {keys.best_list(game)}; {code(key)}"
 
 
 def of_settings(keys: Keys, game: str) -> Iterator[str]:
@@ -213,6 +215,10 @@ def of_data(keys: Keys, step: str, key: str) -> Iterator[str]:
             yield f"random play {key}: {keys.random(game)}; {code(key)}"
             yield f"  parameters {json.dumps({'emulator': emulator})}"
             return
+        if key == keys.best_key(game):
+            yield f"further episodes of the best cells {key}: {keys.best_list(game)}; {code(key)}"
+            yield from of_game(keys, game)
+            return
 
 
 def summarise(path: Path, keys: Keys) -> Iterator[str]:
@@ -262,7 +268,7 @@ def summarise(path: Path, keys: Keys) -> Iterator[str]:
 def _keys_of(keys: Keys, game: str) -> set[str]:
     """Keys of all that is made of a game before the results."""
     own = {keys.demos_key(game), keys.record_key(game), keys.expert_key(game)}
-    own.add(keys.random_key(game))
+    own |= {keys.random_key(game), keys.best_key(game)}
     for run in [run for run in keys.runs if run.game == game]:
         own |= {keys.run_key(run), keys.trunk_key(run), keys.evaluation_key(run)}
     return own

@@ -60,6 +60,8 @@ def expected(keys: Keys, *stages: str) -> Iterator[Expected]:
     if "evaluations" in stages:
         for path in sorted({keys.random(game) for game in keys.params.games}):
             yield Expected(Path(path))
+        for path in filter(None, map(keys.best_list, keys.params.games)):
+            yield Expected(Path(path).parent, (Path(path).name,))
     for run, cells in keys.runs.items():
         if "runs" in stages:
             yield from _trainings(keys, run)

@@ -208,4 +208,8 @@ def run_jobs(keys: Keys) -> list[Job]:
         evaluate = plan.evaluate_cost(keys.section(run.game), cells)
         known += [Job(job.name, job.output, job.part.cost.seconds) for job in keys.trainings(run)]
         known.append(Job(f"evaluating {run.name}", keys.evaluation_manifest(run), evaluate.seconds))
+    for game in keys.params.games:
+        if path := keys.best_list(game):
+            cost = plan.best_cost(keys.section(game), keys.cells_of(game))
+            known.append(Job(f"evaluating the best of {game}", path, cost.seconds))
     return known

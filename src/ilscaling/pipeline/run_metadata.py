@@ -27,6 +27,7 @@ STAGES = {
     "train_trunk": "behaviour cloning, trunks",
     "train_branch": "behaviour cloning, branches",
     "evaluate": "evaluation",
+    "evaluate_best": "evaluation of the best",
     "collect_table": "table",
     "fit": "fits",
     "plot_figures": "figures",
@@ -59,8 +60,9 @@ def seconds(pattern: str) -> list[float]:
 def stages(study: Study) -> list[dict]:
     """Jobs, wall seconds and training FLOPs of each stage, as far as this folder ran them."""
     patterns: dict[str, set[str]] = {name: set() for name in STAGES}
-    for game in study.games.values():
+    for name, game in study.games.items():
         source = game["source"]
+        patterns["evaluate_best"].add(f"evaluate_best/{name}-{game['best_key']}.tsv")
         for rule, key, tail in (
             ("train_expert", "expert_key", ""),
             ("record", "record_key", "-*"),

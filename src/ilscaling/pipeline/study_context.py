@@ -56,6 +56,8 @@ def describe(keys) -> dict:
             "record_key": keys.record_key(game),
             "demos_key": keys.demos_key(game),
             "random_key": keys.random_key(game),
+            "best_key": keys.best_key(game),
+            "best_list": keys.best_list(game),
         }
         for game in keys.params.games
     }

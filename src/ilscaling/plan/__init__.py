@@ -8,6 +8,7 @@ train a run. `schedule`: all jobs, and how long they take side by side. `text`: 
 from ilscaling.grid import Cell, buildable, by_run, cells, table
 from ilscaling.plan.cost import (
     Cost,
+    best_cost,
     disk_size,
     evaluate_cost,
     expert_cost,
@@ -24,6 +25,7 @@ __all__ = [
     "Cell",
     "Cost",
     "TrainingJob",
+    "best_cost",
     "buildable",
     "by_run",
     "cells",

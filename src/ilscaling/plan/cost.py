@@ -180,15 +180,41 @@ def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERE
     speed
         Of the machine.
     """
-    last, wanted, play = cells_of_run[-1], game.evaluation, speed.game(game.domain)
-    rate, per = _rate(game, speed), steps_of(last.run.game, game)
+    last, rate = cells_of_run[-1], _rate(game, speed)
     # A forward pass is a third of the FLOPs, and half of the rest.
     half = Pace(rate.sample / 2, rate.flop / 3, rate.update / 2, rate.reading)
     steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
     loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
-    returns = wanted.episodes * (per.episode * play.play + play.restart)
+    returns = _returns(game, last, game.evaluation.episodes, speed)
     seconds = START_SECONDS + len(cells_of_run) * (loss + returns)
     return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))
+
+
+def _returns(game: Section, cell: Cell, episodes: int, speed: Speed) -> float:
+    """Seconds of a cell's episodes."""
+    play, per = speed.game(game.domain), steps_of(cell.run.game, game)
+    return episodes * (per.episode * play.play + play.restart)
+
+
+def best_cost(game: Section, cells: Sequence[Cell], speed: Speed = REFERENCE) -> Cost:
+    """Further episodes of the cells of each budget's best size: one job, of all seeds.
+
+    Parameters
+    ----------
+    game
+        The section.
+    cells
+        Its cells, of which any size may be the best.
+    speed
+        Of the machine.
+    """
+    wanted = game.evaluation
+    more = wanted.model_copy(update={"episodes": wanted.further or wanted.episodes})
+    largest = max((cell for cell in cells if cell.declared), key=lambda cell: cell.params)
+    count = len({cell.budget for cell in cells}) * len(game.grid.seeds)
+    seconds = START_SECONDS + count * _returns(game, largest, more.episodes, speed)
+    needs = memory.evaluate(game.model_copy(update={"evaluation": more}), [largest] * count)
+    return Cost(seconds, 4_000.0 * count, needs)
 
 
 def random_cost(game: Section, name: str, speed: Speed = REFERENCE) -> Cost:

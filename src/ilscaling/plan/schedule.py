@@ -79,6 +79,12 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
                     behind = (trained[-1],)
             evaluate = cost.evaluate_cost(game, cells, speed)
             todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
+        if game.evaluation.further:
+            mine = ("evaluate", name)
+            measured = [n for n, job in enumerate(todo) if (job.kind, job.game) == mine]
+            of_game = [cell for cell in planned if cell.run.game == name]
+            best = cost.best_cost(game, of_game, speed)
+            todo.append(Job("evaluate", name, "best", best, tuple(measured)))
     return todo
 
 

@@ -22,6 +22,7 @@ class Keys(Results):
         trunks = {
             f"{run.game}/{run.name}": self.trunk_key(run) for run in runs if self.has_trunk(run)
         }
+        best = {game: key for game in games if (key := self.best_key(game))}
         shown = self.has_forecast
         return {
             "expert": {game: self.expert_key(game) for game in games},
@@ -31,6 +32,7 @@ class Keys(Results):
             "runs": {f"{run.game}/{run.name}": self.run_key(run) for run in runs},
             **({"trunks": trunks} if trunks else {}),
             "evaluations": {f"{run.game}/{run.name}": self.evaluation_key(run) for run in runs},
+            **({"best": best} if best else {}),
             "table": self.result_key("table"),
             "fit": self.result_key("fit"),
             **({"forecast": self.result_key("forecast")} if shown else {}),
@@ -46,7 +48,8 @@ class Keys(Results):
             "demonstrations": {name: known[name] for name in ("demonstrations",)},
             "runs": {"runs": known["runs"], "budgets": lists},
             "evaluations": {
-                **{name: known[name] for name in ("evaluations", "random")}, "budgets": lists,
+                **{n: known[n] for n in ("evaluations", "best", "random") if n in known},
+                "budgets": lists,
             },
             "results": {name: known[name] for name in ("table", "fit", "figures", "report")},
         }[stage]  # fmt: skip

@@ -17,6 +17,7 @@ ROOTS = {
     "ingest": (),
     "train": ("ilscaling.learning.run",),
     "evaluate": ("ilscaling.measuring",),
+    "best": ("ilscaling.measuring.best",),
     "random": ("ilscaling.measuring.reference",),
     "table": ("ilscaling.pipeline.collect_table",),
     "fit": ("ilscaling.pipeline.fit_laws",),
@@ -33,12 +34,13 @@ VERBS = {
     "ingest": "ilscaling.cli.ingest",
     "train": "ilscaling.cli.train",
     "evaluate": "ilscaling.cli.evaluate",
+    "best": "ilscaling.cli.evaluate_best",
     "random": "ilscaling.cli.random_play",
 }
 DOMAINS = "ilscaling.domains."
 DOMAIN = "ilscaling.domains.domain"
 # Packages another version of which makes other numbers. A domain names its own.
-PACKAGES = {"train": ("torch",), "evaluate": ("torch",)}
+PACKAGES = dict.fromkeys(("train", "evaluate", "best"), ("torch",))
 
 # What every key computed so far is a digest of: step, content, and the modules its code begins at.
 RECIPES: dict[str, tuple[str, object, tuple[str, ...]]] = {}

@@ -51,6 +51,7 @@ class Results(Runs):
                 [[self.evaluation_key(run), self.budgets_digest(run)] for run in self.runs],
                 [[game, self.demos_key(game), self.random_key(game)] for game in self.params.games],
                 [[cell.name, cell.reason] for cell in self.cells],
+                [self.best_key(game) for game in self.params.games],
             ]
             return key("table", content, *self._domain_code("game"))
         if step == "fit":

@@ -1,7 +1,7 @@
 """Keys and paths of runs and their evaluations."""
 
 from ilscaling import files, registry, schedules
-from ilscaling.grid import Run
+from ilscaling.grid import Cell, Run
 from ilscaling.pipeline import training_jobs
 from ilscaling.pipeline.keys.demonstrations import Demonstrations
 from ilscaling.pipeline.keys.recipe import LENGTH, key
@@ -103,7 +103,7 @@ class Runs(Demonstrations):
         section = self.section(run.game)
         content = [
             self.run_key(run),
-            section.evaluation.model_dump(exclude={"random_episodes", "lanes"}),
+            section.evaluation.model_dump(exclude={"random_episodes", "best_episodes", "lanes"}),
             section.emulator.model_dump(),
         ]
         roots = registry.files("FAMILY", run.family)
@@ -115,6 +115,34 @@ class Runs(Demonstrations):
 
     def evaluation_dir(self, run: Run) -> str:
         return f"data/evaluations/{run.game}/{run.name}-{self.evaluation_key(run)}"
+
+    def runs_of(self, game: str) -> list[Run]:
+        return [run for run in self.runs if run.game == game]
+
+    def cells_of(self, game: str) -> list[Cell]:
+        """Declared cells of a section."""
+        return [cell for run in self.runs_of(game) for cell in self.runs[run]]
+
+    def best_key(self, game: str) -> str:
+        """Key of the further episodes of a section's best cells; '' where none are wanted."""
+        if not self.section(game).evaluation.further:
+            return ""
+        return self._once(("best", game), lambda: self._best_key(game))
+
+    def _best_key(self, game: str) -> str:
+        section, runs = self.section(game), self.runs_of(game)
+        content = [
+            [[self.evaluation_key(run), self.budgets_digest(run)] for run in runs],
+            section.evaluation.further,
+        ]
+        family = registry.files("FAMILY", section.grid.family)
+        asked = self.domain(game).code("record", section) if section.evaluation.own_states else ()
+        return self.game_key("best", game, content, *family, *asked)
+
+    def best_list(self, game: str) -> str | None:
+        """List of the section's best cells by more episodes; None where none are wanted."""
+        key = self.best_key(game)
+        return f"data/evaluations/{game}/best-{key}/cells-best.json" if key else None
 
     def evaluation_manifest(self, run: Run) -> str:
         return f"{self.evaluation_dir(run)}/cells-{self.budgets_digest(run)}.json"
