@@ -1,6 +1,6 @@
 """What memory is worth: pairs of sections `x` and `x__no_memory` of a study, budget by budget.
 
-    python benchmarks/memory.py results/sparse/results.csv [ENDING]        prints Markdown
+    python benchmarks/memory.py docs/tables/sparse.csv [ENDING]        prints Markdown
 
 At each budget the size is that of the lowest dev loss, the mean of its seeds; success and test loss
 are of that size, with standard errors over its seeds' episodes and over its seeds.
