@@ -1,4 +1,4 @@
-"""Tables of studies that take hours stand in the repository: they give the numbers that are quoted."""
+"""Tables of studies that take hours stand in the repository and give the numbers quoted of them."""
 
 import json
 
