@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from ilscaling import parameter_files
 from ilscaling.cli import outputs
 from ilscaling.cli.main import app
-from ilscaling.errors import IlscalingError, WorkflowError
+from ilscaling.errors import FitError, IlscalingError, WorkflowError
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = ("--bootstrap", "0")
@@ -45,6 +45,57 @@ def test_a_fit_leaves_files_of_other_origin_and_writes_over_its_own(folder):
     # Its own tables are no less somebody's input.
     with pytest.raises(WorkflowError, match="this would write over"):
         ran(*FIT, "mine/laws/cells.csv", "--out", "mine/laws")
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("forecast", "runs.csv", "--budget", "1e14", *FEW), "--out"),
+        (("relations", "runs.csv", *FEW), "--out"),
+        ((*FIT, "runs.csv", "--out", "laws"), "--metrics"),
+        (("plan", "--params", "params.yaml"), "--csv"),
+    ],
+)
+def test_the_parameters_that_are_read_are_not_written_over(folder, words, option):
+    mine = folder / "mine.yaml"
+    mine.write_bytes((ROOT / "params.yaml").read_bytes())
+    words = [word for word in words if word not in ("--params", "params.yaml")]
+    with pytest.raises(WorkflowError, match="write over what it reads"):
+        ran(*words, "--params", "mine.yaml", option, "mine.yaml")
+    assert mine.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_a_pipe_stays_a_pipe(folder):
+    os.mkfifo("pipe")
+    with pytest.raises(WorkflowError, match="a device or a pipe"):
+        ran("forecast", "runs.csv", "--budget", "1e14", *FEW, "--out", "pipe")
+    assert (folder / "pipe").is_fifo()
+
+
+def test_figures_and_report_leave_what_is_there(folder):
+    (folder / "laws.png").write_bytes(b"mine")
+    with pytest.raises(WorkflowError, match="may write over") as told:
+        ran("figures", "runs.csv", "--out", ".")
+    assert (folder / "laws.png").read_bytes() == b"mine" and "figures" in told.value.fix
+    before = (folder / "runs.csv").read_bytes()
+    with pytest.raises(WorkflowError, match="write over what it reads"):
+        ran("report", "runs.csv", "--figures", "figures", "--out", "runs.csv")
+    assert (folder / "runs.csv").read_bytes() == before
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    theirs = planted_table.table().drop(columns=["family", "size"], errors="ignore")
+    theirs.to_csv("theirs.csv", index=False)
+    with pytest.raises(FitError, match="a table of ours") as told:
+        ran("report", "theirs.csv", "--figures", "figures", "--out", "report.html")
+    assert told.value.fix == "ilscaling fit theirs.csv --out laws"
+
+
+def test_a_folder_of_others_is_not_removed_for_a_recording(tmp_path):
+    from ilscaling.domains.babyai.record import _is_free
+
+    (tmp_path / "mine").mkdir()
+    assert _is_free(tmp_path / "mine") and _is_free(tmp_path / "new")
+    (tmp_path / "mine/thesis.tex").touch()
+    assert not _is_free(tmp_path / "mine") and not _is_free(tmp_path / "mine/thesis.tex")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import re
 import resource
 import shlex
 import tarfile
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ from typer.testing import CliRunner
 from ilscaling import tables
 from ilscaling.cli.main import app
 from ilscaling.errors import FitError
-from ilscaling.tables import naming, source
+from ilscaling.tables import naming, numerals, source
 
 ROWS = pd.DataFrame(
     {
@@ -293,6 +295,25 @@ def test_a_power_of_ten_has_no_thousands(tmp_path):
         ("params", "n_params_millions", 1e6),
         ("samples", "tokensB", 1e9),
         ("flops", "compute [GFLOPs]", 1e9),
+        ("flops", "PF-days", 8.64e19),
+        ("flops", "PFdays", 8.64e19),
+        ("flops", "EF-days", 8.64e22),
+        ("flops", "exaFLOPs", 1e18),
+        ("flops", "petaflops", 1e15),
+        ("flops", "GigaFLOPs", 1e9),
+        ("budget", "compute (exaFLOP)", 1e18),
+        ("flops", "FLOPs (exa)", 1e18),
+        ("flops", "FLOPs x1e18", 1e18),
+        ("params", "params (x10^6)", 1e6),
+        ("params", "params_mil", 1e6),
+        ("params", "Mparams", 1e6),
+        ("params", "kparams", 1e3),
+        ("params", "params/1M", 1e6),
+        ("params", "million params", 1e6),
+        ("params", "num_params", 1.0),
+        ("samples", "training_tokens", 1.0),
+        ("flops", "total_flops", 1.0),
+        ("params", "model", 1.0),
         ("flops", "EFLOP", 1e18),
         ("flops", "FLOPs (1e18)", 1e18),
         ("budget", "compute (PF-days)", 8.64e19),
@@ -402,6 +423,48 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path, monkeypatch, bomb):
     with pytest.raises(FitError, match="larger than 1 MB when unpacked"):
         tables.read_table(tmp_path / "runs.csv")
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("params", "log10_params"), ("flops", "log FLOPs"), ("samples", "tokens (ln)"),
+        ("flops", "exaflop count"), ("samples", "tokens per 1e6 used"), ("flops", "days"),
+        ("flops", "GPU hours"),
+    ],
+)  # fmt: skip
+def test_a_name_that_says_another_quantity_is_refused(ours, theirs):
+    with pytest.raises(FitError, match=r"unit|logarithms"):
+        naming.factor(ours, theirs)
+
+
+def test_neither_logarithms_nor_a_loss_in_training_are_suggested():
+    table = pd.DataFrame({"log10_params": [4.0, 5], "tokens": [1e6, 2e6], "train_loss": [2.0, 1]})
+    said = naming.missing(["params", "samples", "dev_loss"], table, Path("runs.csv")).fix
+    assert "samples=tokens" in said
+    assert "=log10_params" not in said and "=train_loss" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10¹¹", 1e11), ("3·10¹¹", 3e11), ("10⁻²", 0.01), ("3x1018", 3e18), ("10-12", None),
+     ("10-20", None), ("1" * 100_000 + "x", None), ("10^" + "1" * 5000, None),
+     ("10^0x" * 1500, None)],
+)  # fmt: skip
+def test_powers_are_read_and_what_is_no_number_is_refused_at_once(text, value):
+    start = time.process_time()
+    assert numerals.number(text) == (value if value is None else pytest.approx(value))
+    assert time.process_time() - start < 1
+
+
+def test_tables_of_notebooks_are_read_as_they_are_indexed():
+    rows = ROWS.rename(columns={"n_params": "params", "tokens": "samples", "val_loss": "dev_loss"})
+    rows = rows.rename(columns={"C": "flops"}).assign(tags=[["a"], ["b"], [], ["a"]])
+    expected = tables.standard(rows)
+    twice = tables.standard(rows.set_index(pd.Index([0, 1, 0, 1])))
+    pd.testing.assert_frame_equal(twice, expected)
+    named = rows.assign(game="pong").set_index("game")
+    assert tables.standard(named)["game"].unique().tolist() == ["pong"]
 
 
 def test_status_is_taken_in_the_words_of_others(tmp_path):

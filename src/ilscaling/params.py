@@ -726,18 +726,26 @@ def _explain(problem: dict, model: type[Model], above: tuple[str, ...] = ()) -> 
         close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.0)
         return f"{key}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
     if problem["type"] in ("float_type", "int_type") and isinstance(problem["input"], str):
-        hint = _for_yaml(problem["input"])
+        hint = _for_yaml(problem["input"], whole=problem["type"] == "int_type")
         return f"{key}: a number is wanted, {problem['input']!r} is a string{hint}"
+    if problem["type"] == "int_type" and isinstance(given := problem["input"], float):
+        hint = f": write {given:.0f}" if given.is_integer() and abs(given) < WHOLE else ""
+        return f"{key}: a whole number is wanted, not {given!r}{hint}"
     message = problem["msg"].removeprefix("Value error, ")
     given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
     return f"{key or 'params'}: {message}{given}"
 
 
-def _for_yaml(text: str) -> str:
+WHOLE = 1e15  # up to here a float says each whole number
+
+
+def _for_yaml(text: str, *, whole: bool = False) -> str:
     """A hint for a number that YAML 1.1 takes for text: it lacks a dot, or its exponent a sign."""
     parts = re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", text)
     if parts is None:
         return ""
+    if whole and float(text).is_integer() and abs(float(text)) < WHOLE:
+        return f": write {float(text):.0f}"
     whole, rest, sign, power = parts.groups()
     return f": write {whole}{rest or '.0'}e{sign or '+'}{power}, for YAML wants a dot and a sign"
 

@@ -1,6 +1,7 @@
 """What a verb may write over: its own earlier files, never what it reads or others made."""
 
 import itertools
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
     if out.is_dir():
         raise WorkflowError(
             "a file is wanted, this is a folder", where=str(out), fix=f"{option} {out / 'NAME'}"
+        )
+    if not out.is_file():
+        raise WorkflowError(
+            "a file is wanted, this is a device or a pipe", where=str(out), fix=f"{option} out.csv"
         )
     for path in read:
         if path.exists() and out.samefile(path):
@@ -60,6 +65,33 @@ def refuse_foreign(out: Path, names: Sequence[str], mark: str, *read: Path) -> N
             f"this would write over what is not of an earlier fit: {', '.join(there[:5])}",
             where=str(out),
             fix=f"--out {_other(out)}",
+        )
+
+
+def refuse_folder(out: Path, mark: str, *read: Path) -> None:
+    """Raise WorkflowError unless a folder is new, empty or of an earlier run of the verb.
+
+    Parameters
+    ----------
+    out
+        The folder, in which files of any name may be written.
+    mark
+        The file that the verb leaves there.
+    read
+        What the verb reads, which may not stand in it.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise WorkflowError(
+            "a folder is wanted, this is a file", where=str(out), fix=f"--out {_other(out)}"
+        )
+    is_read = any(path.exists() and path.resolve().parent == out.resolve() for path in read)
+    if is_read or (any(out.iterdir()) and not (out / mark).is_file()):
+        raise WorkflowError(
+            "this may write over what is there",
+            where=str(out),
+            fix=shlex.join(["--out", str(out / "figures")]),
         )
 
 

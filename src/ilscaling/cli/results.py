@@ -1,12 +1,15 @@
 """Verbs from measurements to a results table, figures and report."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
 from ilscaling.cli.sections import section
+from ilscaling.errors import FitError
 
 
 def tabulate(
@@ -61,6 +64,7 @@ def figures(
     from ilscaling import laws, params, tables
     from ilscaling.show import figures as drawing
 
+    outputs.refuse_folder(out, "figures.json", table, path)
     settings = params.read(path).laws if path.exists() else params.Laws()
     read = tables.read_table(table)
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
@@ -78,8 +82,15 @@ def report(
     from ilscaling import laws, params, tables
     from ilscaling.show import report as page
 
+    outputs.refuse_same(out, table, path)
     study = params.read(path)
     read = tables.read_table(table)
+    if lacking := [name for name in ("family", "size", "seed", "episodes") if name not in read]:
+        raise FitError(
+            f"a report is of a table of ours; this one has no {', '.join(lacking)}",
+            where=str(table),
+            fix=shlex.join(["ilscaling", "fit", str(table), "--out", "laws"]),
+        )
     page.write(
         out,
         title=title,

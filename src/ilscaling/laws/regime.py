@@ -82,7 +82,10 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admission:
     budgets = rows[rows["position"] >= 0].groupby("position")["budget"].min().to_numpy()
     rows["compute"] = rows["flops" if kind == "realised" else "budget"]
 
-    twice = rows.duplicated()
+    try:
+        twice = rows.duplicated()
+    except TypeError:  # columns of others may hold lists
+        twice = rows.astype(str).duplicated()
     rows = _drop(rows, twice, game, "repeated word for word", notes)
     status = rows.get("status", pd.Series("done", index=rows.index))
     for name in sorted(set(status) - {"done"}):

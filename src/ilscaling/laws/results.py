@@ -173,7 +173,7 @@ class LawFit:
         """Game -> what each method says of it, for all draws."""
         return {name: of for name, _, of in self._fitted}
 
-    @cached_property
+    @property
     def draws(self) -> pd.DataFrame:
         """Every parameter in the measurement, draw 0, and in its resamples.
 
@@ -183,6 +183,10 @@ class LawFit:
             Columns by game, law, method, form and parameter; NaN where a draw has none. Any
             function of its columns has an interval by its quantiles.
         """
+        return self._draws.copy()
+
+    @cached_property
+    def _draws(self) -> pd.DataFrame:
         columns = {
             (game, law, frontier.method, frontier.form, name): values
             for game, of in self.frontiers.items()

@@ -1,5 +1,6 @@
 """An account of all fits of a study as Markdown, which reads well where code is hosted."""
 
+import re
 from pathlib import Path
 
 from ilscaling.files import atomic
@@ -199,8 +200,14 @@ def _notes(fit: StudyFit) -> str:
 def _grid(head: list[str], rows: list[list], align: str) -> str:
     """A Markdown table; `align` has a letter l or r a column."""
     rule = [{"l": "---", "r": "--:"}[letter] for letter in align]
-    lines = [head, rule, *([_plain(str(cell)) for cell in row] for row in rows)]
+    lines = [head, rule, *([_cell(str(cell)) for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A cell; what we made bold stays so."""
+    bold = re.fullmatch(r"\*\*([^*]+)\*\*", text)
+    return f"**{_plain(bold[1])}**" if bold else _plain(text)
 
 
 def _plain(text: str) -> str:

@@ -38,14 +38,25 @@ ALIASES = {
 }  # fmt: skip
 # Columns that others count in millions and the like, as the last word of their name says.
 COUNTED = ("params", "samples", "unique_samples", "flops", "budget")
+SI = {"kilo": "k", "mega": "m", "giga": "g", "tera": "t", "peta": "p", "exa": "e", "zetta": "z"}
+COUNTS = r"(?:thousand|million|billion|trillion)s?"
 UNITS = re.compile(
-    r"(?:(?<=_)(?P<prefix>k|m|mn|mio|g|b|bn|t|tn|p|e|z|(?:thousand|million|billion|trillion)s?)"
-    r"|(?:^|(?<=_))(?P<flops>[kmgtpez])flops?"
-    r"|(?<=_)(?P<days>p(?:eta)?f(?:lop)?s?(?:_s)?_days?)"
-    r"|(?<=_)(?:1?e|10_)(?P<ten>\d{1,2}))$"
+    rf"(?:(?<=_)1?(?P<prefix>k|m|mn|mio|mil|mln|g|b|bn|t|tn|p|e|z|{'|'.join(SI)}|{COUNTS})"
+    rf"|(?:^|(?<=_))(?P<flops>[kmgtpez]|{'|'.join(SI)})_?flops?"
+    r"|(?:^|(?<=_))(?P<count>[kmbgt])(?:params?|tokens?|samples?)"
+    r"|(?:^|(?<=_))(?P<days>p(?:eta)?|e(?:xa)?|z(?:etta)?)_?f(?:lop)?s?(?:_s)?_?days?"
+    r"|(?<=_)x?(?:1?e|10_)(?P<ten>\d{1,2}))$"
+    rf"|^(?P<first>{COUNTS})(?=_)"
 )
+# Parts of a name that say something which a column of plain numbers does not hold.
+UNREAD = re.compile(
+    rf"(?:^|_)(?:{'|'.join(SI)}|{COUNTS}|mil|mln|[kmgtpez]flops?|[pez]f|days?|hours?|secs?|seconds?"
+    rf"|x?1e\d+|x?10_\d+)(?:_|$|(?<=[a-z])(?=flop))"
+)
+LOGARITHM = re.compile(r"(?:^|_)(?:log|ln|lg|log2|log10)(?:_|$)")
 # One day at 10^15 FLOPs a second, as GPT-3's authors count.
 PETAFLOPS_DAY = 8.64e19
+TIMES = {"p": 1.0, "e": 1e3, "z": 1e6}
 # How alike a name must be to one of these to be suggested.
 ALIKE = 0.8
 
@@ -114,21 +125,49 @@ def factor(ours: str, theirs: str) -> float:
         The column of ours that it stands for.
     theirs
         Its name: the unit is the last word, in brackets or after a mark.
+
+    Raises
+    ------
+    FitError
+        For a name that says a unit in another way, or logarithms: its numbers would be taken for
+        ones.
     """
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", theirs)
-    unit = UNITS.search(_plain(words)) if ours in COUNTED else None
-    if unit is None:
+    if ours not in COUNTED:
         return 1.0
+    words = _plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", theirs))
+    if LOGARITHM.search(words):
+        raise FitError(
+            f"column {theirs} says that it holds logarithms",
+            where=f"column {ours}",
+            fix="a column of the numbers themselves, such as 10 ** it",
+        )
+    unit = UNITS.search(words)
+    if unit is None:
+        # 'step_time_days' and 'tokens_per_day' are no units of size; what says one, and is not
+        # read, would be off by millions.
+        if said := UNREAD.search(words):
+            raise FitError(
+                f"column {theirs} says a unit ({said[0].strip('_')}) that is not read",
+                where=f"column {ours}",
+                fix=f"name it by what its numbers are to be multiplied with: {ours}_1e6",
+            )
+        return 1.0
+    if unit["first"]:
+        return numerals.WORDS[unit["first"].removesuffix("s")]
+    if unit["count"]:
+        return numerals.FACTORS[unit["count"]]
     if unit["ten"]:
         return 10.0 ** int(unit["ten"])
     compute = ours in ("flops", "budget")
     if unit["days"]:
-        return PETAFLOPS_DAY if compute else 1.0
+        return PETAFLOPS_DAY * TIMES[unit["days"][0]] if compute else 1.0
     prefix = unit["flops"] or unit["prefix"]
     prefix = prefix.removesuffix("s") if len(prefix) > 2 else prefix
+    prefix = SI.get(prefix, prefix)
     if prefix in numerals.FLOPS:
         return numerals.FLOPS[prefix] if compute else 1.0
-    return {**numerals.FACTORS, **numerals.WORDS, "mio": 1e6}[prefix]
+    millions = dict.fromkeys(("mio", "mil", "mln"), 1e6)
+    return {**numerals.FACTORS, **numerals.WORDS, **millions}[prefix]
 
 
 def missing(names: Sequence[str], table: pd.DataFrame, path: Path) -> FitError:
@@ -145,13 +184,17 @@ def missing(names: Sequence[str], table: pd.DataFrame, path: Path) -> FitError:
     """
     there = [str(name) for name in table.columns]
     free = [name for name in there if name not in COLUMNS and _numeric(table[name])]
+    free = [name for name in free if not LOGARITHM.search(_plain(name))]
     guesses = {}
     wanted = [part for either in names for part in either.split(" or ")]
     for name in wanted:
         # A column stands for one of ours alone, and budgets or FLOPs are enough.
         if name == "flops" and "budget" in guesses:
             continue
-        meant = _meant(name, [n for n in free if n not in guesses.values()])
+        left = [n for n in free if n not in guesses.values()]
+        if name == "dev_loss":  # a loss in training is no held-out one
+            left = [n for n in left if "train" not in _plain(n)]
+        meant = _meant(name, left)
         if meant:
             guesses[name] = meant
     given = set(there) | set(guesses)

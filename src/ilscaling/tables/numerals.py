@@ -17,6 +17,9 @@ WORDS = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 FLOPS = {"p": 1e15, "e": 1e18, "z": 1e21}
 UNITS = r"(?:param(?:eter)?s?|tokens?|samples?|frames?|steps?|flops?|nats?)"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+RAISED = re.compile(r"(?<=\d)(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺])(?<![⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺])")
+# Characters of a number, far more than any has: what is longer is not looked at.
+LONGEST = 60
 BLANKS = str.maketrans("", "", "\u00a0\u2009\u202f'’_ ")  # noqa: RUF001
 BLANK_GROUPS = re.compile(r"[-+]?\d{1,3}(?:\s\d{3})+(?!\s*\d)")
 PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
@@ -246,11 +249,14 @@ def _value(text: str, decimal: str, *, small: bool = False) -> float | None:
     plain = text.strip().lower()
     if plain in MISSING:
         return math.nan
+    if len(plain) > LONGEST:
+        return None
     if plain in INFINITE:
         return -math.inf if plain.startswith("-") else math.inf
     if re.search(r"\d\s+\d", plain) and not BLANK_GROUPS.match(plain):
         return None
-    plain = plain.translate(BLANKS).translate(SUPERSCRIPTS).replace("−", "-")  # noqa: RUF001
+    plain = RAISED.sub("^", plain.translate(BLANKS)).translate(SUPERSCRIPTS)
+    plain = plain.replace("−", "-")  # noqa: RUF001
     digits = _mantissa(plain)
     other = "," if decimal == "." else "."
     rest = plain[len(digits) :]
@@ -273,7 +279,8 @@ def _scaled(plain: str) -> float | None:
         return float(plain)
     power = re.fullmatch(r"(?:(.+?)[x×*·])?(\d+)(?:\^|\*\*)([-+]?\d+)", plain)  # noqa: RUF001
     if power is None:
-        power = re.fullmatch(r"(?:(.+?)[x×*·])?(10)([-+]?\d{2})", plain)  # noqa: RUF001
+        # What is left of 3 x 10^18 where superscripts were lost; 10-12 alone may be a range.
+        power = re.fullmatch(r"(.+?)[x×*·](10)([-+]?\d{2})", plain)  # noqa: RUF001
     if power:
         factor = _scaled(power[1]) if power[1] else 1.0
         base, exponent = float(power[2]), int(power[3])

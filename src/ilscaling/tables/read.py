@@ -104,6 +104,8 @@ def standard(
     path, notes = Path(name), list(notes or ())
     if not len(table):
         raise FitError("the table has no rows", where=str(path), fix=f"head {path}")
+    named = [name for name in table.index.names if name is not None and name not in table]
+    table = (table.reset_index(level=named) if named else table).reset_index(drop=True)
     table = naming.renamed(table, columns or {}, path)
     for ours, theirs in (columns or {}).items():
         table = _scaled(table, ours, theirs, separator, path, notes)
@@ -115,7 +117,9 @@ def standard(
     if missing:
         raise naming.missing(missing, table, path)
     if "game" not in table:
-        table["game"] = path.name.partition(".")[0]
+        # A file's name may hold bytes that are no text.
+        name = path.name.encode("utf-8", "replace").decode()
+        table["game"] = name.partition(".")[0]
         notes.append(f"no column game: the whole table is taken for {table['game'].iloc[0]}")
     table = _typed(table, separator, path, notes)
     nameless = table["game"] == ""

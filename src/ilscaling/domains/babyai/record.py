@@ -5,6 +5,7 @@ one after the other, and `store` makes the demonstrations of it: a Zarr group an
 `store.recording` has it, would take longer to read than to play.
 """
 
+import shlex
 import shutil
 import uuid
 from importlib.metadata import version
@@ -70,6 +71,12 @@ def record(section: BabyAI, job: int, out: Path) -> None:
     GameError
         For a level that the bot cannot play, or when the seeds run out.
     """
+    if not _is_free(Path(out)):
+        raise GameError(
+            "this is no earlier recording, and would be removed",
+            where=str(out),
+            fix=shlex.join(["--out", str(Path(out) / "job-0")]),
+        )
     wanted, steps = share(section.demonstrations, section.emulator.max_steps, job)
     lanes, own = section.demonstrations.lanes, section.expert.name is None
     game = Vector(section.game, lanes, section.emulator)
@@ -117,6 +124,14 @@ def record(section: BabyAI, job: int, out: Path) -> None:
         )
     arrays = {name: np.stack([step[name] for step in kept]) for name in kept[0]}
     _put(Path(out), arrays, {"format": FORMAT, **attributes, "episodes": table})
+
+
+def _is_free(out: Path) -> bool:
+    """Whether nothing stands at a path but a recording of ours, or an empty folder."""
+    if not out.is_dir():
+        return not out.exists()
+    there = {path.name for path in out.iterdir()}
+    return there <= {ABOUT, STEPS}
 
 
 def _put(out: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
