@@ -268,6 +268,11 @@ def test_each_step_works_by_hand_on_explicit_files(study, tmp_path):
     mine = pd.read_csv(at["table.csv"]).drop(columns="key")
     whole = pd.read_csv(study.path / "results/default/results.csv").drop(columns="key")
     whole = whole[(whole["game"] == "breakout") & (whole["size"] == 2)].reset_index(drop=True)
+    # Cells of a budget's best size have played more in the workflow.
+    played = ["episodes", "length_mean", *(name for name in mine if name.startswith("return_"))]
+    more = whole["episodes"] > mine["episodes"]
+    assert (whole["episodes"][more] == 4).all()
+    whole.loc[more, played] = mine.loc[more, played]
     # A column of whole numbers reads as integers in one table and not in the other.
     pd.testing.assert_frame_equal(mine, whole, check_dtype=False)
 
