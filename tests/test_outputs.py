@@ -16,6 +16,13 @@ from ilscaling.errors import FitError, IlscalingError, WorkflowError
 ROOT = Path(__file__).resolve().parent.parent
 FEW = ("--bootstrap", "0")
 FIT = ("fit", "--no-validate", "--no-figures", *FEW)
+# Verbs that write a file, and the option that names it.
+WRITERS = [
+    (("forecast", "runs.csv", "--budget", "1e14", *FEW), "--out"),
+    (("relations", "runs.csv", *FEW), "--out"),
+    ((*FIT, "runs.csv", "--out", "laws"), "--metrics"),
+    (("plan", "--params", "params.yaml"), "--csv"),
+]
 
 
 @pytest.fixture
@@ -47,15 +54,7 @@ def test_a_fit_leaves_files_of_other_origin_and_writes_over_its_own(folder):
         ran(*FIT, "mine/laws/cells.csv", "--out", "mine/laws")
 
 
-@pytest.mark.parametrize(
-    ("words", "option"),
-    [
-        (("forecast", "runs.csv", "--budget", "1e14", *FEW), "--out"),
-        (("relations", "runs.csv", *FEW), "--out"),
-        ((*FIT, "runs.csv", "--out", "laws"), "--metrics"),
-        (("plan", "--params", "params.yaml"), "--csv"),
-    ],
-)
+@pytest.mark.parametrize(("words", "option"), WRITERS)
 def test_the_parameters_that_are_read_are_not_written_over(folder, words, option):
     mine = folder / "mine.yaml"
     mine.write_bytes((ROOT / "params.yaml").read_bytes())
@@ -98,15 +97,7 @@ def test_a_folder_of_others_is_not_removed_for_a_recording(tmp_path):
     assert not _is_free(tmp_path / "mine") and not _is_free(tmp_path / "mine/thesis.tex")
 
 
-@pytest.mark.parametrize(
-    ("words", "option"),
-    [
-        (("forecast", "runs.csv", "--budget", "1e14", *FEW), "--out"),
-        (("relations", "runs.csv", *FEW), "--out"),
-        ((*FIT, "runs.csv", "--out", "laws"), "--metrics"),
-        (("plan", "--params", "params.yaml"), "--csv"),
-    ],
-)
+@pytest.mark.parametrize(("words", "option"), WRITERS)
 def test_a_file_that_is_read_is_not_written_over(folder, words, option):
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     name = "params.yaml" if words[0] == "plan" else "runs.csv"

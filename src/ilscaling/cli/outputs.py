@@ -54,10 +54,7 @@ def refuse_foreign(out: Path, names: Sequence[str], mark: str, *read: Path) -> N
     read
         What the verb reads.
     """
-    if out.exists() and not out.is_dir():
-        raise WorkflowError(
-            "a folder is wanted, this is a file", where=str(out), fix=f"--out {_other(out)}"
-        )
+    _refuse_file(out)
     there = [name for name in names if (out / name).exists()]
     is_read = any((out / name).samefile(path) for name in there for path in read if path.exists())
     if is_read or (there and not _is_ours(out / mark)):
@@ -80,12 +77,9 @@ def refuse_folder(out: Path, mark: str, *read: Path) -> None:
     read
         What the verb reads, which may not stand in it.
     """
+    _refuse_file(out)
     if not out.exists():
         return
-    if not out.is_dir():
-        raise WorkflowError(
-            "a folder is wanted, this is a file", where=str(out), fix=f"--out {_other(out)}"
-        )
     is_read = any(path.exists() and path.resolve().parent == out.resolve() for path in read)
     if is_read or (any(out.iterdir()) and not (out / mark).is_file()):
         raise WorkflowError(
@@ -127,6 +121,14 @@ def free(file: Path) -> Path:
     """
     tried = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(2))
     return file if not file.exists() else next(path for path in tried if not path.exists())
+
+
+def _refuse_file(out: Path) -> None:
+    """Raise WorkflowError for a file where a folder is to be."""
+    if out.exists() and not out.is_dir():
+        raise WorkflowError(
+            "a folder is wanted, this is a file", where=str(out), fix=f"--out {_other(out)}"
+        )
 
 
 def _other(out: Path) -> str:

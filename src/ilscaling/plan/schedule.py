@@ -70,6 +70,7 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
             stores[store] = len(todo)
             making = cost.shard_cost(game, name, speed)
             todo.append(Job("shard", name, "store", making, recordings[source]))
+        measured: list[int] = []
         for run, cells in runs[name].items():
             behind, trained = (stores[store],), []
             for part in parts(game, cells, speed):
@@ -78,10 +79,9 @@ def jobs(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> list[
                 if part.kind == "trunk":
                     behind = (trained[-1],)
             evaluate = cost.evaluate_cost(game, cells, speed)
+            measured.append(len(todo))
             todo.append(Job("evaluate", name, run.name, evaluate, tuple(trained)))
         if game.evaluation.further:
-            mine = ("evaluate", name)
-            measured = [n for n, job in enumerate(todo) if (job.kind, job.game) == mine]
             of_game = [cell for cell in planned if cell.run.game == name]
             best = cost.best_cost(game, of_game, speed)
             todo.append(Job("evaluate", name, "best", best, tuple(measured)))
