@@ -438,3 +438,10 @@ def test_the_player_plays_from_a_file(nethack):
     assert found["seen"][-1].startswith("context 32, agent") and "key 1" in found["seen"][-1]
     lines = [bytes(row).decode("latin-1") for row in play.chars[38]]
     assert found["text"].splitlines() == lines
+
+
+def test_cells_that_play_more_episodes_are_not_taken_for_all():
+    cells = pd.DataFrame({"episodes": [3.0, 10.0, 3.0]})
+    assert overview.played(cells) == "3 to 10"
+    assert overview.played(cells[cells["episodes"] == 3]) == "3"
+    assert overview.played(pd.DataFrame({"episodes": [float("nan")]})) == ""

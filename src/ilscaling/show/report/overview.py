@@ -59,7 +59,6 @@ def setup(game: str, table: pd.DataFrame, parts: dict, params: dict) -> dict[str
     train, held = splits.get("train", {}), splits.get("test") or splits.get("dev") or {}
     low, high = mine["budget"].min(), mine["budget"].max()
     families = ", ".join(mine["family"].unique()) if "family" in mine else ""
-    episodes = done["episodes"].max() if "episodes" in done else None
     expert = done["expert_return"].max() if "expert_return" in done else None
     return {
         "policies": f"{families}, {number(mine['params'].min())} to "
@@ -72,8 +71,22 @@ def setup(game: str, table: pd.DataFrame, parts: dict, params: dict) -> dict[str
         "held-out test set": f"{count(held['steps'])} steps" if held else "",
         "expert's return": number(expert),
         "cells measured": f"{len(done)} of {len(mine)}",
-        "episodes played a cell": count(episodes) if known(episodes) else "",
+        "episodes played a cell": played(done),
     }
+
+
+def played(done: pd.DataFrame) -> str:
+    """How many episodes a cell's return is the mean of: '3 to 10' where some cells play more.
+
+    Parameters
+    ----------
+    done : DataFrame
+        The measured cells of a game.
+    """
+    if "episodes" not in done or not known(done["episodes"].max()):
+        return ""
+    ends = sorted({done["episodes"].min(), done["episodes"].max()})
+    return " to ".join(map(count, ends))
 
 
 def card(fit: StudyFit, game: str) -> list[Exponent]:
