@@ -1,6 +1,7 @@
 """The laws as a library: any table, an object to ask, nothing heavy imported."""
 
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -158,6 +159,66 @@ def test_what_is_asked_of_a_fit_is_held_to_bounds():
     for table in ({"a": 1}, None, np.zeros(3)):
         with pytest.raises(FitError, match="a path or a DataFrame"):
             laws.fit(table)
+
+
+ODD = (0, -1, 1.5, np.nan, np.inf, 10**400, 1j, "x", "", b"x", None, True, [], [[1]], ["x"],
+       [None], {}, (), {"a": 1}, {1: 2}, print)  # fmt: skip
+
+
+def test_an_odd_argument_is_refused_by_an_error_of_ours(tmp_path, monkeypatch):
+    """They ended in numpy's, pandas' and statsmodels' own errors, or were taken for none."""
+    table = scattered(40, budgets=np.geomspace(1e19, 1e21, 8))
+    fit = laws.fit(table, bootstrap=20, validate=False)
+    (game,) = fit.games
+    study, of = fit.study, {"bootstrap": 0, "validate": False}
+    calls = {
+        "predict": lambda odd: fit.predict(odd),
+        "predict game": lambda odd: fit.predict(1e20, odd),
+        "predict level": lambda odd: fit.predict(1e20, level=odd),
+        "conf_int": lambda odd: fit.conf_int(odd),
+        "precision": lambda odd: fit.precision(odd),
+        "excess_compute budget": lambda odd: fit.excess_compute(odd, 1e8),
+        "excess_compute params": lambda odd: fit.excess_compute(1e20, odd),
+        "excess_compute game": lambda odd: fit.excess_compute(1e20, 1e8, odd),
+        "excess_compute method": lambda odd: fit.excess_compute(1e20, 1e8, game, odd),
+        "surface game": lambda odd: fit.surface(odd),
+        "surface method": lambda odd: fit.surface(game, odd),
+        "cov_params": lambda odd: fit.cov_params(odd),
+        "plot": lambda odd: fit.plot(odd),
+        "plot game": lambda odd: fit.plot(None, odd),
+        "power game": lambda odd: study.power(odd, "L_min"),
+        "power law": lambda odd: study.power(game, odd),
+        "power method": lambda odd: study.power(game, "L_min", odd),
+        "quoted game": lambda odd: study.quoted(odd, "L_min"),
+        "quoted law": lambda odd: study.quoted(game, odd),
+        "regression game": lambda odd: study.regression(odd, "L_min"),
+        "regression law": lambda odd: study.regression(game, odd),
+        "regression method": lambda odd: study.regression(game, "L_min", odd),
+        "method": lambda odd: study.method(odd),
+        "fit": lambda odd: laws.fit(odd, **of),
+        "fit columns": lambda odd: laws.fit(table, odd, **of),
+        "fit games": lambda odd: laws.fit(table, games=odd, **of),
+        "fit processes": lambda odd: laws.fit(table, processes=odd, **of),
+    }
+    monkeypatch.chdir(tmp_path)
+    for name, call in calls.items():
+        refused = 0
+        for odd in ODD:
+            try:
+                call(odd)
+            except (FitError, ParamsError):
+                refused += 1
+            except Exception as error:
+                raise AssertionError(f"{name}: {odd!r}") from error
+        assert refused > len(ODD) / 2, name
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fit_is_pickled_whatever_was_asked_of_it():
+    fit = laws.fit(scattered(40, budgets=np.geomspace(1e19, 1e21, 8)), bootstrap=20, validate=False)
+    draws = fit.draws
+    again = pickle.loads(pickle.dumps(fit))
+    pd.testing.assert_frame_equal(again.draws, draws)
 
 
 def test_settings_and_games_that_do_not_exist_are_refused():

@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ try:
 except ValueError:
     # The environment names a back end of somebody else's, which is not installed here.
     os.environ["MPLBACKEND"] = "agg"
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 COLOURS = {"grid": "#0072B2", "vertex": "#D55E00"}
@@ -29,6 +31,28 @@ class Picture(Figure):
         data = io.BytesIO()
         self.savefig(data, format="png")
         return data.getvalue()
+
+
+def picture(path: str | Path) -> Path:
+    """A file that a picture can be written to.
+
+    Parameters
+    ----------
+    path
+        Its suffix says of which kind.
+
+    Raises
+    ------
+    FitError
+        For another suffix, and for what is no path.
+    """
+    kinds = FigureCanvasBase.filetypes
+    if not isinstance(path, str | Path) or Path(path).suffix[1:].lower() not in kinds:
+        raise FitError(
+            f"no picture can be written to {str(path)!r}",
+            fix=f"laws.png, or a file of another kind: {', '.join(sorted(kinds))}",
+        )
+    return Path(path)
 
 
 def laws(fit, games: list[str]) -> Figure:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from ilscaling import tables
 from ilscaling.errors import FitError, ParamsError
-from ilscaling.laws import more_seeds, prediction, sizing
+from ilscaling.files import atomic
+from ilscaling.laws import arguments, more_seeds, prediction, sizing
 from ilscaling.laws.doubts import determined
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.records import LAWS, Fit
@@ -61,7 +62,8 @@ def fit(
         For a table that cannot be read, or of which no law could be fitted.
     """
     options = changed(Laws(), settings)
-    games = [games] if isinstance(games, str) else games
+    games = None if games is None else arguments.names(games, "games")
+    processes = arguments.whole(processes, "processes", 1)
     if not isinstance(table, str | Path | pd.DataFrame):
         raise FitError(
             f"a table is a path or a DataFrame, not {type(table).__name__}",
@@ -124,17 +126,6 @@ def _usual(name: str) -> str:
     return f"--{option} {usual}   ({name}={usual!r} in Python), as by default"
 
 
-def _numbers(values: object, what: str) -> list[float]:
-    """One number or several as a list; FitError for anything else."""
-    try:
-        numbers = np.atleast_1d(np.asarray(values, np.float64))
-    except (TypeError, ValueError):
-        numbers = np.empty(0)
-    if numbers.ndim != 1 or not len(numbers):
-        raise FitError(f"{what}: a number, or a sequence of numbers, not {values!r}"[:200])
-    return numbers.tolist()
-
-
 def _in_words(record: Fit) -> str:
     """An exponent to quote, and how well it is known."""
     if record["estimate"] is None:
@@ -158,6 +149,10 @@ class LawFit:
 
     def __init__(self, table: pd.DataFrame, settings: Laws, study: StudyFit):
         self.table, self.settings, self.study = table, settings, study
+
+    def __getstate__(self) -> dict:
+        # What is computed when asked for holds functions, which no pickle keeps.
+        return {"table": self.table, "settings": self.settings, "study": self.study}
 
     @property
     def games(self) -> list[str]:
@@ -306,12 +301,12 @@ class LawFit:
         ParamsError
             For a level out of bounds.
         """
-        games = [self._game(game)] if game else list(self.frontiers)
+        games = self.games if game is None else [self._game(game)]
         if level is not None:
             level = changed(self.settings, {"level": level}).level
         parts = [
             prediction.of_game(self.table, one, at, level=level or self.settings.level)
-            for at in _numbers(budget, "a budget")
+            for at in arguments.numbers(budget, "a budget")
             for one in self._fitted
             if one[0] in games
         ]
@@ -330,8 +325,8 @@ class LawFit:
         DataFrame
             See more_seeds.precision: half of the interval, by game and seeds.
         """
-        several = _numbers(seeds, "seeds")
-        if any(number != int(number) or not 1 <= number <= MOST_SEEDS for number in several):
+        several = arguments.numbers(seeds, "seeds")
+        if any(not 1 <= number <= MOST_SEEDS or number != int(number) for number in several):
             raise FitError(
                 f"seeds are whole numbers from 1 to {MOST_SEEDS}", fix="fit.precision([1, 2, 3])"
             )
@@ -376,6 +371,7 @@ class LawFit:
             For a level out of bounds.
         """
         name = self._game(game)
+        sizing.pairs(budget, params)  # a slip is told before the fits
         self._loss(name, method)  # refuses a method without a surface
         runs = next(admitted.runs for of, admitted, _ in self._fitted if of == name)
         surface = next(f for f in self.frontiers[name] if f.method == method)
@@ -390,19 +386,28 @@ class LawFit:
         Parameters
         ----------
         path : str or Path, optional
-            File to write it to.
+            File to write it to: .png, .pdf, .svg or another kind that matplotlib knows. One that is
+            there is replaced.
         game
             Only this one.
 
         Returns
         -------
         matplotlib.figure.Figure
+
+        Raises
+        ------
+        FitError
+            For a game that is not there, and a file that is no picture.
         """
         from ilscaling.laws import plot  # matplotlib, for those who draw
 
-        figure = plot.laws(self, [self._game(game)] if game else self.games)
+        games = self.games if game is None else [self._game(game)]
+        path = None if path is None else plot.picture(path)
+        figure = plot.laws(self, games)
         if path is not None:
-            figure.savefig(path)
+            with atomic(path) as temporary:
+                figure.savefig(temporary)
         return figure
 
     def summary(self) -> str:
@@ -458,21 +463,19 @@ class LawFit:
     def _game(self, game: str | None) -> str:
         if game is None and len(self.games) == 1:
             return self.games[0]
-        if game not in self.games:
-            raise FitError(
-                "which game?" if game is None else f"no game {game}",
-                fix=f"game= one of {', '.join(self.games)}",
-            )
-        return game
+        if game is None:
+            raise FitError("which game?", fix=f"game= one of {', '.join(self.games)}")
+        return arguments.one_of(game, self.games, "game")
 
     def _loss(self, game: str | None, method: str) -> pd.DataFrame:
         """Draws of the coefficients of a surface (draws, coefficients)."""
-        key, columns = (self._game(game), "loss", method, "surface"), self.draws.columns
+        columns = self._draws.columns
+        surfaces = columns[columns.get_level_values("form") == "surface"]
+        known = list(surfaces.get_level_values("method").unique())
+        key = (self._game(game), "loss", arguments.one_of(method, known, "method"), "surface")
         if key not in columns.droplevel("parameter"):
-            methods = columns[columns.get_level_values("form") == "surface"]
-            known = ", ".join(methods.get_level_values("method").unique())
-            raise FitError(f"no surface by {method}", fix=f"method= one of {known}")
-        return self.draws.loc[:, key][self._names(key)]
+            raise FitError(f"{key[0]} has no surface by {method}")
+        return self._draws.loc[:, key][self._names(key)]
 
     def _names(self, key: tuple) -> list[str]:
         """Coefficients of a surface in their order."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
-from ilscaling.laws import prediction
+from ilscaling.laws import arguments, prediction
 from ilscaling.laws.runs import Runs
 from ilscaling.laws.surfaces import METHODS, Surface
 from ilscaling.params import Laws
@@ -142,7 +142,8 @@ def pairs(budget: Numbers, params: Numbers) -> tuple[np.ndarray, np.ndarray]:
     FitError
         If one is not positive, or their lengths differ.
     """
-    C, N = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (budget, params))
+    C = np.array(arguments.numbers(budget, "a budget"))
+    N = np.array(arguments.numbers(params, "params"))
     for values, what in ((C, "a budget is a positive number of FLOPs"), (N, "a size is positive")):
         wrong = values[~(np.isfinite(values) & (values > 0))]
         if len(wrong):

@@ -12,7 +12,16 @@ import pandas as pd
 from ilscaling import registry
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
-from ilscaling.laws import across, headline, optima, regime, validation, verdicts
+from ilscaling.laws import (
+    across,
+    arguments,
+    headline,
+    optima,
+    profiles,
+    regime,
+    validation,
+    verdicts,
+)
 from ilscaling.laws.draws import NOT_ASKED
 from ilscaling.laws.game import GameFit, fit_game
 from ilscaling.laws.records import LAWS, Fit, read_fits
@@ -71,12 +80,15 @@ class StudyFit:
         FitError
             If there is no such record.
         """
-        wanted = (game, law, method or self.method(game), "power", interval)
+        game = arguments.one_of(game, self.games, "game")
+        law = arguments.one_of(law, list(LAWS), "law")
+        known = list(dict.fromkeys(fit["method"] for fit in self.fits))
+        method = self.method(game) if method is None else arguments.one_of(method, known, "method")
+        wanted = (game, law, method, "power", interval)
         for fit in self.fits:
             if tuple(fit[k] for k in ("game", "law", "method", "form", "interval")) == wanted:
                 return fit
-        known = f"games {', '.join(self.games)}; laws {', '.join(LAWS)}"
-        raise FitError(f"no fit of {', '.join(wanted[1:])} for {game}", fix=f"there are: {known}")
+        raise FitError(f"no fit of {', '.join(map(str, wanted[1:]))} for {game}")
 
     def quoted(self, game: str, law: str) -> Fit:
         """The record to quote: the one exponent with its one interval, by bootstrap over runs.
@@ -125,11 +137,21 @@ class StudyFit:
         -------
         statsmodels.regression.linear_model.RegressionResults
             Of ln y on ln x over the optima that entered; `.summary()` prints it.
+
+        Raises
+        ------
+        FitError
+            See `power`, and for fewer than two optima.
         """
         from statsmodels.regression.linear_model import OLS  # takes a second to import
 
+        if method is not None:
+            method = arguments.one_of(method, profiles.METHODS, "method")
+        record = self.power(game, law, method)
+        if record["n"] < 2:
+            raise FitError(f"{record['n']} optima of {game} by {record['method']} hold no line")
         points = validation.measured(
-            self.optima[self.optima["game"] == game], law, method or self.method(game)
+            self.optima[self.optima["game"] == game], law, record["method"]
         )
         x = pd.DataFrame({"intercept": 1.0, "exponent": np.log(points["x"])})
         return OLS(np.log(points["y"]).rename(f"ln {law}"), x).fit()
@@ -141,6 +163,7 @@ class StudyFit:
 
     def method(self, game: str) -> str:
         """The method of the game's optima to quote (see optima.method)."""
+        game = arguments.one_of(game, self.games, "game")
         return optima.method(self.optima[self.optima["game"] == game])
 
 

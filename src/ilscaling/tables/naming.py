@@ -108,6 +108,14 @@ def renamed(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
     FitError
         For a column of theirs that is not there.
     """
+    if not isinstance(columns, Mapping) or not all(
+        isinstance(name, str) for pair in columns.items() for name in pair
+    ):
+        raise FitError(
+            f"columns is a mapping of our names to those of the table, not {columns!r}"[:200],
+            where=str(path),
+            fix="columns={'dev_loss': 'val_loss'}",
+        )
     unknown = [theirs for theirs in columns.values() if theirs not in table]
     if unknown:
         raise _unknown(unknown, list(table.columns), path)

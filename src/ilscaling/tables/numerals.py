@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ RAISED = re.compile(r"(?<=\d)(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺])(?<![⁰¹²
 LONGEST = 60
 BLANKS = str.maketrans("", "", "\u00a0\u2009\u202f'’_ ")  # noqa: RUF001
 BLANK_GROUPS = re.compile(r"[-+]?\d{1,3}(?:\s\d{3})+(?!\s*\d)")
+MANTISSA = re.compile(r"[-+]?[\d.,]*")
 PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 # What a comma or a dot must mean, by the number without exponent and factor.
 THOUSANDS_COMMA = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+\.\d*|[-+]?[1-9]\d{0,2}(?:,\d{3}){2,}")
@@ -216,11 +218,13 @@ def _meanings(texts: Mapping[str, list[str]], where: str) -> dict[str, str]:
     return meanings
 
 
+@lru_cache(1 << 18)  # asked up to five times of each text of a table
 def _mantissa(text: str) -> str:
     """The digits and marks that a text begins with."""
-    return re.match(r"[-+]?[\d.,]*", text.translate(BLANKS)).group()
+    return MANTISSA.match(text.translate(BLANKS)).group()
 
 
+@lru_cache(1 << 18)
 def _grouped(text: str) -> bool:
     """Whether one comma or dot stands before three digits: a decimal mark, or thousands."""
     if EXPONENT.match(text):

@@ -106,7 +106,7 @@ def standard(
         raise FitError("the table has no rows", where=str(path), fix=f"head {path}")
     named = [name for name in table.index.names if name is not None and name not in table]
     table = (table.reset_index(level=named) if named else table).reset_index(drop=True)
-    table = naming.renamed(table, columns or {}, path)
+    table = naming.renamed(table, {} if columns is None else columns, path)
     for ours, theirs in (columns or {}).items():
         table = _scaled(table, ours, theirs, separator, path, notes)
     if assume_6nd:

@@ -22,6 +22,7 @@ MARKS = {
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Rows as one of these, in a JSON object.
 ROWS = ("data", "rows", "runs", "records", "results")
+BLANK_LINES = re.compile(r"(?:[ \t]*[\r\n])*")
 
 
 def parse(data: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -183,6 +184,7 @@ def _numeral(label: str) -> bool:
 
 def _header(content: str) -> tuple[str, str]:
     """The text from its header on, and what separates its fields."""
+    content = content[BLANK_LINES.match(content).end() :]
     lines = io.StringIO(content, newline=None).read().split("\n")
     start, stated = 0, None
     while start < len(lines) - 1 and _is_before(lines[start], lines[start + 1]):
