@@ -3,14 +3,16 @@
 import os
 import threading
 from pathlib import Path
+from typing import get_type_hints
 
 import planted_table
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from ilscaling import parameter_files
 from ilscaling.cli import outputs
-from ilscaling.cli.main import app
+from ilscaling.cli.main import VERBS, app
 from ilscaling.errors import FitError, IlscalingError, WorkflowError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,6 +64,37 @@ def test_the_parameters_that_are_read_are_not_written_over(folder, words, option
     with pytest.raises(WorkflowError, match="write over what it reads"):
         ran(*words, "--params", "mine.yaml", option, "mine.yaml")
     assert mine.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+WITH_OUTPUT = {
+    name: verb
+    for name, verb in typer.main.get_command(app).commands.items()
+    if {option.name for option in verb.params} & set(outputs.WRITTEN)
+}
+
+
+@pytest.mark.parametrize("name", WITH_OUTPUT)
+def test_no_verb_writes_over_any_file_that_it_is_given(folder, name):
+    """`record --expert E --out E` replaced the expert by the recording."""
+    words = [name]
+    for option in WITH_OUTPUT[name].params:
+        numeric = get_type_hints(VERBS[name])[option.name] in (int, float)
+        value = "1" if numeric else "mine.safetensors"
+        if option.param_type_name == "argument":
+            words.append(value)
+        elif option.required or option.name in (*outputs.WRITTEN, "expert", "path"):
+            words += [option.opts[0], value]
+    mine = folder / "mine.safetensors"
+    mine.write_bytes(b"mine")
+    with pytest.raises(WorkflowError, match="write over what it reads"):
+        ran(*words)
+    # Nor the record beside it.
+    (folder / "mine.json").write_text("{}", encoding="utf-8")
+    if "out" in {option.name for option in WITH_OUTPUT[name].params}:
+        words[words.index("--out") + 1] = "mine.json"
+        with pytest.raises(WorkflowError, match="write over what it reads"):
+            ran(*words)
+    assert mine.read_bytes() == b"mine" and (folder / "mine.json").read_text("utf-8") == "{}"
 
 
 def test_a_pipe_stays_a_pipe(folder):

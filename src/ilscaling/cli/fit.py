@@ -176,7 +176,7 @@ def fit(
     from ilscaling.show import fits, quoted
 
     outputs.refuse_foreign(out, [*fits.FILES, *["figures"] * pictures], "fits.json", table)
-    outputs.refuse_same(metrics, table, path, option="--metrics")
+    outputs.refuse_no_file(metrics, option="--metrics")
     read, settings = table_and_settings(
         table,
         column,
@@ -302,7 +302,7 @@ def forecast(
     from ilscaling import laws
     from ilscaling.laws import prediction
 
-    outputs.refuse_same(out, table, path)
+    outputs.refuse_no_file(out)
     # Before the fits, which take their time.
     for option, value in (("--budget", budget), ("--return", wanted)):
         if value is not None and not 0 < value < math.inf:

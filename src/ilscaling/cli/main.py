@@ -10,6 +10,7 @@ from ilscaling.cli import (
     fit,
     logs,
     new,
+    outputs,
     parameters,
     pipeline,
     planning,
@@ -96,7 +97,7 @@ GROUPS = {
 }
 VERBS = {name: verb for group in GROUPS.values() for name, verb in group.items()}
 for name, verb in VERBS.items():
-    app.command(name)(verb)
+    app.command(name, cls=outputs.Verb)(verb)
 
 
 def main() -> None:

@@ -1,43 +1,75 @@
 """What a verb may write over: its own earlier files, never what it reads or others made."""
 
 import itertools
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import typer
 
 from ilscaling import files
 from ilscaling.errors import DamagedFile, WorkflowError
 
+# Options of any verb that name what it writes.
+WRITTEN = ("out", "metrics", "csv", "stamp")
 
-def refuse_same(out: Path | None, *read: Path, option: str = "--out") -> None:
-    """Raise WorkflowError if a file to write is one that is read.
+
+class Verb(typer.core.TyperCommand):
+    """A verb, which is refused before it begins if it would write over what it reads."""
+
+    def invoke(self, ctx) -> object:
+        """Look at the files that the options name, then run the verb."""
+        given = {name: value for name, value in ctx.params.items() if value}
+        written = {name: Path(given.pop(name)) for name in WRITTEN if name in given}
+        for name, out in written.items():
+            others = [path for of, path in written.items() if of != name]
+            refuse_read(out, *others, *_named(given.values()), option=f"--{name}")
+        return super().invoke(ctx)
+
+
+def refuse_read(out: Path, *read: Path, option: str = "--out") -> None:
+    """Raise WorkflowError if a file to write is one that is read, or the record beside one.
 
     Parameters
     ----------
     out
-        To be written, if at all.
+        To be written.
     read
         What the verb reads.
     option
         That names `out`.
     """
-    if out is None or not out.exists():
-        return
-    if out.is_dir():
-        raise WorkflowError(
-            "a file is wanted, this is a folder", where=str(out), fix=f"{option} {out / 'NAME'}"
-        )
     if not out.is_file():
-        raise WorkflowError(
-            "a file is wanted, this is a device or a pipe", where=str(out), fix=f"{option} out.csv"
-        )
-    for path in read:
-        if path.exists() and out.samefile(path):
+        return
+    for path in (*read, *(path.with_suffix(".json") for path in read if path.suffix)):
+        if path.is_file() and out.samefile(path):
             raise WorkflowError(
                 "this would write over what it reads",
                 where=str(out),
                 fix=f"{option} {out.with_stem(out.stem + '_new')}",
             )
+
+
+def refuse_no_file(out: Path | None, *, option: str = "--out") -> None:
+    """Raise WorkflowError if what is there is no file.
+
+    Parameters
+    ----------
+    out
+        A file to be written, if at all.
+    option
+        That names it.
+    """
+    if out is None or out.is_file() or not out.exists():
+        return
+    if out.is_dir():
+        raise WorkflowError(
+            "a file is wanted, this is a folder", where=str(out), fix=f"{option} {out / 'NAME'}"
+        )
+    raise WorkflowError(
+        "a file is wanted, this is a device or a pipe", where=str(out), fix=f"{option} out.csv"
+    )
 
 
 def refuse_foreign(out: Path, names: Sequence[str], mark: str, *read: Path) -> None:
@@ -121,6 +153,13 @@ def free(file: Path) -> Path:
     """
     tried = (file.with_stem(f"{file.stem}-{number}") for number in itertools.count(2))
     return file if not file.exists() else next(path for path in tried if not path.exists())
+
+
+def _named(values: Iterable[object]) -> list[Path]:
+    """What may be files among the values of options."""
+    several = (value if isinstance(value, list | tuple) else [value] for value in values)
+    texts = (text for value in several for text in value if isinstance(text, str | Path))
+    return [Path(text) for text in texts if len(os.fsencode(Path(text).name)) < 256]
 
 
 def _refuse_file(out: Path) -> None:

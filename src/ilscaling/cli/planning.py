@@ -52,7 +52,7 @@ def plan(
 
         listed = pd.DataFrame(grid.table(planned))
     if csv:
-        outputs.refuse_same(csv, path, *(study or []), *filter(None, [table]), option="--csv")
+        outputs.refuse_no_file(csv, option="--csv")
         with files.atomic(csv) as temporary:
             listed.to_csv(temporary, index=False)
     if cells:

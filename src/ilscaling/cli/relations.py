@@ -30,7 +30,7 @@ def relations(
     """
     from ilscaling.laws import relations as laws
 
-    outputs.refuse_same(out, table, path)
+    outputs.refuse_no_file(out)
     read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
     estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:
