@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from gymnasium import spaces
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from test_experts import saved
@@ -27,7 +28,7 @@ from wanderer import record
 from ilscaling import files, grid, params, store
 from ilscaling.domains.atari import importing, policy
 from ilscaling.domains.nethack import ingest, nld, ttyrec
-from ilscaling.domains.recordings import npz
+from ilscaling.domains.recordings import minari, npz
 from ilscaling.errors import IlscalingError
 from ilscaling.games import spec
 from ilscaling.laws.records import Fit, read_fits
@@ -114,6 +115,25 @@ def of_expert(folder: Path) -> Path:
     return path
 
 
+def of_minari(folder: Path) -> Path:
+    """A data set of three episodes."""
+    minari.library()
+    from minari.data_collector.episode_buffer import EpisodeBuffer
+    from minari.dataset.minari_storage import MinariStorage
+
+    folder.mkdir()
+    seen, pressed = spaces.Box(0, 1, (3,), np.float32), spaces.Discrete(4)
+    made = MinariStorage.new(folder / "data", observation_space=seen, action_space=pressed)
+    for number in range(3):
+        episode = EpisodeBuffer(
+            id=number, seed=number, observations=np.full((21, 3), number / 3, np.float32),
+            actions=np.arange(20) % 4, rewards=np.ones(20), terminations=np.arange(20) == 19,
+            truncations=np.zeros(20, bool), infos={},
+        )  # fmt: skip
+        made.update_episodes([episode])
+    return folder
+
+
 def signed(path: Path) -> None:
     """The record's digest is that of the file, as of one who signs what is bad."""
     record_file = path.with_suffix(".json")
@@ -179,12 +199,16 @@ def targets(tmp_path_factory) -> dict[str, Target]:
     table.to_parquet(folder / "runs.parquet")
     text = table.to_csv(index=False)
     marks = text.replace(",", ";").replace(".", ",")
+    sets = of_minari(folder / "sets")
     arrays = {"action": np.zeros(9, np.int64), "reward": np.ones(9), "observation": np.ones((9, 3))}
     np.savez(folder / "play.npz", **arrays)
     np.savez_compressed(folder / "packed.npz", **arrays)
 
     def play_npz(path: Path) -> None:
         list(npz.read(path, {}))
+
+    def play_minari(_: Path) -> None:
+        list(minari.read(sets, {}))
 
     def split(_: Path) -> None:
         store.open_split(demos, "train").read("tty_chars", 0, 70)
@@ -229,6 +253,8 @@ def targets(tmp_path_factory) -> dict[str, Target]:
         "table, Parquet": Target(folder / "runs.parquet", read_table),
         "npz": Target(folder / "play.npz", play_npz),
         "npz, packed": Target(folder / "packed.npz", play_npz),
+        "Minari's HDF5": Target(sets / "data/main_data.hdf5", play_minari),
+        "Minari's metadata": Target(sets / "data/metadata.json", play_minari),
     }  # fmt: skip
     return found
 
@@ -239,9 +265,9 @@ NAMES = (
     "shard of a store", "list of cells", "stamp of a result", "calibration", "fits",
     "table", "table with decimal commas", "table in UTF-16", "table as JSON", "table within gzip",
     "table packed by gzip", "table, Feather by zstd", "table, Feather by lz4", "table, Parquet",
-    "npz", "npz, packed",
+    "npz", "npz, packed", "Minari's HDF5", "Minari's metadata",
 )  # fmt: skip
-JSON = ("record of", "list", "stamp", "calibration", "fits", "root", "table as")
+JSON = ("record of", "list", "stamp", "calibration", "fits", "root", "table as", "Minari's meta")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,10 +11,15 @@ from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
 from ilscaling.cli.sections import section
 from ilscaling.errors import FitError
 
+# What tells the record of a cell.
+CELL = ("family", "size", "seed", "budget")
+
 
 def tabulate(
     game: GameName,
-    evaluations: Annotated[list[Path], typer.Argument(help="Folders by 'ilscaling evaluate'.")],
+    evaluations: Annotated[
+        list[Path], typer.Argument(help="Folders by 'ilscaling evaluate' and 'evaluate-best'.")
+    ],
     random: Annotated[Path, typer.Option(help="JSON by 'ilscaling random'.")],
     demos: Demos,
     out: Annotated[Path, typer.Option(help="The results table to write (CSV).")],
@@ -41,18 +46,22 @@ def tabulate(
             settings.evaluation.horizons,
         ),
     )
-    folders = {}
-    for folder in evaluations:
-        for file in folder.glob("[0-9]*.json"):
-            record = files.read_json(file)
-            folders[record["size"], record["seed"]] = folder
+    measured: dict[tuple, dict] = {}
+    for file in (file for folder in evaluations for file in sorted(folder.glob("*.json"))):
+        record = files.read_json(file)
+        if set(CELL) <= record.keys():
+            cell = tuple(record[name] for name in CELL)
+            # Of the same cell by more episodes, the more.
+            measured[cell] = max(measured.get(cell, record), record, key=_episodes)
     rows = []
     for cell in grid.cells(only):
-        folder = folders.get((cell.run.size, cell.run.seed))
-        file = folder / f"{cell.name}.json" if folder else None
-        record = files.read_json(file) if cell.declared and file and file.is_file() else None
-        rows.append(table.row(cell, record, "", judged_by))
+        record = measured.get((cell.run.family, cell.run.size, cell.run.seed, cell.budget))
+        rows.append(table.row(cell, record if cell.declared else None, "", judged_by))
     tables.write_table(out, rows)
+
+
+def _episodes(record: dict) -> int:
+    return record.get("episodes") or 0
 
 
 def figures(
