@@ -73,17 +73,23 @@ WITH_OUTPUT = {
 }
 
 
-@pytest.mark.parametrize("name", WITH_OUTPUT)
-def test_no_verb_writes_over_any_file_that_it_is_given(folder, name):
-    """`record --expert E --out E` replaced the expert by the recording."""
+def words_of(name: str, file: str) -> list[str]:
+    """A verb with one file for all that it reads and writes."""
     words = [name]
     for option in WITH_OUTPUT[name].params:
         numeric = get_type_hints(VERBS[name])[option.name] in (int, float)
-        value = "1" if numeric else "mine.safetensors"
+        value = "1" if numeric else file
         if option.param_type_name == "argument":
             words.append(value)
         elif option.required or option.name in (*outputs.WRITTEN, "expert", "path"):
             words += [option.opts[0], value]
+    return words
+
+
+@pytest.mark.parametrize("name", WITH_OUTPUT)
+def test_no_verb_writes_over_any_file_that_it_is_given(folder, name):
+    """`record --expert E --out E` replaced the expert by the recording."""
+    words = words_of(name, "mine.safetensors")
     mine = folder / "mine.safetensors"
     mine.write_bytes(b"mine")
     with pytest.raises(WorkflowError, match="write over what it reads"):
@@ -95,6 +101,14 @@ def test_no_verb_writes_over_any_file_that_it_is_given(folder, name):
         with pytest.raises(WorkflowError, match="write over what it reads"):
             ran(*words)
     assert mine.read_bytes() == b"mine" and (folder / "mine.json").read_text("utf-8") == "{}"
+
+
+@pytest.mark.parametrize("name", sorted(WITH_OUTPUT.keys() - set(outputs.FOLDERS)))
+def test_a_folder_in_the_place_of_a_file_is_told_before_the_work(folder, name):
+    words = words_of(name, "mine.safetensors")
+    words[words.index("--out" if "--out" in words else "--csv") + 1] = "."
+    with pytest.raises(WorkflowError, match="a file is wanted, this is a folder"):
+        ran(*words)
 
 
 def test_a_pipe_stays_a_pipe(folder):

@@ -176,7 +176,6 @@ def fit(
     from ilscaling.show import fits, quoted
 
     outputs.refuse_foreign(out, [*fits.FILES, *["figures"] * pictures], "fits.json", table)
-    outputs.refuse_no_file(metrics, option="--metrics")
     read, settings = table_and_settings(
         table,
         column,
@@ -302,14 +301,14 @@ def forecast(
     from ilscaling import laws
     from ilscaling.laws import prediction
 
-    outputs.refuse_no_file(out)
     # Before the fits, which take their time.
-    for option, value in (("--budget", budget), ("--return", wanted)):
+    usual = {"--budget": "1e13", "--return": "30", "--size-params": "1e6"}
+    for option, value in zip(usual, (budget, wanted, size_params), strict=True):
         if value is not None and not 0 < value < math.inf:
             raise FitError(
                 f"laws hold of what is positive, not of {value:g}",
                 where=option,
-                fix=f"{option} {'1e13' if option == '--budget' else '30'}",
+                fix=f"{option} {usual[option]}",
             )
     read, settings = table_and_settings(
         table,

@@ -13,10 +13,13 @@ from ilscaling.errors import DamagedFile, WorkflowError
 
 # Options of any verb that name what it writes.
 WRITTEN = ("out", "metrics", "csv", "stamp")
+# Verbs whose --out is a folder, or may be one.
+FOLDERS = ("fit", "figures", "ingest", "keys", "record", "shard")
 
 
 class Verb(typer.core.TyperCommand):
-    """A verb, which is refused before it begins if it would write over what it reads."""
+    """A verb, which is refused before it begins if it would write over what it reads, or a file in
+    the place of a folder."""
 
     def invoke(self, ctx) -> object:
         """Look at the files that the options name, then run the verb."""
@@ -25,6 +28,8 @@ class Verb(typer.core.TyperCommand):
         for name, out in written.items():
             others = [path for of, path in written.items() if of != name]
             refuse_read(out, *others, *_named(given.values()), option=f"--{name}")
+            if name != "out" or self.name not in FOLDERS:
+                refuse_no_file(out, option=f"--{name}")
         return super().invoke(ctx)
 
 
@@ -51,17 +56,17 @@ def refuse_read(out: Path, *read: Path, option: str = "--out") -> None:
             )
 
 
-def refuse_no_file(out: Path | None, *, option: str = "--out") -> None:
+def refuse_no_file(out: Path, *, option: str = "--out") -> None:
     """Raise WorkflowError if what is there is no file.
 
     Parameters
     ----------
     out
-        A file to be written, if at all.
+        A file to be written.
     option
         That names it.
     """
-    if out is None or out.is_file() or not out.exists():
+    if out.is_file() or not out.exists():
         return
     if out.is_dir():
         raise WorkflowError(

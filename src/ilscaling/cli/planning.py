@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli import outputs
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import ParamsError
 
@@ -52,7 +51,6 @@ def plan(
 
         listed = pd.DataFrame(grid.table(planned))
     if csv:
-        outputs.refuse_no_file(csv, option="--csv")
         with files.atomic(csv) as temporary:
             listed.to_csv(temporary, index=False)
     if cells:

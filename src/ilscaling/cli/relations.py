@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli import outputs
 from ilscaling.cli.fit import Columns, Table, table_and_settings
 from ilscaling.cli.options import PARAMS, ParamsFile
 
@@ -30,7 +29,6 @@ def relations(
     """
     from ilscaling.laws import relations as laws
 
-    outputs.refuse_no_file(out)
     read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
     estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:

@@ -91,7 +91,6 @@ def report(
     from ilscaling import laws, params, tables
     from ilscaling.show import report as page
 
-    outputs.refuse_no_file(out)
     study = params.read(path)
     read = tables.read_table(table)
     if lacking := [name for name in ("family", "size", "seed", "episodes") if name not in read]:
