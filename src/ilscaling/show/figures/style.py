@@ -10,6 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -289,16 +291,16 @@ def save(figure: Figure, stem: Path) -> None:
     stem
         The files' path without .png and .svg.
     """
-    nothing = {
-        "png": {"Software": None},
-        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-    }
+    # `savefig` draws a figure twice, once for nothing; its canvases draw it once.
     with look():
-        for suffix, metadata in nothing.items():
-            with atomic(stem.with_suffix(f".{suffix}")) as temporary:
-                figure.savefig(temporary, metadata=metadata)
-            # The first format lays it out for both: it is much of the time.
-            figure.set_layout_engine("none")
+        figure.set_dpi(_LOOK["savefig.dpi"])
+        with atomic(stem.with_suffix(".png")) as temporary:
+            FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})
+        # That has laid it out for both: it is much of the time.
+        figure.set_layout_engine("none")
+        with atomic(stem.with_suffix(".svg")) as temporary:
+            nobody = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            FigureCanvasSVG(figure).print_svg(temporary, metadata=nobody)
 
 
 def done(table: pd.DataFrame) -> pd.DataFrame:
