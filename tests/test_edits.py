@@ -13,7 +13,7 @@ from conftest import Workspace, copied, copy_project
 from test_machine import commit, same
 
 pytestmark = pytest.mark.machine
-EDITS_EACH = 3
+EDITS_EACH = 2
 MADE = ("data", "study", "results/default", ".snakemake", ".dvc/cache", ".dvc/tmp")
 
 
