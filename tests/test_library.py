@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from ilscaling import laws
 from ilscaling.cli.main import app
 from ilscaling.errors import FitError, ParamsError
-from ilscaling.laws import game, prediction
+from ilscaling.laws import fitted, game
 from ilscaling.params import Laws
 
 # E, A, B, alpha, beta
@@ -274,7 +274,7 @@ def test_options_of_the_command_are_settings(tmp_path, monkeypatch):
 def test_what_no_law_holds_of_is_refused_before_the_fits(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scattered(30).to_csv("runs.csv", index=False)
-    monkeypatch.setattr(prediction, "fitted", None)
+    monkeypatch.setattr(fitted, "fitted", None)
     for options in (["--budget", "0"], ["--budget", "1e25", "--return", "0"]):
         done = CliRunner().invoke(app, ["forecast", "runs.csv", *options])
         assert isinstance(done.exception, FitError) and done.exception.where == options[-2]

@@ -11,7 +11,9 @@ from scipy import stats
 from ilscaling.errors import FitError
 from ilscaling.laws import forms, interval, validation
 from ilscaling.laws.frontier import Points
-from ilscaling.laws.prediction import goals_of, nearest, predictions, proposal
+from ilscaling.laws.goal import goals_of
+from ilscaling.laws.prediction import nearest, predictions
+from ilscaling.laws.recommendation import proposal
 from ilscaling.laws.records import LAWS
 
 BUDGETS = np.geomspace(1e13, 1e17, 9)

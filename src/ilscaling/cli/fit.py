@@ -299,7 +299,7 @@ def forecast(
 ) -> None:
     """Parameters, samples, dev loss and return at a larger budget, with intervals."""
     from ilscaling import laws
-    from ilscaling.laws import prediction
+    from ilscaling.laws import fitted
 
     # Before the fits, which take their time.
     usual = {"--budget": "1e13", "--return": "30", "--size-params": "1e6"}
@@ -335,8 +335,8 @@ def forecast(
             )
         read = read[read["game"] == game]
     sizes = buildable(path, read)
-    fitted = prediction.fitted(read, settings)
-    predicted = laws.forecast(read, settings, budget, sizes=sizes, games=fitted)
+    games = fitted.fitted(read, settings)
+    predicted = laws.forecast(read, settings, budget, sizes=sizes, games=games)
     if not predicted["estimate"].notna().any():
         why = "; ".join(predicted["flags"].head(1))
         raise FitError(f"no law predicts anything here: {why}", where=str(table))
@@ -350,10 +350,10 @@ def forecast(
     else:
         print(f"\n{len(predicted)} predictions by every method and form: --every")
     if wanted is not None:
-        reached = laws.goals(read, settings, wanted, games=fitted)
+        reached = laws.goals(read, settings, wanted, games=games)
         print(f"\n{reached.to_string(index=False, float_format='%.4g', na_rep='')}")
     if size_params is not None:
-        spent = laws.excess_compute(read, settings, budget, size_params, games=fitted)
+        spent = laws.excess_compute(read, settings, budget, size_params, games=games)
         print(f"\nCompute of {size_params:.4g} parameters over the optimal size's for their loss:")
         print(spent.to_string(index=False, float_format="%.4g", na_rep=""))
     if out:

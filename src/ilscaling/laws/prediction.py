@@ -1,18 +1,16 @@
-"""What the laws say of a larger budget, the budget that a return needs, and what to train."""
+"""What the laws say of a larger budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from ilscaling.errors import FitError
 from ilscaling.laws import bounded, chance, doubts, headline, optima, validation, verdicts
-from ilscaling.laws import draws as resampling
+from ilscaling.laws.fitted import FittedGame, expert_return, fitted, has_law, typed
 from ilscaling.laws.forms import POWER
 from ilscaling.laws.frontier import Frontier
-from ilscaling.laws.game import Admitted, admit, frontiers, middle
 from ilscaling.laws.interval import prediction
-from ilscaling.laws.weights import refuse_without_errors
 from ilscaling.params import Laws
 
 COLUMNS = {
@@ -30,25 +28,11 @@ COLUMNS = {
     "quoted": "bool",
     "flags": "str",
 }
-GOALS = {
-    "game": "str",
-    "method": "str",
-    "form": "str",
-    "return_wanted": "float64",
-    "budget": "float64",
-    "low": "float64",
-    "high": "float64",
-    "flags": "str",
-}
 QUANTITIES = ("L_min", "N_opt", "D_opt", "R_max", "R_on_1/L")
-# A goal is sought up to this multiple of the largest budget, at so many budgets.
-FAR, STEPS = 1e12, 600
 # The surface to believe where there are no profiles.
 SURFACE = "chinchilla"
 
 Sizes = Sequence[tuple[float, float]]
-# Its name, what of it was admitted, and its frontiers by every method.
-FittedGame = tuple[str, Admitted, list[Frontier]]
 
 
 def forecast(
@@ -119,7 +103,9 @@ def of_game(
     """
     name, admitted, of = one
     mine = table[table["game"] == name]
-    rows = predictions(admitted.runs, of, budget, level=level, sizes=sizes, expert=_expert(mine))
+    rows = predictions(
+        admitted.runs, of, budget, level=level, sizes=sizes, expert=expert_return(mine)
+    )
     best = optima.table(admitted.optima)
     rows["quoted"] = _quoted(rows, name, best, of)
     rows = _with_bounded(rows, mine)
@@ -129,72 +115,6 @@ def of_game(
         if flag := doubts.at_edge(best, rows.at[at, "quantity"], method):
             rows.at[at, "flags"] = "; ".join(filter(None, [flag, rows.at[at, "flags"]]))
     return rows
-
-
-def goals(
-    table: pd.DataFrame, settings: Laws, wanted: float, *, games: list[FittedGame] | None = None
-) -> pd.DataFrame:
-    """The budget at which each game's return reaches a wanted one.
-
-    Parameters
-    ----------
-    table
-        A results table.
-    settings
-        How laws are fitted.
-    wanted
-        Return, in points of the game.
-    games : list, optional
-        The table's games as `fitted` returns them; by default they are fitted here.
-
-    Returns
-    -------
-    DataFrame
-        Of GOALS, a row a (game, method, form); see `goals_of`.
-
-    Raises
-    ------
-    FitError
-        For a return that is not positive.
-    """
-    parts = [
-        goals_of(
-            admitted.runs,
-            [frontier for frontier in of if frontier.method != headline.NAME],
-            wanted,
-            level=settings.level,
-            expert=_expert(table[table["game"] == name]),
-        )
-        for name, admitted, of in games or fitted(table, settings)
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def fitted(table: pd.DataFrame, settings: Laws) -> list[FittedGame]:
-    """Each game of a table, what of it was admitted, and its frontiers by every method, the median
-    that is quoted among them.
-
-    Parameters
-    ----------
-    table
-        A results table.
-    settings
-        How laws are fitted.
-
-    Raises
-    ------
-    FitError
-        If cells are to be weighed by standard errors that no row has.
-    """
-    refuse_without_errors(table, settings)
-    every = []
-    for game in sorted(table["game"].unique()):
-        admitted = admit(table[table["game"] == game], game, settings)
-        drawn = resampling.draw(admitted.runs, settings.bootstrap, settings.seed)
-        of = frontiers(admitted, admitted.runs, drawn, settings)
-        median = middle(admitted, drawn, of, settings) if admitted.runs.isoflop else None
-        every.append((game, admitted, [*of, *([median] if median is not None else [])]))
-    return every
 
 
 def _with_bounded(rows: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
@@ -211,13 +131,7 @@ def _with_bounded(rows: pd.DataFrame, mine: pd.DataFrame) -> pd.DataFrame:
         each["quoted"] = bool(beyond.all())
         if each["quoted"]:
             rows.loc[same, "quoted"] = False
-    return _typed([*rows.to_dict("records"), *({**common, **each} for each in found)], COLUMNS)
-
-
-def _expert(rows: pd.DataFrame) -> float:
-    """The expert's return, NaN where no row has it."""
-    column = rows["expert_return"] if "expert_return" in rows else pd.Series(dtype=float)
-    return float(pd.to_numeric(column, errors="coerce").max())
+    return typed([*rows.to_dict("records"), *({**common, **each} for each in found)], COLUMNS)
 
 
 def _quoted(rows: pd.DataFrame, game: str, best: pd.DataFrame, of: list[Frontier]) -> pd.Series:
@@ -244,8 +158,16 @@ def _quoted(rows: pd.DataFrame, game: str, best: pd.DataFrame, of: list[Frontier
     return quoted
 
 
-def _beyond(value: float, expert: float | None) -> list[str]:
-    """A flag of a return above the expert's, if any."""
+def beyond(value: float, expert: float | None) -> list[str]:
+    """A flag of a return above the expert's, if any.
+
+    Parameters
+    ----------
+    value
+        The return, in points of the game.
+    expert
+        The expert's.
+    """
     if expert is None or not (np.isfinite(expert) and expert > 0 and value > expert):
         return []
     return [
@@ -302,7 +224,7 @@ def predictions(
                 flags.append("not_fitted: the measurement does not determine it")
             flags += away
             if law.startswith("R_"):
-                flags += _beyond(value, expert)
+                flags += beyond(value, expert)
             row = {"quantity": law, "estimate": value, "low": low, "high": high, "quoted": False}
             if law == "N_opt" and sizes and np.isfinite(value):
                 row["size"], row["size_params"], more = nearest(value, sizes)
@@ -311,7 +233,7 @@ def predictions(
             rows.append(
                 {**names, "budget": budget, "level": level, **row, "flags": "; ".join(flags)}
             )
-    return _typed(rows, COLUMNS)
+    return typed(rows, COLUMNS)
 
 
 def outside(budget: float, budgets: np.ndarray) -> list[str]:
@@ -341,7 +263,7 @@ def _at(frontier, law: str, budget: float, level: float) -> tuple[float, float, 
     flags = list(frontier.flags.get(law, ()))
     value, low, high = (float(v[0]) for v in prediction(frontier, law, np.array([budget]), level))
     if not np.isfinite(value):
-        if _fits(frontier, law):
+        if has_law(frontier, law):
             flags.append("not_predicted: the law has no value at this budget")
         value = low = high = np.nan
     elif not np.isfinite(low + high):
@@ -378,193 +300,6 @@ def nearest(params: float, sizes: Sizes) -> tuple[float, float, list[str]]:
     return float(size), float(built), flags
 
 
-def goals_of(
-    runs, frontiers: Sequence, wanted: float, *, level: float, expert: float | None = None
-) -> pd.DataFrame:
-    """The budget at which each frontier's return reaches a wanted one.
-
-    By grid and vertex the law of the highest return, by the surfaces the return at the loss
-    optimum.
-
-    Parameters
-    ----------
-    runs : Runs
-        The admitted rows of the game.
-    frontiers : sequence of Frontier
-    wanted
-        Return, in points of the game.
-    level
-        Of the interval, which is that of the law, by its draws; an infinite end is empty and
-        flagged.
-    expert
-        The expert's return, in points of the game; a wanted return beyond it is flagged.
-
-    Returns
-    -------
-    DataFrame
-        Of GOALS, a row a frontier.
-
-    Raises
-    ------
-    FitError
-        For a return that is not positive.
-    """
-    if not (np.isfinite(wanted) and wanted > 0):
-        raise FitError(f"a return has a law only where it is positive, not {wanted:g}")
-    rows = []
-    for frontier in frontiers:
-        law = next((law for law in ("R_max", "R_on_1/L") if _fits(frontier, law)), None)
-        names = {"game": runs.game, "method": frontier.method, "form": frontier.form}
-        if law is None:
-            why = frontier.flags.get("R_max") or frontier.flags.get("R_on_1/L")
-            flags = list(why or ["not_fitted: there is no law of the return"])
-            goal = {"flags": "; ".join(flags)}
-        else:
-            goal = _goal(frontier, law, runs, wanted, level)
-            flags = [goal["flags"], *_beyond(wanted, expert)]
-            goal["flags"] = "; ".join(filter(None, flags))
-        rows.append({**names, "return_wanted": wanted, **goal})
-    return _typed(rows, GOALS)
-
-
-def _fits(frontier, law: str) -> bool:
-    values = [v[0] for (name, _), v in frontier.parameters.items() if name == law]
-    return bool(values) and np.isfinite(values).any()
-
-
-def _goal(frontier, law: str, runs, wanted: float, level: float) -> dict:
-    """Budget, its interval and flags; the law is inverted between close steps in ln C."""
-    first, last = float(np.min(runs.C)), float(np.max(runs.C))
-    C = np.geomspace(first, FAR * last, STEPS)
-    reached = crossing(np.log(C), frontier.predict(law, C), wanted)
-    flags = list(frontier.flags.get(law, ()))
-    if np.isnan(reached[0]):
-        return {"flags": "; ".join([*flags, "not_fitted: the law has no value"])}
-    if reached[0] == np.inf:
-        top = np.nanmax(frontier.predict(law, C)[0])
-        flags.append(
-            f"not_reached: the law stays below {wanted:g}, at {top:.4g}, up to {FAR:g} times the"
-            " largest budget"
-        )
-    elif reached[0] > np.log(last):
-        times = np.exp(reached[0]) / last
-        flags.append(f"extrapolated: {times:.3g} times the largest budget")
-    elif reached[0] == np.log(first):
-        flags.append("at_once: the law is there at the smallest budget")
-    values = {"budget": np.exp(reached[0]) if np.isfinite(reached[0]) else np.nan}
-    known = reached[1:][~np.isnan(reached[1:])]
-    if 2 * len(known) < len(reached) - 1 or not len(known):
-        return {**values, "flags": "; ".join([*flags, "no_interval: too few draws have a law"])}
-    never = float(np.mean(known == np.inf))
-    if never:
-        flags.append(f"unbounded: {100 * never:.2g} % of the draws never reach it")
-    low, high = _ends(reached[0], known, level)
-    return {**values, "low": low, "high": high, "flags": "; ".join(flags)}
-
-
-def _ends(at: float, known: np.ndarray, level: float) -> tuple[float, float]:
-    """Interval of a budget from ln of the draws' budgets, NaN for an infinite end.
-
-    The draws' deviations from their median are those of `at`, as in interval.combined: the best of
-    noisy cells is too good in every draw. Where `at` or the median is infinite the draws' own lower
-    end is given.
-    """
-    # Order statistics: between a budget and infinity there is no quantile.
-    shares = (0.5 - level / 2, 0.5, 0.5 + level / 2)
-    low, middle, high = (np.quantile(known, q, method="closest_observation") for q in shares)
-    shift = at - middle if np.isfinite(at) and np.isfinite(middle) else 0.0
-    if not np.isfinite(at):
-        high = np.inf
-    return tuple(float(np.exp(e + shift)) if np.isfinite(e) else np.nan for e in (low, high))
-
-
-def crossing(log_x: np.ndarray, y: np.ndarray, wanted: float) -> np.ndarray:
-    """ln x at which each draw first reaches a value, linear in logs.
-
-    Parameters
-    ----------
-    log_x : array (points,)
-        Rising.
-    y : array (draws, points)
-    wanted
-        In the unit of y.
-
-    Returns
-    -------
-    array (draws,)
-        Infinite where it never does, NaN where a draw has no value.
-    """
-    with np.errstate(all="ignore"):
-        log_y = np.log(y) - np.log(wanted)
-    there = log_y >= 0
-    last = np.argmax(there, axis=1)
-    before, rows = np.maximum(last - 1, 0), np.arange(len(y))
-    low, high = log_y[rows, before], log_y[rows, last]
-    with np.errstate(all="ignore"):
-        share = np.where(last > 0, -low / (high - low), 0.0)
-    at = log_x[before] + np.where(np.isfinite(share), share, 1.0) * (log_x[last] - log_x[before])
-    at = np.where(there.any(1), at, np.inf)
-    return np.where(np.isnan(log_y).all(1), np.nan, at)
-
-
-def proposal(
-    fit, predicted: pd.DataFrame, game: str, budget: float, sizes: Sizes | None = None
-) -> dict:
-    """What to train for one game at `budget`: the size that the quoted law proposes.
-
-    Parameters
-    ----------
-    fit : StudyFit
-        Its method(game) is quoted, each quantity by the form that its verdict prefers, parameters
-        and samples by the median where the power law holds.
-    predicted : DataFrame
-        A table of `forecast` at that budget.
-    game
-        One of the fit's.
-    budget
-        Training FLOPs.
-    sizes : sequence of (size, parameters), optional
-        What can be built.
-
-    Returns
-    -------
-    dict
-        game, budget, method, size and params (None where there is none), flags, and for each
-        quantity estimate, low, high, level, method and form (None where unknown).
-    """
-    method = fit.method(game)
-    of_game = predicted[predicted["game"] == game]
-    mine = of_game[of_game["method"] == method]
-    median = of_game[(of_game["method"] == headline.NAME) & of_game["estimate"].notna()]
-    proposed = {"game": game, "budget": float(budget), "method": method}
-    proposed |= {"size": None, "params": None, "flags": []}
-    for law in QUANTITIES:
-        # The return on 1/loss is that at a form's predicted loss.
-        form = preferred(fit.verdicts, game, "L_min" if law == "R_on_1/L" else law, method)
-        rows = mine[mine["quantity"] == law]
-        if form == POWER and (median["quantity"] == law).any():
-            rows = median[median["quantity"] == law]
-        known = rows[rows["estimate"].notna()]
-        row = next(
-            (known[known["form"] == f] for f in (form, POWER) if (known["form"] == f).any()),
-            known,
-        )
-        values = row.iloc[0] if len(row) else {}
-        proposed[law] = {k: _number(values.get(k)) for k in ("estimate", "low", "high", "level")}
-        proposed[law]["form"], proposed[law]["method"] = values.get("form"), values.get("method")
-        why = values.get("flags") if len(row) else "; ".join(rows["flags"].head(1))
-        if law == "N_opt":
-            flags = [flag for flag in (why or f"not_fitted: no {law} law").split("; ") if flag]
-            if proposed[law]["estimate"] is not None:
-                size, params = values.get("size"), values.get("size_params")
-                if sizes and not np.isfinite(size):
-                    size, params, more = nearest(proposed[law]["estimate"], sizes)
-                    flags += more
-                proposed |= {"size": _whole(size), "params": _whole(params)}
-            proposed["flags"] = flags
-    return proposed
-
-
 def preferred(verdicts: pd.DataFrame, game: str, law: str, method: str) -> str:
     """The form that a law's verdict prefers; the power law where there is no verdict.
 
@@ -578,17 +313,3 @@ def preferred(verdicts: pd.DataFrame, game: str, law: str, method: str) -> str:
     rows = verdicts[(verdicts["game"] == game) & (verdicts["law"] == law)]
     rows = rows[(rows["method"] == method) & rows["preferred"].astype(bool)]
     return rows["form"].iloc[0] if len(rows) else POWER
-
-
-def _number(value) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def _whole(value) -> int | None:
-    return None if _number(value) is None else round(float(value))
-
-
-def _typed(rows: list[dict], columns: Mapping[str, str]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(columns))
-    texts = {name: "" for name, kind in columns.items() if kind == "str"}
-    return table.fillna(texts).astype(dict(columns))

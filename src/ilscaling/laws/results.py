@@ -12,6 +12,7 @@ from ilscaling.errors import FitError, ParamsError
 from ilscaling.files import atomic
 from ilscaling.laws import arguments, more_seeds, prediction, sizing
 from ilscaling.laws.doubts import determined
+from ilscaling.laws.fitted import FittedGame, fitted
 from ilscaling.laws.frontier import Frontier
 from ilscaling.laws.records import LAWS, Fit
 from ilscaling.laws.study import StudyFit, fit_table
@@ -81,10 +82,10 @@ def fit(
         notes = read.attrs["notes"]
         read = read[read["game"].isin(games)].reset_index(drop=True)
         read.attrs["notes"] = notes
-    fitted = fit_table(read, options, games=games, processes=processes, validate=validate)
-    if not any(record["estimate"] is not None for record in fitted.fits):
-        raise FitError(f"no law could be fitted: {'; '.join(fitted.notes)}")
-    return LawFit(read, options, fitted)
+    study = fit_table(read, options, games=games, processes=processes, validate=validate)
+    if not any(record["estimate"] is not None for record in study.fits):
+        raise FitError(f"no law could be fitted: {'; '.join(study.notes)}")
+    return LawFit(read, options, study)
 
 
 def changed(settings: Laws, values: Mapping[str, object]) -> Laws:
@@ -440,8 +441,8 @@ class LawFit:
         )
 
     @cached_property
-    def _fitted(self) -> list:
-        return prediction.fitted(self.table, self.settings)
+    def _fitted(self) -> list[FittedGame]:
+        return fitted(self.table, self.settings)
 
     @property
     def _estimates(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ilscaling.errors import FitError
 from ilscaling.laws import arguments, prediction
+from ilscaling.laws.fitted import FittedGame, fitted
 from ilscaling.laws.runs import Runs
 from ilscaling.laws.surfaces import METHODS, Surface
 from ilscaling.params import Laws
@@ -38,7 +39,7 @@ def excess_compute(
     budget: Numbers,
     params: Numbers,
     *,
-    games: list[prediction.FittedGame] | None = None,
+    games: list[FittedGame] | None = None,
 ) -> pd.DataFrame:
     """The excess compute of sizes at budgets, by every surface of every game.
 
@@ -53,7 +54,7 @@ def excess_compute(
     params : float or sequence of float
         Parameters; a sequence is of the budgets, one each, or all at the one budget.
     games : list, optional
-        The table's games as `prediction.fitted` returns them; by default they are fitted here.
+        The table's games as `fitted.fitted` returns them; by default they are fitted here.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def excess_compute(
     pairs(budget, params)  # a slip is told before the fits
     parts = [
         of_game(admitted.runs, surface, budget, params, level=settings.level)
-        for _, admitted, of in games or prediction.fitted(table, settings)
+        for _, admitted, of in games or fitted(table, settings)
         for surface in of
         if surface.method in METHODS
     ]
