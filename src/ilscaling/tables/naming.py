@@ -39,18 +39,18 @@ ALIASES = {
 # Columns that others count in millions and the like, as the last word of their name says.
 COUNTED = ("params", "samples", "unique_samples", "flops", "budget")
 SI = {"kilo": "k", "mega": "m", "giga": "g", "tera": "t", "peta": "p", "exa": "e", "zetta": "z"}
-COUNTS = r"(?:thousand|million|billion|trillion)s?"
+MANY = r"(?:thousand|million|billion|trillion)s?"
 UNITS = re.compile(
-    rf"(?:(?<=_)1?(?P<prefix>k|m|mn|mio|mil|mln|g|b|bn|t|tn|p|e|z|{'|'.join(SI)}|{COUNTS})"
+    rf"(?:(?<=_)1?(?P<prefix>k|m|mn|mio|mil|mln|g|b|bn|t|tn|p|e|z|{'|'.join(SI)}|{MANY})"
     rf"|(?:^|(?<=_))(?P<flops>[kmgtpez]|{'|'.join(SI)})_?flops?"
     r"|(?:^|(?<=_))(?P<count>[kmbgt])(?:params?|tokens?|samples?)"
     r"|(?:^|(?<=_))(?P<days>p(?:eta)?|e(?:xa)?|z(?:etta)?)_?f(?:lop)?s?(?:_s)?_?days?"
     r"|(?<=_)x?(?:1?e|10_)(?P<ten>\d{1,2}))$"
-    rf"|^(?P<first>{COUNTS})(?=_)"
+    rf"|^(?P<first>{MANY})(?=_)"
 )
 # Parts of a name that say something which a column of plain numbers does not hold.
 UNREAD = re.compile(
-    rf"(?:^|_)(?:{'|'.join(SI)}|{COUNTS}|mil|mln|[kmgtpez]flops?|[pez]f|days?|hours?|secs?|seconds?"
+    rf"(?:^|_)(?:{'|'.join(SI)}|{MANY}|mil|mln|[kmgtpez]flops?|[pez]f|days?|hours?|secs?|seconds?"
     rf"|x?1e\d+|x?10_\d+)(?:_|$|(?<=[a-z])(?=flop))"
 )
 LOGARITHM = re.compile(r"(?:^|_)(?:log|ln|lg|log2|log10)(?:_|$)")
@@ -151,8 +151,8 @@ def factor(ours: str, theirs: str) -> float:
         )
     unit = UNITS.search(words)
     if unit is None:
-        # 'step_time_days' and 'tokens_per_day' are no units of size; what says one, and is not
-        # read, would be off by millions.
+        # A unit that is said and not read would put the numbers off by millions; 'tokens_per_day'
+        # and 'step_time_days' are no amounts at all.
         if said := UNREAD.search(words):
             raise FitError(
                 f"column {theirs} says a unit ({said[0].strip('_')}) that is not read",
