@@ -97,7 +97,7 @@ def test_what_is_beyond_the_cells_is_said_and_what_is_no_size_is_refused():
             fit.excess_compute(budget, params)
     with pytest.raises(ParamsError, match="level"):
         fit.excess_compute(1e13, 1e5, level=95)
-    with pytest.raises(FitError, match="no surface by grid"):
+    with pytest.raises(FitError, match="no method 'grid'"):
         fit.excess_compute(1e13, 1e5, method="grid")
 
 
