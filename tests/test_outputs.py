@@ -111,6 +111,12 @@ def test_a_folder_in_the_place_of_a_file_is_told_before_the_work(folder, name):
         ran(*words)
 
 
+def test_the_same_command_again_writes_over_its_own_file_beside_the_table(folder):
+    """`runs.json` is no record of runs.csv."""
+    for _ in range(2):
+        assert ran(*FIT, "runs.csv", "--out", "laws", "--metrics", "runs.json") == 0
+
+
 def test_a_pipe_stays_a_pipe(folder):
     os.mkfifo("pipe")
     with pytest.raises(WorkflowError, match="a device or a pipe"):

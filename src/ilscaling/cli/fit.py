@@ -326,12 +326,12 @@ def forecast(
         bootstrap=bootstrap,
     )
     if game is not None:
-        games = sorted(read["game"].unique())
-        if game not in games:
+        there = sorted(read["game"].unique())
+        if game not in there:
             raise FitError(
                 f"the table has no game {game!r}",
                 where=str(table),
-                fix="--game " + " or ".join(games[:20]),
+                fix="--game " + " or ".join(there[:20]),
             )
         read = read[read["game"] == game]
     sizes = buildable(path, read)

@@ -34,7 +34,7 @@ class Verb(typer.core.TyperCommand):
 
 
 def refuse_read(out: Path, *read: Path, option: str = "--out") -> None:
-    """Raise WorkflowError if a file to write is one that is read, or the record beside one.
+    """Raise WorkflowError if a file to write is one that is read, or the record beside an expert.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def refuse_read(out: Path, *read: Path, option: str = "--out") -> None:
     """
     if not out.is_file():
         return
-    for path in (*read, *(path.with_suffix(".json") for path in read if path.suffix)):
+    experts = (path for path in read if path.suffix == ".safetensors")
+    for path in (*read, *(path.with_suffix(".json") for path in experts)):
         if path.is_file() and out.samefile(path):
             raise WorkflowError(
                 "this would write over what it reads",
