@@ -153,6 +153,46 @@ def test_intrinsic_performance_comes_back():
     assert none.empty and relations.fit(law, table.assign(env_steps=0.0)).reason
 
 
+def playing(labelled: float, *, seed: int = 3) -> pd.DataFrame:
+    """Returns from a random -20 on, by a sigmoid of the steps played; best at the middle size."""
+    rng, rows = np.random.default_rng(seed), []
+    for position, S in enumerate(np.geomspace(1e4, 1e7, 12)):
+        for size, worse in ((4, 0.3), (8, 0.0), (16, 0.2)):
+            above = 40 / (1 + (8e5 / S) ** 1.2) * (1 - worse) + 0.3 * rng.standard_normal()
+            rows.append({"game": "pong", "position": position, "budget": 100 * S, "flops": 100 * S,
+                         "size": size, "params": 10 * size, "seed": 0, "env_steps": S,
+                         "unique_samples": S, "expert_labels": labelled * S,
+                         "return_mean": above - 20, "random_return": -20.0,
+                         "status": "done"})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_returns_on_steps_are_a_sigmoid_where_they_are_one():
+    judged = relations.table(playing(0.0), SETTINGS)
+    sigmoid = of(judged, "return_on_steps_sigmoid")["estimate"]
+    assert sigmoid["ceiling"] == pytest.approx(40, rel=0.05)
+    assert sigmoid["half"] == pytest.approx(8e5, rel=0.1)
+    assert sigmoid["steepness"] == pytest.approx(1.2, rel=0.1)
+    verdict = of(judged, "return_on_steps_sigmoid")["verdict"].iloc[0]
+    assert verdict.startswith("return_on_steps_sigmoid holds better")
+    # From rewards: nobody was asked.
+    assert set(of(judged, "return_on_labels_power")["n"]) <= {0}
+
+
+def test_returns_on_labels_are_of_those_who_ask():
+    """A power law of the labels: asked at every step, and of demonstrations, which are labels."""
+    below = playing(1.0)
+    below["return_mean"] = 30 * (below["unique_samples"] / 1e6) ** 0.4 - 20 - below["size"] / 16
+    asked = relations.table(below, SETTINGS)
+    exponent = of(asked, "return_on_labels_power").loc["exponent"]
+    assert exponent["estimate"] == pytest.approx(0.4, abs=0.02)
+    assert exponent["low"] <= exponent["estimate"] <= exponent["high"]
+    shown = relations.table(below.assign(env_steps=0.0, expert_labels=0.0), SETTINGS)
+    assert of(shown, "return_on_labels_power").loc["exponent"].equals(exponent)
+    steps = of(shown, "return_on_steps_power").loc["exponent", "estimate"]
+    assert steps == pytest.approx(exponent["estimate"])
+
+
 def test_what_cannot_be_fitted_says_so():
     table = cells()[["game", "budget", "params", "samples", "status"]].assign(dev_loss=np.nan)
     with pytest.raises(FitError, match="no relation has its columns"):

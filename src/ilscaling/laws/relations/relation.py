@@ -37,8 +37,24 @@ VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[pd.DataFrame], pd.Series]]
         lambda table: table["expert_after"] - table["return_after"],
     ),
     "env_steps": (("env_steps",), lambda table: table["env_steps"]),
+    # Steps of the game that were played or learned from.
+    "steps": (
+        ("env_steps", "unique_samples"),
+        lambda table: table[["env_steps", "unique_samples"]].max(axis=1),
+    ),
+    # Steps that the expert labelled: who learns from play that nobody labels has asked for none.
+    "labels": (
+        ("env_steps", "expert_labels", "unique_samples"),
+        lambda table: table["unique_samples"].where(
+            (table["env_steps"] == 0) | (table["expert_labels"] > 0)
+        ),
+    ),
     "intrinsic": (("return_mean", "random_return", "flops"), lambda table: table["intrinsic"]),
     "return": (("return_mean",), lambda table: table["return_mean"]),
+    "return_above_random": (
+        ("return_mean", "random_return"),
+        lambda table: table["return_mean"] - table["random_return"],
+    ),
     "normalised_return": (
         ("return_mean", "expert_return", "random_return"),
         lambda table: _shares(table, "return_mean"),

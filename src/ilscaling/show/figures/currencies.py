@@ -4,24 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ilscaling.laws import relations
 from ilscaling.show import looks
 from ilscaling.show.figures import style
 
 NAME, TITLE = "currencies", "Algorithms at equal cost"
-# currency -> (label of its axis, what a row has paid)
+# currency -> (label of its axis, what a row has paid, a variable of laws)
 CURRENCIES = {
-    "flops": (looks.FLOPS, lambda row: row["flops"]),
-    "steps": (
-        "steps of the game",
-        lambda row: row[["env_steps", "unique_samples"]].max(axis=1),
-    ),
-    "labels": (
-        "labels of the expert",
-        # Who learns from play that nobody labels has asked for none.
-        lambda row: row["unique_samples"].where(
-            (row["env_steps"] == 0) | (row["expert_labels"] > 0)
-        ),
-    ),
+    "flops": (looks.FLOPS, "compute"),
+    "steps": ("steps of the game", "steps"),
+    "labels": ("labels of the expert", "labels"),
 }
 
 
@@ -44,8 +36,8 @@ def data(table: pd.DataFrame) -> pd.DataFrame:
         its `se` over seeds (game points), and reference levels. Empty without a game that two or
         more algorithms play.
     """
-    wanted = {"algorithm", "return_first", "return_second", "env_steps", "unique_samples"}
-    if not wanted <= set(table):
+    costs = {column for _, name in CURRENCIES.values() for column in relations.VARIABLES[name][0]}
+    if not {"algorithm", "return_first", "return_second", *costs} <= set(table):
         return pd.DataFrame()
     rows = style.done(table)
     rows = rows[rows["return_first"].notna() & rows["return_second"].notna()]
@@ -66,7 +58,7 @@ def data(table: pd.DataFrame) -> pd.DataFrame:
             "expert": mine["expert_return"].mean(), "random": mine["random_return"].mean(),
         }  # fmt: skip
         for name, (_, paid) in CURRENCIES.items():
-            cost = paid(mine).mean()
+            cost = relations.VARIABLES[paid][1](mine).mean()
             if cost > 0:
                 made.append({**common, "currency": name, "cost": cost})
     return pd.DataFrame(made)
