@@ -76,8 +76,25 @@ def demonstrations(rng) -> tuple[pd.DataFrame, dict]:
     return pd.DataFrame(rows), {"gamma": 0.6}
 
 
+def steps(rng) -> tuple[pd.DataFrame, dict]:
+    """Three sizes, twelve numbers of steps, three seeds; a run's luck moves its half of them."""
+    rows = []
+    for size, worse in ((4, 0.3), (8, 0.0), (16, 0.2)):
+        for seed in range(3):
+            luck = 3 * LUCK * rng.standard_normal()
+            for position, S in enumerate(np.geomspace(1e4, 1e7, 12)):
+                above = 40 / (1 + (8e5 * np.exp(luck) / S) ** 1.2) * (1 - worse)
+                above += 40 * CHANCE * rng.standard_normal()
+                rows.append(
+                    {"size": size, "seed": seed, "params": 10.0 * size, "position": position,
+                     "env_steps": S, "unique_samples": S, "return_mean": above - 20,
+                     "random_return": -20.0}
+                )  # fmt: skip
+    return pd.DataFrame(rows), {"ceiling": 40.0, "half": 8e5, "steepness": 1.2}
+
+
 DESIGNS = {"repeated": repeated, "return_sigmoid": returns, "horizon": horizon,
-           "demonstrations": demonstrations}  # fmt: skip
+           "demonstrations": demonstrations, "return_on_steps_sigmoid": steps}  # fmt: skip
 
 
 def main() -> None:
