@@ -13,91 +13,86 @@ import pandas as pd
 
 from ilscaling.show.figures import style
 
-PLAIN = "cloning"
+ALGORITHMS = ("cloning", "soft", "dagger", "iq", "adversarial")
 
 
-def returns(table: pd.DataFrame) -> pd.DataFrame:
-    """A row an algorithm and number of demonstrations: `return`, `se`, `cells`, `loss`, `own`."""
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the largest budget that were measured."""
     done = table[table["status"] == "done"]
-    largest = done[done["budget"] == done["budget"].max()]
-    # Some lack a split, such as what failed; a section's number is that of its own cells.
-    cells = largest.groupby(["demonstrations", "algorithm"], sort=False)
-    found = cells["return_mean"].agg(["mean", "std", "count"])
-    return pd.DataFrame(
-        {
-            "return": found["mean"],
-            "se": found["std"] / np.sqrt(found["count"]),
-            "cells": found["count"],
-            "loss": cells["dev_expected_loss"].mean(),
-            "own": cells["own_loss"].mean(),
-        }
-    ).sort_index(level=0, sort_remaining=False)
+    return done[done["budget"] == done["budget"].max()]
 
 
-def differences(found: pd.DataFrame) -> pd.DataFrame:
-    """Return of each other algorithm less cloning's, in standard errors of the difference."""
-    away, error = found["return"].unstack(), found["se"].unstack()
-    others = [name for name in away if name != PLAIN]
-    gain = away[others].sub(away[PLAIN], axis=0)
-    se = np.hypot(error[others], error[[PLAIN]].to_numpy())
-    return pd.concat({"gain": gain, "se": se}, axis=1)
+def mean(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Of a column over sizes and seeds: a row a number of demonstrations, a column an algorithm."""
+    found = cells(table).groupby(["demonstrations", "algorithm"])[column].mean()
+    return found.unstack()[list(ALGORITHMS)]
 
 
-def draw(found: pd.DataFrame, expert: float, random: float, path: str) -> None:
-    """Returns on numbers of demonstrations, a line an algorithm."""
-    algorithms = list(dict.fromkeys(found.index.get_level_values("algorithm")))
-    colours = style.kinds(algorithms)
-    with style.look():
-        figure, axes = style.panels(1, 1, width=6.4, height=3.8)
-        ax = axes[0, 0]
-        for name in algorithms:
-            line = found.xs(name, level="algorithm")
-            ax.errorbar(line.index, line["return"], line["se"], color=colours[name], marker="o",
-                        ms=4, elinewidth=0.8, label=name)  # fmt: skip
-        numbers = found.index.get_level_values("demonstrations")
-        style.log_axis(ax.xaxis, numbers.min(), numbers.max(), plain=True)
-        ax.set_xticks(sorted(set(numbers)))
-        style.return_axis(ax, [*found["return"], expert, random])
-        style.level_lines(ax, {"expert": expert, "random": random})
-        ax.set_xlabel("demonstrated episodes")
-        ax.set_ylabel("return, mean over sizes and seeds")
-        figure.legend(loc="outside lower center", ncols=len(algorithms))
-        figure.savefig(path)
+def error(table: pd.DataFrame) -> pd.DataFrame:
+    """Standard error of the mean return, as `mean` has it."""
+    found = cells(table).groupby(["demonstrations", "algorithm"])["return_mean"].sem()
+    return found.unstack()[list(ALGORITHMS)]
+
+
+def returns(table: pd.DataFrame) -> str:
+    """Markdown of the returns, with standard errors."""
+    at, se = mean(table, "return_mean"), error(table)
+    return markdown(pd.DataFrame({name: said(at[name], se[name], "") for name in at}, at.index))
+
+
+def gains(table: pd.DataFrame) -> str:
+    """Markdown of what each has beyond cloning, with standard errors of the difference."""
+    at, se = mean(table, "return_mean"), error(table)
+    plain, *others = ALGORITHMS
+    errors = {name: np.hypot(se[name], se[plain]) for name in others}
+    shown = {name: said(at[name] - at[plain], errors[name], "+") for name in others}
+    return markdown(pd.DataFrame(shown, at.index))
+
+
+def said(values: pd.Series, errors: pd.Series, sign: str) -> list[str]:
+    """'1.8 ± 0.2' of each."""
+    return [f"{v:{sign}.1f} ± {e:.1f}" for v, e in zip(values, errors, strict=True)]
+
+
+def losses(table: pd.DataFrame) -> str:
+    """Markdown of the losses: on the demonstrations' states, on the policy's own."""
+    shown, own = mean(table, "dev_expected_loss"), mean(table, "own_loss")
+    return markdown(shown.map("{:.3f}".format) + " / " + own.map("{:.3f}".format))
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A table of numbers by the number of demonstrations."""
+    """A table of texts by the number of demonstrations."""
     lines = [["episodes", *frame], ["---"] * (1 + len(frame.columns))]
-    lines += [
-        [f"{number:g}", *map(str, row)]
-        for number, row in zip(frame.index, frame.to_numpy(), strict=True)
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    lines += [[f"{number:g}", *row] for number, *row in frame.itertuples()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(table: pd.DataFrame, path: str) -> None:
+    """Returns on numbers of demonstrations, a line an algorithm."""
+    at, se, colours = mean(table, "return_mean"), error(table), style.kinds(ALGORITHMS)
+    most = table[table["demonstrations"] == table["demonstrations"].max()]
+    levels = {"expert": most["expert_return"].mean(), "random": table["random_return"].mean()}
+    with style.look():
+        figure, axes = style.panels(1, 1, width=6.4, height=3.8)
+        ax = axes[0, 0]
+        for name in ALGORITHMS:
+            ax.errorbar(at.index, at[name], se[name], color=colours[name], marker="o", ms=4,
+                        elinewidth=0.8, label=name)  # fmt: skip
+        style.log_axis(ax.xaxis, at.index.min(), at.index.max(), plain=True)
+        ax.set_xticks(at.index)
+        style.return_axis(ax, [*at.to_numpy().ravel(), *levels.values()])
+        style.level_lines(ax, levels)
+        ax.set_xlabel("demonstrated episodes")
+        ax.set_ylabel("return, mean over sizes and seeds")
+        figure.legend(loc="outside lower center", ncols=len(ALGORITHMS))
+        figure.savefig(path)
 
 
 def main(path: str, picture: str | None = None) -> None:
     table = pd.read_csv(path)
-    found = returns(table)
-    shown = found.apply(lambda row: f"{row['return']:.1f} ± {row['se']:.1f}", axis=1).unstack()
-    shown = shown[list(dict.fromkeys(found.index.get_level_values("algorithm")))]
-    print(markdown(shown))
-    apart = differences(found)
-    told = pd.DataFrame(
-        {
-            name: [
-                f"{g:+.1f} ± {s:.1f}"
-                for g, s in zip(apart["gain"][name], apart["se"][name], strict=True)
-            ]
-            for name in apart["gain"]
-        },
-        index=apart.index,
-    )
-    print(markdown(told))
-    for column in ("loss", "own"):
-        print(markdown(found[column].unstack()[shown.columns].round(3)))
-    most = table[table["demonstrations"] == table["demonstrations"].max()]
+    print(returns(table), gains(table), losses(table), sep="\n\n")
     if picture:
-        draw(found, most["expert_return"].mean(), table["random_return"].mean(), picture)
+        draw(table, picture)
 
 
 if __name__ == "__main__":
