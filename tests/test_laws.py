@@ -284,6 +284,13 @@ def test_games_are_fitted_one_by_one_and_a_missing_one_is_said():
     assert (values["L_min"], values["best_return"], values["cells_done"]) == (None, None, 0)
 
 
+def test_games_come_by_the_numbers_in_their_names():
+    names = ["k16__soft", "k4", "pong", "k16", "breakout", "k1"]
+    table = pd.concat([planted().assign(game=name) for name in names])
+    found = list(fitted(table).games)
+    assert found == ["breakout", "k1", "k4", "k16", "k16__soft", "pong"]
+
+
 def test_huge_flops_do_not_overflow(tmp_path):
     table = planted(scale=1e7).astype({"budget": object})
     table["params"] = (table["params"] * 1e3).astype("int64")

@@ -1,6 +1,7 @@
 """From a results table to every law of every game in it."""
 
 import multiprocessing
+import re
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -197,8 +198,8 @@ def fit_table(
     settings
         How laws are fitted.
     games
-        Fitted in this order (default: those of the table, sorted); one without rows gets records
-        that say so.
+        Fitted in this order (default: those of the table, sorted, k4 before k16); one without rows
+        gets records that say so.
     processes
         Games are shared out over so many, which changes no result.
     validate
@@ -217,7 +218,7 @@ def fit_table(
             what, fix=f"one row a cell with the columns game, {', '.join(regime.NUMBERS)}"
         )
     refuse_without_errors(table, settings)
-    names = list(games or sorted(table["game"].unique()))
+    names = list(games or sorted(table["game"].unique(), key=_numbered))
     work = [(table[table["game"] == name], name, settings, validate) for name in names]
     if processes > 1 and len(work) > 1:
         context = multiprocessing.get_context("spawn")
@@ -243,6 +244,12 @@ def fit_table(
         verdicts=pd.concat([of.verdicts for of in fitted], ignore_index=True),
         across=across.across(table, settings, games=names),
     )
+
+
+def _numbered(name: str) -> list:
+    """A key to sort names by: numbers in them by their length first, as k4 before k16."""
+    parts = re.split(r"([0-9]+)", str(name))
+    return [(len(part.lstrip("0")), part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def write(fit: StudyFit, directory: str | Path) -> list[Path]:
