@@ -166,6 +166,19 @@ def test_the_plan_of_the_default_study(tmp_path):
         assert part in shown
 
 
+@pytest.mark.parametrize("temperature", [0.0, 0.25])
+def test_soft_labels_of_an_expert_that_says_no_more_than_its_action(temperature):
+    """Fifteen runs of studies/algorithms_breakout.yaml were trained before anybody noticed."""
+    values = params.read(ROOT / "params.yaml").model_dump()
+    values["games"].pop("nethack")
+    values["games"]["breakout"]["algorithm"] = "soft"
+    values["games"]["breakout"]["expert"]["temperature"] = temperature
+    study = params.check(values)
+    found = text.make(study, plan.cells(study), text.Machine(2, 0, speed.REFERENCE))
+    said = [w for w in found.warnings if "is cloning" in w]
+    assert len(said) == (temperature == 0)
+
+
 def test_memory_of_the_default_study_is_what_was_measured():
     """Largest resident sets of its jobs by Snakemake's benchmark files (docs/plans.md), in MB:
     the plan says no less, and at most half as much again."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ilscaling import registry
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
 from ilscaling.plan import schedule
@@ -167,6 +168,12 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
             yield (
                 f"{name}: {len(twice)} cells see their data more than once, up to {most:.1f} times"
                 f" ({wanted.trained_steps:,} steps: demonstrations.{data})"
+            )
+        expert, labels = game.expert, registry.get("ALGORITHM", game.algorithm).labels
+        if "expert_probs" in labels and expert.temperature == 0 and expert.noise == 0:
+            yield (
+                f"{name}: {game.algorithm} learns the expert's distribution, which is its action at"
+                " expert.temperature 0: it is cloning to the last digit"
             )
         episode = steps_of(name, game).episode
         few = game.demonstrations.dev_steps / episode
