@@ -456,7 +456,7 @@ def test_settings_of_one_game_are_compared_with_their_exponents():
     table = settings_of_nethack()
     fit = fitted(table)
     data = conditions.data(table, fit)
-    assert list(dict.fromkeys(data["game"])) == ["nethack_context_32", "nethack_context_8"]
+    assert list(dict.fromkeys(data["game"])) == ["nethack_context_8", "nethack_context_32"]
     figure = conditions.draw(data)
     done = style.done(table[table["domain"] == "nethack"])
     best = done.groupby(["game", "budget"])["dev_loss"].min()

@@ -366,7 +366,7 @@ def nethack(folder):
 def test_sections_of_one_game_share_the_account_of_its_expert(nethack):
     page = Page(nethack[0])
     assert page.text.count("built-in bot") == 1 and page.text.count("truncated file 20") == 1
-    assert "NetHack: context 32, context 8" in page.text
+    assert "NetHack: context 8, context 32" in page.text
     assert len([image for image in page.images if "image/png" in image]) == 1
 
 
@@ -383,8 +383,8 @@ def test_the_player_holds_each_game_once(nethack):
     names = [game["name"] for game in held["games"]]
     assert names == [
         "expert",
-        "context 32, agent at 3.2\N{MULTIPLICATION SIGN}10¹⁰ FLOPs",
         "context 8, agent at 10¹⁰ FLOPs",
+        "context 32, agent at 3.2\N{MULTIPLICATION SIGN}10¹⁰ FLOPs",
     ]
     file = json.loads((folder / "nethack_context_8.json").read_text())
     assert held["games"][0] == file["games"][0] and held["palette"] == file["palette"]
@@ -435,7 +435,7 @@ def test_the_player_plays_from_a_file(nethack):
 
     steps = [state(0), state(1), state(2), state(39), state(38), state(38, "Pause")]
     assert found["seen"][:-1] == steps
-    assert found["seen"][-1].startswith("context 32, agent") and "key 1" in found["seen"][-1]
+    assert found["seen"][-1].startswith("context 8, agent") and "key 1" in found["seen"][-1]
     lines = [bytes(row).decode("latin-1") for row in play.chars[38]]
     assert found["text"].splitlines() == lines
 
