@@ -30,7 +30,7 @@ def by_size(table: pd.DataFrame, column: str) -> str:
     """Markdown of a column: a row a size, a column an algorithm and what it has beyond cloning."""
     cells = largest(table).groupby(["size", "algorithm"], sort=False)[column]
     mean, error, digits = cells.mean().unstack(), cells.sem().unstack(), MEASURED[column][1]
-    lines = [["size", *mean], ["---"] * (1 + mean.shape[1])]
+    lines = []
     for size, row in mean.sort_index().iterrows():
         line = [f"{size:g}"]
         for name, value in row.items():
@@ -40,7 +40,12 @@ def by_size(table: pd.DataFrame, column: str) -> str:
                 text += f" ({(value - row[PLAIN]) / away:+.1f})"
             line.append(text if np.isfinite(value) else "")
         lines.append(line)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(["size", *mean], lines)
+
+
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table of texts."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
 
 
 def best(table: pd.DataFrame) -> pd.DataFrame:

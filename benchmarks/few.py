@@ -10,34 +10,29 @@ import sys
 
 import numpy as np
 import pandas as pd
+from equal_flops import largest, markdown
 
 from ilscaling.show.figures import style
 
 ALGORITHMS = ("cloning", "soft", "dagger", "iq", "adversarial")
 
 
-def cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The cells of the largest budget that were measured."""
-    done = table[table["status"] == "done"]
-    return done[done["budget"] == done["budget"].max()]
-
-
 def mean(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Of a column over sizes and seeds: a row a number of demonstrations, a column an algorithm."""
-    found = cells(table).groupby(["demonstrations", "algorithm"])[column].mean()
+    found = largest(table).groupby(["demonstrations", "algorithm"])[column].mean()
     return found.unstack()[list(ALGORITHMS)]
 
 
 def error(table: pd.DataFrame) -> pd.DataFrame:
     """Standard error of the mean return, as `mean` has it."""
-    found = cells(table).groupby(["demonstrations", "algorithm"])["return_mean"].sem()
+    found = largest(table).groupby(["demonstrations", "algorithm"])["return_mean"].sem()
     return found.unstack()[list(ALGORITHMS)]
 
 
 def returns(table: pd.DataFrame) -> str:
     """Markdown of the returns, with standard errors."""
     at, se = mean(table, "return_mean"), error(table)
-    return markdown(pd.DataFrame({name: said(at[name], se[name], "") for name in at}, at.index))
+    return by_episodes(pd.DataFrame({name: said(at[name], se[name], "") for name in at}, at.index))
 
 
 def gains(table: pd.DataFrame) -> str:
@@ -46,7 +41,7 @@ def gains(table: pd.DataFrame) -> str:
     plain, *others = ALGORITHMS
     errors = {name: np.hypot(se[name], se[plain]) for name in others}
     shown = {name: said(at[name] - at[plain], errors[name], "+") for name in others}
-    return markdown(pd.DataFrame(shown, at.index))
+    return by_episodes(pd.DataFrame(shown, at.index))
 
 
 def said(values: pd.Series, errors: pd.Series, sign: str) -> list[str]:
@@ -57,14 +52,12 @@ def said(values: pd.Series, errors: pd.Series, sign: str) -> list[str]:
 def losses(table: pd.DataFrame) -> str:
     """Markdown of the losses: on the demonstrations' states, on the policy's own."""
     shown, own = mean(table, "dev_expected_loss"), mean(table, "own_loss")
-    return markdown(shown.map("{:.3f}".format) + " / " + own.map("{:.3f}".format))
+    return by_episodes(shown.map("{:.3f}".format) + " / " + own.map("{:.3f}".format))
 
 
-def markdown(frame: pd.DataFrame) -> str:
-    """A table of texts by the number of demonstrations."""
-    lines = [["episodes", *frame], ["---"] * (1 + len(frame.columns))]
-    lines += [[f"{number:g}", *row] for number, *row in frame.itertuples()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def by_episodes(frame: pd.DataFrame) -> str:
+    """Markdown of texts by the number of demonstrations."""
+    return markdown(["episodes", *frame], [[f"{k:g}", *row] for k, *row in frame.itertuples()])
 
 
 def draw(table: pd.DataFrame, path: str) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from ilscaling.laws import relations
 from ilscaling.params import Laws
 
-# Random play, of the table that Wang et al. 2016 and most papers since print.
+# Random play, of the table that Wang et al. 2016 and most papers since print (dqn_zoo has it).
 RANDOM = {
     "bankheist": 14.2, "battlezone": 2360.0, "beamrider": 363.9, "boxing": 0.1, "breakout": 1.7,
     "doubledunk": -18.6, "enduro": 0.0, "namethisgame": 2292.3, "phoenix": 761.4, "pong": -20.7,
