@@ -141,6 +141,25 @@ def test_figures_and_report_leave_what_is_there(folder):
     assert told.value.fix == "ilscaling fit theirs.csv --out laws"
 
 
+def test_a_report_of_a_shipped_table_draws_its_own_figures(folder):
+    words = ["report", str(ROOT / "docs/tables/lot.csv"), "--params", str(ROOT / "params.yaml")]
+    words += ["--study", str(ROOT / "studies/lot.yaml"), "--out", "lot.html"]
+    (folder / "lot_files").mkdir()
+    (folder / "lot_files/thesis.tex").write_text("mine", encoding="utf-8")
+    with pytest.raises(WorkflowError, match="may write over"):
+        ran(*words)
+    (folder / "lot_files/thesis.tex").unlink()
+    with pytest.raises(FitError, match="no forecast of a study") as told:
+        ran(*words, "--forecast", str(ROOT / "results/lot/metrics.json"))
+    assert told.value.where.endswith("metrics.json") and not (folder / "lot.html").exists()
+    # As it is, and over its own.
+    for _ in range(2):
+        assert ran(*words) == 0
+    page = (folder / "lot.html").read_text(encoding="utf-8")
+    drawn = {path.name for path in (folder / "lot_files").iterdir()}
+    assert {"figures.json", "profiles.svg"} <= drawn and 'href="lot_files/profiles.csv"' in page
+
+
 def test_a_folder_of_others_is_not_removed_for_a_recording(tmp_path):
     from ilscaling.domains.babyai.record import _is_free
 

@@ -10,7 +10,7 @@ import typer
 
 from ilscaling import files
 from ilscaling.cli import outputs
-from ilscaling.cli.options import PARAMS, ParamsFile
+from ilscaling.cli.options import PARAMS, ParamsFile, Study
 from ilscaling.errors import FitError
 
 Compute = Literal["realised", "nominal"]
@@ -74,8 +74,32 @@ SAID = {
 RETURNS = ("R_max", "R_on_1/L")
 
 
+def read_study(path: Path, study: list[Path] | None):
+    """The study of a parameter file and its overlays; None where there is neither.
+
+    Parameters
+    ----------
+    path
+        Parameter file.
+    study
+        Overlays of it.
+
+    Returns
+    -------
+    params.Params or None
+    """
+    from ilscaling import params
+
+    return params.read(path, *(study or [])) if path.exists() or study else None
+
+
 def table_and_settings(
-    table: Path, columns: list[str] | None, path: Path, assume_6nd: bool = False, **changes
+    table: Path,
+    columns: list[str] | None,
+    path: Path,
+    study: list[Path] | None,
+    assume_6nd: bool = False,
+    **changes,
 ):
     """A results table and how it is to be fitted.
 
@@ -87,6 +111,8 @@ def table_and_settings(
         'OURS=THEIRS' pairs.
     path
         Parameter file; where there is none the defaults count.
+    study
+        Overlays of it.
     assume_6nd
         See tables.read_table.
     **changes
@@ -99,7 +125,8 @@ def table_and_settings(
     """
     from ilscaling import laws, params, tables
 
-    settings = params.read(path).laws if path.exists() else params.Laws()
+    known = read_study(path, study)
+    settings = known.laws if known else params.Laws()
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("window") == 0:
         given["window"] = None
@@ -108,13 +135,13 @@ def table_and_settings(
     return tables.read_table(table, columns=named, assume_6nd=assume_6nd), settings
 
 
-def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
+def buildable(study, read) -> dict[str, list[tuple[int, int]]]:
     """Sizes and parameters that can be built for each game of the table.
 
     Parameters
     ----------
-    path
-        Parameter file; games that it has no section for are left out.
+    study : params.Params or None
+        Games that it has no section for are left out.
     read : DataFrame
         A results table.
 
@@ -124,9 +151,8 @@ def buildable(path: Path, read) -> dict[str, list[tuple[int, int]]]:
         Game -> (size, parameters), rising, up to the first with more than 100 times the game's
         largest parameters in the table.
     """
-    from ilscaling import grid, params
+    from ilscaling import grid
 
-    study = params.read(path) if path.exists() else None
     largest = read.groupby("game")["params"].max()
     return {
         name: grid.buildable(name, game, 100 * largest[name])
@@ -139,6 +165,7 @@ def fit(
     table: Table,
     out: Annotated[Path, typer.Option(help="Folder for fits, tables, notes and figures.")],
     path: ParamsFile = PARAMS,
+    study: Study = None,
     column: Columns = None,
     assume_6nd: SixND = False,
     flops: Flops = None,
@@ -180,6 +207,7 @@ def fit(
         table,
         column,
         path,
+        study,
         assume_6nd,
         flops=flops,
         min_sizes=min_sizes,
@@ -279,6 +307,7 @@ def forecast(
         ),
     ] = None,
     path: ParamsFile = PARAMS,
+    study: Study = None,
     column: Columns = None,
     assume_6nd: SixND = False,
     flops: Flops = None,
@@ -314,6 +343,7 @@ def forecast(
         table,
         column,
         path,
+        study,
         assume_6nd,
         flops=flops,
         min_sizes=min_sizes,
@@ -334,7 +364,7 @@ def forecast(
                 fix="--game " + " or ".join(there[:20]),
             )
         read = read[read["game"] == game]
-    sizes = buildable(path, read)
+    sizes = buildable(read_study(path, study), read)
     games = fitted.fitted(read, settings)
     predicted = laws.forecast(read, settings, budget, sizes=sizes, games=games)
     if not predicted["estimate"].notna().any():

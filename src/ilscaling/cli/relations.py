@@ -7,13 +7,14 @@ import typer
 
 from ilscaling import files
 from ilscaling.cli.fit import Columns, Table, table_and_settings
-from ilscaling.cli.options import PARAMS, ParamsFile
+from ilscaling.cli.options import PARAMS, ParamsFile, Study
 
 
 def relations(
     table: Table,
     out: Annotated[Path, typer.Option(help="Where to write the numbers (CSV).")],
     path: ParamsFile = PARAMS,
+    study: Study = None,
     column: Columns = None,
     pool: Annotated[
         bool, typer.Option("--pool", help="Take sections of one game together.")
@@ -29,7 +30,7 @@ def relations(
     """
     from ilscaling.laws import relations as laws
 
-    read, settings = table_and_settings(table, column, path, bootstrap=bootstrap)
+    read, settings = table_and_settings(table, column, path, study, bootstrap=bootstrap)
     estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:
         estimates.to_csv(temporary, index=False, float_format="%.10g")

@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from ilscaling.cli import outputs
-from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile
+from ilscaling.cli.fit import Table, table_and_settings
+from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, Study
 from ilscaling.cli.sections import section
-from ilscaling.errors import FitError
+from ilscaling.errors import DamagedFile, FitError
 
 # What tells the record of a cell.
 CELL = ("family", "size", "seed", "budget")
+# What `ilscaling figures` leaves in its folder.
+MANIFEST = "figures.json"
 
 
 def tabulate(
@@ -65,49 +68,100 @@ def _episodes(record: dict) -> int:
 
 
 def figures(
-    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
+    table: Table,
     out: Annotated[Path, typer.Option(help="Folder for figures and the data behind them.")],
     path: ParamsFile = PARAMS,
+    study: Study = None,
 ) -> None:
     """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
-    from ilscaling import laws, params, tables
+    from ilscaling import laws
     from ilscaling.show import figures as drawing
 
-    outputs.refuse_folder(out, "figures.json", table, path)
-    settings = params.read(path).laws if path.exists() else params.Laws()
-    read = tables.read_table(table)
+    outputs.refuse_folder(out, MANIFEST, table, path)
+    read, settings = table_and_settings(table, None, path, study)
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
         print(drawn["png"])
 
 
 def report(
-    table: Annotated[Path, typer.Argument(help="Results table (CSV).")],
-    pictures: Annotated[Path, typer.Option("--figures", help="Folder by 'ilscaling figures'.")],
+    table: Table,
     out: Annotated[Path, typer.Option(help="The page to write (HTML).")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Folder by 'ilscaling figures'; default: drawn anew."),
+    ] = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(help="What a forecast came to: results/STUDY/keys/forecast.json."),
+    ] = None,
     path: ParamsFile = PARAMS,
+    study: Study = None,
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Scaling laws",
 ) -> None:
-    """Write one offline HTML page of a table's laws, figures and cells."""
-    from ilscaling import laws, params, tables
+    """Write one offline HTML page of a table's laws, figures and cells.
+
+    Its figures are drawn into the folder PAGE_files beside it, unless there are some.
+    """
+    from ilscaling import laws, params
+    from ilscaling.show import figures as drawing
     from ilscaling.show import report as page
 
-    study = params.read(path)
-    read = tables.read_table(table)
+    # Before the fits, which take their time.
+    files_beside = out.with_name(f"{out.stem}_files")
+    if pictures is None:
+        outputs.refuse_folder(files_beside, MANIFEST, table, path)
+    foretold = None if forecast is None else read_forecast(forecast)
+    known = params.read(path, *(study or []))
+    read, settings = table_and_settings(table, None, path, study)
     if lacking := [name for name in ("family", "size", "seed", "episodes") if name not in read]:
         raise FitError(
             f"a report is of a table of ours; this one has no {', '.join(lacking)}",
             where=str(table),
             fix=shlex.join(["ilscaling", "fit", str(table), "--out", "laws"]),
         )
+    fitted = laws.fit_table(read, settings)
+    if pictures is None:
+        pictures = files_beside
+        drawing.draw_all(read, fitted, pictures, forecast=foretold)
     page.write(
         out,
         title=title,
-        params=study.model_dump(mode="json"),
+        params=known.model_dump(mode="json"),
         table=read,
-        fit=laws.fit_table(read, study.laws),
+        fit=fitted,
         figures_dir=pictures,
         demonstrations={},
         provenance={},
         links={},
+        forecast=foretold,
     )
     print(out)
+
+
+def read_forecast(path: Path) -> dict:
+    """What was foretold and what came out, as `show.figures.forecast` and the report take it.
+
+    Parameters
+    ----------
+    path
+        JSON that the workflow's forecast leaves in results/STUDY/keys.
+
+    Raises
+    ------
+    FitError
+        If it is no such file.
+    """
+    import pandas as pd
+
+    from ilscaling import files
+
+    try:
+        saved = files.read_json(path)
+        frames = {name: pd.DataFrame(saved[name]) for name in ("predictions", "realised")}
+        return {"proposals": saved["proposals"], **frames}
+    except (OSError, DamagedFile, LookupError) as error:
+        raise FitError(
+            f"no forecast of a study: {error}",
+            where=str(path),
+            fix="snakemake --cores all forecast  # leaves results/STUDY/keys/forecast.json",
+        ) from None

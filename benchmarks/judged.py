@@ -1,0 +1,100 @@
+"""What was to count against the reference study, from its shipped table.
+
+    python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
+
+prints Markdown: exponents without one of the seeds, what was foretold at a larger budget and what
+came out, and the steps that were played beside those that as many games of every cell would take.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from equal_flops import markdown
+
+from ilscaling import laws, params, tables
+from ilscaling.show.titles import title
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPONENTS = ("N_opt", "L_min")
+
+
+def exponents(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
+    """The exponents that a table quotes, a row a game."""
+    fit = laws.fit_table(table, settings, validate=False)
+    found = {
+        game: {law: fit.quoted(game, law)["estimate"] for law in EXPONENTS} for game in fit.games
+    }
+    return pd.DataFrame(found).T.astype(float)
+
+
+def without_a_seed(table: pd.DataFrame, settings: params.Laws, quoted: dict) -> str:
+    """Markdown: exponents of all seeds with their interval, and without one of them."""
+    settings = settings.model_copy(update={"bootstrap": 0})
+    seeds = sorted(table["seed"].unique())
+    fewer = {seed: exponents(table[table["seed"] != seed], settings) for seed in seeds}
+    lines = []
+    for game, of in quoted.items():
+        for law in EXPONENTS:
+            if of.get(law) is None:
+                continue
+            low, high = of[f"{law}_low"], of[f"{law}_high"]
+            values = [fit[law].get(game, np.nan) for fit in fewer.values()]
+            left = [value for value in values if not low <= value <= high]
+            line = [title(game), law, f"{of[law]:.3f} [{low:.3f}, {high:.3f}]"]
+            line += [f"{value:.3f}" for value in values]
+            lines.append([*line, "yes" if left else ""])
+    head = ["game", "exponent of", "three seeds", *(f"without {seed}" for seed in seeds)]
+    return markdown([*head, "leaves the interval"], lines)
+
+
+def outcome(forecast: dict) -> str:
+    """Markdown: the loss and return that were foretold, and those of what was trained."""
+    foretold = pd.DataFrame(forecast["predictions"])
+    foretold = foretold[foretold["quoted"].astype(bool)].set_index(["game", "quantity"])
+    realised = pd.DataFrame(forecast["realised"])
+    lines = []
+    for game, rows in realised[realised["status"] == "done"].groupby("game", sort=False):
+        for law, column in (("L_min", "dev_loss"), ("R_max", "return_mean")):
+            if (game, law) not in foretold.index:
+                continue
+            row, measured = foretold.loc[(game, law)], rows[column].mean()
+            held = "" if pd.isna(row["low"]) else "no"
+            if row["low"] <= measured <= row["high"]:
+                held = "yes"
+            said = f"{row['estimate']:.4g} [{row['low']:.4g}, {row['high']:.4g}]"
+            line = [title(game), column, f"{row['budget']:.3g}", f"{rows['size'].iloc[0]:g}", said]
+            off = row["estimate"] / measured - 1
+            lines.append([*line, f"{measured:.4g}", f"{off:+.1%}", held])
+    head = ["game", "of", "FLOPs", "size", "foretold", "measured", "off", "interval held"]
+    return markdown(head, lines)
+
+
+def played(table: pd.DataFrame) -> str:
+    """Markdown: steps of evaluation, and those of the most games of a cell in every cell."""
+    done = table[table["status"] == "done"]
+    lines = []
+    for game, rows in done.groupby("game", sort=False):
+        steps = (rows["episodes"] * rows["length_mean"]).sum()
+        every = (rows["episodes"].max() * rows["length_mean"]).sum()
+        more = (rows["episodes"] == rows["episodes"].max()).sum()
+        line = [title(game), f"{len(rows)}", f"{more}", f"{steps:,.0f}", f"{every:,.0f}"]
+        lines.append([*line, f"{steps / every:.0%}"])
+    head = ["game", "cells", "of most games", "steps played", "if all had as many", "share"]
+    return markdown(head, lines)
+
+
+def main(path: str, forecast: str) -> None:
+    study = Path(path).stem
+    table = tables.read_table(path)
+    settings = params.read(ROOT / "params.yaml", ROOT / f"studies/{study}.yaml").laws
+    quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
+    print(without_a_seed(table, settings, quoted), end="\n\n")
+    print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
+    print(played(table))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
