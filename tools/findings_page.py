@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Studies by the file that makes them, and the sections that are cloning in a game of its own: not
 # another algorithm, nor another policy in the same game.
 STUDIES = {
+    "reference": (
+        "breakout", "nethack", "go_to", "put_next_local", "minatar_space_invaders", "pong",
+    ),
     "default": ("breakout", "nethack"),
     "algorithms": ("foraging",),
     "sparse": (
@@ -66,7 +69,15 @@ def row(study: str, name: str, of: dict) -> tuple[str, ...]:
     return title(name), f"`{study}`", f"{of['cells_done']}", *laws, foretold(of), best
 
 
-def pooled(games: dict, law: str) -> str:
+def once(games: dict) -> dict[str, dict]:
+    """Game -> its metrics, of the first study that has it: a game that was studied twice is one."""
+    first: dict[str, dict] = {}
+    for (_, name), of in games.items():
+        first.setdefault(name, of)
+    return first
+
+
+def pooled(games: dict[str, dict], law: str) -> str:
     """A random-effects mean over games, and how far they lie apart.
 
     The interval is Hartung and Knapp's, by Student's t, or the plain one by t where that is wider:
@@ -95,5 +106,5 @@ def block(_: dict) -> str:
     games = found()
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(row(*key, of) for key, of in games.items())]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    means = "\n".join(pooled(games, law) for law in POOLED)
+    means = "\n".join(pooled(once(games), law) for law in POOLED)
     return f"{table}\n\nOver the games (random effects, Hartung and Knapp's interval):\n\n{means}"

@@ -22,7 +22,9 @@ from ilscaling.show.words import off
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-FIGURES = ("profiles.png", "laws.png", "return_on_loss.png")
+# A figure of the study -> its name in docs/figures.
+FIGURES = {name: name for name in ("profiles.png", "laws.png", "return_on_loss.png")}
+FIGURES |= {"agents-breakout.gif": "agents.gif"}
 LAWS = {
     "N_opt": "compute-optimal parameters, N ~ C^a",
     "D_opt": "compute-optimal samples, D ~ C^b",
@@ -188,12 +190,13 @@ def main() -> None:
     for name, text in PAGES.items():
         path = ROOT / name
         path.write_text(write(path.read_text(encoding="utf-8"), text(metrics)), encoding="utf-8")
+    drawn = ROOT / "results/default/figures"
+    if not drawn.is_dir():
+        print("figures stay: the default study was not run here (snakemake --cores all)")
+        return
     (ROOT / "docs/figures").mkdir(exist_ok=True)
-    for name in FIGURES:
-        shutil.copyfile(ROOT / "results/default/figures" / name, ROOT / "docs/figures" / name)
-    shutil.copyfile(
-        ROOT / "results/default/figures/agents-breakout.gif", ROOT / "docs/figures/agents.gif"
-    )
+    for name, shown in FIGURES.items():
+        shutil.copyfile(drawn / name, ROOT / "docs/figures" / shown)
 
 
 if __name__ == "__main__":
