@@ -2,8 +2,9 @@
 
     python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
 
-prints Markdown: exponents without one of the seeds, what was foretold at a larger budget and what
-came out, and the steps that were played beside those that as many games of every cell would take.
+prints Markdown: exponents without one of the seeds; what was foretold at a larger budget and what
+came out; Breakout's exponents by the paper's count of FLOPs; and the steps that were played beside
+those that as many games of every cell would take.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import published
 from equal_flops import markdown
 
 from ilscaling import laws, params, tables
@@ -86,6 +88,23 @@ def played(table: pd.DataFrame) -> str:
     return markdown(head, lines)
 
 
+def by_count(table: pd.DataFrame, game: str) -> str:
+    """Markdown: a game's exponents at budgets counted exactly and as the paper's code counts.
+
+    Every run's losses, means over seeds, are read off between its cells at budgets of either count
+    (published.recounted), so that both are read in one way.
+    """
+    rows = table[(table["game"] == game) & (table["status"] == "done")]
+    rows = rows.assign(game=title(game), width=rows["size"])
+    lines = []
+    for convention in ("exact", "published"):
+        cells = published.recounted(rows, convention)
+        of = published.exponents(cells, params.Laws(bootstrap=0))
+        lines.append([title(game), convention, *of.values()])
+    head = ["game", "counting", *published.LAWS, "optima at the edge"]
+    return markdown(head, lines)
+
+
 def main(path: str, forecast: str) -> None:
     study = Path(path).stem
     table = tables.read_table(path)
@@ -93,6 +112,7 @@ def main(path: str, forecast: str) -> None:
     quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
     print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
+    print(by_count(table, "breakout"), end="\n\n")
     print(played(table))
 
 

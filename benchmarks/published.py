@@ -49,8 +49,8 @@ def per_sample(game: str, width: int, convention: str) -> int:
     return flops.ledger("cnn", int(width), convention=convention, **shape).training
 
 
-def recounted(rows: pd.DataFrame) -> pd.DataFrame:
-    """The isoFLOP cells of one game at budgets counted exactly.
+def recounted(rows: pd.DataFrame, convention: str = "exact") -> pd.DataFrame:
+    """The isoFLOP cells of one game at budgets by another count of FLOPs.
 
     A run gives the loss at every compute on its way, so that its learning curve, ln L linear in
     ln C between two measurements, is read off at the new budgets.
@@ -61,15 +61,15 @@ def recounted(rows: pd.DataFrame) -> pd.DataFrame:
         ["width", "params"]
     ):
         run = run.groupby("samples", as_index=False)["dev_loss"].mean().sort_values("samples")
-        exact = per_sample(game, width, "exact")
-        runs[width, params, exact] = (exact * run["samples"].to_numpy(), run["dev_loss"].to_numpy())
+        cost = per_sample(game, width, convention)
+        runs[width, params, cost] = (cost * run["samples"].to_numpy(), run["dev_loss"].to_numpy())
     low, high = min(c[0] for c, _ in runs.values()), max(c[-1] for c, _ in runs.values())
     found = []
     for budget in np.geomspace(low, high, rows["budget"].nunique()):
-        for (_, params, exact), (compute, losses) in runs.items():
+        for (_, params, cost), (compute, losses) in runs.items():
             if compute[0] <= budget <= compute[-1]:
                 log = np.interp(np.log(budget), np.log(compute), np.log(losses))
-                cell = {"budget": budget, "params": params, "samples": budget / exact}
+                cell = {"budget": budget, "params": params, "samples": budget / cost}
                 found.append({"game": game, **cell, "dev_loss": np.exp(log)})
     return pd.DataFrame(found)
 
