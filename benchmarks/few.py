@@ -1,9 +1,11 @@
 """What studies/few.yaml says: return of each algorithm by the number of demonstrations.
 
     python benchmarks/few.py docs/tables/few.csv [FIGURE.png]        prints Markdown
+    python benchmarks/few.py docs/tables/few_play.csv                of studies/few_play.yaml
 
 At the largest budget, the mean over sizes and seeds and its standard error, as results/LOG.md laid
-down before a cell was trained. Nothing is chosen.
+down before a cell was trained. Nothing is chosen. Of a table without cloning: returns by steps of
+play.
 """
 
 import sys
@@ -60,6 +62,14 @@ def by_episodes(frame: pd.DataFrame) -> str:
     return markdown(["episodes", *frame], [[f"{k:g}", *row] for k, *row in frame.itertuples()])
 
 
+def by_play(table: pd.DataFrame) -> str:
+    """Markdown of the returns by steps of play, means over seeds with standard errors."""
+    found = table[table["status"] == "done"].groupby(["algorithm", "demonstrations", "env_steps"])
+    at, se = found["return_mean"].mean().unstack(), found["return_mean"].sem().unstack()
+    lines = [[*map("{}".format, key), *said(row, se.loc[key], "")] for key, row in at.iterrows()]
+    return markdown(["algorithm", "episodes", *(f"{n:,} steps" for n in at)], lines)
+
+
 def draw(table: pd.DataFrame, path: str) -> None:
     """Returns on numbers of demonstrations, a line an algorithm."""
     at, se, colours = mean(table, "return_mean"), error(table), style.kinds(ALGORITHMS)
@@ -83,6 +93,8 @@ def draw(table: pd.DataFrame, path: str) -> None:
 
 def main(path: str, picture: str | None = None) -> None:
     table = pd.read_csv(path)
+    if "cloning" not in set(table["algorithm"]):
+        return print(by_play(table))
     print(returns(table), gains(table), losses(table), sep="\n\n")
     if picture:
         draw(table, picture)

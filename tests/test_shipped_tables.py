@@ -22,7 +22,7 @@ def test_a_shipped_table_gives_the_exponents_that_stand_in_the_repository(name):
     done = table[table["status"] == "done"].groupby("game").size()
     assert all(done[game] == quoted[game]["cells_done"] for game in games)
     known = [game for game in games if quoted[game]["L_min"] is not None]
-    assert known or name in ("few", "lot", "human")  # of these no law is quoted
+    assert known or name in ("few", "few_play", "lot", "human")  # of these no law is quoted
     if known:
         of_known = table[table["game"].isin(known)]
         fit = laws.fit_table(of_known, settings, validate=False)
@@ -41,6 +41,7 @@ def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
     table = pd.read_csv(ROOT / "docs/tables/few.csv")
     for part in (few.returns(table), few.gains(table), few.losses(table)):
         assert part in page
+    assert few.by_play(pd.read_csv(ROOT / "docs/tables/few_play.csv")) in page
     table = pd.read_csv(ROOT / "docs/tables/algorithms_breakout.csv")
     for column in ("dev_expected_loss", "own_loss"):
         assert equal_flops.by_size(table, column) in page
