@@ -42,6 +42,10 @@ def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
     for part in (few.returns(table), few.gains(table), few.losses(table)):
         assert part in page
     assert few.by_play(pd.read_csv(ROOT / "docs/tables/few_play.csv")) in page
-    table = pd.read_csv(ROOT / "docs/tables/algorithms_breakout.csv")
-    for column in ("dev_expected_loss", "own_loss"):
-        assert equal_flops.by_size(table, column) in page
+    for name in ("algorithms", "algorithms_breakout"):
+        table = pd.read_csv(ROOT / f"docs/tables/{name}.csv")
+        for column in ("dev_expected_loss", "own_loss"):
+            assert equal_flops.by_size(table, column) in page
+        for algorithm, row in equal_flops.best(table).iterrows():
+            said = f"{algorithm} {row['return']:.1f} ± {row['se']:.1f}"
+            assert said in " ".join(page.split())
