@@ -25,7 +25,7 @@ from ilscaling.domains.nethack.section import NetHackEmulator
 from ilscaling.errors import IlscalingError, TrainingError
 from ilscaling.files import read_json, sha256, write_json
 from ilscaling.games.jobs import job
-from ilscaling.games.play import Episodes, ended, uniform
+from ilscaling.games.play import Episodes, Stacks, ended, uniform
 from ilscaling.learning import precision
 from ilscaling.learning.run import run
 from ilscaling.learning.snapshot import load_policy
@@ -382,6 +382,25 @@ def test_the_best_cells_play_more_episodes_of_which_the_first_are_the_same(
         path.write_text(json.dumps(read_json(path) | {"status": "failed"}))
     (tmp_path / "none").mkdir()
     assert set(best.evaluate_best(*of[:-1], tmp_path / "none")) == {"none.json"}
+
+
+def test_runs_with_unequal_numbers_of_best_cells_ask_one_expert_each(demos, snapshots, tmp_path):
+    """The expert of the run before has stacks of as many lanes as that run had."""
+    again = shutil.copytree(snapshots[0].parent, tmp_path / "again") / snapshots[0].name
+    write_json(again, read_json(again) | {"seed": 1})
+    more = SETTINGS.model_copy(update={"best_episodes": 3, "lanes": 6})
+    files = {}
+    for name, of in {"one": [again], "two": snapshots}.items():
+        evaluate_run(of, demos, SETTINGS, FAST, tmp_path / name)
+        files |= {snapshot: tmp_path / name / snapshot.name for snapshot in of}
+    even = lambda stacks, _: np.full((len(stacks), len(ACTIONS)), 1 / len(ACTIONS))  # noqa: E731
+    listed = best.evaluate_best(
+        list(files.values()), list(files), demos, more, FAST, tmp_path / "best",
+        expert=lambda: Stacks(4, even),
+    )  # fmt: skip
+    assert len(listed) == 3
+    for name in listed:
+        assert read_json(tmp_path / "best" / name)["own_loss"] > 0
 
 
 def test_a_failed_cell_is_recorded_and_the_rest_goes_on(demos, snapshots, tmp_path):

@@ -1,5 +1,6 @@
 """The verb that plays more episodes of the cells of each budget's best size."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def evaluate_best(
             where=f"{path}: games.{game}.evaluation.best_episodes",
             fix=f"best_episodes: {4 * settings.evaluation.episodes}",
         )
-    wanted = settings.evaluation.own_states
+    asked = partial(domain(settings).asked, game, settings, expert)
     listed = best.evaluate_best(
         [file for part in measured for file in files.read_list(part).values()],
         [file for part in run for file in files.read_list(part).values()],
@@ -51,6 +52,6 @@ def evaluate_best(
         out.parent,
         device=precision.device(device),
         threads=threads,
-        expert=domain(settings).asked(game, settings, expert) if wanted else None,
+        expert=asked if settings.evaluation.own_states else None,
     )
     files.write_json(out, listed)

@@ -4,7 +4,7 @@ Which size that is, the dev loss says: what is chosen without a look at returns 
 without the choice's bias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ def evaluate_best(
     *,
     device: str = "cpu",
     threads: int = 1,
-    expert: Act | None = None,
+    expert: Callable[[], Act] | None = None,
 ) -> dict[str, str]:
     """Measure the cells of each budget's best size by `settings.best_episodes` episodes.
 
@@ -73,10 +73,13 @@ def evaluate_best(
         Files of the measured cells of one section.
     snapshots
         JSON records of the section's snapshots.
-    demos, settings, emulator, device, threads, expert
+    demos, settings, emulator, device, threads
         As of `evaluate_run`.
     out
         Folder of the new records.
+    expert
+        Makes the one who is asked: anew for each run, since an expert may keep what it saw of the
+        games before, and another run plays another number of them side by side.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def evaluate_best(
             out,
             device=device,
             threads=threads,
-            expert=expert,
+            expert=expert and expert(),
             prefix=prefix,
             earlier={path.stem: record for path, record in earlier.items()},
         )
