@@ -42,7 +42,7 @@ def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
     for part in (few.returns(table), few.gains(table), few.losses(table)):
         assert part in page
     assert few.by_play(pd.read_csv(ROOT / "docs/tables/few_play.csv")) in page
-    for name in ("algorithms", "algorithms_breakout"):
+    for name in ("algorithms", "algorithms_breakout", "soft_breakout"):
         table = pd.read_csv(ROOT / f"docs/tables/{name}.csv")
         for column in ("dev_expected_loss", "own_loss"):
             assert equal_flops.by_size(table, column) in page
