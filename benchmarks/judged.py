@@ -1,10 +1,10 @@
 """What was to count against the reference study, from its shipped table.
 
-    python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
+    python benchmarks/judged.py docs/tables/reference.csv [FORECAST.json]
 
-prints Markdown: exponents without one of the seeds; what was foretold at a larger budget and what
-came out; Breakout's exponents by the paper's count of FLOPs; and the steps that were played beside
-those that as many games of every cell would take.
+prints Markdown: exponents without one of the seeds, and by other held-out games; what was foretold
+at a larger budget and what came out; Breakout's exponents by the paper's count of FLOPs; and the
+steps that were played beside those that as many games of every cell would take.
 """
 
 import json
@@ -50,6 +50,29 @@ def without_a_seed(table: pd.DataFrame, settings: params.Laws, quoted: dict) -> 
             lines.append([*line, "yes" if left else ""])
     head = ["game", "exponent of", "three seeds", *(f"without {seed}" for seed in seeds)]
     return markdown([*head, "leaves the interval"], lines)
+
+
+def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
+    """Markdown: exponents where the dev games choose sizes, where the test games do, and by both.
+
+    The runs are the same, and so are the resamples: what differs is the held-out games.
+    """
+    both = table.assign(dev_loss=(table["dev_loss"] + table["test_loss"]) / 2)
+    judges = {
+        "dev": table,
+        "test": table.assign(dev_loss=table["test_loss"], test_loss=table["dev_loss"]),
+        "both": both.drop(columns=["test_loss", "test_loss_se"]),
+    }
+    fits = {name: laws.fit_table(rows, settings, validate=False) for name, rows in judges.items()}
+    lines = []
+    for game in fits["dev"].games:
+        for law in EXPONENTS:
+            of = [fit.quoted(game, law) for fit in fits.values()]
+            if any(record["estimate"] is None for record in of):
+                continue
+            said = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
+            lines.append([title(game), law, *said])
+    return markdown(["game", "exponent of", *(f"by {name}" for name in fits)], lines)
 
 
 def outcome(forecast: dict) -> str:
@@ -105,13 +128,15 @@ def by_count(table: pd.DataFrame, game: str) -> str:
     return markdown(head, lines)
 
 
-def main(path: str, forecast: str) -> None:
+def main(path: str, forecast: str | None = None) -> None:
     study = Path(path).stem
     table = tables.read_table(path)
     settings = params.read(ROOT / "params.yaml", ROOT / f"studies/{study}.yaml").laws
     quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
-    print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
+    print(by_split(table, settings), end="\n\n")
+    if forecast:
+        print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
     print(by_count(table, "breakout"), end="\n\n")
     print(played(table))
 

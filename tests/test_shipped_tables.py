@@ -32,6 +32,30 @@ def test_a_shipped_table_gives_the_exponents_that_stand_in_the_repository(name):
         assert estimate == pytest.approx(law["L_min"], rel=1e-6), game
 
 
+def judged(monkeypatch):
+    """benchmarks/judged.py, the reference study's table, its settings and docs/findings.md."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import judged
+
+    table = tables.read_table(ROOT / "docs/tables/reference.csv")
+    settings = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml").laws
+    return judged, table, settings, (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+
+
+def test_the_findings_say_what_the_reference_table_says(monkeypatch):
+    made, table, settings, page = judged(monkeypatch)
+    quoted = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
+    parts = (made.without_a_seed(table, settings, quoted), made.played(table))
+    for part in (*parts, made.by_count(table, "breakout")):
+        assert part in page
+
+
+@pytest.mark.slow
+def test_the_findings_say_what_other_held_out_games_say(monkeypatch):
+    made, table, settings, page = judged(monkeypatch)
+    assert made.by_split(table, settings) in page
+
+
 def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import equal_flops
