@@ -1,6 +1,6 @@
 """What was to count against the reference study, from its shipped table.
 
-    python benchmarks/judged.py docs/tables/reference.csv [FORECAST.json]
+    python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
 
 prints Markdown: exponents without one of the seeds, and by other held-out games; what was foretold
 at a larger budget and what came out; Breakout's exponents by the paper's count of FLOPs; and the
@@ -17,6 +17,7 @@ import published
 from equal_flops import markdown
 
 from ilscaling import laws, params, tables
+from ilscaling.show.rows import foretold_loss
 from ilscaling.show.titles import title
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,14 +83,17 @@ def outcome(forecast: dict) -> str:
     realised = pd.DataFrame(forecast["realised"])
     lines = []
     for game, rows in realised[realised["status"] == "done"].groupby("game", sort=False):
-        for law, column in (("L_min", "dev_loss"), ("R_max", "return_mean")):
+        for law, column in (("L_min", "loss"), ("R_max", "return_mean")):
             if (game, law) not in foretold.index:
                 continue
-            row, measured = foretold.loc[(game, law)], rows[column].mean()
-            held = "" if pd.isna(row["low"]) else "no"
-            if row["low"] <= measured <= row["high"]:
-                held = "yes"
-            said = f"{row['estimate']:.4g} [{row['low']:.4g}, {row['high']:.4g}]"
+            row = foretold.loc[(game, law)]
+            if law == "L_min":
+                column = foretold_loss(row["method"], rows)
+            measured = rows[column].mean()
+            said, held = f"{row['estimate']:.4g}", "none known"
+            if pd.notna(row["low"]):
+                said += f" [{row['low']:.4g}, {row['high']:.4g}]"
+                held = "yes" if row["low"] <= measured <= row["high"] else "no"
             line = [title(game), column, f"{row['budget']:.3g}", f"{rows['size'].iloc[0]:g}", said]
             off = row["estimate"] / measured - 1
             lines.append([*line, f"{measured:.4g}", f"{off:+.1%}", held])
@@ -128,15 +132,14 @@ def by_count(table: pd.DataFrame, game: str) -> str:
     return markdown(head, lines)
 
 
-def main(path: str, forecast: str | None = None) -> None:
+def main(path: str, forecast: str) -> None:
     study = Path(path).stem
     table = tables.read_table(path)
     settings = params.read(ROOT / "params.yaml", ROOT / f"studies/{study}.yaml").laws
     quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
     print(by_split(table, settings), end="\n\n")
-    if forecast:
-        print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
+    print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
     print(by_count(table, "breakout"), end="\n\n")
     print(played(table))
 

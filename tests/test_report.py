@@ -23,7 +23,7 @@ from ilscaling import laws, params
 from ilscaling.errors import WorkflowError
 from ilscaling.show import figures, markdown, report, words
 from ilscaling.show.figures import replays
-from ilscaling.show.report import overview, purchase
+from ilscaling.show.report import overview, purchase, statistics
 
 ROOT = Path(__file__).resolve().parent.parent
 LAWS = params.Laws(bootstrap=40)
@@ -265,6 +265,18 @@ def test_predictions_stand_beside_what_was_measured(two_games):
     for verdict in fit.verdicts["verdict"].unique():
         assert verdict in text
     assert "From the smaller budgets the law predicts" in text
+
+
+def test_a_forecast_is_compared_with_the_losses_that_its_method_foretells():
+    """Optima are judged on test, surfaces are fitted to dev: of NetHack .47 and .88 nats."""
+    cells = pd.DataFrame({"dev_loss": [0.88], "test_loss": [0.47]})
+    row = {"quantity": "L_min", "estimate": 0.5, "low": 0.45, "high": 0.55}
+    by_grid = statistics._foretold({**row, "method": "grid", "form": "power"}, cells)
+    by_surface = statistics._foretold({**row, "method": "varpro", "form": "surface"}, cells)
+    assert (by_grid["what"], by_grid["held"]) == ("test loss", True)
+    assert (by_surface["what"], by_surface["held"]) == ("dev loss", False)
+    without = statistics._foretold({**row, "method": "grid", "form": "power"}, cells[["dev_loss"]])
+    assert (without["what"], without["held"]) == ("dev loss", False)
 
 
 def test_without_a_forecast_the_page_says_how_to_run_one(two_games):

@@ -18,6 +18,24 @@ PREFERRED = ("bootstrap", "delta")
 EXPONENT = ("game", "law", "method", "form", "flops")
 
 
+# Methods whose optima are chosen on dev and judged on test; surfaces are fitted to dev losses.
+JUDGED = ("grid", "vertex")
+
+
+def foretold_loss(method: str, cells: pd.DataFrame) -> str:
+    """The measured column that a method's prediction of the lowest loss is of.
+
+    Parameters
+    ----------
+    method
+        Of a prediction.
+    cells
+        What was trained: rows of a results table.
+    """
+    tested = len(cells) and "test_loss" in cells and bool(cells["test_loss"].notna().all())
+    return "test_loss" if tested and method in JUDGED else "dev_loss"
+
+
 def note(flag: str) -> str:
     """A flag 'code: sentence' as a reader likes it."""
     code, _, text = flag.partition(": ")

@@ -9,6 +9,7 @@ from ilscaling.show import looks, words
 from ilscaling.show.figures import laws as law_figure
 from ilscaling.show.figures import style
 from ilscaling.show.figures.style import title
+from ilscaling.show.rows import JUDGED, foretold_loss
 
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]
@@ -53,14 +54,20 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                 if row["method"] == fit.method(game) and row["kind"] == "optimum"
             ]
             points += _line(fit, game, law, budget)
+            cells = realised[realised["game"] == game]
+            said = mine[mine["quantity"].isin(quantities)]
+            if panel == "loss" and foretold_loss(fit.method(game), cells) == "test_loss":
+                # Surfaces foretell the dev loss, which is another on other episodes.
+                value, error = "test_loss", "test_loss_se"
+                said = said[said["method"].isin(JUDGED)]
             points += [
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
-                for p in mine[mine["quantity"].isin(quantities)].itertuples()
+                for p in said.itertuples()
                 if pd.notna(p.estimate)
                 and (p.quantity == law or p.form in (laws.POWER, looks.SURFACE))
             ]
-            for cell in realised[realised["game"] == game].to_dict("records"):
+            for cell in cells.to_dict("records"):
                 if pd.notna(cell.get(value)):
                     se = cell.get(error)
                     se = se if pd.notna(se) else 0.0

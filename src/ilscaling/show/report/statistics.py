@@ -13,6 +13,7 @@ from ilscaling.tables import measured
 
 # quantity of a forecast -> the measured column that it foretells
 FORETOLD = {"L_min": "dev_loss", "R_max": "return_mean", "R_on_1/L": "return_mean"}
+WHAT = {"dev_loss": "dev loss", "test_loss": "test loss"}
 
 
 def ways(fit: StudyFit, game: str, lines: list[dict], cell: Callable) -> dict:
@@ -333,6 +334,8 @@ def _shown(row: dict) -> bool:
 
 def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     column = FORETOLD[row["quantity"]]
+    if column == "dev_loss":
+        column = rows.foretold_loss(row["method"], cells)
     real = cells[column].mean() if column in cells and len(cells) else np.nan
     known = np.isfinite(real) and real > 0
     bounds = [np.nan if row[end] is None else float(row[end]) for end in ("low", "high")]
@@ -341,7 +344,7 @@ def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     # The relations that end at the expert's return are no way of the figures'.
     by = looks.way(*way).label if looks.has_way(*way) else ", ".join(way)
     return {
-        "what": "dev loss" if column == "dev_loss" else "return",
+        "what": WHAT.get(column, "return"),
         "by": by + (", by its loss" if row["quantity"] == "R_on_1/L" else ""),
         "said": number(float(row["estimate"])),
         "bounds": interval(*bounds, number),
