@@ -83,12 +83,11 @@ def outcome(forecast: dict) -> str:
     realised = pd.DataFrame(forecast["realised"])
     lines = []
     for game, rows in realised[realised["status"] == "done"].groupby("game", sort=False):
-        for law, column in (("L_min", "loss"), ("R_max", "return_mean")):
+        for law in ("L_min", "R_max"):
             if (game, law) not in foretold.index:
                 continue
             row = foretold.loc[(game, law)]
-            if law == "L_min":
-                column = foretold_loss(row["method"], rows)
+            column = foretold_loss(row["method"], rows) if law == "L_min" else "return_mean"
             measured = rows[column].mean()
             said, held = f"{row['estimate']:.4g}", "none known"
             if pd.notna(row["low"]):

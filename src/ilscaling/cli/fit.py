@@ -96,8 +96,7 @@ def read_study(path: Path, study: list[Path] | None):
 def table_and_settings(
     table: Path,
     columns: list[str] | None,
-    path: Path,
-    study: list[Path] | None,
+    study,
     assume_6nd: bool = False,
     **changes,
 ):
@@ -109,10 +108,8 @@ def table_and_settings(
         The file.
     columns
         'OURS=THEIRS' pairs.
-    path
-        Parameter file; where there is none the defaults count.
-    study
-        Overlays of it.
+    study : params.Params or None
+        By `read_study`; without one the defaults count.
     assume_6nd
         See tables.read_table.
     **changes
@@ -125,8 +122,7 @@ def table_and_settings(
     """
     from ilscaling import laws, params, tables
 
-    known = read_study(path, study)
-    settings = known.laws if known else params.Laws()
+    settings = study.laws if study else params.Laws()
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("window") == 0:
         given["window"] = None
@@ -203,11 +199,11 @@ def fit(
     from ilscaling.show import fits, quoted
 
     outputs.refuse_foreign(out, [*fits.FILES, *["figures"] * pictures], "fits.json", table)
+    known = read_study(path, study)
     read, settings = table_and_settings(
         table,
         column,
-        path,
-        study,
+        known,
         assume_6nd,
         flops=flops,
         min_sizes=min_sizes,
@@ -339,11 +335,11 @@ def forecast(
                 where=option,
                 fix=f"{option} {usual[option]}",
             )
+    known = read_study(path, study)
     read, settings = table_and_settings(
         table,
         column,
-        path,
-        study,
+        known,
         assume_6nd,
         flops=flops,
         min_sizes=min_sizes,
@@ -364,7 +360,7 @@ def forecast(
                 fix="--game " + " or ".join(there[:20]),
             )
         read = read[read["game"] == game]
-    sizes = buildable(read_study(path, study), read)
+    sizes = buildable(known, read)
     games = fitted.fitted(read, settings)
     predicted = laws.forecast(read, settings, budget, sizes=sizes, games=games)
     if not predicted["estimate"].notna().any():

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ilscaling import files
-from ilscaling.cli.fit import Columns, Table, table_and_settings
+from ilscaling.cli.fit import Columns, Table, read_study, table_and_settings
 from ilscaling.cli.options import PARAMS, ParamsFile, Study
 
 
@@ -30,7 +30,7 @@ def relations(
     """
     from ilscaling.laws import relations as laws
 
-    read, settings = table_and_settings(table, column, path, study, bootstrap=bootstrap)
+    read, settings = table_and_settings(table, column, read_study(path, study), bootstrap=bootstrap)
     estimates = laws.table(read, settings, pooled=pool)
     with files.atomic(out) as temporary:
         estimates.to_csv(temporary, index=False, float_format="%.10g")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ilscaling.cli import outputs
-from ilscaling.cli.fit import Table, table_and_settings
+from ilscaling.cli.fit import Table, read_study, table_and_settings
 from ilscaling.cli.options import PARAMS, Demos, GameName, ParamsFile, Study
 from ilscaling.cli.sections import section
 from ilscaling.errors import DamagedFile, FitError
@@ -78,7 +78,7 @@ def figures(
     from ilscaling.show import figures as drawing
 
     outputs.refuse_folder(out, MANIFEST, table, path)
-    read, settings = table_and_settings(table, None, path, study)
+    read, settings = table_and_settings(table, None, read_study(path, study))
     for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
         print(drawn["png"])
 
@@ -112,7 +112,7 @@ def report(
         outputs.refuse_folder(files_beside, MANIFEST, table, path)
     foretold = None if forecast is None else read_forecast(forecast)
     known = params.read(path, *(study or []))
-    read, settings = table_and_settings(table, None, path, study)
+    read, settings = table_and_settings(table, None, known)
     if lacking := [name for name in ("family", "size", "seed", "episodes") if name not in read]:
         raise FitError(
             f"a report is of a table of ours; this one has no {', '.join(lacking)}",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
-from ilscaling.laws import LAWS, POWER, StudyFit, summary
+from ilscaling.laws import LAWS, METHODS, POWER, StudyFit, summary
 from ilscaling.show import looks
 from ilscaling.show.words import interval, number
 
@@ -18,12 +18,10 @@ PREFERRED = ("bootstrap", "delta")
 EXPONENT = ("game", "law", "method", "form", "flops")
 
 
-# Methods whose optima are chosen on dev and judged on test; surfaces are fitted to dev losses.
-JUDGED = ("grid", "vertex")
-
-
 def foretold_loss(method: str, cells: pd.DataFrame) -> str:
     """The measured column that a method's prediction of the lowest loss is of.
+
+    Optima of the profiles are chosen on dev and judged on test; surfaces are fitted to dev losses.
 
     Parameters
     ----------
@@ -33,7 +31,7 @@ def foretold_loss(method: str, cells: pd.DataFrame) -> str:
         What was trained: rows of a results table.
     """
     tested = len(cells) and "test_loss" in cells and bool(cells["test_loss"].notna().all())
-    return "test_loss" if tested and method in JUDGED else "dev_loss"
+    return "test_loss" if tested and method in METHODS else "dev_loss"
 
 
 def note(flag: str) -> str:

@@ -9,7 +9,7 @@ from ilscaling.show import looks, words
 from ilscaling.show.figures import laws as law_figure
 from ilscaling.show.figures import style
 from ilscaling.show.figures.style import title
-from ilscaling.show.rows import JUDGED, foretold_loss
+from ilscaling.show.rows import foretold_loss
 
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]
@@ -59,7 +59,7 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
             if panel == "loss" and foretold_loss(fit.method(game), cells) == "test_loss":
                 # Surfaces foretell the dev loss, which is another on other episodes.
                 value, error = "test_loss", "test_loss_se"
-                said = said[said["method"].isin(JUDGED)]
+                said = said[said["method"].isin(laws.METHODS)]
             points += [
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
@@ -189,6 +189,6 @@ def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     return (
         "The quoted power law extrapolated to the forecast's budget with the band of a new "
-        "measurement, beside it what every method foretold there. Star and line: the size that "
-        "the law proposed, trained at that budget after the forecast was made."
+        "measurement, beside it what each method foretold of the same measure. Star and line: the "
+        "size that the law proposed, trained at that budget after the forecast was made."
     )
