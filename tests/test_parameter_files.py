@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import snakemake.utils
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,6 +78,27 @@ def test_plan_and_pipeline_lay_the_same_files_over_one_another(tmp_path):
     plain = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     by_name = session.merged({**plain, "study": "wsd"}, [], ROOT)
     assert params.check(by_name) == params.read(ROOT / "params.yaml", ROOT / "studies/wsd.yaml")
+
+
+def test_a_game_is_like_one_that_an_overlay_has_removed(tmp_path):
+    """One game of a study: the rest is removed, and with it what the one starts from."""
+    study, part = tmp_path / "study.yaml", tmp_path / "part.yaml"
+    study.write_text(
+        "study: twins\ngames: {breakout: {train: {ema: 0.25}}, nethack: null,"
+        " twin: {like: breakout, train: {precision: float32}}, other: {like: gone}}\n"
+    )
+    part.write_text("games: {breakout: null, other: null}\n")
+    by_plan = params.read(ROOT / "params.yaml", study, part)
+    assert by_plan.games.keys() == {"twin"}
+    assert (by_plan.games["twin"].train.ema, by_plan.games["twin"].train.precision) == (
+        0.25,
+        "float32",
+    )
+    config = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for file in (study, part):  # as Snakemake does, which keeps what is null
+        snakemake.utils.update_config(config, yaml.safe_load(file.read_text()))
+    files = [str(study), str(part)]
+    assert params.check(session.merged(config, files, ROOT)) == by_plan
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -596,10 +596,35 @@ def layers(path: str | Path, *studies: str | Path, name: str | None = None) -> l
     return parts
 
 
+def laid(parts: Iterable[dict], *, where: str) -> dict:
+    """`layers` laid over one another; a game may be `like` one that a layer has removed.
+
+    Such a game starts from the removed one as it last was: a study of one game of another study
+    removes the rest, and with them what the one is like.
+
+    Raises
+    ------
+    ParamsError
+        For a game that is like none, or like itself.
+    """
+    whole: dict = {}
+    removed: dict = {}
+    for part in parts:
+        before = whole.get("games")
+        whole = overlay(whole, part)
+        left = whole.get("games")
+        if isinstance(before, dict) and isinstance(left, dict):
+            removed |= {name: game for name, game in before.items() if name not in left}
+    games = whole.get("games")
+    if removed and isinstance(games, dict):
+        whole["games"] = _likes(games, where, removed)
+    return whole
+
+
 def read(path: str | Path, *studies: str | Path) -> Params:
     """Read and check a parameter file, the studies laid over it, and the one that they name."""
-    whole = reduce(overlay, layers(path, *studies), {})
-    return check(whole, where=" + ".join(str(f) for f in (path, *studies)))
+    where = " + ".join(str(file) for file in (path, *studies))
+    return check(laid(layers(path, *studies), where=where), where=where)
 
 
 def check(values: dict, *, where: str = "params.yaml") -> Params:
@@ -696,15 +721,16 @@ def _refuse_unfit(domain: Any, section: Section) -> None:
         )
 
 
-def _likes(games: dict, where: str) -> dict:
-    """The games with every `like` resolved."""
+def _likes(games: dict, where: str, removed: dict | None = None) -> dict:
+    """The games with every `like` resolved, by games and by those that were removed."""
+    bases = {**(removed or {}), **games}
 
     def resolved(name: str, through: tuple[str, ...]) -> object:
-        section = games[name]
+        section = bases[name]
         if not isinstance(section, dict) or "like" not in section:
             return section
         base = section["like"]
-        if not isinstance(base, str) or base not in games or base in (*through, name):
+        if not isinstance(base, str) or base not in bases or base in (*through, name):
             raise ParamsError(
                 f"games.{name}.like: {base!r} is "
                 + ("like itself" if base in (*through, name) else "no game of the study"),

@@ -31,6 +31,7 @@ from ilscaling.pipeline.keys import Keys
 
 # The environment in which a pipeline's jobs find what belongs to it.
 SOURCE, STUDY, PROGRESS = "ILSCALING_SOURCE", "ILSCALING_STUDY", "ILSCALING_PROGRESS_DIR"
+WHERE = "params.yaml and --configfile"  # stand a study's parameters
 # Numba's setting: what finds the code that it has compiled; and ours.
 LOCATORS, LOCATOR = "NUMBA_CACHE_LOCATOR_CLASSES", "ilscaling.pipeline.compiled_cache.Locator"
 
@@ -142,7 +143,7 @@ def merged(config: dict, configfiles: list[str], project: Path) -> dict:
     given = parameters.overlay({}, config)
     typed = {key: value for key, value in given.items() if from_files.get(key) != value}
     layers = parameters.layers(project / "params.yaml", *configfiles, name=given.get("study"))
-    return reduce(parameters.overlay, [*layers, typed], {})
+    return parameters.laid([*layers, typed], where=WHERE)
 
 
 def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: bool) -> Session:
@@ -160,9 +161,7 @@ def of_pipeline(config: dict, configfiles: list[str], project: Path, *, dry: boo
         Whether no job will run.
     """
     preflight.refuse_read_only()
-    params = parameters.check(
-        merged(config, configfiles, project), where="params.yaml and --configfile"
-    )
+    params = parameters.check(merged(config, configfiles, project), where=WHERE)
     keys = Keys(params)
     run_resources.refuse(keys)
     artifact_store.adopt(keys)
