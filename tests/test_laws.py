@@ -426,6 +426,21 @@ def test_the_largest_budget_is_foretold_and_metrics_say_how_well():
     assert without["held_out_error_L_min"] is None
 
 
+def test_surfaces_are_judged_by_the_losses_that_they_are_fitted_to():
+    """Test episodes that are harder than the dev split's are no error of a surface."""
+    table = planted()
+    table["test_loss"] = 1.6 * table["dev_loss"] ** 0.6
+    held = fitted(table, bootstrap=20, validate=True).validation
+    held = held[held["held_out"] & held["law"].isin(["L_min", "R_on_1/L"])]
+    held = held[held["form"].isin(["power", "surface"])].set_index(["law", "method"])
+    for law in ("L_min", "R_on_1/L"):
+        assert {"grid", "vertex", "quadratic"} <= set(held.loc[law].index)
+        for method in ("grid", "vertex", "quadratic"):
+            assert held.loc[(law, method), "error"] == pytest.approx(0, abs=0.01), (law, method)
+    grid, surface = held.loc[("L_min", "grid")], held.loc[("L_min", "quadratic")]
+    assert grid["measured"] == pytest.approx(1.6 * surface["measured"] ** 0.6)
+
+
 def test_a_million_rows():
     few = planted(seeds=range(50), run_noise=0.02)
     table = pd.concat([few] * (1_000_000 // len(few) + 1), ignore_index=True)

@@ -167,6 +167,8 @@ def test_what_is_certain_for_want_of_evidence_is_not_quoted():
         (0.5, (None, None), [], "not determined"),
         (-0.0, (-0.0, 0.0), [], "not determined"),
         (0.5, (0.4, 0.6), ["at_edge: the optimum is the largest size"], "not determined"),
+        (0.5, (0.4, 0.6), ["rejected: toward saturation"], "slope only"),
+        (0.5, (-0.1, 1.1), ["rejected: toward saturation"], "not determined"),
     ],
 )
 def test_an_exponent_is_determined_by_its_interval_and_its_notes(estimate, ends, flags, word):

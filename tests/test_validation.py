@@ -66,7 +66,7 @@ def runs(noise=0.0, seed=0, draws=1, budgets=BUDGETS, truth=TRUTH, **changes):
 
 
 def optima(told):
-    columns = {"R_opt": told.y["R_on_1/L"][0]}
+    columns = {"R_opt": told.y["R_on_1/L"][0], "L_chosen": told.y["L_min"][0]}
     columns |= {law: told.y[law][0] for law in LAWS if law != "R_on_1/L"}
     at = {
         "position": np.arange(len(told.budget)),

@@ -47,12 +47,15 @@ def determined(fit: Fit) -> str:
     -------
     str
         'determined': the interval has one sign and is at most as wide as the estimate is large;
-        'sign only': it has one sign; 'not determined'.
+        'sign only': it has one sign; 'not determined'. Of a power law that is rejected, instead of
+        the first two, 'slope only': the mean slope over these budgets, which others do not have.
     """
     estimate, low, high = fit["estimate"], fit["ci_low"], fit["ci_high"]
     doubted = any(flag.partition(":")[0] in DOUBTFUL for flag in fit["flags"])
     if estimate is None or low is None or low * high <= 0 or doubted:
         return "not determined"
+    if any(flag.startswith("rejected:") for flag in fit["flags"]):
+        return "slope only"
     return "determined" if high - low <= abs(estimate) else "sign only"
 
 

@@ -68,6 +68,8 @@ class Points:
         Law -> list of 'code: sentence'.
     runs_dof : int
         Degrees of freedom between runs, 0 without resamples.
+    by_dev : Curve, optional
+        The return on 1 over the dev loss, where `curves` has it on that of the test split.
     """
 
     method: str
@@ -75,6 +77,7 @@ class Points:
     curves: dict[str, forms.Curve]
     flags: dict[str, list[str]]
     runs_dof: int = 0
+    by_dev: forms.Curve | None = None
 
     @property
     def parameters(self) -> dict[tuple[str, str], np.ndarray]:
@@ -186,6 +189,7 @@ def points(
                 "R_max": (high.C, high.y, return_in),
                 "R_on_1/L": (1 / low.y, low.R, loss_in),
             }
+            dev = 1 / low.chosen
         for name in only or forms.FORMS:
             curves = {
                 law: forms.fit(forms.FORMS[name], x, np.where(inside, y, np.nan))
@@ -194,5 +198,8 @@ def points(
             flags = {
                 law: [*filter(None, [curve.reason]), *curve.flags] for law, curve in curves.items()
             }
-            frontiers.append(Points(method, name, curves, flags, draws.dof))
+            by_dev = None
+            if name == forms.POWER:
+                by_dev = forms.fit(forms.FORMS[name], dev, np.where(loss_in, low.R, np.nan))
+            frontiers.append(Points(method, name, curves, flags, draws.dof, by_dev))
     return frontiers

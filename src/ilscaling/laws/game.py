@@ -154,12 +154,12 @@ def frontiers(admitted: Admitted, runs: Runs, draws: Draws, settings: Laws) -> l
     if not optimal:
         return []
     grid = next(f for f in optimal if (f.method, f.form) == ("grid", forms.POWER))
-    returns, exponent = None, grid.parameters["R_on_1/L", "exponent"]
-    if np.isfinite(exponent[0]):
+    returns, by_dev = None, grid.by_dev  # surfaces are fitted to dev losses
+    if by_dev is not None and np.isfinite(by_dev.parameters["exponent"][0]):
         returns = surfaces.Returns(
-            at=lambda loss: grid.curves["R_on_1/L"].predict(1 / loss),
-            exponent=exponent,
-            spread=grid.spread("R_on_1/L"),
+            at=lambda loss: by_dev.predict(1 / loss),
+            exponent=by_dev.parameters["exponent"],
+            spread=(by_dev.sigma, by_dev.dof) if by_dev.dof > 0 else (np.nan, 0),
         )
     steep = _inside(admitted, runs)
     return [*optimal, *surfaces.fit(runs.where(steep), draws.count, settings, returns)]

@@ -35,9 +35,13 @@ FEWEST = 4
 # The measurement and the resamples of an origin; their quantiles need no more.
 DRAWS = 100
 POINT = ["position", "budget", "flops", "y"]
+# Who is judged by which optima.
+JUDGES = {"grid": "grid", "vertex": "vertex", "surface": "grid"}
 
 
-def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
+def measured(
+    optima: pd.DataFrame, law: str, method: str, *, surface: bool = False
+) -> pd.DataFrame:
     """The points of one game's law, by rising budget.
 
     Parameters
@@ -48,6 +52,8 @@ def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
         A key of records.LAWS.
     method
         'grid' or 'vertex'.
+    surface
+        The loss is the one that chose the optimum, of the dev split: surfaces are fitted to it.
 
     Returns
     -------
@@ -58,10 +64,12 @@ def measured(optima: pd.DataFrame, law: str, method: str) -> pd.DataFrame:
     form = LAWS[law]
     rows = optima[(optima["method"] == method) & optima["used" + form.optimum].astype(bool)]
     flops = rows["flops" + form.optimum]
-    x = 1 / rows["L_min"] if form.x == "inverse_loss" else rows[form.x]
+    loss = "L_chosen" if surface else "L_min"
+    x = 1 / rows[loss] if form.x == "inverse_loss" else rows[form.x]
     edge = rows["edge" + form.optimum].fillna("") != ""
     values = {"position": rows["position"], "budget": rows["budget"], "flops": flops}
-    values |= {"x": x, "y": rows[form.y], "edge": edge}
+    values |= {"x": x, "edge": edge}
+    values["y"] = rows[loss if form.y == "L_min" else form.y]
     points = pd.DataFrame(values).sort_values("position", ignore_index=True)
     return points[(points["y"] > 0) & np.isfinite(points["x"])].reset_index(drop=True)
 
@@ -97,7 +105,8 @@ def validate(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Predict every larger budget of one game from each set of smaller ones.
 
-    The grid's optima judge the surfaces, too, and the vertex's the vertex.
+    The grid's optima judge the surfaces, too, by the dev losses that these are fitted to; the
+    vertex's judge the vertex.
 
     Parameters
     ----------
@@ -127,9 +136,9 @@ def validate(
     game = runs.game
     # As arrays: the loop below reads them thousands of times.
     truth = {
-        (law, method): measured(optima, law, method)
+        (law, judge): measured(optima, law, method, surface=judge == "surface")
         for law in LAWS
-        for method in ("grid", "vertex")
+        for judge, method in JUDGES.items()
     }
     positions = truth["L_min", "grid"]["position"].to_numpy()
     budgets = truth["L_min", "grid"]["budget"].to_numpy()
@@ -141,7 +150,7 @@ def validate(
     rows, tried = [], {}
     for count in origins:
         for frontier in frontiers(runs.upto(positions[count - 1]), draws):
-            judge = "vertex" if frontier.method == "vertex" else "grid"
+            judge = frontier.method if frontier.method in JUDGES else "surface"
             for law in LAWS:
                 known = any(name == law for name, _ in frontier.parameters)
                 if not known and not frontier.flags.get(law):
