@@ -151,14 +151,10 @@ def read_forecast(path: Path) -> dict:
     FitError
         If it is no such file.
     """
-    import pandas as pd
-
-    from ilscaling import files
+    from ilscaling.pipeline import study_context
 
     try:
-        saved = files.read_json(path)
-        frames = {name: pd.DataFrame(saved[name]) for name in ("predictions", "realised")}
-        return {"proposals": saved["proposals"], **frames}
+        return study_context.foretold(path)
     except (OSError, DamagedFile, LookupError) as error:
         raise FitError(
             f"no forecast of a study: {error}",

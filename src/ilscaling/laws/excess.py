@@ -134,7 +134,7 @@ def judged(table: pd.DataFrame, fit: StudyFit) -> pd.DataFrame:
                 key = (record["game"], record["law"], record["form"], record["parameter"])
                 if key != (game, law, form, parameter) or record["interval"] != "bootstrap":
                     continue
-                floor, error = _floor(of_game, tested=law == "L_min" and _tested(of_game))
+                floor, error = _floor(of_game, judged=law == "L_min" and tested(of_game))
                 rows.append({"game": game, "method": record["method"], "form": form,
                              "parameter": parameter, "level": record["level"],
                              **_row(record, floor, error)})  # fmt: skip
@@ -156,15 +156,16 @@ def _row(record: dict, floor: float, error: float) -> dict:
     return row
 
 
-def _tested(rows: pd.DataFrame) -> bool:
-    """Whether optima are judged on the test split (see runs.Runs.tested)."""
+def tested(rows: pd.DataFrame) -> bool:
+    """Whether optima of a game's rows are judged on the test split (see runs.Runs.tested)."""
     if "test_loss" not in rows:
         return False
-    return bool(rows.loc[rows["dev_loss"].notna(), "test_loss"].notna().all())
+    measured = rows["dev_loss"].notna()
+    return bool(measured.any() and rows.loc[measured, "test_loss"].notna().all())
 
 
-def _floor(rows: pd.DataFrame, *, tested: bool) -> tuple[float, float]:
-    """The floor of a game and its standard error: of the dev split, or of the test split."""
-    prefix = "test_" if tested and "test_expert_entropy" in rows else ""
+def _floor(rows: pd.DataFrame, *, judged: bool) -> tuple[float, float]:
+    """The floor of a game and its standard error: of the dev split, or of the one that judges."""
+    prefix = "test_" if judged and "test_expert_entropy" in rows else ""
     values = (f"{prefix}expert_entropy", f"{prefix}expert_entropy_se")
     return tuple(float(rows[name].mean()) if name in rows else np.nan for name in values)

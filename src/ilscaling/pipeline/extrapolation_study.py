@@ -51,13 +51,27 @@ def study(params: Params, proposals: list[dict]) -> Params:
     return params.model_copy(update={"games": games})
 
 
-def refuse_impossible(wanted: Params) -> None:
-    """Raise ParamsError where a proposed cell breaks the study's own rules of the grid."""
-    try:
-        plan.cells(wanted)
-    except ParamsError as error:
+def possible(params: Params, proposals: list[dict]) -> list[dict]:
+    """The proposals; one whose cell breaks its game's own rules of the grid has a flag and no size.
+
+    Raises
+    ------
+    ParamsError
+        Where no proposal is left that had a size.
+    """
+    kept, last = [], None
+    for proposed in proposals:
+        try:
+            plan.cells(study(params, [proposed]))
+        except ParamsError as error:
+            last = error
+            flags = [*proposed["flags"], f"not_trained: {error.what}"]
+            proposed = {**proposed, "size": None, "params": None, "flags": flags}
+        kept.append(proposed)
+    if last is not None and all(proposed["size"] is None for proposed in kept):
         raise ParamsError(
-            f"the forecast cannot be trained: {error.what}",
+            f"the forecast cannot be trained: {last.what}",
             where="params: laws.forecast.factor",
             fix="lower the factor, or record more: demonstrations.train_steps",
         ) from None
+    return kept

@@ -27,7 +27,7 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
     Raises
     ------
     ParamsError
-        Where a proposed cell breaks the study's own rules of the grid.
+        Where every proposed cell breaks its game's own rules of the grid.
     """
     wanted, fit = study.params, laws.read(inputs.fit / "laws")
     table = tables.read_table(inputs.table / "results.csv")
@@ -41,8 +41,8 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
         known = forecast.notna()
         predictions += forecast.astype(object).where(known, None).to_dict("records")
         proposals.append(laws.proposal(fit, forecast, name, budget, sizes))
-    extrapolation_study.refuse_impossible(extrapolation_study.study(wanted, proposals))
-    return {"proposals": proposals, "predictions": predictions}
+    trainable = extrapolation_study.possible(wanted, proposals)
+    return {"proposals": trainable, "predictions": predictions}
 
 
 if __name__ == "__main__":

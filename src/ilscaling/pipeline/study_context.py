@@ -108,8 +108,17 @@ def read(path: Path) -> Study:
 
 def forecast(folder: Path | None) -> dict | None:
     """What was predicted and measured at the forecast's budgets, as figures and report take it."""
-    if folder is None:
-        return None
-    saved = files.read_json(folder / "done.json")
+    return None if folder is None else foretold(folder / "done.json")
+
+
+def foretold(path: Path) -> dict:
+    """The same of a file.
+
+    Raises
+    ------
+    DamagedFile, LookupError, OSError
+        If it is no forecast of a study.
+    """
+    saved = files.read_json(path)
     frames = {name: pd.DataFrame(saved[name]) for name in ("predictions", "realised")}
     return {"proposals": saved["proposals"], **frames}

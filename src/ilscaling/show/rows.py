@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
-from ilscaling.laws import LAWS, METHODS, POWER, StudyFit, summary
+from ilscaling.laws import LAWS, METHODS, POWER, StudyFit, excess, summary
 from ilscaling.show import looks
 from ilscaling.show.words import interval, number
 
@@ -30,8 +30,7 @@ def foretold_loss(method: str, cells: pd.DataFrame) -> str:
     cells
         What was trained: rows of a results table.
     """
-    tested = len(cells) and "test_loss" in cells and bool(cells["test_loss"].notna().all())
-    return "test_loss" if tested and method in METHODS else "dev_loss"
+    return "test_loss" if method in METHODS and excess.tested(cells) else "dev_loss"
 
 
 def note(flag: str) -> str:
