@@ -189,6 +189,24 @@ def test_few_held_out_games_are_named(steps):
     assert any("13 episodes" in w for w in found.warnings) == (steps == 40_000)
 
 
+@pytest.mark.parametrize(
+    ("record", "episodes"),
+    [('{"measured": {"length_mean": 2000.0}}', 6), ('{"measured": {}}', None), ("cut {", None)],
+)
+def test_held_out_episodes_are_as_long_as_the_experts_were(tmp_path, record, episodes):
+    """Breakout's expert plays 1,255 steps an episode, where a policy that learns from it has 490:
+    its ten held-out episodes were taken for 24."""
+    values = params.read(ROOT / "params.yaml").model_dump()
+    values["games"].pop("nethack")
+    values["games"]["breakout"]["expert"]["file"] = str(tmp_path / "expert.safetensors")
+    (tmp_path / "expert.json").write_text(record)
+    study = params.check(values)
+    found = text.make(study, plan.cells(study), text.Machine(2, 0, speed.REFERENCE))
+    said = [w for w in found.warnings if "episodes to measure the" in w]
+    assert len(said) == (0 if episodes is None else 2)
+    assert all(f"about {episodes} episodes" in warning for warning in said)
+
+
 def test_memory_of_the_default_study_is_what_was_measured():
     """Largest resident sets of its jobs by Snakemake's benchmark files (docs/plans.md), in MB:
     the plan says no less, and at most half as much again."""

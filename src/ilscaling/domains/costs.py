@@ -23,7 +23,15 @@ class Steps:
         Steps of an episode of a policy that is neither good nor hopeless.
     bytes
         Of a step, compressed.
+    expert
+        Steps of an episode of the expert, where they were measured.
     """
 
     episode: float
     bytes: float
+    expert: float | None = None
+
+    @property
+    def demonstration(self) -> float:
+        """Steps of an episode of the demonstrations, as far as is known."""
+        return self.expert or self.episode

@@ -178,13 +178,14 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
                 f"{name}: {game.algorithm} learns the expert's distribution, which is its action at"
                 " expert.temperature 0: it is cloning to the last digit"
             )
-        episode = steps_of(name, game).episode
-        few = game.demonstrations.dev_steps / episode
-        if few < FEWEST:
-            yield (
-                f"{name}: about {few:.0f} episodes to measure the dev loss on"
-                f" (demonstrations.dev_steps), whose standard error needs some"
-            )
+        for split in ("dev", "test"):
+            held_out = getattr(game.demonstrations, f"{split}_steps")
+            few = held_out / steps_of(name, game).demonstration
+            if few < FEWEST:
+                yield (
+                    f"{name}: about {few:.0f} episodes to measure the {split} loss on"
+                    f" (demonstrations.{split}_steps): exponents are then of these episodes"
+                )
 
 
 def _too_large(todo: list[Job], machine: Machine) -> Iterable[str]:

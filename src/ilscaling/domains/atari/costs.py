@@ -1,5 +1,6 @@
 """What Atari games cost: episodes by random play, and an expert's training."""
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import yaml
 
 from ilscaling.domains.atari.section import Atari
 from ilscaling.domains.costs import Steps
+from ilscaling.errors import DamagedFile
+from ilscaling.files import read_json
 from ilscaling.plan import cost, memory
 from ilscaling.plan.speed import REFERENCE, Speed
 
@@ -40,7 +43,22 @@ def steps(game: str, section: Atari) -> Steps:
     """
     table = random_play()
     episode, size = table["games"].get(game, table["unknown"])
-    return Steps(min(cost.LONGER * episode, section.emulator.max_steps), table["fuller"] * size)
+    return Steps(
+        min(cost.LONGER * episode, section.emulator.max_steps),
+        table["fuller"] * size,
+        _expert_steps(section),
+    )
+
+
+def _expert_steps(section: Atari) -> float | None:
+    """Steps of an episode of the expert, from the record beside its file (`measure.measure`)."""
+    if section.expert.file is None:
+        return None
+    with suppress(OSError, DamagedFile, LookupError, TypeError, ValueError):
+        record = Path(section.expert.file).with_suffix(".json")
+        steps = float(read_json(record)["measured"]["length_mean"])
+        return min(steps, section.emulator.max_steps) if steps > 0 else None
+    return None
 
 
 def expert_cost(section: Atari, speed: Speed) -> cost.Cost:
