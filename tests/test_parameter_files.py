@@ -80,6 +80,13 @@ def test_plan_and_pipeline_lay_the_same_files_over_one_another(tmp_path):
     assert params.check(by_name) == params.read(ROOT / "params.yaml", ROOT / "studies/wsd.yaml")
 
 
+def test_a_study_is_no_parameter_file():
+    """It was planned with built-in values where it says nothing."""
+    with pytest.raises(ParamsError, match="is given as one") as error:
+        params.read(ROOT / "studies/reference.yaml")
+    assert error.value.fix.startswith("--study ")
+
+
 def test_a_game_is_like_one_that_an_overlay_has_removed(tmp_path):
     """One game of a study: the rest is removed, and with it what the one starts from."""
     study, part = tmp_path / "study.yaml", tmp_path / "part.yaml"

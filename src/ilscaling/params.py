@@ -8,6 +8,7 @@ float) is refused, and so is an unknown key, with the nearest known one.
 import difflib
 import math
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, reduce
@@ -588,12 +589,24 @@ def layers(path: str | Path, *studies: str | Path, name: str | None = None) -> l
     name
         NAME; without it, the study that the files name.
     """
+    _refuse_study(Path(path))
     parts = [read_mapping(file) for file in (path, *studies)]
     name = name or reduce(overlay, parts, {}).get("study", "default")
     named = Path(path).parent / "studies" / f"{name}.yaml"
     if named.is_file() and named.resolve() not in [Path(file).resolve() for file in studies]:
         parts.insert(1, read_mapping(named))
     return parts
+
+
+def _refuse_study(path: Path) -> None:
+    """A study alone would be read with built-in values where it says nothing."""
+    whole = path.resolve().parent.parent / "params.yaml"
+    if path.resolve().parent.name == "studies" and whole.is_file():
+        raise ParamsError(
+            "a study, which is laid over a parameter file, is given as one",
+            where=str(path),
+            fix=f"--study {shlex.quote(str(path))}, without --params",
+        )
 
 
 def laid(parts: Iterable[dict], *, where: str) -> dict:
