@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = {
     "breakout": ("1.7", "30.5", "24 / 63 / 122 / 229"),
     "pong": ("-20.7", "14.6", "-7 / 18 / 20 / 21"),
+    "qbert": ("163.9", "13,455", "714 / 3,012 / 4,190 / 4,578"),
+    "space_invaders": ("148.0", "1,668.7", "386 / 503 / 615 / 670"),
 }
 COLUMNS = ("game", "steps", "width", "ours", "random", "people", "PPO, published")
 
