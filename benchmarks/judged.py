@@ -54,26 +54,50 @@ def without_a_seed(table: pd.DataFrame, settings: params.Laws, quoted: dict) -> 
 
 
 def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
-    """Markdown: exponents where the dev games choose sizes, where the test games do, and by both.
+    """Markdown: exponents where the dev episodes choose sizes, where the test episodes do, and by
+    all of them.
 
-    The runs are the same, and so are the resamples: what differs is the held-out games.
+    The runs are the same, and so are the resamples of runs: what differs is the held-out episodes.
+    Intervals are over runs and episodes where the table tells these apart; the first over runs
+    alone.
     """
-    both = table.assign(dev_loss=(table["dev_loss"] + table["test_loss"]) / 2)
+    columns = ("loss", "loss_se", "losses")
+    swaps = (("dev", "test"), ("test", "dev"))
+    swapped = {f"{to}_{c}": table[f"{of}_{c}"] for c in columns for to, of in swaps}
     judges = {
+        "dev, over runs alone": table.assign(dev_losses="", test_losses=""),
         "dev": table,
-        "test": table.assign(dev_loss=table["test_loss"], test_loss=table["dev_loss"]),
-        "both": both.drop(columns=["test_loss", "test_loss_se"]),
+        "test": table.assign(**swapped),
+        "both": both(table),
     }
     fits = {name: laws.fit_table(rows, settings, validate=False) for name, rows in judges.items()}
     lines = []
     for game in fits["dev"].games:
+        of_game = table[(table["game"] == game) & (table["status"] == "done")]
+        counts = [f"{len(of_game[f'{s}_losses'].iloc[0].split()) or '?'}" for s in ("dev", "test")]
         for law in EXPONENTS:
             of = [fit.quoted(game, law) for fit in fits.values()]
             if any(record["estimate"] is None for record in of):
                 continue
             said = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
-            lines.append([title(game), law, *said])
-    return markdown(["game", "exponent of", *(f"by {name}" for name in fits)], lines)
+            lines.append([title(game), ", ".join(counts), law, *said])
+    head = ["game", "episodes, dev and test", "exponent of", *(f"by {name}" for name in fits)]
+    return markdown(head, lines)
+
+
+def both(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose dev split is the episodes of both splits, without a test split."""
+    parts = (table["dev_losses"].fillna("") + " " + table["test_losses"].fillna("")).str.strip()
+    told = parts.ne("") & table["status"].eq("done")
+    numbers = (
+        parts[told]
+        .str.split()
+        .map(lambda pairs: np.array([pair.split(":") for pair in pairs], float).T)
+    )
+    loss = (table["dev_loss"] + table["test_loss"]) / 2
+    loss[told] = numbers.map(lambda pair: pair[0] @ pair[1] / pair[0].sum())
+    dropped = ["test_loss", "test_loss_se", "test_losses"]
+    return table.assign(dev_loss=loss, dev_losses=parts).drop(columns=dropped)
 
 
 def outcome(forecast: dict) -> str:

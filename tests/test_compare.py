@@ -130,7 +130,7 @@ def test_the_terminal_quotes_the_interval_of_the_report_and_what_is_wrong_with_a
         if fit["estimate"] is None:
             assert line.endswith(" not quoted")
         else:
-            ends = f"[{fit['ci_low']:.3f}, {fit['ci_high']:.3f}] 95 % by bootstrap over runs"
+            ends = f"[{fit['ci_low']:.3f}, {fit['ci_high']:.3f}] 95 % by bootstrap"
             assert line.endswith(f"{fit['estimate']:.3f}  {ends}: {laws.determined(fit)}")
         for flag in fit["flags"]:
             assert rows.note(flag) in {line.strip() for line in said}

@@ -745,6 +745,9 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
         loss = held_out(policy, split, inventory=True).estimates["loss"]
         assert (record["dev_loss"], record["dev_loss_se"]) == (loss.mean, loss.se)
         assert record["test_episodes"] == 2 and record["test_loss_se"] > 0
+        steps, losses = np.array(record["test_losses"]).T
+        assert steps @ losses / steps.sum() == pytest.approx(record["test_loss"], rel=1e-5)
+        assert len(steps) == 2 and steps.sum() == record["test_steps"]
         assert record["depth_mean"] >= 1 and record["turns_mean"] > 0 and record["context"] == 8
         kept, game = record["replay"], Game(SHORT)
         game.start(kept["seed"])

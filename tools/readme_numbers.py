@@ -49,9 +49,9 @@ def block(metrics: dict) -> str:
         method = "the parabolas' vertices" if found["method"] == "vertex" else "the grid's minima"
         lines += [
             f"What it should show for {title(game)}: exponents with their 95 % intervals by "
-            "bootstrap over runs (another CPU gives other last digits, and another course of "
-            "training). Optimal parameters and samples are the median of four methods, the rest "
-            f"is fitted to {method}:",
+            "bootstrap over runs and held-out episodes (another CPU gives other last digits, and "
+            "another course of training). Optimal parameters and samples are the median of four "
+            f"methods, the rest is fitted to {method}:",
             "",
             *exponents(found, PAPER.get(game, {})),
             "",

@@ -175,4 +175,7 @@ def row(cell: Cell, record: dict | None, key: str, judged_by: dict) -> dict:
     added = max(0.0, record["flops"] - (cell.flops - cell.added))
     measured = {column: record.get(name) for column, name in MEASURED.items()}
     measured["returns_after"] = _returns_after(record)
+    for split in HELD_OUT:
+        parts = record.get(f"{split}_losses") or ()
+        measured[f"{split}_losses"] = " ".join(f"{steps}:{loss:.6g}" for steps, loss in parts)
     return {**planned, **measured, "added": added, "key": key}

@@ -9,6 +9,9 @@ it, which a block's leverage makes good as a jackknife over runs would (CV3, wit
 (runs - 1) / runs of the variance; MacKinnon, Nielsen and Webb 2023, as are the runs - 1 degrees of
 freedom). docs/coverage.md compares this with drawing
 whole runs with replacement.
+
+Where the table tells the held-out episodes apart, these are drawn anew as well, the same ones for
+all rows of a resample (see episodes).
 """
 
 from dataclasses import dataclass
@@ -45,7 +48,8 @@ class Draws:
     weight : array (1 or draws, rows)
         How often a row is in a draw.
     dof : int
-        Degrees of freedom of the deviations between runs; 0 if there are no resamples.
+        Degrees of freedom of the deviations between runs, or between held-out episodes where these
+        are fewer; 0 if there are no resamples.
     reason : str
         Why there are none.
     """
@@ -99,8 +103,8 @@ def measurement(runs: Runs, reason: str = NOT_ASKED) -> Draws:
 def draw(runs: Runs, count: int, seed: int) -> Draws:
     """The measurement and its resamples; fewer for very many cells, none for few runs.
 
-    Depends on the game's name, its runs and the seed alone. A run's columns share its random
-    weight, as dev and test loss share its luck.
+    Depends on the game's name, its rows and the seed alone. A run's columns share its random
+    weight, as dev and test loss share its luck. Held-out episodes are drawn split by split.
 
     Parameters
     ----------
@@ -124,7 +128,12 @@ def draw(runs: Runs, count: int, seed: int) -> Draws:
     count = min(count, max(2, MEMORY // len(runs.L)))
     signs = generator(runs.game, seed).choice(WEIGHTS, size=(count, runs.count))[:, runs.run]
     values = {name: _resampled(runs, getattr(runs, name), signs) for name in MEASURED}
-    return Draws(values, np.ones((1, len(runs.L))), several - 1, "")
+    freedom = several - 1
+    for name, held_out in (("L", runs.dev), ("L_test", runs.test)):
+        if held_out is not None:
+            values[name][1:] *= held_out.drawn(count, generator(runs.game, seed, name))
+            freedom = min(freedom, len(held_out.steps) - 1)
+    return Draws(values, np.ones((1, len(runs.L))), freedom, "")
 
 
 def interval(values: np.ndarray, dof: int, level: float) -> tuple[float, float] | None:

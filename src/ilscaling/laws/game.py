@@ -111,6 +111,12 @@ def admit(rows: pd.DataFrame, game: str, settings: Laws) -> Admitted:
         if means is not None
         for row in optima.rows(runs, means, judged, method, settings.window)
     ]
+    if runs.dev is not None:
+        splits = {"dev": runs.dev, "test": runs.test}
+        counts = [f"{len(of.steps)} {name}" for name, of in splits.items() if of is not None]
+        notes.append(
+            f"{game}: intervals are over {runs.count} runs and {' and '.join(counts)} episodes"
+        )
     left_out = LeftOut(
         frozenset(budget.position for budget in judged if budget.excluded),
         frozenset(budget.position for budget in judged if budget.excluded_return),

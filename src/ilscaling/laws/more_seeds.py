@@ -125,6 +125,8 @@ def simulated(runs: Runs, seeds: int, studies: int, seed: int) -> tuple[Runs, np
     columns = {name: v[order] for name, v in vars(runs).items() if _of_rows(v, name, runs)}
     # Only the dev loss is simulated: it chooses sizes and judges them.
     columns |= dict.fromkeys(OTHERS, np.full(len(order), np.nan))
+    columns["dev"] = None if runs.dev is None else runs.dev.where(order)
+    columns["test"] = None
     design = replace(runs, **columns | {"run": run, "L": np.exp(fitted[order])})
     return design, np.exp(np.vstack([fitted[order], fitted[order] + deviating]))
 
@@ -137,7 +139,13 @@ def _half(admitted: Admitted, losses: np.ndarray, settings: Laws) -> dict:
     design, left_out = admitted.runs, admitted.left_out
     dof = len(np.unique(design.run)) - 1
     nothing = np.full((1, len(design.L)), np.nan)
-    values = {**dict.fromkeys(OTHERS, nothing), "L": losses}
+    measured = losses
+    if design.dev is not None:  # what held-out episodes add does not shrink with seeds
+        measured = losses.copy()
+        chance = generator(design.game, "precision episodes", settings.seed)
+        measured[1:] *= design.dev.drawn(len(losses) - 1, chance)
+        dof = min(dof, len(design.dev.steps) - 1)
+    values = {**dict.fromkeys(OTHERS, nothing), "L": measured}
     drawn = Draws(values, np.ones((1, len(design.L))), dof, "")
     inside = ~np.isin(design.position, sorted(left_out.loss))
     part = design.where(inside), drawn.where(inside)

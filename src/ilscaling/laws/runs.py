@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
+from ilscaling.laws import episodes
+from ilscaling.laws.episodes import Episodes
 from ilscaling.laws.regime import Admission
 
 # A game with more rows than this, times its resamples, is slow and fills the memory: its runs are
@@ -59,6 +61,8 @@ class Runs:
         all rows the same. NaN for a row without a loss.
     isoflop : bool
         Whether `position` groups rows into profiles; see regime.Admission.
+    dev, test : Episodes, optional
+        The held-out episodes behind L and L_test, where the table tells them apart.
     """
 
     game: str
@@ -81,6 +85,8 @@ class Runs:
     L_se: np.ndarray | None = None
     weight: np.ndarray | None = None
     isoflop: bool = True
+    dev: Episodes | None = None
+    test: Episodes | None = None
 
     def __post_init__(self):
         names = ("L_test", "R_first", "R_second", "L_se")
@@ -120,6 +126,8 @@ class Runs:
             if isinstance(values, np.ndarray) and name != "budgets"
         }
         part["run"] = np.unique(part["run"], return_inverse=True)[1]
+        split = {"dev": self.dev, "test": self.test}
+        part |= {name: of.where(rows) for name, of in split.items() if of is not None}
         return replace(self, **part)
 
     def upto(self, position: int) -> "Runs":
@@ -173,7 +181,15 @@ def runs_of(admitted: Admission, game: str) -> Runs:
         entropy=column("action_entropy")[order],
         L_se=column(ERROR)[order],
         **{name: values[order] for name, values in measured.items()},
+        **_held_out(rows, order, tested=bool(np.isfinite(measured["L_test"]).any())),
     )
+
+
+def _held_out(rows: pd.DataFrame, order: np.ndarray, *, tested: bool) -> dict[str, Episodes]:
+    """Those of the splits that count and whose episodes are known."""
+    splits = {name: episodes.read(rows, name) for name in ("dev", "test")[: 1 + tested]}
+    known = {name: of.where(order) for name, of in splits.items() if of is not None}
+    return known if len(known) == len(splits) else {}
 
 
 def together(runs: Runs) -> Runs:
@@ -221,4 +237,5 @@ def together(runs: Runs) -> Runs:
     means = {name: mean(getattr(runs, name)) for name in averaged}
     same = {name: getattr(runs, name)[one] for name in ("position", "N", "size")}
     losses, returns = (np.bincount(to, np.isfinite(v), len(row)) for v in (runs.L, runs.R))
+    means |= {"dev": None, "test": None}  # a mean of runs has no episodes of its own
     return replace(runs, run=group[one], losses=losses, returns=returns, **means, **same)

@@ -39,9 +39,7 @@ POINT = ["position", "budget", "flops", "y"]
 JUDGES = {"grid": "grid", "vertex": "vertex", "surface": "grid"}
 
 
-def measured(
-    optima: pd.DataFrame, law: str, method: str, *, surface: bool = False
-) -> pd.DataFrame:
+def measured(optima: pd.DataFrame, law: str, method: str, *, surface: bool = False) -> pd.DataFrame:
     """The points of one game's law, by rising budget.
 
     Parameters

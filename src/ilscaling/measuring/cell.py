@@ -172,6 +172,7 @@ class CellMeasurement:
             for name, estimate in measured.estimates.items():
                 record |= {f"{split}_{name}": estimate.mean, f"{split}_{name}_se": estimate.se}
             record |= {f"{split}_steps": measured.steps, f"{split}_episodes": measured.episodes}
+            record[f"{split}_losses"] = [list(part) for part in measured.losses]
         record |= self.scores
         if self.played and self.status == "todo":
             record["played"] = {str(n): episodes.to_json(e) for n, e in self.played.items()}
@@ -270,6 +271,7 @@ def _held_out(record: dict, split: str) -> HeldOut:
         record[f"{split}_steps"],
         record[f"{split}_episodes"],
         {n: Estimate(record[f"{split}_{n}"], record[f"{split}_{n}_se"]) for n in names},
+        tuple((steps, loss) for steps, loss in record[f"{split}_losses"]),
     )
 
 

@@ -23,6 +23,8 @@ from ilscaling.store.split import EXPERT_PROBS
 LANES, PASS = 8, 512
 # On a GPU, which waits for the host once a pass: stacks, games side by side, frames. Assumed.
 DEVICE_BATCH, DEVICE_LANES, DEVICE_PASS = 1_024, 64, 16_384
+# Held-out episodes whose loss is written down apart; neighbours go together where there are more.
+PARTS = 64
 # The loader's fields that `per_step` is given, and what the expert said where that is stored.
 SCORED = ("action", "index", EXPERT_PROBS)
 
@@ -37,11 +39,14 @@ class HeldOut:
         Of the split.
     estimates
         One for each quantity of `per_step`, by its name.
+    losses
+        Steps of each episode and the mean loss there, nats (see `apart`).
     """
 
     steps: int
     episodes: int
     estimates: dict[str, Estimate]
+    losses: tuple[tuple[int, float], ...] = ()
 
     def not_finite(self) -> list[str]:
         """Names of the quantities that are no finite number."""
@@ -143,8 +148,27 @@ def held_out(
             if progress is not None:
                 progress(len(episode))
     sizes = np.diff(split.starts)
-    return HeldOut(
-        split.steps, split.episodes, {name: ratio(total, sizes) for name, total in sums.items()}
+    estimates = {name: ratio(total, sizes) for name, total in sums.items()}
+    return HeldOut(split.steps, split.episodes, estimates, apart(sums["loss"], sizes))
+
+
+def apart(sums: np.ndarray, sizes: np.ndarray) -> tuple[tuple[int, float], ...]:
+    """Steps and mean loss of every episode, or of PARTS groups of neighbours where there are more.
+
+    They tell what a law owes to these episodes (`laws.episodes`).
+
+    Parameters
+    ----------
+    sums
+        The loss summed over each episode's steps, nats (episodes,).
+    sizes
+        Steps of each, (episodes,).
+    """
+    groups = np.array_split(np.arange(len(sizes)), min(len(sizes), PARTS))
+    steps = [int(sizes[group].sum()) for group in groups]
+    return tuple(
+        (count, float(f"{sums[group].sum() / count:.6g}"))
+        for count, group in zip(steps, groups, strict=True)
     )
 
 

@@ -50,8 +50,8 @@ def _key(fit: StudyFit) -> str:
     share = f"{100 * levels[0]:.3g} %" if levels else "The"
     return (
         f"Power laws on training FLOPs C ({', '.join(flops)}), R on 1/L_min. {share} intervals of "
-        "the exponents by bootstrap over runs, whose snapshots move together. What is quoted "
-        "for a law is bold.\n"
+        "the exponents by bootstrap over runs, whose snapshots move together, and over held-out "
+        "episodes where the table tells them apart. What is quoted for a law is bold.\n"
     )
 
 

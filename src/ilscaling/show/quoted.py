@@ -43,5 +43,5 @@ def _exponent(quoted: Fit) -> str:
     if quoted["ci_low"] is None:  # no resamples were asked for, or too few runs
         return f"{value}  without an interval: {determined(quoted)}"
     ends = f"[{quoted['ci_low']:.3f}, {quoted['ci_high']:.3f}]"
-    level = f"{100 * quoted['level']:g} % by bootstrap over runs"
+    level = f"{100 * quoted['level']:g} % by bootstrap"
     return f"{value}  {ends} {level}: {determined(quoted)}"

@@ -27,6 +27,8 @@ COLUMNS = {
     "dev_loss_se": ("float64", "its standard error over whole episodes"),
     "test_loss": ("float64", "mean cross-entropy on the test split, by which nothing is selected"),
     "test_loss_se": ("float64", "its standard error over whole episodes"),
+    "dev_losses": ("str", "'steps:mean loss there' of each dev episode, or of 64 groups of them"),
+    "test_losses": ("str", "the same of the test split"),
     "dev_expected_loss": ("float64", "that under the expert's own distribution, nats a step"),
     "dev_expected_loss_se": ("float64", "its standard error over whole episodes"),
     "dev_kl": ("float64", "its excess over the expert's entropy at the same steps, nats"),

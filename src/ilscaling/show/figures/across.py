@@ -45,7 +45,7 @@ def caption(data: pd.DataFrame) -> str:
     level, random = data["level"].dropna(), data["scale"].str.contains("random").all()
     ends = "without an interval where a game has one run"
     if data["low"].notna().any():
-        ends = f"with {100 * level.iloc[0]:.3g} % intervals by bootstrap over runs within each game"
+        ends = f"with {100 * level.iloc[0]:.3g} % intervals by bootstrap within each game"
     scale = "0 is random play, 1 the expert" if random else "1 is the expert"
     return (
         "Interquartile mean, over games and the runs of each game's best size, of the return at "

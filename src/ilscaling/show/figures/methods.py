@@ -19,7 +19,7 @@ KINDS = {
     "delta": (-0.13, {"lw": 1.2, "ls": (0, (3, 1.2))}),
     "bootstrap": (0.17, {"lw": 3.0, "alpha": 0.4}),
 }
-NAMES = {"delta": "delta method", "bootstrap": "bootstrap over runs"}
+NAMES = {"delta": "delta method", "bootstrap": "bootstrap"}
 
 
 def data(fit: laws.StudyFit) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def headline(game: str, name: str, table: pd.DataFrame, fit: StudyFit) -> Markup
             power_html(used["budget"].min(), 2),
             power_html(used["budget"].max(), 2),
             Markup("; ").join(laws),
-            f"{100 * fits[fitted[0]]['level']:g} % intervals by bootstrap over runs; ",
+            f"{100 * fits[fitted[0]]['level']:g} % intervals by bootstrap; ",
             looks.METHODS[fit.method(game)].phrase,
         )
     else:
