@@ -2,9 +2,10 @@
 
     python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
 
-prints Markdown: exponents without one of the seeds, and by other held-out games; what was foretold
-at a larger budget and what came out; Breakout's exponents by the paper's count of FLOPs; and the
-steps that were played beside those that as many games of every cell would take.
+prints Markdown: exponents without one of the seeds, and by other held-out games; the largest
+budget foretold in every form; what was foretold at a larger budget and what came out; Breakout's
+exponents by the paper's count of FLOPs; and the steps that were played beside those that as many
+games of every cell would take.
 """
 
 import json
@@ -100,6 +101,28 @@ def both(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(dev_loss=loss, dev_losses=parts).drop(columns=dropped)
 
 
+def by_form(table: pd.DataFrame, settings: params.Laws) -> str:
+    """Markdown: how far the lowest loss of the largest budget lay from what the laws of the smaller
+    ones had said, by the grid's minima in every form, and by the quadratic surface."""
+    settings = settings.model_copy(update={"bootstrap": 0})
+    rows = laws.fit_table(table, settings).validation
+    rows = rows[(rows["law"] == "L_min") & rows["held_out"]]
+    ways = {
+        "power law": ("grid", "power"),
+        "saturating": ("grid", "saturating"),
+        "broken": ("grid", "broken"),
+        "quadratic surface": ("quadratic", "surface"),
+    }
+    lines = []
+    for game, of_game in rows.groupby("game", sort=False):
+        errors = of_game.set_index(["method", "form"])["error"]
+        said = (
+            f"{np.expm1(errors[way]):+.1%}" if way in errors.index else "" for way in ways.values()
+        )
+        lines.append([title(game), f"{of_game['trained_on'].max()}", *said])
+    return markdown(["game", "budgets below", *ways], lines)
+
+
 def outcome(forecast: dict) -> str:
     """Markdown: the loss and return that were foretold, and those of what was trained."""
     foretold = pd.DataFrame(forecast["predictions"])
@@ -161,6 +184,7 @@ def main(path: str, forecast: str) -> None:
     settings = params.read(ROOT / "params.yaml", ROOT / f"studies/{study}.yaml").laws
     quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
+    print(by_form(table, settings), end="\n\n")
     print(by_split(table, settings), end="\n\n")
     print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
     print(by_count(table, "breakout"), end="\n\n")

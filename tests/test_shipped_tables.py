@@ -47,6 +47,7 @@ def test_the_findings_say_what_the_reference_table_says(monkeypatch):
     quoted = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
     forecast = json.loads((ROOT / "docs/tables/reference_forecast.json").read_text("utf-8"))
     parts = (made.without_a_seed(table, settings, quoted), made.played(table))
+    parts += (made.by_form(table, settings),)
     for part in (*parts, made.by_count(table, "breakout"), made.outcome(forecast)):
         assert part in page
 

@@ -101,10 +101,15 @@ def pooled(games: dict[str, dict], law: str) -> str:
     )
 
 
+def table() -> list[tuple[str, ...]]:
+    """Head, rule and a row a game of a study."""
+    rows = [row(*key, of) for key, of in found().items()]
+    return [COLUMNS, ("---",) * len(COLUMNS), *rows]
+
+
 def block(_: dict) -> str:
     """Markdown of the table, and of what the games have in common."""
     games = found()
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *(row(*key, of) for key, of in games.items())]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = "\n".join(f"| {' | '.join(line)} |" for line in table())
     means = "\n".join(pooled(once(games), law) for law in POOLED)
-    return f"{table}\n\nOver the games (random effects, Hartung and Knapp's interval):\n\n{means}"
+    return f"{lines}\n\nOver the games (random effects, Hartung and Knapp's interval):\n\n{means}"

@@ -2,7 +2,8 @@
 
     python tools/readme_numbers.py        after `snakemake --cores all`
 
-Every number between the markers of README.md comes from results/default/metrics.json, of
+Every number between the markers of README.md comes from results/default/metrics.json and, of the
+reference study, results/reference/metrics.json, of
 docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run), of docs/lot.md
 from results/lot/metrics.json, of docs/findings.md from every study's and of docs/experts.md from
 the records in experts/; a test compares them.
@@ -169,27 +170,35 @@ def _ends(found: dict, law: str) -> str:
     return "" if found.get(f"{law}_low") is None else f" ({interval(found, law)})"
 
 
-def write(page: str, text: str) -> str:
-    """`page` with the block between its markers replaced."""
-    head, rest = page.split(BEGIN)
-    _, tail = rest.split(END)
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
+def reference(_: dict) -> str:
+    """Markdown of the reference study: what cloning's laws say in each of its games."""
+    lines = [row for row in findings_page.table() if row[1] in ("study", "`reference`", "---")]
+    return "\n".join(f"| {' | '.join((row[0], *row[2:]))} |" for row in lines)
+
+
+def write(page: str, *texts: str) -> str:
+    """`page` with the blocks between its markers replaced, one after the other."""
+    head, *rest = page.split(BEGIN)
+    for text, part in zip(texts, rest, strict=True):
+        head += f"{BEGIN}\n{text}\n{END}{part.split(END)[1]}"
+    return head
 
 
 PAGES = {
-    "README.md": block,
-    "docs/schedules.md": schedules,
-    "docs/lot.md": lot,
-    "docs/experts.md": experts_page.block,
-    "docs/findings.md": findings_page.block,
+    "README.md": (reference, block),
+    "docs/schedules.md": (schedules,),
+    "docs/lot.md": (lot,),
+    "docs/experts.md": (experts_page.block,),
+    "docs/findings.md": (findings_page.block,),
 }
 
 
 def main() -> None:
     metrics = json.loads((ROOT / "results/default/metrics.json").read_text(encoding="utf-8"))
-    for name, text in PAGES.items():
+    for name, texts in PAGES.items():
         path = ROOT / name
-        path.write_text(write(path.read_text(encoding="utf-8"), text(metrics)), encoding="utf-8")
+        made = [text(metrics) for text in texts]
+        path.write_text(write(path.read_text(encoding="utf-8"), *made), encoding="utf-8")
     drawn = ROOT / "results/default/figures"
     if not drawn.is_dir():
         print("figures stay: the default study was not run here (snakemake --cores all)")

@@ -184,7 +184,7 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
             if few < FEWEST:
                 yield (
                     f"{name}: about {few:.0f} episodes to measure the {split} loss on"
-                    f" (demonstrations.{split}_steps): exponents are then of these episodes"
+                    f" (demonstrations.{split}_steps): they widen every interval"
                 )
 
 
