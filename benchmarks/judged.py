@@ -5,7 +5,7 @@
 prints Markdown: exponents without one of the seeds, and by other held-out games; the largest
 budget foretold in every form; what was foretold at a larger budget and what came out; Breakout's
 exponents by the paper's count of FLOPs; and the steps that were played beside those that as many
-games of every cell would take.
+games of every cell would take. Of a table alone, exponents by other held-out games.
 """
 
 import json
@@ -178,11 +178,13 @@ def by_count(table: pd.DataFrame, game: str) -> str:
     return markdown(head, lines)
 
 
-def main(path: str, forecast: str) -> None:
-    study = Path(path).stem
+def main(path: str, forecast: str | None = None) -> None:
     table = tables.read_table(path)
-    settings = params.read(ROOT / "params.yaml", ROOT / f"studies/{study}.yaml").laws
-    quoted = json.loads((ROOT / f"results/{study}/metrics.json").read_text(encoding="utf-8"))
+    settings = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml").laws
+    if forecast is None:
+        print(by_split(table, settings))
+        return
+    quoted = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
     print(by_form(table, settings), end="\n\n")
     print(by_split(table, settings), end="\n\n")
