@@ -1,5 +1,6 @@
 """Held-out episodes that are told apart: intervals hold what others of them would say."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -125,3 +126,22 @@ def test_subsets_of_runs_keep_their_own_episodes():
     runs = study(replace(TWELVE, missing=0.3), 1)
     part = runs.where(runs.position < 4)
     assert part.dev.mean == pytest.approx(part.L)
+
+
+def test_an_episode_that_is_much_of_the_loss_is_named():
+    """One game of eleven of NetHack's was half of the dev loss, and decided an exponent."""
+    runs = study(TWELVE, 2)
+    settings = Laws(bootstrap=0)
+    assert not heavy(laws.fit_table(table_of(runs), settings, validate=False))
+    losses = runs.dev.losses.copy()
+    losses[:, 4] *= 12
+    dev = replace(runs.dev, losses=losses)
+    table = table_of(replace(runs, dev=dev, L=dev.mean))
+    (said,) = heavy(laws.fit_table(table, settings, validate=False))
+    share = np.median(dev.steps[4] * losses[:, 4] / (losses @ dev.steps))
+    assert f"one of 12 dev episodes, {dev.steps[4]:,.0f} of {dev.steps.sum():,.0f} steps" in said
+    assert int(re.search(r"is (\d+)% of the loss", said)[1]) / 100 == pytest.approx(share, abs=0.05)
+
+
+def heavy(fit) -> list[str]:
+    return [f for f in fit.quoted("pong", "L_min")["flags"] if f.startswith("heavy_episode: ")]

@@ -15,6 +15,8 @@ FLAT = 3.0
 OFF = 0.3
 # A run that deviates by more than so many robust standard deviations of runs, of at least so many.
 OUTLYING, RUNS = 5.0, 6
+# An episode that holds so much of a split's loss, and has so many times the others' mean.
+HEAVY, TIMES = 0.25, 2.0
 # A normal distribution's standard deviation over its median absolute deviation.
 NORMAL = 1.4826
 # Names that a flag lists.
@@ -36,13 +38,20 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
     list of str
         'code: sentence', which names the rows. one_data: a single amount of samples; near_sizes:
         sizes that are as good as one; flat, off_centre: budgets whose profile shows no optimum, or
-        has it beside the middle; outlying: runs that deviate as a whole.
+        has it beside the middle; outlying: runs that deviate as a whole; heavy_episode: a held-out
+        episode that is much of the loss.
     """
     there = np.isfinite(runs.L)
     if not there.any():
         return []
     some = runs.where(there)
-    return [*_one_data(some), *_near_sizes(some), *_profiles(some, optima), *_outlying(some)]
+    return [
+        *_one_data(some),
+        *_near_sizes(some),
+        *_profiles(some, optima),
+        *_outlying(some),
+        *_heavy_episodes(some),
+    ]
 
 
 def _one_data(runs: Runs) -> list[str]:
@@ -52,6 +61,26 @@ def _one_data(runs: Runs) -> list[str]:
         f"one_data: every row saw {runs.D[0]:.4g} samples, which tells nothing of data: no law of"
         " D, and no optimum between size and data"
     ]
+
+
+def _heavy_episodes(runs: Runs) -> list[str]:
+    """A flag a split in which one episode of several decides the loss."""
+    flags = []
+    for split, held_out in (("dev", runs.dev), ("test", runs.test)):
+        if held_out is None or len(held_out.steps) < 3:
+            continue
+        steps, losses = held_out.steps, np.nanmedian(held_out.losses, axis=0)
+        total = steps @ losses
+        worst = int(np.argmax(steps * losses))
+        others = (total - steps[worst] * losses[worst]) / (steps.sum() - steps[worst])
+        share = steps[worst] * losses[worst] / total
+        if share > HEAVY and losses[worst] > TIMES * others:
+            flags.append(
+                f"heavy_episode: one of {len(steps)} {split} episodes, {steps[worst]:,.0f} of"
+                f" {steps.sum():,.0f} steps, is {share:.0%} of the loss ({losses[worst]:.2g} nats"
+                f" where the others have {others:.2g}): laws are much of this one; record more"
+            )
+    return flags
 
 
 def _near_sizes(runs: Runs) -> list[str]:
