@@ -5,7 +5,7 @@
 prints Markdown: exponents without one of the seeds, and by other held-out games; the largest
 budget foretold in every form; what was foretold at a larger budget and what came out; Breakout's
 exponents by the paper's count of FLOPs; and the steps that were played beside those that as many
-games of every cell would take. Of a table alone, exponents by other held-out games.
+games of every cell would take. Of a table of one game alone, exponents by other held-out games.
 """
 
 import json
@@ -84,6 +84,32 @@ def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
             lines.append([title(game), ", ".join(counts), law, *said])
     head = ["game", "episodes, dev and test", "exponent of", *(f"by {name}" for name in fits)]
     return markdown(head, lines)
+
+
+def without_the_heaviest(table: pd.DataFrame, settings: params.Laws) -> str:
+    """Markdown: exponents of a game without the dev episode that holds most of its loss."""
+    done = table[table["status"] == "done"]
+    steps, losses = zip(*done["dev_losses"].map(_episodes), strict=True)
+    heaviest = int(np.argmax(np.median(np.array(losses), axis=0) * steps[0]))
+    fewer = [
+        (np.delete(of, heaviest), np.delete(loss, heaviest))
+        for of, loss in zip(steps, losses, strict=True)
+    ]
+    texts = [" ".join(f"{n:.0f}:{x:.6g}" for n, x in zip(*pair, strict=True)) for pair in fewer]
+    changed = done.assign(dev_loss=[of @ loss / of.sum() for of, loss in fewer], dev_losses=texts)
+    said = [laws.fit_table(rows, settings, validate=False) for rows in (done, changed)]
+    lines = []
+    for law in EXPONENTS:
+        of = [fit.quoted(said[0].games[0], law) for fit in said]
+        values = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
+        lines.append([title(said[0].games[0]), law, *values])
+    head = [f"by {len(steps[0])} dev episodes", f"without one of {steps[0][heaviest]:,.0f} steps"]
+    return markdown(["game", "exponent of", *head], lines)
+
+
+def _episodes(text: str) -> np.ndarray:
+    """Steps and mean losses (2, episodes)."""
+    return np.array([pair.split(":") for pair in text.split()], float).T
 
 
 def both(table: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +208,8 @@ def main(path: str, forecast: str | None = None) -> None:
     table = tables.read_table(path)
     settings = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml").laws
     if forecast is None:
-        print(by_split(table, settings))
+        print(by_split(table, settings), end="\n\n")
+        print(without_the_heaviest(table, settings))
         return
     quoted = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")

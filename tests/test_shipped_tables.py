@@ -61,6 +61,7 @@ def test_the_findings_say_what_eleven_and_sixteen_games_said(monkeypatch):
     made, _, settings, page = judged(monkeypatch)
     few = tables.read_table(ROOT / "docs/tables/reference_few_games.csv")
     assert made.by_split(few, settings) in page
+    assert made.without_the_heaviest(few, settings) in page
 
 
 @pytest.mark.slow

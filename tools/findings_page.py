@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # another algorithm, nor another policy in the same game.
 STUDIES = {
     "reference": (
-        "breakout", "nethack", "go_to", "put_next_local", "minatar_space_invaders", "pong",
+        "breakout", "space_invaders", "qbert", "pong", "nethack", "go_to", "put_next_local",
+        "minatar_space_invaders",
     ),
     "default": ("breakout", "nethack"),
     "algorithms": ("foraging",),

@@ -216,7 +216,7 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     for fit in fits:
         mine = (fit["method"] in quoted, fit["form"], fit["interval"])
         if fit["law"] in CHECKED and mine == (True, forms.POWER, "bootstrap"):
-            fit["flags"] = [*fit["flags"], *checks]
+            fit["flags"] = [*fit["flags"], *quality.of_law(checks, fit["law"])]
     notes += [f"{game}: {check.partition(': ')[2]}" for check in checks]
     tested, silent = validation.table([]), []
     draws = min(validation.DRAWS, settings.bootstrap)

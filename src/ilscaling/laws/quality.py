@@ -17,6 +17,7 @@ OFF = 0.3
 OUTLYING, RUNS = 5.0, 6
 # An episode that holds so much of a split's loss, and has so many times the others' mean.
 HEAVY, TIMES = 0.25, 2.0
+JUDGING = "test"  # the split by which nothing is chosen
 # A normal distribution's standard deviation over its median absolute deviation.
 NORMAL = 1.4826
 # Names that a flag lists.
@@ -54,6 +55,19 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
     ]
 
 
+def of_law(checks: list[str], law: str) -> list[str]:
+    """Those of `checks` that a law rests on: test episodes judge the lowest loss, choose no size.
+
+    Parameters
+    ----------
+    checks
+        See `checks`.
+    law
+        A key of records.LAWS.
+    """
+    return [check for check in checks if law == "L_min" or f" {JUDGING} episodes" not in check]
+
+
 def _one_data(runs: Runs) -> list[str]:
     if len(runs.D) < 3 or np.ptp(np.log(runs.D)) > 0.01:
         return []
@@ -66,7 +80,7 @@ def _one_data(runs: Runs) -> list[str]:
 def _heavy_episodes(runs: Runs) -> list[str]:
     """A flag a split in which one episode of several decides the loss."""
     flags = []
-    for split, held_out in (("dev", runs.dev), ("test", runs.test)):
+    for split, held_out in (("dev", runs.dev), (JUDGING, runs.test)):
         if held_out is None or len(held_out.steps) < 3:
             continue
         steps, losses = held_out.steps, np.nanmedian(held_out.losses, axis=0)
