@@ -18,6 +18,7 @@ import published
 from equal_flops import markdown
 
 from ilscaling import laws, params, tables
+from ilscaling.laws import episodes
 from ilscaling.show.rows import foretold_loss
 from ilscaling.show.titles import title
 
@@ -89,21 +90,21 @@ def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
 def without_the_heaviest(table: pd.DataFrame, settings: params.Laws) -> str:
     """Markdown: exponents of a game without the dev episode that holds most of its loss."""
     done = table[table["status"] == "done"]
-    steps, losses = zip(*done["dev_losses"].map(_episodes), strict=True)
-    heaviest = int(np.argmax(np.median(np.array(losses), axis=0) * steps[0]))
-    fewer = [
-        (np.delete(of, heaviest), np.delete(loss, heaviest))
-        for of, loss in zip(steps, losses, strict=True)
+    dev = episodes.read(done, "dev")
+    heaviest = int(np.argmax(np.median(dev.losses, axis=0) * dev.steps))
+    fewer = episodes.Episodes(np.delete(dev.steps, heaviest), np.delete(dev.losses, heaviest, 1))
+    texts = [
+        " ".join(f"{n:.0f}:{x:.6g}" for n, x in zip(fewer.steps, row, strict=True))
+        for row in fewer.losses
     ]
-    texts = [" ".join(f"{n:.0f}:{x:.6g}" for n, x in zip(*pair, strict=True)) for pair in fewer]
-    changed = done.assign(dev_loss=[of @ loss / of.sum() for of, loss in fewer], dev_losses=texts)
+    changed = done.assign(dev_loss=fewer.mean, dev_losses=texts)
     said = [laws.fit_table(rows, settings, validate=False) for rows in (done, changed)]
     lines = []
     for law in EXPONENTS:
         of = [fit.quoted(said[0].games[0], law) for fit in said]
         values = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
         lines.append([title(said[0].games[0]), law, *values])
-    head = [f"by {len(steps[0])} dev episodes", f"without one of {steps[0][heaviest]:,.0f} steps"]
+    head = [f"by {len(dev.steps)} dev episodes", f"without one of {dev.steps[heaviest]:,.0f} steps"]
     return markdown(["game", "exponent of", *head], lines)
 
 
@@ -116,11 +117,7 @@ def both(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose dev split is the episodes of both splits, without a test split."""
     parts = (table["dev_losses"].fillna("") + " " + table["test_losses"].fillna("")).str.strip()
     told = parts.ne("") & table["status"].eq("done")
-    numbers = (
-        parts[told]
-        .str.split()
-        .map(lambda pairs: np.array([pair.split(":") for pair in pairs], float).T)
-    )
+    numbers = parts[told].map(_episodes)
     loss = (table["dev_loss"] + table["test_loss"]) / 2
     loss[told] = numbers.map(lambda pair: pair[0] @ pair[1] / pair[0].sum())
     dropped = ["test_loss", "test_loss_se", "test_losses"]

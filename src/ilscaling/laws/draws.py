@@ -131,7 +131,7 @@ def draw(runs: Runs, count: int, seed: int) -> Draws:
     freedom = several - 1
     for name, held_out in (("L", runs.dev), ("L_test", runs.test)):
         if held_out is not None:
-            values[name][1:] *= held_out.drawn(count, generator(runs.game, seed, name))
+            values[name] = held_out.anew(values[name], generator(runs.game, seed, name))
             freedom = min(freedom, len(held_out.steps) - 1)
     return Draws(values, np.ones((1, len(runs.L))), freedom, "")
 

@@ -64,6 +64,19 @@ class Episodes:
         ratio = steps @ self.losses.T / steps.sum(axis=1, keepdims=True) / self.mean
         return np.nan_to_num(ratio, nan=1.0) ** np.sqrt(episodes / (episodes - 1))
 
+    def anew(self, losses: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Losses (1 + draws, rows) of which all but the first are of episodes drawn anew.
+
+        Parameters
+        ----------
+        losses
+            Of the measurement and of its resamples.
+        random
+            See `drawn`.
+        """
+        measured = np.ones((1, losses.shape[1]))
+        return losses * np.vstack([measured, self.drawn(len(losses) - 1, random)])
+
 
 def read(rows: pd.DataFrame, split: str) -> Episodes | None:
     """The episodes of a split, from the texts of a results table.

@@ -141,9 +141,8 @@ def _half(admitted: Admitted, losses: np.ndarray, settings: Laws) -> dict:
     nothing = np.full((1, len(design.L)), np.nan)
     measured = losses
     if design.dev is not None:  # what held-out episodes add does not shrink with seeds
-        measured = losses.copy()
         chance = generator(design.game, "precision episodes", settings.seed)
-        measured[1:] *= design.dev.drawn(len(losses) - 1, chance)
+        measured = design.dev.anew(losses, chance)
         dof = min(dof, len(design.dev.steps) - 1)
     values = {**dict.fromkeys(OTHERS, nothing), "L": measured}
     drawn = Draws(values, np.ones((1, len(design.L))), dof, "")

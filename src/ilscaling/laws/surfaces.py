@@ -226,8 +226,7 @@ def fit(
     weight = whole_runs(runs, resamples, settings.seed)
     losses = np.broadcast_to(runs.L, weight.shape)
     if runs.dev is not None:
-        losses = losses.copy()
-        losses[1:] *= runs.dev.drawn(len(weight) - 1, generator(runs.game, settings.seed, "L"))
+        losses = runs.dev.anew(losses, generator(runs.game, settings.seed, "L"))
     return _surfaces(runs, losses, weight, settings, returns, only or tuple(METHODS))
 
 
