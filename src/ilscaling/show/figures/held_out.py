@@ -71,6 +71,6 @@ def caption(data: pd.DataFrame) -> str:
     tail = f" {(judged == 'True').sum()} of {len(judged)} intervals held it." if len(judged) else ""
     return (
         "The largest budget, which these fits have not seen: what each method predicted, and what "
-        f"was measured (by the vertex for the vertex).{tail} Numbers: how far off the prediction "
-        "was. An arrow head: the interval goes on."
+        "was measured (by the vertex for the vertex; for surfaces, which are fitted to dev losses, "
+        f"the dev loss).{tail} Numbers: how far off the prediction was. An arrow head: the interval goes on."
     )
