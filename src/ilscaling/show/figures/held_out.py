@@ -72,6 +72,6 @@ def caption(data: pd.DataFrame) -> str:
     return (
         "The largest budget, which these fits have not seen: what each method predicted, and what "
         "was measured (by the vertex for the vertex; for surfaces, which are fitted to dev losses, "
-        f"the dev loss).{tail} Numbers: how far off the prediction was. An arrow head: the interval "
-        "goes on."
+        f"the dev loss).{tail} Numbers: how far off the prediction was. An arrow head: the "
+        "interval goes on."
     )
