@@ -151,6 +151,15 @@ def study(tmp_path_factory) -> Workspace:
     return finished(workspace, folder / "traced")
 
 
+def closed_to_others(folder: Path) -> list[Path]:
+    """Files that who may read a new file may not read."""
+    probe = folder / "probe"
+    probe.touch()
+    usual = probe.stat().st_mode
+    probe.unlink()
+    return [p for p in folder.rglob("*") if p.is_file() and usual & ~p.stat().st_mode & 0o044]
+
+
 def copied(workspace: Workspace, target: Path) -> Workspace:
     """A copy of a workspace with all that stands in it, to change at will."""
     shutil.copytree(workspace.path, target, symlinks=True)

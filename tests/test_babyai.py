@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import closed_to_others
 from typer.testing import CliRunner
 
 from ilscaling import flops, games, params, policies, registry, store
@@ -205,6 +206,7 @@ def test_a_study_from_nothing(tmp_path):
     assert facts["expert"]["player"] == "the BabyAI bot"
     picture = registry.get("DOMAIN", "babyai").picture("GoToLocal", split.read("view", 0, 1)[0])
     assert picture.shape == (84, 84, 3) and picture.dtype == np.uint8 and picture.std() > 0
+    assert not closed_to_others(tmp_path)
 
 
 def test_recordings_that_do_not_fit_are_refused(tmp_path):

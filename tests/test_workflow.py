@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import copied
+from conftest import closed_to_others, copied
 from readme_commands import RUNNABLE, runnable_in
 
 from ilscaling.pipeline import pipeline_lock
@@ -53,6 +53,7 @@ def test_one_command_makes_everything(study):
     assert "results/default/report.html" in study.log and "compute-optimal" in study.log
     leftovers = [*study.path.glob("data/parts/*/*"), *study.path.glob("data/recordings/*/*")]
     assert not leftovers, "parts and recordings are temporary"
+    assert not closed_to_others(study.path / "data"), "a store may be several people's"
 
 
 def test_a_second_run_does_nothing_whatever_the_times(study):

@@ -20,7 +20,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path`; rename it to `path` if the block succeeds.
 
     The temporary name is unique, so that two writers of one file never share it: the last
-    rename wins, and a reader only ever sees a complete file.
+    rename wins, and a reader only ever sees a complete file. Whoever may read any new file may
+    read this one, too: a store can be several people's.
 
     Parameters
     ----------
@@ -33,9 +34,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
+        # safetensors makes files for their owner alone.
+        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def write_json(path: str | Path, value: object) -> None:

@@ -1,6 +1,5 @@
 """Verbs that import and measure experts."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,10 +50,6 @@ def import_expert(
     from ilscaling import registry
 
     registry.get("DOMAIN", of, "--domain").import_expert(game, file, out)
-    # safetensors lets its owner alone read a file; others get what they get of any new one.
-    mask = os.umask(0)
-    os.umask(mask)
-    out.chmod(0o666 & ~mask)
     print(out)
 
 

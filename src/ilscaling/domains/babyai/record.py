@@ -20,7 +20,7 @@ from ilscaling.domains.babyai.bot import advice
 from ilscaling.domains.babyai.game import Vector
 from ilscaling.domains.babyai.section import BabyAI
 from ilscaling.errors import GameError
-from ilscaling.files import write_json
+from ilscaling.files import atomic, write_json
 from ilscaling.games import play
 from ilscaling.games.jobs import job as share
 from ilscaling.games.score import summary
@@ -138,7 +138,8 @@ def _put(out: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.tmp")
     unfinished.mkdir(parents=True)
     try:
-        save_file(arrays, unfinished / STEPS)
+        with atomic(unfinished / STEPS) as temporary:
+            save_file(arrays, temporary)
         write_json(unfinished / ABOUT, about)
         shutil.rmtree(out, ignore_errors=True)
         unfinished.rename(out)
