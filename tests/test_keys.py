@@ -128,7 +128,7 @@ def test_new_sizes_seeds_and_budgets_leave_runs_alone():
     base = study()
     grid = base.params.games["breakout"].grid
     wider = study(
-        grid__sizes=[*grid.sizes, 96],
+        grid__sizes=[*grid.sizes, 24],
         grid__seeds=[*grid.seeds, 9],
         grid__budgets=[*grid.budgets, 2 * grid.budgets[-1]],
     )

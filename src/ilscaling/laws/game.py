@@ -31,8 +31,6 @@ from ilscaling.params import Laws
 
 # Parameters of a surface's frontier that become records.
 SURFACE = ("exponent",)
-# Laws whose quoted records carry what quality control says of the rows: those of the loss.
-CHECKED = ("L_min", "N_opt", "D_opt")
 # Budgets that a flag lists.
 LISTED = 12
 # What to say of a law whose optima were chosen and judged by one measurement.
@@ -215,9 +213,9 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
     quoted = (headline.NAME, optima.method(table))
     for fit in fits:
         mine = (fit["method"] in quoted, fit["form"], fit["interval"])
-        if fit["law"] in CHECKED and mine == (True, forms.POWER, "bootstrap"):
-            fit["flags"] = [*fit["flags"], *quality.of_law(checks, fit["law"])]
-    notes += [f"{game}: {check.partition(': ')[2]}" for check in checks]
+        if mine == (True, forms.POWER, "bootstrap"):
+            fit["flags"] = [*fit["flags"], *(c.text for c in checks if fit["law"] in c.laws)]
+    notes += [f"{game}: {check.text.partition(': ')[2]}" for check in checks]
     tested, silent = validation.table([]), []
     draws = min(validation.DRAWS, settings.bootstrap)
     if validate and not runs.isoflop:

@@ -1,5 +1,7 @@
 """Quality control: what in the rows of a game makes its numbers worth less, by name."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -17,14 +19,32 @@ OFF = 0.3
 OUTLYING, RUNS = 5.0, 6
 # An episode that holds so much of a split's loss, and has so many times the others' mean.
 HEAVY, TIMES = 0.25, 2.0
-JUDGING = "test"  # the split by which nothing is chosen
 # A normal distribution's standard deviation over its median absolute deviation.
 NORMAL = 1.4826
 # Names that a flag lists.
 LISTED = 4
 
 
-def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
+# Laws whose quoted records carry what is found: those of the loss. Test losses choose no size.
+LAWS, JUDGED = ("L_min", "N_opt", "D_opt"), ("L_min",)
+
+
+class Check(NamedTuple):
+    """Something to know of the rows.
+
+    Attributes
+    ----------
+    text
+        'code: sentence', which names the rows.
+    laws
+        Those that rest on these rows.
+    """
+
+    text: str
+    laws: tuple[str, ...] = LAWS
+
+
+def checks(runs: Runs, optima: pd.DataFrame) -> list[Check]:
     """What to know of the rows that the laws of the loss rest on.
 
     Parameters
@@ -36,8 +56,8 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
 
     Returns
     -------
-    list of str
-        'code: sentence', which names the rows. one_data: a single amount of samples; near_sizes:
+    list of Check
+        one_data: a single amount of samples; near_sizes:
         sizes that are as good as one; flat, off_centre: budgets whose profile shows no optimum, or
         has it beside the middle; outlying: runs that deviate as a whole; heavy_episode: a held-out
         episode that is much of the loss.
@@ -46,26 +66,13 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[str]:
     if not there.any():
         return []
     some = runs.where(there)
-    return [
+    of_rows = [
         *_one_data(some),
         *_near_sizes(some),
         *_profiles(some, optima),
         *_outlying(some),
-        *_heavy_episodes(some),
     ]
-
-
-def of_law(checks: list[str], law: str) -> list[str]:
-    """Those of `checks` that a law rests on: test episodes judge the lowest loss, choose no size.
-
-    Parameters
-    ----------
-    checks
-        See `checks`.
-    law
-        A key of records.LAWS.
-    """
-    return [check for check in checks if law == "L_min" or f" {JUDGING} episodes" not in check]
+    return [*map(Check, of_rows), *_heavy_episodes(some)]
 
 
 def _one_data(runs: Runs) -> list[str]:
@@ -77,10 +84,10 @@ def _one_data(runs: Runs) -> list[str]:
     ]
 
 
-def _heavy_episodes(runs: Runs) -> list[str]:
+def _heavy_episodes(runs: Runs) -> list[Check]:
     """A flag a split in which one episode of several decides the loss."""
     flags = []
-    for split, held_out in (("dev", runs.dev), (JUDGING, runs.test)):
+    for split, held_out, laws in (("dev", runs.dev, LAWS), ("test", runs.test, JUDGED)):
         if held_out is None or len(held_out.steps) < 3:
             continue
         steps, losses = held_out.steps, np.nanmedian(held_out.losses, axis=0)
@@ -89,11 +96,12 @@ def _heavy_episodes(runs: Runs) -> list[str]:
         others = (total - steps[worst] * losses[worst]) / (steps.sum() - steps[worst])
         share = steps[worst] * losses[worst] / total
         if share > HEAVY and losses[worst] > TIMES * others:
-            flags.append(
+            text = (
                 f"heavy_episode: one of {len(steps)} {split} episodes, {steps[worst]:,.0f} of"
                 f" {steps.sum():,.0f} steps, is {share:.0%} of the loss ({losses[worst]:.2g} nats"
                 f" where the others have {others:.2g}): laws are much of this one; record more"
             )
+            flags.append(Check(text, laws))
     return flags
 
 
