@@ -11,6 +11,7 @@ the records in experts/; a test compares them.
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -173,7 +174,35 @@ def _ends(found: dict, law: str) -> str:
 def reference(_: dict) -> str:
     """Markdown of the reference study: what cloning's laws say in each of its games."""
     lines = [row for row in findings_page.table() if row[1] in ("study", "`reference`", "---")]
-    return "\n".join(f"| {' | '.join((row[0], *row[2:]))} |" for row in lines)
+    table = [f"| {' | '.join((row[0], *row[2:]))} |" for row in lines]
+    return "\n".join([*table, "", *claims()])
+
+
+def claims() -> list[str]:
+    """What the reference study found, a line each, by its metrics and the tables of findings.md."""
+    metrics = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
+    told = ("determined", "sign only")
+    sizes = [of["N_opt"] for of in metrics.values() if of["N_opt_known"] in told]
+    theirs = sorted(of["N_opt"] for of in PAPER.values())
+    page = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+    (few,) = re.findall(r"^\| NetHack \| 11, 16 \| N_opt \| ([\d.]+)", page, re.MULTILINE)
+    without = r"^\| NetHack \| N_opt \| ([\d.]+) \[[^]]*\] \| ([\d.]+) \[[^]]*\] \|$"
+    ((_, rest),) = re.findall(without, page, re.MULTILINE)
+    return [
+        "- **Over such a range the loss is no pure power of compute.** A law that saturates"
+        " foretells the largest budget closer.",
+        f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
+        f" {_two(max(sizes))}**, where the grid holds it; the paper says {_two(theirs[0])} and"
+        f" {_two(theirs[-1])} of budgets a thousand times these.",
+        f"- **One held-out game can decide an exponent.** By eleven games of NetHack it was"
+        f" {_two(few)}; one of them was half of the loss. Without it it is {_two(rest)}, by seventy"
+        f" games {_two(metrics['nethack']['N_opt'])}. Intervals know of held-out episodes now.",
+        "- **A return is foretold far worse than a loss.**",
+    ]
+
+
+def _two(exponent: float | str) -> str:
+    return f"{float(exponent):.2f}".lstrip("0")
 
 
 def write(page: str, *texts: str) -> str:
