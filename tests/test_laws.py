@@ -655,6 +655,17 @@ def test_the_laws_load_neither_statsmodels_nor_scipys_statistics():
     assert not {"statsmodels", "scipy.stats", "torch", "matplotlib"} & set(loaded)
 
 
+def test_a_cell_of_few_episodes_is_not_the_best_by_luck():
+    table = planted(seeds=(0, 1))
+    sizes = table["params"]
+    table["episodes"] = np.where(sizes == sizes.min(), 34, 3)
+    for name in ("return_mean", "return_first", "return_second"):
+        table.loc[sizes == sizes.max(), name] = 1e6
+    best = laws.metrics(table, fitted(table))["pong"]["best_return"]
+    cells = table[sizes == sizes.min()].groupby("budget")["return_second"].mean()
+    assert best == pytest.approx(cells.max())
+
+
 def test_the_best_return_is_of_episodes_that_did_not_choose_it():
     table = planted(seeds=(0, 1), run_noise=0.1)
     generator = np.random.default_rng(0)

@@ -36,7 +36,7 @@ LAWS = {
 }
 
 
-# Exponents that Tuyls et al. print for these games, at budgets a thousand times ours and more:
+# Exponents that Tuyls et al. print for these games, at far larger budgets:
 # docs/published.md.
 PAPER = {
     "breakout": {"N_opt": "0.74", "D_opt": "0.46"},
@@ -189,15 +189,15 @@ def claims() -> list[str]:
     without = r"^\| NetHack \| N_opt \| ([\d.]+) \[[^]]*\] \| ([\d.]+) \[[^]]*\] \|$"
     ((_, rest),) = re.findall(without, page, re.MULTILINE)
     return [
-        "- **Over such a range the loss is no pure power of compute.** A law that saturates"
-        " foretells the largest budget closer.",
+        "- **A pure power law of the loss does not hold its course over such a range.** The largest"
+        " budget's loss lies above its line in every game; a law that saturates comes closer.",
         f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
         f" {_two(max(sizes))}**, where the grid holds it; the paper says {_two(theirs[0])} and"
-        f" {_two(theirs[-1])} of budgets a thousand times these.",
+        f" {_two(theirs[-1])}, of budgets 1e5 times these and more.",
         f"- **One held-out game can decide an exponent.** By eleven games of NetHack it was"
         f" {_two(few)}; one of them was half of the loss. Without it it is {_two(rest)}, by seventy"
         f" games {_two(metrics['nethack']['N_opt'])}. Intervals know of held-out episodes now.",
-        "- **A return is foretold far worse than a loss.**",
+        "- **A return is foretold worse than a loss** in most games, and it matters by which law.",
     ]
 
 

@@ -9,6 +9,9 @@ from ilscaling.laws.study import StudyFit
 from ilscaling.laws.validation import summary
 from ilscaling.tables import halves, positions, spent
 
+# Cells with at least such a share of the most episodes of any compete for the best return.
+MANY = 0.5
+
 
 def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
     """What `dvc exp show` lists of each game; None stands for what is not known.
@@ -27,10 +30,9 @@ def metrics(table: pd.DataFrame, fit: StudyFit) -> dict[str, dict]:
         how well they are known (doubts.determined), R2
         and budgets of the line through the optima of `method`, how well that foretold larger
         budgets, the verdict on the power law of the loss, and what was reached. `best_return` is
-        the highest return of a cell (mean over its seeds; chosen on one half of the episodes and
-        judged on the other, where both are known), in points of the game, `best_return_of_expert`
-        its share of the demonstrations' mean return; `training_flops` is what the grid has spent,
-        `separate_flops` what its cells would as separate runs.
+        the highest return of a cell (see `best_return`), in points of the game,
+        `best_return_of_expert` its share of the demonstrations' mean return; `training_flops` is
+        what the grid has spent, `separate_flops` what its cells would as separate runs.
     """
     return {game: _game(table[table["game"] == game], game, fit) for game in fit.games}
 
@@ -87,6 +89,9 @@ def _prediction(fit: StudyFit, game: str, method: str) -> dict:
 def best_return(done: pd.DataFrame) -> float | None:
     """The highest return of a size at a budget, by episodes that did not choose it where known.
 
+    Where some cells have been measured by more episodes, it is one of these: among many cells of a
+    few games the best is the luckiest.
+
     Parameters
     ----------
     done
@@ -104,7 +109,11 @@ def best_return(done: pd.DataFrame) -> float | None:
     # A row without a budget is a cell of its own.
     position = np.where(position < 0, -1 - np.arange(len(done)), position)
     cells = done.assign(chosen=chosen, judged=judged, position=position)
-    means = cells.groupby(["position", "params"])[["chosen", "judged"]].mean()
+    groups = cells.groupby(["position", "params"])
+    means = groups[["chosen", "judged"]].mean()
+    if "episodes" in cells:
+        counts = groups["episodes"].sum()
+        means = means[counts >= MANY * counts.max()]
     known = means["chosen"].notna()
     return _number(means.loc[means["chosen"].idxmax(), "judged"]) if known.any() else None
 
