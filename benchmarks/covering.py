@@ -117,9 +117,9 @@ in `benchmarks/simulated.py`: unless their names say otherwise 8 sizes x 2 seeds
 whole and by 1 % along compute, a cell by 1 %. `saturating` has an irreducible loss as large as the
 reducible one at its middle budget. `small` is the default study's shape with one seed: 6 runs, 6
 budgets, cells far from the optimum absent. `bowl` is a truth that neither additive surface can
-have. Losses of `twelve held-out episodes` are of so few, and each has something of its own by size and compute,
-in all runs alike; `the same, not told apart` are intervals over runs alone, as of a table that does
-not say what each episode's loss was.
+have. Losses of `twelve held-out episodes` are of so few, and each has something of its own by size
+and compute, in all runs alike; `the same, not told apart` are intervals over runs alone, as of a
+table that does not say what each episode's loss was.
 
 ## The quoted exponent: N_opt
 
