@@ -37,6 +37,20 @@ def test_a_shipped_table_gives_the_exponents_that_stand_in_the_repository(name):
         assert estimate == pytest.approx(law["L_min"], rel=1e-6), game
 
 
+def test_an_interval_that_does_not_hold_its_own_estimate_is_named():
+    """As of a saturating law through five vertices of GoTo, whose resamples have other floors."""
+    table = tables.read_table(ROOT / "docs/tables/reference.csv")
+    settings = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml").laws
+    fit = laws.fit_table(table[table["game"] == "go_to"], settings, validate=False)
+    known = [f for f in fit.fits if None not in (f["estimate"], f["ci_low"])]
+    held = [f["ci_low"] <= f["estimate"] <= f["ci_high"] for f in known]
+    named = [any(flag.startswith("beside:") for flag in f["flags"]) for f in known]
+    assert named == [not inside for inside in held] and any(named)
+    assert {laws.determined(f) for f, flag in zip(known, named, strict=True) if flag} == {
+        "not determined"
+    }
+
+
 def judged(monkeypatch):
     """benchmarks/judged.py, the reference study's table, its settings and docs/findings.md."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))

@@ -12,7 +12,7 @@ from ilscaling.laws.records import LAWS, Fit
 INSIDE = 2
 REJECTED = "the pure power law is rejected "
 # Codes of flags by which an exponent is not determined, whatever its interval.
-DOUBTFUL = {"not_quoted", "not_identified", "two_points", "at_edge"}
+DOUBTFUL = {"not_quoted", "not_identified", "two_points", "at_edge", "beside"}
 
 
 def add(fits: list[Fit], best: pd.DataFrame, judged: pd.DataFrame) -> None:

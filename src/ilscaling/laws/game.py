@@ -407,6 +407,9 @@ def _interval(record: Fit, values: np.ndarray, drawn: Draws, *, quantiles: bool)
         record["flags"] = [*record["flags"], f"no_bootstrap: {why}"]
         return
     record["ci_low"], record["ci_high"] = (float(end) for end in ends)
+    if not record["ci_low"] <= record["estimate"] <= record["ci_high"]:
+        beside = "beside: the resamples' interval does not hold the estimate itself"
+        record["flags"] = [*record["flags"], beside]
     if len(known) < 0.95 * drawn.count and not any("draws:" in f for f in record["flags"]):
         share = f"{drawn.count - len(known)} of {drawn.count} resamples have no value"
         record["flags"] = [*record["flags"], f"draws: {share}"]
