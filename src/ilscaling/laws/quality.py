@@ -26,7 +26,7 @@ LISTED = 4
 
 
 # Laws whose quoted records carry what is found: those of the loss. Test losses choose no size.
-LAWS, JUDGED = ("L_min", "N_opt", "D_opt"), ("L_min",)
+CHECKED, JUDGED = ("L_min", "N_opt", "D_opt"), ("L_min",)
 
 
 class Check(NamedTuple):
@@ -41,7 +41,7 @@ class Check(NamedTuple):
     """
 
     text: str
-    laws: tuple[str, ...] = LAWS
+    laws: tuple[str, ...] = CHECKED
 
 
 def checks(runs: Runs, optima: pd.DataFrame) -> list[Check]:
@@ -87,7 +87,7 @@ def _one_data(runs: Runs) -> list[str]:
 def _heavy_episodes(runs: Runs) -> list[Check]:
     """A flag a split in which one episode of several decides the loss."""
     flags = []
-    for split, held_out, laws in (("dev", runs.dev, LAWS), ("test", runs.test, JUDGED)):
+    for split, held_out, laws in (("dev", runs.dev, CHECKED), ("test", runs.test, JUDGED)):
         if held_out is None or len(held_out.steps) < 3:
             continue
         steps, losses = held_out.steps, np.nanmedian(held_out.losses, axis=0)
