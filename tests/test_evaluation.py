@@ -33,7 +33,7 @@ from ilscaling.measuring import best, replay
 from ilscaling.measuring import run as measuring
 from ilscaling.measuring.cell import halves
 from ilscaling.measuring.floor import against
-from ilscaling.measuring.loss import float32, held_out
+from ilscaling.measuring.loss import float32, held_out, held_out_together
 from ilscaling.measuring.reference import random_play
 from ilscaling.measuring.returns import all_episodes, play
 from ilscaling.measuring.run import evaluate_run
@@ -367,7 +367,7 @@ def test_the_best_cells_play_more_episodes_of_which_the_first_are_the_same(
     files = [tmp_path / "all" / snapshot.name for snapshot in snapshots]
     more = SETTINGS.model_copy(update={"best_episodes": 5})
     of = (files, snapshots, demos, more, FAST, tmp_path / "best")
-    monkeypatch.setattr(measuring, "held_out", None)  # the losses are known
+    monkeypatch.setattr(measuring, "held_out_together", None)  # the losses are known
     listed = best.evaluate_best(*of)
     assert set(listed) == {f"cnn-2-s0-{snapshot.name}" for snapshot in snapshots}
     for record, snapshot in zip(short, snapshots, strict=True):
@@ -775,14 +775,14 @@ def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path
         yield next(play(policies, game, wanted, **kwargs))
         raise MemoryError
 
-    def counted(policy, split, **kwargs):
-        # The third of the four losses is where the first attempt ends.
-        if len(measured) == 2 and measured.append("died") is None:
+    def counted(policies, split, **kwargs):
+        # Between the two splits is where the first attempt ends.
+        if len(measured) == 1 and measured.append("died") is None:
             raise MemoryError
         measured.append(split.name)
-        return held_out(policy, split, **kwargs)
+        return held_out_together(policies, split, **kwargs)
 
-    monkeypatch.setattr(measuring, "held_out", counted)
+    monkeypatch.setattr(measuring, "held_out_together", counted)
     with monkeypatch.context() as patched:
         patched.setattr(measuring, "play", dies)
         for _ in range(4):
@@ -792,7 +792,7 @@ def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path
     assert asked == [4, 3, 2]
     assert sorted(read_json(f)["status"] for f in out.iterdir()) == ["done", "todo"]
     assert evaluate_run(cloned, nethack, SETTINGS, SHORT, out) == whole
-    assert measured == ["dev", "test", "died", "dev", "test"]
+    assert measured == ["dev", "died", "test"]
     for path in out.iterdir():
         assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
 

@@ -4,7 +4,7 @@ It is measured in float32 on every device: the loss is what the laws are fitted 
 neither on the type that a run trained in nor on what a processor is fast at.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -132,24 +132,75 @@ def held_out(
     HeldOut
         Means over steps with standard errors over episodes: see `per_step` and `ratio`.
     """
-    sums: dict[str, np.ndarray] = {}
+    return held_out_together(
+        [policy],
+        split,
+        frames=frames,
+        inventory=inventory,
+        batch=batch,
+        lanes=lanes,
+        device=device,
+        cut=cut,
+        progress=progress,
+    )[0]
+
+
+def held_out_together(
+    policies: Sequence[nn.Module],
+    split: Split,
+    *,
+    frames: int | None = None,
+    inventory: bool = False,
+    batch: int | None = None,
+    lanes: int | None = None,
+    device: str = "cpu",
+    cut: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[HeldOut]:
+    """Measure policies that see the same, such as one run's, by reading `split` once.
+
+    A policy's numbers do not depend on the others.
+
+    Parameters
+    ----------
+    policies
+        On `device`, in evaluation mode, of one family and shape.
+    split, frames, inventory, batch, lanes, device, cut
+        As of `held_out`.
+    progress
+        Is called with the steps of each batch, times the policies.
+
+    Returns
+    -------
+    list of HeldOut
+        In the order of `policies`.
+    """
+    sums: list[dict[str, np.ndarray]] = [{} for _ in policies]
     on_cpu = torch.device(device).type == "cpu"
     if frames is None:
         at_once = (lanes or LANES, PASS) if on_cpu else (lanes or DEVICE_LANES, DEVICE_PASS)
-        passes = _games(policy, split, inventory, *at_once, device, cut)
+        passes = _games(policies, split, inventory, *at_once, device, cut)
     else:
-        passes = _stacks(policy, split, frames, batch or (256 if on_cpu else DEVICE_BATCH), device)
+        passes = _stacks(policies, split, frames, batch or (256 if on_cpu else DEVICE_BATCH), device)
     with torch.inference_mode(), float32(device):
-        for logits, served in passes:
+        for every_logits, served in passes:
             episode = np.searchsorted(split.starts, served["index"], side="right") - 1
-            for name, values in per_step(logits, served).items():
-                total = np.bincount(episode, values.numpy(), split.episodes)
-                sums[name] = sums.get(name, 0.0) + total
+            for of, logits in zip(sums, every_logits, strict=True):
+                for name, values in per_step(logits, served).items():
+                    total = np.bincount(episode, values.numpy(), split.episodes)
+                    of[name] = of.get(name, 0.0) + total
             if progress is not None:
-                progress(len(episode))
+                progress(len(episode) * len(policies))
     sizes = np.diff(split.starts)
-    estimates = {name: ratio(total, sizes) for name, total in sums.items()}
-    return HeldOut(split.steps, split.episodes, estimates, apart(sums["loss"], sizes))
+    return [
+        HeldOut(
+            split.steps,
+            split.episodes,
+            {name: ratio(total, sizes) for name, total in of.items()},
+            apart(of["loss"], sizes),
+        )
+        for of in sums
+    ]
 
 
 def apart(sums: np.ndarray, sizes: np.ndarray) -> tuple[tuple[int, float], ...]:
@@ -186,36 +237,45 @@ def float32(device: str) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolution
 
 
-# Logits (n, actions) and the fields of n steps.
-Pass = tuple[torch.Tensor, dict[str, np.ndarray]]
+# Each policy's logits (n, actions), and the fields of the n steps.
+Pass = tuple[list[torch.Tensor], dict[str, np.ndarray]]
 
 
 def _stacks(
-    policy: nn.Module, split: Split, frames: int, batch: int, device: str
+    policies: Sequence[nn.Module], split: Split, frames: int, batch: int, device: str
 ) -> Iterator[Pass]:
     options = {"shuffle": False, "stop": split.steps, "memory": devices.memory(device)}
     with Loader(split, frames=frames, batch=batch, labels=_labels(split), **options) as loader:
         (field,) = split.observation
         for samples in loader:
             screens = tensors({field: samples[field]}, device)[field]
-            yield policy(screens), _scored(samples, slice(None))
+            yield [policy(screens) for policy in policies], _scored(samples, slice(None))
 
 
 def _games(
-    policy: nn.Module, split: Split, inventory: bool, lanes: int, frames: int, device: str,
-    cut: int | None,
+    policies: Sequence[nn.Module], split: Split, inventory: bool, lanes: int, frames: int,
+    device: str, cut: int | None,
 ) -> Iterator[Pass]:  # fmt: skip
-    state, lanes = None, min(lanes, split.episodes)
-    context, reader = cut or max(1, frames // lanes), getattr(policy, "reader", None)
+    lanes = min(lanes, split.episodes)
+    states: list[dict | None] = [None] * len(policies)
+    # What a reader says depends on what a policy sees, not on its weights: one reads for all.
+    context, reader = cut or max(1, frames // lanes), getattr(policies[0], "reader", None)
     kinds = {"inventory": inventory, "reader": reader, "labels": _labels(split)}
     with GameLoader(split, context=context, lanes=lanes, **kinds) as loader:
         for samples in loader:
             # What a lane ends with is padding, which is not scored.
             real = samples["index"] >= 0
-            if state is not None:
-                state = {name: values[: len(real)] for name, values in state.items()}
             batch = tensors(samples, device)
-            logits, state = policy(batch, None if cut else state)
             # Which are real the host knows: a mask on the device would have to be waited for.
-            places = torch.from_numpy(np.flatnonzero(real)).to(logits.device)
-            yield logits.flatten(0, 1).index_select(0, places), _scored(samples, real)
+            places = torch.from_numpy(np.flatnonzero(real)).to(device)
+            every_logits = []
+            for at, policy in enumerate(policies):
+                state = None if cut else _narrowed(states[at], len(real))
+                logits, states[at] = policy(batch, state)
+                every_logits.append(logits.flatten(0, 1).index_select(0, places))
+            yield every_logits, _scored(samples, real)
+
+
+def _narrowed(state: dict | None, lanes: int) -> dict | None:
+    """The state of the first lanes: those at the end have no more games."""
+    return state and {name: values[:lanes] for name, values in state.items()}
