@@ -13,6 +13,7 @@ report: "workflow/report/study.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common/urgency.smk"
 include: "workflow/rules/common/demonstrations.smk"
 include: "workflow/rules/demonstrations.smk"
 include: "workflow/rules/common/training.smk"

@@ -766,6 +766,24 @@ def test_a_run_of_sequences_is_measured_with_a_game_to_replay(nethack, cloned, t
     assert records[0]["replay"]["actions"] != records[1]["replay"]["actions"]
 
 
+def test_policies_are_not_measured_together_where_that_changes_a_bit(demos, snapshots, monkeypatch):
+    split = store.open_split(demos, "dev")
+    policies = [load_policy(snapshot.with_suffix(".safetensors"))[0] for snapshot in snapshots]
+    alone = [held_out(policy, split, frames=4, batch=64) for policy in policies]
+    together = type(policies[0]).together
+    for change, steps in ((0.0, split.steps), (1e-6, 0)):
+        seen = []
+
+        def changed(policies, screens, change=change, seen=seen):
+            seen.append(len(screens))
+            return [logits + change for logits in together(policies, screens)]
+
+        monkeypatch.setattr(type(policies[0]), "together", changed)
+        assert held_out_together(policies, split, frames=4, batch=64) == alone
+        # The first screens are read once more, to compare.
+        assert sum(seen) == steps + seen[0]
+
+
 def test_what_a_killed_evaluation_has_measured_is_kept(nethack, cloned, tmp_path, monkeypatch):
     whole = evaluate_run(cloned, nethack, SETTINGS, SHORT, tmp_path / "whole")
     out, measured, asked = tmp_path / "out", [], []

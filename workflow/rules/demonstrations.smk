@@ -22,6 +22,7 @@ rule train_expert:
     benchmark:
         "logs/times/train_expert/{dataset}-{key}.tsv"
     threads: 1
+    priority: get_urgency("expert")
     resources:
         gpu=1,
         mem_mb=get_memory("expert"),
@@ -46,6 +47,7 @@ rule record:
     benchmark:
         "logs/times/record/{dataset}-{key}-{job}.tsv"
     threads: 1
+    priority: get_urgency("record")
     resources:
         mem_mb=get_memory("record"),
         runtime=get_runtime("record"),
@@ -66,6 +68,7 @@ rule record_nethack:
     benchmark:
         "logs/times/record_nethack/{dataset}-{key}-{job}.tsv"
     threads: 1
+    priority: get_urgency("record")
     resources:
         mem_mb=get_memory("record"),
         runtime=get_runtime("record"),
@@ -93,6 +96,7 @@ rule ingest:
     benchmark:
         "logs/times/ingest/{dataset}-{key}.tsv"
     threads: ingest_threads
+    priority: get_urgency("store")
     resources:
         mem_mb=get_memory("store", ingest_threads),
         runtime=get_runtime("store", ingest_threads),
@@ -119,6 +123,7 @@ rule build_store:
     benchmark:
         "logs/times/build_store/{dataset}-{key}.tsv"
     threads: 1
+    priority: get_urgency("store")
     resources:
         mem_mb=get_memory("store"),
         runtime=get_runtime("store"),

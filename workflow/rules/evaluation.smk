@@ -19,6 +19,7 @@ rule evaluate:
     benchmark:
         "logs/times/evaluate/{game}-{run}-{digest}.tsv"
     threads: 1
+    priority: get_urgency("evaluate")
     resources:
         gpu=1,
         mem_mb=get_memory("evaluate"),
@@ -49,6 +50,7 @@ rule evaluate_best:
     benchmark:
         "logs/times/evaluate_best/{game}-{key}.tsv"
     threads: 1
+    priority: get_urgency("best")
     resources:
         gpu=1,
         mem_mb=get_memory("best"),

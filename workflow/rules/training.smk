@@ -23,7 +23,7 @@ rule train:
     benchmark:
         "logs/times/train/{game}-{run}-{digest}.tsv"
     threads: get_train_threads
-    priority: get_urgency
+    priority: get_urgency("train")
     resources:
         gpu=get_gpu_count,
         mem_mb=get_memory("train"),

@@ -181,7 +181,8 @@ def held_out_together(
         at_once = (lanes or LANES, PASS) if on_cpu else (lanes or DEVICE_LANES, DEVICE_PASS)
         passes = _games(policies, split, inventory, *at_once, device, cut)
     else:
-        passes = _stacks(policies, split, frames, batch or (256 if on_cpu else DEVICE_BATCH), device)
+        batch = batch or (256 if on_cpu else DEVICE_BATCH)
+        passes = _stacks(policies, split, frames, batch, device)
     with torch.inference_mode(), float32(device):
         for every_logits, served in passes:
             episode = np.searchsorted(split.starts, served["index"], side="right") - 1
@@ -247,9 +248,29 @@ def _stacks(
     options = {"shuffle": False, "stop": split.steps, "memory": devices.memory(device)}
     with Loader(split, frames=frames, batch=batch, labels=_labels(split), **options) as loader:
         (field,) = split.observation
+        apply = None
         for samples in loader:
             screens = tensors({field: samples[field]}, device)[field]
-            yield [policy(screens) for policy in policies], _scored(samples, slice(None))
+            apply = apply or _how(policies, screens)
+            yield apply(policies, screens), _scored(samples, slice(None))
+
+
+Apply = Callable[[Sequence[nn.Module], torch.Tensor], list[torch.Tensor]]
+
+
+def _how(policies: Sequence[nn.Module], screens: torch.Tensor) -> Apply:
+    """How policies are applied: together, which is quicker, if their family can, and if these
+    screens' logits are the same to the bit as each policy's alone. A cell's loss must not depend
+    on which others a run has."""
+    together = getattr(type(policies[0]), "together", None)
+    if together is None or len(policies) == 1 or screens.device.type != "cpu":
+        return _alone
+    pairs = zip(together(policies, screens), _alone(policies, screens), strict=True)
+    return together if all(torch.equal(one, other) for one, other in pairs) else _alone
+
+
+def _alone(policies: Sequence[nn.Module], screens: torch.Tensor) -> list[torch.Tensor]:
+    return [policy(screens) for policy in policies]
 
 
 def _games(

@@ -33,7 +33,9 @@ class Family:
         Fields of a game's observation of which it needs one.
     order
         None: it sees stacks of observations, (batch, frames, ...) in the game's type, and answers
-        with logits (batch, actions).
+        with logits (batch, actions). A network whose class has together(networks, observations) ->
+        list of logits is measured by it beside others of its run on a CPU, if the logits are the
+        same to the bit as alone.
 
         'shuffled', 'streams': it sees stretches of play and has a memory. Its network is called
         as network(batch, state) -> (logits (B, T, actions), state); batch: what `reader` gives, or

@@ -39,13 +39,3 @@ def get_train_threads(wildcards):
     """CPU threads of the run: its part of the cores, by its part of the work that is left."""
     owner, run, _ = find_run(wildcards)
     return run_resources.threads(owner, run, untrained(owner), cores)
-
-
-def get_urgency(wildcards):
-    """Priority: seconds to the end of training, a trunk's with its longest branch. The longest goes
-    first, for the last to end decides when the stage does."""
-    owner, run, training = find_run(wildcards)
-    seconds = training.part.cost.seconds
-    if training.part.kind == "trunk":
-        seconds += max(one.part.cost.seconds for one in owner.trainings(run) if one != training)
-    return round(seconds)

@@ -1,0 +1,67 @@
+# How urgent a job is, as Snakemake's `priority`: the seconds that it takes, and what waits for it
+# along the longest way. The longest way goes first, for it ends last.
+
+
+def get_urgency(kind):
+    """Priority of a job, as a function of its wildcards; kinds are those of `get_cost`."""
+
+    def urgency(wildcards):
+        return round(get_cost(kind, wildcards).seconds + seconds_after(kind, wildcards))
+
+    return urgency
+
+
+def seconds_after(kind, wildcards):
+    """Seconds of the longest way from the end of a job to the study's table."""
+    if kind == "best":
+        return 0.0
+    if kind in ("train", "evaluate"):
+        owner, run, training = find_run(wildcards)
+        if kind == "evaluate":
+            return seconds_of_best(owner, run.game)
+        return seconds_of_branches(owner, run, training) + seconds_of_measuring(owner, run)
+    game = get_game(wildcards)
+    after = seconds_of_runs(keys.dataset_name(game))
+    if kind in ("record", "expert"):
+        after += plan.shard_cost(keys.section(game), game).seconds
+    if kind == "expert":
+        after += plan.record_cost(keys.section(game), game).seconds
+    return after
+
+
+@functools.cache
+def seconds_of_best(owner, game):
+    """Seconds of the further episodes of a section's best cells; 0 where none are wanted, as of a
+    forecast."""
+    if owner is not keys or not keys.section(game).evaluation.further:
+        return 0.0
+    return plan.best_cost(keys.section(game), keys.cells_of(game)).seconds
+
+
+def seconds_of_measuring(owner, run):
+    """Seconds of a run's evaluation and of what waits for it."""
+    cost = plan.evaluate_cost(owner.section(run.game), owner.runs[run])
+    return cost.seconds + seconds_of_best(owner, run.game)
+
+
+def seconds_of_branches(owner, run, training):
+    """Seconds of the longest branch that waits for a trunk; 0 of any other training."""
+    if training.part.kind != "trunk":
+        return 0.0
+    return max(one.part.cost.seconds for one in owner.trainings(run) if one != training)
+
+
+@functools.cache
+def seconds_of_runs(dataset):
+    """Seconds of the longest run on a dataset, with what waits for it."""
+    runs = [run for run in keys.runs if keys.dataset_name(run.game) == dataset]
+    return max(
+        (
+            one.part.cost.seconds
+            + seconds_of_branches(keys, run, one)
+            + seconds_of_measuring(keys, run)
+            for run in runs
+            for one in keys.trainings(run)
+        ),
+        default=0.0,
+    )
