@@ -1,12 +1,17 @@
-# How urgent a job is, as Snakemake's `priority`: the seconds that it takes, and what waits for it
-# along the longest way. The longest way goes first, for it ends last.
+# How urgent a job is, as Snakemake's `priority`: stage by stage, and within a stage by the seconds
+# that it takes with what waits for it along the longest way. The longest way goes first, for it ends
+# last. Without stages the section of the longest way is done before the others begin, and the last
+# job of theirs, of one core, comes alone.
+STAGES = ("best", "evaluate", "train", "store", "record", "expert")
+LONGEST_WAY = 1_000_000  # seconds, eleven days: more than any way takes
 
 
 def get_urgency(kind):
     """Priority of a job, as a function of its wildcards; kinds are those of `get_cost`."""
 
     def urgency(wildcards):
-        return round(get_cost(kind, wildcards).seconds + seconds_after(kind, wildcards))
+        seconds = get_cost(kind, wildcards).seconds + seconds_after(kind, wildcards)
+        return STAGES.index(kind) * LONGEST_WAY + round(seconds)
 
     return urgency
 
