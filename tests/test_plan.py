@@ -163,7 +163,7 @@ def test_the_plan_of_the_default_study(tmp_path):
     # Side by side two cores cannot halve it, nor take longer than one.
     assert 0.5 <= found.makespan.seconds / (3600 * total["total_h"]) < 1
     (warning,) = [w for w in found.warnings if "more than once" in w]
-    assert warning.startswith("nethack: 8 cells")
+    assert warning.startswith("nethack: 6 cells")
     shown = text.show(found)
     for part in ("in all", "more than max_epochs", "side by side", "orientation"):
         assert part in shown
