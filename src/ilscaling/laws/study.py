@@ -1,16 +1,13 @@
 """From a results table to every law of every game in it."""
 
-import multiprocessing
 import re
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ilscaling import registry
 from ilscaling.errors import FitError
 from ilscaling.files import atomic, write_json
 from ilscaling.laws import (
@@ -25,6 +22,7 @@ from ilscaling.laws import (
 )
 from ilscaling.laws.draws import NOT_ASKED
 from ilscaling.laws.game import GameFit, fit_game
+from ilscaling.laws.processes import of_each
 from ilscaling.laws.records import LAWS, Fit, read_fits
 from ilscaling.laws.weights import refuse_without_errors
 from ilscaling.params import Laws
@@ -220,17 +218,7 @@ def fit_table(
     refuse_without_errors(table, settings)
     names = list(games or sorted(table["game"].unique(), key=_numbered))
     work = [(table[table["game"] == name], name, settings, validate) for name in names]
-    if processes > 1 and len(work) > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(
-            min(processes, len(work)),
-            mp_context=context,
-            initializer=registry.load,
-            initargs=(registry.loaded(),),
-        ) as pool:
-            fitted: list[GameFit] = list(pool.map(fit_game, *zip(*work, strict=True)))
-    else:
-        fitted = [fit_game(*one) for one in work]
+    fitted: list[GameFit] = of_each(fit_game, work, processes)
     best = optima.table([row for of in fitted for row in of.optima])
     notes = list(table.attrs.get("notes", ()))
     for name, of in zip(names, fitted, strict=True):

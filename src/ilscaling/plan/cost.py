@@ -16,9 +16,9 @@ from ilscaling.plan.speed import REFERENCE, Pace, Speed
 
 START_SECONDS = 6.0  # importing torch, opening the data
 DEV_BATCH = 256  # steps that the dev loss takes at once
-# A further policy of a run beside the first, on a CPU, where they read the held-out steps together:
-# .35 to .65 of its time alone, for widths of 2 to 8 of the family `cnn` and 6 to 16 of `transformer`.
-TOGETHER = 0.5
+# What the held-out loss of a further policy of a run takes beside the first, on a CPU, where they
+# are read together: .35 to .65 of it at widths of 2 to 8 of `cnn`, all of it of `transformer`.
+TOGETHER = {"cnn": 0.5}
 LONGER = 2.5  # a policy's episodes than random play's, as measured in Breakout (docs/plans.md)
 
 
@@ -189,7 +189,7 @@ def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERE
     steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
     loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
     returns = _returns(game, last, game.evaluation.episodes, speed)
-    further = 1.0 if speed.device else TOGETHER
+    further = 1.0 if speed.device else TOGETHER.get(game.grid.family, 1.0)
     losses = loss * (1 + further * (len(cells_of_run) - 1))
     seconds = START_SECONDS + losses + len(cells_of_run) * returns
     return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))

@@ -50,7 +50,7 @@ def write(
     """
     fit = laws.fit_table(table, settings, processes=processes, validate=validate)
     with suppress(FitError):  # of a table without the columns of any
-        fit = replace(fit, relations=relations.table(table, settings))
+        fit = replace(fit, relations=relations.table(table, settings, processes=processes))
     laws.write(fit, out)
     markdown.write(fit, out)
     if excess.known(table):

@@ -5,6 +5,7 @@ import pandas as pd
 
 from ilscaling import registry
 from ilscaling.errors import FitError
+from ilscaling.laws.processes import of_each
 from ilscaling.laws.relations.fitting import RelationFit, at_bounds, fit
 from ilscaling.laws.relations.relation import Relation
 from ilscaling.laws.verdicts import BETTER, PREDICTIONS
@@ -34,7 +35,9 @@ FEWEST, PARTS = 4, 8
 DRAWS = 200
 
 
-def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.DataFrame:
+def table(
+    rows: pd.DataFrame, settings: Laws, *, pooled: bool = False, processes: int = 1
+) -> pd.DataFrame:
     """All relations that a results table has the columns for, fitted and judged.
 
     A relation with a rival is judged against it by AIC and by `next_error`, over the same
@@ -49,6 +52,8 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
     pooled
         Sections of one game ('breakout__few', 'breakout__many') are taken together, as those that
         differ in how much is demonstrated are meant to be.
+    processes
+        Games are shared out over so many, which changes no result.
 
     Returns
     -------
@@ -66,21 +71,8 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
     done["section"] = done["game"]
     if pooled:
         done["game"] = done["game"].str.partition("__")[0]
-    judged = []
-    for game, of_game in done.groupby("game", sort=True):
-        placed = of_game.assign(position=_positions(of_game)).reset_index(drop=True)
-        fits, errors = {}, {}
-        for name in registry.names("RELATION"):
-            relation = registry.get("RELATION", name)
-            if any(column not in placed for column in relation.columns):
-                continue
-            draws = min(settings.bootstrap, DRAWS)
-            fitted = fit(relation, placed, draws=draws, seed=settings.seed)
-            if fitted.n == 0 or relation.instead_of in fits:
-                continue  # the column is there, and empty
-            fits[name], errors[name] = fitted, rolling(relation, placed)
-        for name, fitted in fits.items():
-            judged += _rows(str(game), fitted, errors[name], fits, errors, settings.level)
+    work = [(str(game), of_game, settings) for game, of_game in done.groupby("game", sort=True)]
+    judged = [row for rows in of_each(_of_game, work, processes) for row in rows]
     if not judged:
         raise FitError(
             "no relation has its columns",
@@ -88,6 +80,25 @@ def table(rows: pd.DataFrame, settings: Laws, *, pooled: bool = False) -> pd.Dat
             fix="--column OURS=THEIRS maps yours; docs/relations.md says what each one needs",
         )
     return pd.DataFrame(judged, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _of_game(game: str, rows: pd.DataFrame, settings: Laws) -> list[dict]:
+    """Rows of one game: all relations that its cells have the columns for."""
+    placed = rows.assign(position=_positions(rows)).reset_index(drop=True)
+    fits, errors = {}, {}
+    for name in registry.names("RELATION"):
+        relation = registry.get("RELATION", name)
+        if any(column not in placed for column in relation.columns):
+            continue
+        draws = min(settings.bootstrap, DRAWS)
+        fitted = fit(relation, placed, draws=draws, seed=settings.seed)
+        if fitted.n == 0 or relation.instead_of in fits:
+            continue  # the column is there, and empty
+        fits[name], errors[name] = fitted, rolling(relation, placed)
+    judged = []
+    for name, fitted in fits.items():
+        judged += _rows(game, fitted, errors[name], fits, errors, settings.level)
+    return judged
 
 
 def _positions(rows: pd.DataFrame) -> np.ndarray:
