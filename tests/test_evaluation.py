@@ -633,6 +633,14 @@ def test_the_loss_of_sequences_is_that_of_play_frame_by_frame(nethack, family):
 
 
 @FAMILIES
+def test_policies_that_read_together_are_measured_as_alone(nethack, family):
+    split, pair = store.open_split(nethack, "dev"), [remembering(family, seed) for seed in (0, 1)]
+    together = held_out_together(pair, split)
+    assert together == [held_out(policy, split) for policy in pair]
+    assert together[0] != together[1]
+
+
+@FAMILIES
 def test_memory_cut_after_every_frame_is_none(nethack, family):
     split, policy = store.open_split(nethack, "dev"), remembering(family, 0)
     fields = ("tty_chars", "tty_colors", "tty_cursor")
