@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # episodes each, the whole network, no sticky actions.
 PUBLISHED = {
     "bank_heist": ("14.2", "753.1", ""),
+    "beam_rider": ("363.9", "16,926.5", "584 / 1,153 / 1,361 / 1,765"),
     "breakout": ("1.7", "30.5", "24 / 63 / 122 / 229"),
     "name_this_game": ("2,292.3", "8,049.0", ""),
     "pong": ("-20.7", "14.6", "-7 / 18 / 20 / 21"),
