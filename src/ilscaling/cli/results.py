@@ -1,5 +1,6 @@
 """Verbs from measurements to a results table, figures and report."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,13 @@ def _episodes(record: dict) -> int:
     return record.get("episodes") or 0
 
 
+def _fitted(table, settings):
+    """The laws of a table, its games side by side on the cores that this process may use."""
+    from ilscaling import laws
+
+    return laws.fit_table(table, settings, processes=len(os.sched_getaffinity(0)))
+
+
 def figures(
     table: Table,
     out: Annotated[Path, typer.Option(help="Folder for figures and the data behind them.")],
@@ -74,12 +82,11 @@ def figures(
     study: Study = None,
 ) -> None:
     """Draw isoFLOP profiles, laws, and return against loss of a table of runs."""
-    from ilscaling import laws
     from ilscaling.show import figures as drawing
 
     outputs.refuse_folder(out, MANIFEST, table, path)
     read, settings = table_and_settings(table, None, read_study(path, study))
-    for drawn in drawing.draw_all(read, laws.fit_table(read, settings), out).values():
+    for drawn in drawing.draw_all(read, _fitted(read, settings), out).values():
         print(drawn["png"])
 
 
@@ -102,7 +109,7 @@ def report(
 
     Its figures are drawn into the folder PAGE_files beside it, unless there are some.
     """
-    from ilscaling import laws, params
+    from ilscaling import params
     from ilscaling.show import figures as drawing
     from ilscaling.show import report as page
 
@@ -119,7 +126,7 @@ def report(
             where=str(table),
             fix=shlex.join(["ilscaling", "fit", str(table), "--out", "laws"]),
         )
-    fitted = laws.fit_table(read, settings)
+    fitted = _fitted(read, settings)
     if pictures is None:
         pictures = files_beside
         drawing.draw_all(read, fitted, pictures, forecast=foretold)
