@@ -90,8 +90,13 @@ def _scored(samples: dict[str, np.ndarray], rows: np.ndarray | slice) -> dict[st
     return {name: samples[name][rows] for name in SCORED if name in samples}
 
 
-def held_out(
-    policy: nn.Module,
+def held_out(policy: nn.Module, split: Split, **how) -> HeldOut:
+    """Measure one policy on every step of `split`: `held_out_together`, which `how` is told to."""
+    return held_out_together([policy], split, **how)[0]
+
+
+def held_out_together(
+    policies: Sequence[nn.Module],
     split: Split,
     *,
     frames: int | None = None,
@@ -101,15 +106,17 @@ def held_out(
     device: str = "cpu",
     cut: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> HeldOut:
-    """Measure `policy` on every step of `split`, in float32.
+) -> list[HeldOut]:
+    """Measure policies that see the same, such as one run's, on every step of `split`, read once.
+
+    All is computed in float32. A policy's numbers do not depend on the others.
 
     Parameters
     ----------
-    policy
-        On `device`, in evaluation mode.
+    policies
+        On `device`, in evaluation mode, of one family and shape.
     split
-        Demonstrations that it was not trained on.
+        Demonstrations that they were not trained on.
     frames
         Observations in a stack; None for a sequence policy, which goes through each game from its
         start with its state, as when it plays.
@@ -125,55 +132,13 @@ def held_out(
         Frames after which a sequence policy's memory is emptied, as between the stretches that it
         may have been trained on (`train.context`); None: its memory is carried through a game.
     progress
-        Is called with the steps of each batch.
-
-    Returns
-    -------
-    HeldOut
-        Means over steps with standard errors over episodes: see `per_step` and `ratio`.
-    """
-    return held_out_together(
-        [policy],
-        split,
-        frames=frames,
-        inventory=inventory,
-        batch=batch,
-        lanes=lanes,
-        device=device,
-        cut=cut,
-        progress=progress,
-    )[0]
-
-
-def held_out_together(
-    policies: Sequence[nn.Module],
-    split: Split,
-    *,
-    frames: int | None = None,
-    inventory: bool = False,
-    batch: int | None = None,
-    lanes: int | None = None,
-    device: str = "cpu",
-    cut: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> list[HeldOut]:
-    """Measure policies that see the same, such as one run's, by reading `split` once.
-
-    A policy's numbers do not depend on the others.
-
-    Parameters
-    ----------
-    policies
-        On `device`, in evaluation mode, of one family and shape.
-    split, frames, inventory, batch, lanes, device, cut
-        As of `held_out`.
-    progress
         Is called with the steps of each batch, times the policies.
 
     Returns
     -------
     list of HeldOut
-        In the order of `policies`.
+        In the order of `policies`: means over steps with standard errors over episodes (see
+        `per_step` and `ratio`).
     """
     sums: list[dict[str, np.ndarray]] = [{} for _ in policies]
     on_cpu = torch.device(device).type == "cpu"

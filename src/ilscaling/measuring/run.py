@@ -131,16 +131,15 @@ def _policy(cell: CellMeasurement) -> nn.Module:
 def _measure_losses(policies: Policies, splits: dict[str, Split], device: str) -> None:
     """Measure each policy on each split that its cell lacks.
 
-    On a CPU all policies read a split together: reading is up to half of the time. On a GPU one
-    at a time, for a run may have as many snapshots as do not fit there together.
+    On a CPU all policies read a split together. On a GPU one at a time, for a run may have as many
+    snapshots as do not fit there together.
     """
     missing = [splits[name].steps for cell, _ in policies for name in cell.unread_splits()]
     with tqdm(total=sum(missing), unit="step", unit_scale=True, desc="held-out loss") as bar:
         for name, split in splits.items():
             lacking = [pair for pair in _unfinished(policies) if name in pair[0].unread_splits()]
-            at_once = max(1, len(lacking)) if torch.device(device).type == "cpu" else 1
-            for start in range(0, len(lacking), at_once):
-                group = lacking[start : start + at_once]
+            together = [lacking] if torch.device(device).type == "cpu" else [[x] for x in lacking]
+            for group in filter(None, together):
                 shape = group[0][0].shape
                 measured = held_out_together(
                     [policy.to(device) for _, policy in group],

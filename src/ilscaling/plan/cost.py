@@ -17,7 +17,7 @@ from ilscaling.plan.speed import REFERENCE, Pace, Speed
 START_SECONDS = 6.0  # importing torch, opening the data
 DEV_BATCH = 256  # steps that the dev loss takes at once
 # What the held-out loss of a further policy of a run takes beside the first, on a CPU, where they
-# are read together: .35 to .65 of it at widths of 2 to 8 of `cnn`, all of it of `transformer`.
+# are read together: of `cnn` a quarter (width 2) to two thirds (6 and 8), of `transformer` all.
 TOGETHER = {"cnn": 0.5}
 LONGER = 2.5  # a policy's episodes than random play's, as measured in Breakout (docs/plans.md)
 

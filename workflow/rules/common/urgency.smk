@@ -24,7 +24,7 @@ def seconds_after(kind, wildcards):
         owner, run, training = find_run(wildcards)
         if kind == "evaluate":
             return seconds_of_best(owner, run.game)
-        return seconds_of_branches(owner, run, training) + seconds_of_measuring(owner, run)
+        return seconds_after_training(owner, run, training)
     game = get_game(wildcards)
     after = seconds_of_runs(keys.dataset_name(game))
     if kind in ("record", "expert"):
@@ -43,17 +43,12 @@ def seconds_of_best(owner, game):
     return plan.best_cost(keys.section(game), keys.cells_of(game)).seconds
 
 
-def seconds_of_measuring(owner, run):
-    """Seconds of a run's evaluation and of what waits for it."""
-    cost = plan.evaluate_cost(owner.section(run.game), owner.runs[run])
-    return cost.seconds + seconds_of_best(owner, run.game)
-
-
-def seconds_of_branches(owner, run, training):
-    """Seconds of the longest branch that waits for a trunk; 0 of any other training."""
-    if training.part.kind != "trunk":
-        return 0.0
-    return max(one.part.cost.seconds for one in owner.trainings(run) if one != training)
+def seconds_after_training(owner, run, training):
+    """Seconds of a trunk's longest branch, of the run's evaluation and of what waits for it."""
+    branches = [one for one in owner.trainings(run) if one != training]
+    longest = max(one.part.cost.seconds for one in branches) if training.part.kind == "trunk" else 0.0
+    evaluation = plan.evaluate_cost(owner.section(run.game), owner.runs[run])
+    return longest + evaluation.seconds + seconds_of_best(owner, run.game)
 
 
 @functools.cache
@@ -62,9 +57,7 @@ def seconds_of_runs(dataset):
     runs = [run for run in keys.runs if keys.dataset_name(run.game) == dataset]
     return max(
         (
-            one.part.cost.seconds
-            + seconds_of_branches(keys, run, one)
-            + seconds_of_measuring(keys, run)
+            one.part.cost.seconds + seconds_after_training(keys, run, one)
             for run in runs
             for one in keys.trainings(run)
         ),
