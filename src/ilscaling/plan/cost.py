@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ilscaling import flops, registry, schedules
+from ilscaling import flops, policies, registry, schedules
 from ilscaling.domains.costs import Steps
 from ilscaling.errors import WorkflowError
 from ilscaling.grid import Cell
@@ -16,9 +16,9 @@ from ilscaling.plan.speed import REFERENCE, Pace, Speed
 
 START_SECONDS = 6.0  # importing torch, opening the data
 DEV_BATCH = 256  # steps that the dev loss takes at once
-# What the held-out loss of a further policy of a run takes beside the first, on a CPU, where they
-# are read together: of `cnn` a quarter (width 2) to two thirds (6 and 8), of `transformer` all.
-TOGETHER = {"cnn": 0.5}
+# What the held-out loss of a further policy of a run takes beside the first, on a CPU, where those
+# that see stacks can be read together: of `cnn` a quarter (width 2) to two thirds (6 and 8).
+TOGETHER = 0.5
 LONGER = 2.5  # a policy's episodes than random play's, as measured in Breakout (docs/plans.md)
 
 
@@ -189,7 +189,8 @@ def evaluate_cost(game: Section, cells_of_run: list[Cell], speed: Speed = REFERE
     steps = game.demonstrations.dev_steps + game.demonstrations.test_steps
     loss = half.seconds(steps, exact_flops(game, last), DEV_BATCH)
     returns = _returns(game, last, game.evaluation.episodes, speed)
-    further = 1.0 if speed.device else TOGETHER.get(game.grid.family, 1.0)
+    stacks = policies.get(game.grid.family).order is None
+    further = TOGETHER if stacks and not speed.device else 1.0
     losses = loss * (1 + further * (len(cells_of_run) - 1))
     seconds = START_SECONDS + losses + len(cells_of_run) * returns
     return Cost(seconds, 4_000.0 * len(cells_of_run), memory.evaluate(game, cells_of_run))
