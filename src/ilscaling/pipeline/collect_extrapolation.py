@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from ilscaling import files
-from ilscaling.pipeline import collect_table, extrapolation_study, result_folder, study_context
+from ilscaling.pipeline import collect_table, result_folder, study_context
 from ilscaling.pipeline.keys import Keys
+from ilscaling.plan import extrapolation
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
@@ -26,7 +27,7 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
         What was proposed and predicted, and rows of the results table, for `done.json`.
     """
     proposed = files.read_json(inputs.proposal / result_folder.DONE)
-    wanted = Keys(extrapolation_study.study(study.params, proposed["proposals"]))
+    wanted = Keys(extrapolation.study(study.params, proposed["proposals"]))
     predicted = {name: proposed[name] for name in ("proposals", "predictions")}
     return {**predicted, "realised": collect_table.rows(study_context.of(wanted))}
 

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from ilscaling import laws, plan, tables
-from ilscaling.pipeline import extrapolation_study, result_folder, study_context
+from ilscaling.pipeline import result_folder, study_context
+from ilscaling.plan import extrapolation
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
@@ -33,7 +34,7 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
     table = tables.read_table(inputs.table / "results.csv")
     proposals, predictions = [], []
     for name, game in wanted.games.items():
-        budget = extrapolation_study.budget(wanted, name)
+        budget = extrapolation.budget(wanted, name)
         largest = table.loc[table["game"] == name, "params"].max()
         sizes = plan.buildable(name, game, 100 * largest)
         rows = table[table["game"] == name]
@@ -41,7 +42,7 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
         known = forecast.notna()
         predictions += forecast.astype(object).where(known, None).to_dict("records")
         proposals.append(laws.proposal(fit, forecast, name, budget, sizes))
-    trainable = extrapolation_study.possible(wanted, proposals)
+    trainable = extrapolation.possible(wanted, proposals)
     return {"proposals": trainable, "predictions": predictions}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ilscaling import registry
 from ilscaling.grid import Cell, Run, by_run
+from ilscaling.grid import cells as grid_cells
 from ilscaling.params import Params, Section
-from ilscaling.plan import cost
+from ilscaling.plan import cost, extrapolation
 from ilscaling.plan.cost import Cost
 from ilscaling.plan.part import parts
 from ilscaling.plan.speed import REFERENCE, Speed
@@ -225,6 +226,30 @@ def total_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) ->
     return total(job.cost for job in jobs(params, planned, speed))
 
 
+def likely_proposals(params: Params, planned: list[Cell]) -> list[dict]:
+    """What `snakemake forecast` may propose: each game's size amid those of the largest budget.
+
+    Parameters
+    ----------
+    params
+        The study.
+    planned
+        Its cells, declared or left out.
+
+    Returns
+    -------
+    list of dict
+        As `extrapolation.study` takes them.
+    """
+    proposals = []
+    for name, runs in of_games(planned).items():
+        largest = max(cells[-1].budget for cells in runs.values())
+        sizes = sorted({run.size for run, cells in runs.items() if cells[-1].budget == largest})
+        size, budget = sizes[len(sizes) // 2], extrapolation.budget(params, name)
+        proposals.append({"game": name, "budget": budget, "size": size})
+    return proposals
+
+
 def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
     """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget.
 
@@ -240,17 +265,16 @@ def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE)
     Returns
     -------
     Cost
-        Thread-seconds, bytes, and memory of the largest job.
+        Thread-seconds, bytes, and memory of the largest job; nothing for games that it leaves out.
     """
-    factor, costs = params.laws.forecast.factor, []
-    of_game = of_games(planned)
-    for name, game in params.games.items():
-        runs = list(of_game[name].values())
-        largest = max(cells[-1].budget for cells in runs)
-        runs = [cells for cells in runs if cells[-1].budget == largest]
-        middle = runs[len(runs) // 2]
-        train = cost.train_cost(game, middle, speed)
-        evaluate = cost.evaluate_cost(game, middle[-1:], speed)
-        seconds = len(game.grid.seeds) * (factor * train.seconds + evaluate.seconds)
-        costs.append(Cost(seconds, train.bytes + evaluate.bytes, train.memory))
+    proposals = [
+        proposed
+        for proposed in likely_proposals(params, planned)
+        if not extrapolation.breach(params, proposed)
+    ]
+    asked, costs = extrapolation.study(params, proposals), []
+    for run, cells in by_run(grid_cells(asked)).items():
+        game = asked.games[run.game]
+        costs.append(cost.train_cost(game, cells, speed))
+        costs.append(cost.evaluate_cost(game, cells, speed))
     return total(costs)

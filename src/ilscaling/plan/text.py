@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ilscaling import registry
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
-from ilscaling.plan import schedule
+from ilscaling.plan import extrapolation, schedule
 from ilscaling.plan.cost import exact_flops, steps_of
 from ilscaling.plan.schedule import Job, Makespan, makespan
 from ilscaling.plan.speed import Speed
@@ -107,7 +107,11 @@ def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
     return Plan(
         rows,
         left_out,
-        [*_warnings(params, planned), *_too_large(todo, machine)],
+        [
+            *_warnings(params, planned),
+            *_not_foretold(params, planned),
+            *_too_large(todo, machine),
+        ],
         makespan(todo, machine.cores, machine.gpus),
         machine,
         more.seconds / 3600,
@@ -188,6 +192,15 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
                 )
 
 
+def _not_foretold(params: Params, planned: list[Cell]) -> Iterable[str]:
+    for proposed in schedule.likely_proposals(params, planned):
+        if what := extrapolation.breach(params, proposed):
+            yield (
+                f"{what}: snakemake forecast may leave it out"
+                " (laws.forecast.factor, demonstrations.train_steps)"
+            )
+
+
 def _too_large(todo: list[Job], machine: Machine) -> Iterable[str]:
     device = machine.speed.device
     if device is None:
@@ -223,7 +236,9 @@ def show(plan: Plan) -> str:
         f" {span.memory / 1e9:.1f} GB of memory"
     )
     lines.append(f"times: {machine.speed.origin}")
-    lines.append(f"snakemake forecast, once the laws are fitted: {_span(plan.forecast_hours)} more")
+    if plan.forecast_hours:
+        more = _span(plan.forecast_hours)
+        lines.append(f"snakemake forecast, once the laws are fitted: {more} more")
     return "\n".join(lines)
 
 

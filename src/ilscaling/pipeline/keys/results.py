@@ -4,9 +4,9 @@ from functools import cached_property
 
 from ilscaling import files, registry
 from ilscaling.errors import remake
-from ilscaling.pipeline import extrapolation_study
 from ilscaling.pipeline.keys.recipe import key
 from ilscaling.pipeline.keys.runs import Runs
+from ilscaling.plan import extrapolation
 
 
 def _forms(*kinds: str) -> list[str]:
@@ -102,7 +102,7 @@ class Results(Runs):
         if not path.is_file():
             return None
         proposals = files.read_sealed(path, remake(path.parent))["proposals"]
-        make = lambda: type(self)(extrapolation_study.study(self.params, proposals), self.root)  # noqa: E731
+        make = lambda: type(self)(extrapolation.study(self.params, proposals), self.root)  # noqa: E731
         return self._once(("extrapolation", ""), make)
 
     @cached_property
