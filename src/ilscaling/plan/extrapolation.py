@@ -2,7 +2,7 @@
 
 from ilscaling.errors import ParamsError
 from ilscaling.grid import cells
-from ilscaling.params import Params, Section
+from ilscaling.params import Params
 
 
 def budget(params: Params, game: str) -> float:
@@ -26,9 +26,6 @@ def budget(params: Params, game: str) -> float:
 def study(params: Params, proposals: list[dict]) -> Params:
     """A study with each proposed game's grid cut down to its proposal, and no other game.
 
-    A game that trains on a part of what was recorded (`unique_steps`), too small a part for its
-    proposal, trains on all of it there. Its held-out episodes are the same.
-
     Parameters
     ----------
     params
@@ -40,35 +37,18 @@ def study(params: Params, proposals: list[dict]) -> Params:
     for proposed in proposals:
         if proposed["size"] is None:
             continue
-        name = proposed["game"]
-        section = _cut_down(params.games[name], proposed)
-        if section.demonstrations.unique_steps and _breach(params, name, section):
-            every = section.demonstrations.model_copy(update={"unique_steps": None})
-            section = section.model_copy(update={"demonstrations": every})
-        games[name] = section
+        section = params.games[proposed["game"]]
+        cell = {"sizes": [proposed["size"]], "budgets": [proposed["budget"]]}
+        # It stands beyond the grid, whose limit may lie below the whole of the data.
+        once = {"max_epochs": max(1.0, section.grid.max_epochs)}
+        grid = section.grid.model_copy(update={**cell, **once})
+        # What is proposed is the best size.
+        measured = section.evaluation
+        more = {"episodes": measured.further or measured.episodes, "best_episodes": None}
+        games[proposed["game"]] = section.model_copy(
+            update={"grid": grid, "evaluation": measured.model_copy(update=more)}
+        )
     return params.model_copy(update={"games": games})
-
-
-def _cut_down(section: Section, proposed: dict) -> Section:
-    cell = {"sizes": [proposed["size"]], "budgets": [proposed["budget"]]}
-    # It stands beyond the grid, whose limit may lie below the whole of the data.
-    once = {"max_epochs": max(1.0, section.grid.max_epochs)}
-    grid = section.grid.model_copy(update={**cell, **once})
-    # What is proposed is the best size.
-    measured = section.evaluation
-    more = {"episodes": measured.further or measured.episodes, "best_episodes": None}
-    return section.model_copy(update={"grid": grid, "evaluation": measured.model_copy(update=more)})
-
-
-def _breach(params: Params, name: str, section: Section) -> str:
-    """Which of the section's own rules of the grid its cells break; '' for none."""
-    one = {"grid": section.grid.model_copy(update={"seeds": section.grid.seeds[:1]})}
-    section = section.model_copy(update=one)  # no rule knows seeds
-    try:
-        cells(params.model_copy(update={"games": {name: section}}))
-    except ParamsError as error:
-        return error.what
-    return ""
 
 
 def breach(params: Params, proposed: dict) -> str:
@@ -81,8 +61,11 @@ def breach(params: Params, proposed: dict) -> str:
     proposed
         See `study`; with a size.
     """
-    ((name, section),) = study(params, [proposed]).games.items()
-    return _breach(params, name, section)
+    try:
+        cells(study(params, [proposed]))
+    except ParamsError as error:
+        return error.what
+    return ""
 
 
 def possible(params: Params, proposals: list[dict]) -> list[dict]:
@@ -103,8 +86,6 @@ def possible(params: Params, proposals: list[dict]) -> list[dict]:
         raise ParamsError(
             f"the forecast cannot be trained: {last}",
             where="params: laws.forecast.factor",
-            fix="lower the factor, or record more: demonstrations.train_steps; a study that trains "
-            "on a part of it (demonstrations.unique_steps) holds out the same episodes as its "
-            "forecast, which trains on all",
+            fix="lower the factor, or record more: demonstrations.train_steps",
         )
     return kept
