@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # another algorithm, nor another policy in the same game.
 STUDIES = {
     "reference": (
-        "breakout", "space_invaders", "qbert", "bank_heist", "name_this_game", "pong", "beam_rider",
-        "berzerk", "nethack", "go_to", "put_next_local", "minatar_space_invaders",
+        "breakout", "space_invaders", "qbert", "bank_heist", "name_this_game", "boxing", "pong",
+        "beam_rider", "berzerk", "nethack", "go_to", "put_next_local", "minatar_space_invaders",
     ),
     "default": ("breakout", "nethack"),
     "algorithms": ("foraging",),

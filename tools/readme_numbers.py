@@ -190,6 +190,10 @@ def claims() -> list[str]:
     forms = re.findall(r"^\| [^|]+ \| \d+ \| ([-+.\d]+)% \| ([-+.\d]+)% \|", page, re.MULTILINE)
     power, bent = np.array(forms, float).T
     above, gain = int((power < 0).sum()), np.abs(power) - np.abs(bent)
+    # A game, and the loss four times ahead over that of the largest budget: as it came out, and by
+    # the power law and the saturating law of the grid's minima.
+    ahead = r"^\| [^|]+ \| \d+ \| [\d.]+ \| [\d.]+ \| ([\d.]+) \| ([\d.]+)[^|]*\| ([\d.]+)"
+    fell, straight, level = np.array(re.findall(ahead, page, re.MULTILINE), float).T
     (few,) = re.findall(r"^\| NetHack \| 11, 16 \| N_opt \| ([\d.]+)", page, re.MULTILINE)
     without = r"^\| NetHack \| N_opt \| [\d.]+ \[[^]]*\] \| ([\d.]+) \[[^]]*\] \|$"
     (rest,) = re.findall(without, page, re.MULTILINE)
@@ -198,6 +202,10 @@ def claims() -> list[str]:
         f" budget's loss lies above its line in {above} of {len(forms)} games; a law that"
         f" saturates comes closer in {int((gain > 0).sum())}, and is further off in"
         f" {int((gain < 0).sum()) or 'none'}.",
+        f"- **Four times ahead, trained after it was foretold**, the loss of {len(fell)} games of"
+        f" Atari fell to {_two(min(fell))} to {_two(max(fell))} of itself. Saturating laws had said"
+        f" {_two(min(level))} to {_two(max(level))}, power laws {_two(min(straight))} to"
+        f" {_two(max(straight))}.",
         f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
         f" {_two(max(sizes))}**, where the grid holds it; the paper says {_two(theirs[0])} and"
         f" {_two(theirs[-1])}, of budgets 1e5 times these and more.",
