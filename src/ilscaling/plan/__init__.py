@@ -2,7 +2,8 @@
 
 `cost`: time, disk and memory of each job, by the `speed` of a machine, which is
 measured (`ilscaling.calibration`), a reference or a named one of `devices`. `part`: the jobs that
-train a run. `schedule`: all jobs, and how long they take side by side. `text`: the plan for people.
+train a run. `schedule`: all jobs, and how long they take side by side. `extrapolation`: the study
+that a forecast trains. `forecast`: what that may be, and its cost. `text`: the plan for people.
 """
 
 from ilscaling.grid import Cell, buildable, by_run, cells, table
@@ -19,7 +20,7 @@ from ilscaling.plan.cost import (
     train_cost,
 )
 from ilscaling.plan.part import TrainingJob, parts
-from ilscaling.plan.schedule import forecast_cost, jobs, total_cost
+from ilscaling.plan.schedule import jobs, total_cost
 
 __all__ = [
     "Cell",
@@ -32,7 +33,6 @@ __all__ = [
     "disk_size",
     "evaluate_cost",
     "expert_cost",
-    "forecast_cost",
     "jobs",
     "parts",
     "random_cost",

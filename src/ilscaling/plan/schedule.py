@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from ilscaling import registry
 from ilscaling.grid import Cell, Run, by_run
-from ilscaling.grid import cells as grid_cells
 from ilscaling.params import Params, Section
-from ilscaling.plan import cost, extrapolation
+from ilscaling.plan import cost
 from ilscaling.plan.cost import Cost
 from ilscaling.plan.part import parts
 from ilscaling.plan.speed import REFERENCE, Speed
@@ -224,57 +223,3 @@ def total_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) ->
         Thread-seconds, bytes (recordings and stores at once), and memory of the largest job.
     """
     return total(job.cost for job in jobs(params, planned, speed))
-
-
-def likely_proposals(params: Params, planned: list[Cell]) -> list[dict]:
-    """What `snakemake forecast` may propose: each game's size amid those of the largest budget.
-
-    Parameters
-    ----------
-    params
-        The study.
-    planned
-        Its cells, declared or left out.
-
-    Returns
-    -------
-    list of dict
-        As `extrapolation.study` takes them.
-    """
-    proposals = []
-    for name, runs in of_games(planned).items():
-        largest = max(cells[-1].budget for cells in runs.values())
-        sizes = sorted({run.size for run, cells in runs.items() if cells[-1].budget == largest})
-        size, budget = sizes[len(sizes) // 2], extrapolation.budget(params, name)
-        proposals.append({"game": name, "budget": budget, "size": size})
-    return proposals
-
-
-def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget.
-
-    Parameters
-    ----------
-    params
-        The study.
-    planned
-        Its cells, declared or left out.
-    speed
-        Of the machine.
-
-    Returns
-    -------
-    Cost
-        Thread-seconds, bytes, and memory of the largest job; nothing for games that it leaves out.
-    """
-    proposals = [
-        proposed
-        for proposed in likely_proposals(params, planned)
-        if not extrapolation.breach(params, proposed)
-    ]
-    asked, costs = extrapolation.study(params, proposals), []
-    for run, cells in by_run(grid_cells(asked)).items():
-        game = asked.games[run.game]
-        costs.append(cost.train_cost(game, cells, speed))
-        costs.append(cost.evaluate_cost(game, cells, speed))
-    return total(costs)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ilscaling import registry
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
-from ilscaling.plan import extrapolation, schedule
+from ilscaling.plan import extrapolation, forecast, schedule
 from ilscaling.plan.cost import exact_flops, steps_of
 from ilscaling.plan.schedule import Job, Makespan, makespan
 from ilscaling.plan.speed import Speed
@@ -103,7 +103,7 @@ def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
         name: Counter(_kind(c.reason) for c in planned if c.run.game == name and not c.declared)
         for name in params.games
     }
-    more = schedule.forecast_cost(params, planned, machine.speed)
+    more = forecast.forecast_cost(params, planned, machine.speed)
     return Plan(
         rows,
         left_out,
@@ -193,7 +193,7 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
 
 
 def _not_foretold(params: Params, planned: list[Cell]) -> Iterable[str]:
-    for proposed in schedule.likely_proposals(params, planned):
+    for proposed in forecast.likely_proposals(params, planned):
         if what := extrapolation.breach(params, proposed):
             yield (
                 f"{what}: snakemake forecast may leave it out"
