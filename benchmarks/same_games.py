@@ -8,8 +8,9 @@ studies/ahead.yaml has more of the same experts' play than studies/reference.yam
 other games, and trains on some that the reference study held out. This takes its dev and test games
 that the reference study does not train on, told by their seeds. It measures there the reference
 study's cells of the largest budget at the size of the lowest dev loss, and those of
-studies/ahead.yaml, and prints Markdown: how far the loss fell, and how far it was to fall by the
-laws of docs/tables/reference.csv, over the test loss that the reference study measured.
+studies/ahead.yaml: how far the loss fell, and how far it was to fall by the laws of
+docs/tables/reference.csv, over the test loss that the reference study measured. It writes the rows
+of these games into docs/tables/reference_same_games.csv and prints the table as Markdown.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from ilscaling.store import Split, open_split
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs/tables/reference.csv"
+OUT = ROOT / "docs/tables/reference_same_games.csv"
 FORMS = {"power law": "power", "saturating": "saturating"}
 
 
@@ -67,13 +69,12 @@ def by_game(files: Sequence[Path], split: Split) -> np.ndarray:
     return np.mean([[np.prod(game) for game in of.losses] for of in measured], axis=0)
 
 
-def fallen(game: str, before: Keys, after: Keys, rows: pd.DataFrame) -> list[str]:
-    """The row of a game."""
+def fallen(game: str, before: Keys, after: Keys, rows: pd.DataFrame) -> dict:
+    """How many held-out games no policy saw, and the losses there, nats a step."""
     best, run = largest(rows), next(run for run in after.runs if run.game == game)
-    budget = after.params.games[game].grid.budgets[0]
     cells = [
         snapshots(before, game, int(best["size"].iloc[0]), float(best["budget"].iloc[0])),
-        snapshots(after, game, run.size, budget),
+        snapshots(after, game, run.size, after.params.games[game].grid.budgets[0]),
     ]
     trained = open_split(ROOT / before.demos(game), "train").table["seed"]
     sums, steps, count = np.zeros(2), 0, 0
@@ -82,24 +83,42 @@ def fallen(game: str, before: Keys, after: Keys, rows: pd.DataFrame) -> list[str
         new = ~np.isin(split.table["seed"], trained)
         sums += [by_game(files, split)[new].sum() for files in cells]
         steps, count = steps + int(split.table["steps"][new].sum()), count + int(new.sum())
-    losses = sums / steps
-    shown = [f"{count}", *(f"{value:.3f}" for value in losses), f"{losses[1] / losses[0]:.2f}"]
-    return [title(game), *shown, *said(game, budget, float(best["test_loss"].mean()))]
+    losses = dict(zip(("before", "after"), (sums / steps).tolist(), strict=True))
+    return {"game": game, "held_out_games": count, **losses}
 
 
-def said(game: str, budget: float, measured: float) -> list[str]:
-    """What the laws foretold of the lowest loss, over the one that was measured."""
+def said(game: str, budget: float, rows: pd.DataFrame) -> dict:
+    """What the laws foretold of the lowest loss, over the one that was measured: by both forms of
+    the grid's minima, and as it was quoted."""
     table = pd.DataFrame(foretold(game, budget)[1])
     table = table[table["quantity"] == "L_min"]
-    texts = []
-    for form in FORMS.values():
-        of_form = table[table["form"] == form].set_index("method")
-        grid, quoted = of_form["estimate"]["grid"], of_form.index[of_form["quoted"]].tolist()
-        text = f"{grid / measured:.2f}" + (", quoted" if quoted == ["grid"] else "")
-        if quoted and quoted != ["grid"]:
-            text += f"; {of_form['estimate'][quoted[0]] / measured:.2f}, quoted"
-        texts.append(text)
-    return texts
+    measured = float(largest(rows)["test_loss"].mean())
+    of_grid = table[table["method"] == "grid"].set_index("form")["estimate"] / measured
+    (quoted,) = table[table["quoted"]].to_dict("records")
+    return {
+        **{form: of_grid[form] for form in FORMS.values()},
+        "quoted": quoted["estimate"] / measured,
+        "quoted_form": quoted["form"],
+        "quoted_method": quoted["method"],
+    }
+
+
+def shown(table: pd.DataFrame) -> str:
+    """Markdown of the rows."""
+    lines = []
+    for row in table.to_dict("records"):
+        line = [title(row["game"]), f"{row['held_out_games']}"]
+        line += [f"{row['before']:.3f}", f"{row['after']:.3f}"]
+        line.append(f"{row['after'] / row['before']:.2f}")
+        for form in FORMS.values():
+            text = f"{row[form]:.2f}"
+            if row["quoted_form"] == form:
+                of_grid = row["quoted_method"] == "grid"
+                text += ", quoted" if of_grid else f"; {row['quoted']:.2f}, quoted"
+            line.append(text)
+        lines.append(line)
+    head = ["game", "held-out games", "loss before", "loss after", "after / before", *FORMS]
+    return markdown(head, lines)
 
 
 def main() -> None:
@@ -109,13 +128,18 @@ def main() -> None:
     # The one with extensions last: they are those of the file that was read last.
     after, before = keys("ahead"), keys("reference")
     table = tables.read_table(TABLE)
-    lines = []
+    order = list(dict.fromkeys(table["game"]))
+    made = pd.read_csv(OUT).to_dict("records") if OUT.exists() else []
     for game, rows in table.groupby("game", sort=False):
         if game in (given.games or after.params.games):
             print(title(game), file=sys.stderr, flush=True)
-            lines.append(fallen(game, before, after, rows))
-    head = ["game", "held-out games", "loss before", "loss after", "after / before", *FORMS]
-    print(markdown(head, lines))
+            budget = after.params.games[game].grid.budgets[0]
+            row = fallen(game, before, after, rows) | said(game, budget, rows)
+            made = [*(other for other in made if other["game"] != game), row]
+    made.sort(key=lambda row: order.index(row["game"]))
+    shipped = pd.DataFrame(made)
+    shipped.to_csv(OUT, index=False, float_format="%.6g")
+    print(shown(shipped))
 
 
 if __name__ == "__main__":

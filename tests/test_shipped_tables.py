@@ -78,6 +78,24 @@ def test_the_findings_say_what_eleven_and_sixteen_games_said(monkeypatch):
     assert made.without_the_heaviest(few, settings) in page
 
 
+def test_the_findings_say_what_games_that_neither_study_saw_say(monkeypatch):
+    page = judged(monkeypatch)[-1]
+    import same_games
+
+    table = pd.read_csv(same_games.OUT)
+    assert same_games.shown(table) in page
+    # What was foretold is in the table of forecasts, too, of the runs that were trained.
+    forecast = json.loads((ROOT / "docs/tables/reference_forecast.json").read_text("utf-8"))
+    foretold = {p["game"]: p for p in forecast["proposals"] if p["game"] in set(table["game"])}
+    assert len(foretold) == len(table)
+    rows = tables.read_table(same_games.TABLE)
+    for game, row in table.set_index("game").iterrows():
+        measured = same_games.largest(rows[rows["game"] == game])["test_loss"].mean()
+        assert foretold[game]["L_min"]["form"] == row["quoted_form"]
+        estimate = foretold[game]["L_min"]["estimate"]
+        assert row["quoted"] == pytest.approx(estimate / measured, rel=1e-4), game
+
+
 @pytest.mark.slow
 def test_the_findings_say_what_other_held_out_games_say(monkeypatch):
     made, table, settings, page = judged(monkeypatch)
