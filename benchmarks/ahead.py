@@ -11,22 +11,23 @@ import json
 import sys
 from pathlib import Path
 
-from ilscaling import laws, params, plan, tables
+from ilscaling import laws, params, tables
+from ilscaling.pipeline import plan_extrapolation
 
 ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "docs/tables/reference.csv"
 FORECAST = ROOT / "docs/tables/reference_forecast.json"
 
 
 def foretold(name: str, budget: float) -> tuple[dict, list[dict]]:
     """What the laws propose for a game at a budget, and every prediction."""
     study = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml")
-    table = tables.read_table(ROOT / "docs/tables/reference.csv")
+    table = tables.read_table(TABLE)
     rows = table[table["game"] == name]
-    sizes = plan.buildable(name, study.games[name], 100 * rows["params"].max())
-    forecast = laws.forecast(rows, study.laws, budget, sizes={name: sizes})
-    proposed = laws.proposal(laws.fit_table(rows, study.laws), forecast, name, budget, sizes)
+    fit = laws.fit_table(rows, study.laws)
+    proposed, predictions = plan_extrapolation.foretell(study, fit, rows, name, budget)
     proposed["flags"] = [*proposed["flags"], "more demonstrations: studies/ahead.yaml"]
-    return proposed, records(forecast)
+    return proposed, predictions
 
 
 def records(table) -> list[dict]:
@@ -37,7 +38,7 @@ def records(table) -> list[dict]:
 def main() -> None:
     trained = tables.read_table(Path(sys.argv[1]))
     shipped = json.loads(FORECAST.read_text(encoding="utf-8"))
-    order = list(dict.fromkeys(tables.read_table(ROOT / "docs/tables/reference.csv")["game"]))
+    order = list(dict.fromkeys(tables.read_table(TABLE)["game"]))
     for name, rows in trained.groupby("game", sort=False):
         proposed, predictions = foretold(name, float(rows["budget"].iloc[0]))
         parts = {"proposals": [proposed], "predictions": predictions, "realised": records(rows)}

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 import pandas as pd
-from judged import ROOT
+from judged import ROOT, of_largest_budget
 
 from ilscaling import laws, params, tables
 from ilscaling.show.figures import style
@@ -25,9 +25,9 @@ FACTOR = 4.0
 def largest_budget(table: pd.DataFrame) -> pd.DataFrame:
     """Measured over foretold, a row a game and a column a form: the largest budget, held out."""
     settings = params.read(ROOT / "params.yaml", ROOT / "studies/reference.yaml").laws
-    rows = laws.fit_table(table, settings.model_copy(update={"bootstrap": 0})).validation
-    rows = rows[(rows["law"] == "L_min") & rows["held_out"] & (rows["method"] == "grid")]
-    return np.exp(-rows.pivot(index="game", columns="form", values="error")[list(FORMS)])
+    rows = of_largest_budget(table, settings)
+    of_grid = rows[rows["method"] == "grid"].pivot(index="game", columns="form", values="error")
+    return np.exp(-of_grid[list(FORMS)])
 
 
 def four_times(table: pd.DataFrame) -> pd.DataFrame:

@@ -124,12 +124,16 @@ def both(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(dev_loss=loss, dev_losses=parts).drop(columns=dropped)
 
 
+def of_largest_budget(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
+    """What the laws of the smaller budgets said of the lowest loss of the largest, a row a way."""
+    rows = laws.fit_table(table, settings.model_copy(update={"bootstrap": 0})).validation
+    return rows[(rows["law"] == "L_min") & rows["held_out"]]
+
+
 def by_form(table: pd.DataFrame, settings: params.Laws) -> str:
     """Markdown: how far the lowest loss of the largest budget lay from what the laws of the smaller
     ones had said, by the grid's minima in every form, and by the quadratic surface."""
-    settings = settings.model_copy(update={"bootstrap": 0})
-    rows = laws.fit_table(table, settings).validation
-    rows = rows[(rows["law"] == "L_min") & rows["held_out"]]
+    rows = of_largest_budget(table, settings)
     ways = {
         "power law": ("grid", "power"),
         "saturating": ("grid", "saturating"),

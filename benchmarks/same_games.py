@@ -2,18 +2,20 @@
 
     snakemake --cores all --configfile studies/reference.yaml
     snakemake --cores all --configfile studies/ahead.yaml
+    python benchmarks/ahead.py results/ahead/results.csv
     python benchmarks/same_games.py [GAME...]
 
 studies/ahead.yaml has more of the same experts' play than studies/reference.yaml; it holds out
 other games, and trains on some that the reference study held out. This takes its dev and test games
 that the reference study does not train on, told by their seeds. It measures there the reference
 study's cells of the largest budget at the size of the lowest dev loss, and those of
-studies/ahead.yaml: how far the loss fell, and how far it was to fall by the laws of
-docs/tables/reference.csv, over the test loss that the reference study measured. It writes the rows
-of these games into docs/tables/reference_same_games.csv and prints the table as Markdown.
+studies/ahead.yaml: how far the loss fell, and how far it was to fall by the predictions of
+docs/tables/reference_forecast.json, over the test loss that the reference study measured. It writes
+the rows of these games into docs/tables/reference_same_games.csv and prints the table as Markdown.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from ahead import foretold
+from ahead import FORECAST, ROOT, TABLE
 from equal_flops import markdown
 
 from ilscaling import params, tables
@@ -31,8 +33,6 @@ from ilscaling.pipeline.keys import Keys
 from ilscaling.show.titles import title
 from ilscaling.store import Split, open_split
 
-ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "docs/tables/reference.csv"
 OUT = ROOT / "docs/tables/reference_same_games.csv"
 FORMS = {"power law": "power", "saturating": "saturating"}
 
@@ -87,11 +87,11 @@ def fallen(game: str, before: Keys, after: Keys, rows: pd.DataFrame) -> dict:
     return {"game": game, "held_out_games": count, **losses}
 
 
-def said(game: str, budget: float, rows: pd.DataFrame) -> dict:
+def said(game: str, rows: pd.DataFrame) -> dict:
     """What the laws foretold of the lowest loss, over the one that was measured: by both forms of
     the grid's minima, and as it was quoted."""
-    table = pd.DataFrame(foretold(game, budget)[1])
-    table = table[table["quantity"] == "L_min"]
+    table = pd.DataFrame(json.loads(FORECAST.read_text(encoding="utf-8"))["predictions"])
+    table = table[(table["game"] == game) & (table["quantity"] == "L_min")]
     measured = float(largest(rows)["test_loss"].mean())
     of_grid = table[table["method"] == "grid"].set_index("form")["estimate"] / measured
     (quoted,) = table[table["quoted"]].to_dict("records")
@@ -133,8 +133,7 @@ def main() -> None:
     for game, rows in table.groupby("game", sort=False):
         if game in (given.games or after.params.games):
             print(title(game), file=sys.stderr, flush=True)
-            budget = after.params.games[game].grid.budgets[0]
-            row = fallen(game, before, after, rows) | said(game, budget, rows)
+            row = fallen(game, before, after, rows) | said(game, rows)
             made = [*(other for other in made if other["game"] != game), row]
     made.sort(key=lambda row: order.index(row["game"]))
     shipped = pd.DataFrame(made)

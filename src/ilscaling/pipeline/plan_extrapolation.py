@@ -3,9 +3,36 @@
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from ilscaling import laws, plan, tables
+from ilscaling.params import Params
 from ilscaling.pipeline import result_folder, study_context
 from ilscaling.plan import extrapolation
+
+
+def foretell(
+    params: Params, fit: laws.Fit, rows: pd.DataFrame, name: str, budget: float
+) -> tuple[dict, list[dict]]:
+    """What the laws propose for a game at a budget, and every prediction, as records for JSON.
+
+    Parameters
+    ----------
+    params
+        The study.
+    fit
+        Its laws.
+    rows
+        The game's, of the results table.
+    name
+        Of its section.
+    budget
+        FLOPs.
+    """
+    sizes = plan.buildable(name, params.games[name], 100 * rows["params"].max())
+    forecast = laws.forecast(rows, params.laws, budget, sizes={name: sizes})
+    proposed = laws.proposal(fit, forecast, name, budget, sizes)
+    return proposed, forecast.astype(object).where(forecast.notna(), None).to_dict("records")
 
 
 def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> dict:
@@ -33,15 +60,11 @@ def make(study: study_context.Study, out: Path, inputs: argparse.Namespace) -> d
     wanted, fit = study.params, laws.read(inputs.fit / "laws")
     table = tables.read_table(inputs.table / "results.csv")
     proposals, predictions = [], []
-    for name, game in wanted.games.items():
-        budget = extrapolation.budget(wanted, name)
-        largest = table.loc[table["game"] == name, "params"].max()
-        sizes = plan.buildable(name, game, 100 * largest)
-        rows = table[table["game"] == name]
-        forecast = laws.forecast(rows, wanted.laws, budget, sizes={name: sizes})
-        known = forecast.notna()
-        predictions += forecast.astype(object).where(known, None).to_dict("records")
-        proposals.append(laws.proposal(fit, forecast, name, budget, sizes))
+    for name in wanted.games:
+        rows, budget = table[table["game"] == name], extrapolation.budget(wanted, name)
+        proposed, predicted = foretell(wanted, fit, rows, name, budget)
+        proposals.append(proposed)
+        predictions += predicted
     trainable = extrapolation.possible(wanted, proposals)
     return {"proposals": trainable, "predictions": predictions}
 

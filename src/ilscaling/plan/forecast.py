@@ -21,26 +21,27 @@ def likely_proposals(params: Params, planned: list[Cell]) -> list[dict]:
     Returns
     -------
     list of dict
-        As `extrapolation.study` takes them.
+        As `extrapolation.study` takes them, and what keeps it from training one: `breach`.
     """
     proposals = []
     for name, runs in of_games(planned).items():
         largest = max(of_run[-1].budget for of_run in runs.values())
         sizes = sorted({run.size for run, of_run in runs.items() if of_run[-1].budget == largest})
         size, budget = sizes[len(sizes) // 2], extrapolation.budget(params, name)
-        proposals.append({"game": name, "budget": budget, "size": size})
+        proposed = {"game": name, "budget": budget, "size": size}
+        proposals.append(proposed | {"breach": extrapolation.breach(params, proposed)})
     return proposals
 
 
-def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE) -> Cost:
-    """What `snakemake forecast` adds, if its sizes lie amid those of the largest budget.
+def forecast_cost(params: Params, proposals: list[dict], speed: Speed = REFERENCE) -> Cost:
+    """What `snakemake forecast` adds, if it is asked for these proposals.
 
     Parameters
     ----------
     params
         The study.
-    planned
-        Its cells, declared or left out.
+    proposals
+        See `likely_proposals`.
     speed
         Of the machine.
 
@@ -49,12 +50,8 @@ def forecast_cost(params: Params, planned: list[Cell], speed: Speed = REFERENCE)
     Cost
         Thread-seconds, bytes, and memory of the largest job; nothing for games that it leaves out.
     """
-    proposals = [
-        proposed
-        for proposed in likely_proposals(params, planned)
-        if not extrapolation.breach(params, proposed)
-    ]
-    asked, costs = extrapolation.study(params, proposals), []
+    asked = extrapolation.study(params, [one for one in proposals if not one["breach"]])
+    costs = []
     for run, of_run in by_run(cells(asked)).items():
         game = asked.games[run.game]
         costs.append(cost.train_cost(game, of_run, speed))

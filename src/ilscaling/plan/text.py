@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ilscaling import registry
 from ilscaling.grid import Cell, by_run
 from ilscaling.params import Params
-from ilscaling.plan import extrapolation, forecast, schedule
+from ilscaling.plan import forecast, schedule
 from ilscaling.plan.cost import exact_flops, steps_of
 from ilscaling.plan.schedule import Job, Makespan, makespan
 from ilscaling.plan.speed import Speed
@@ -103,13 +103,14 @@ def make(params: Params, planned: list[Cell], machine: Machine) -> Plan:
         name: Counter(_kind(c.reason) for c in planned if c.run.game == name and not c.declared)
         for name in params.games
     }
-    more = forecast.forecast_cost(params, planned, machine.speed)
+    proposals = forecast.likely_proposals(params, planned)
+    more = forecast.forecast_cost(params, proposals, machine.speed)
     return Plan(
         rows,
         left_out,
         [
             *_warnings(params, planned),
-            *_not_foretold(params, planned),
+            *_not_foretold(proposals),
             *_too_large(todo, machine),
         ],
         makespan(todo, machine.cores, machine.gpus),
@@ -192,11 +193,11 @@ def _warnings(params: Params, planned: list[Cell]) -> Iterable[str]:
                 )
 
 
-def _not_foretold(params: Params, planned: list[Cell]) -> Iterable[str]:
-    for proposed in forecast.likely_proposals(params, planned):
-        if what := extrapolation.breach(params, proposed):
+def _not_foretold(proposals: list[dict]) -> Iterable[str]:
+    for proposed in proposals:
+        if proposed["breach"]:
             yield (
-                f"{what}: snakemake forecast may leave it out"
+                f"{proposed['breach']}: snakemake forecast may leave it out"
                 " (laws.forecast.factor, demonstrations.train_steps)"
             )
 
