@@ -202,9 +202,9 @@ def claims() -> list[str]:
         f" saturates comes closer in {int((gain > 0).sum())}, and is further off in"
         f" {int((gain < 0).sum()) or 'none'}.",
         f"- **Four times ahead, trained after it was foretold**, the loss of {len(fell)} games of"
-        f" Atari fell to {_two(min(fell))} to {_two(max(fell))} of what it was. Saturating"
-        f" laws had said {_two(min(level))} to {_two(max(level))}, power laws {_two(min(straight))} to"
-        f" {_two(max(straight))}.",
+        f" Atari fell to {_two(min(fell))} to {_two(max(fell))} of what it was."
+        f" Saturating laws had said {_two(min(level))} to {_two(max(level))}, power laws"
+        f" {_two(min(straight))} to {_two(max(straight))}.",
         f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
         f" {_two(max(sizes))}**, where the grid holds it; the paper says {_two(theirs[0])} and"
         f" {_two(theirs[-1])}, of budgets 1e5 times these and more.",
