@@ -28,7 +28,7 @@ def codes(flags_):
     return [flag.partition(":")[0] for flag in flags_]
 
 
-CHECKS = {"one_data", "near_sizes", "flat", "off_centre", "outlying"}
+CHECKS = {"one_data", "near_sizes", "flat", "off_centre", "outlying", "unlearned"}
 
 
 def test_sound_rows_raise_no_flag():
@@ -44,6 +44,19 @@ def test_a_run_that_is_off_as_a_whole_is_named():
     first = table[table["run"] == 5].iloc[0]
     assert f"{first['params']:,.0f} parameters (loss {first['dev_loss']:.4g} at" in flag
     assert any("pong: the run of" in note for note in notes)
+
+
+def test_a_run_that_learned_nothing_is_named():
+    table = table_of(study(PLAIN, 0)).assign(action_entropy=50.0)
+    dead = table["run"] == 5
+    early = table["budget"] == table["budget"].min()
+    table.loc[early, "action_entropy"] = table.loc[early, "dev_loss"]
+    assert "unlearned" not in codes(flags(table)[0])
+    table.loc[dead, "dev_loss"] = 49.0
+    flag = next(flag for flag in flags(table)[0] if flag.startswith("unlearned: "))
+    last = table[dead].sort_values("budget").iloc[-1]
+    assert flag.startswith(f"unlearned: 1 of {table['run'].nunique()} runs end where")
+    assert f"{last['params']:,.0f} parameters (loss 49 at {last['flops']:.4g} FLOPs)" in flag
 
 
 def test_sizes_that_are_one_and_profiles_without_an_optimum_are_named():

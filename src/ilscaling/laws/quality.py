@@ -17,6 +17,8 @@ FLAT = 3.0
 OFF = 0.3
 # A run that deviates by more than so many robust standard deviations of runs, of at least so many.
 OUTLYING, RUNS = 5.0, 6
+# A run whose last loss is at least so much of the training actions' entropy learned nothing else.
+UNLEARNED = 0.97
 # An episode that holds so much of a split's loss, and has so many times the others' mean.
 HEAVY, TIMES = 0.25, 2.0
 # A normal distribution's standard deviation over its median absolute deviation.
@@ -59,8 +61,8 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[Check]:
     list of Check
         one_data: a single amount of samples; near_sizes:
         sizes that are as good as one; flat, off_centre: budgets whose profile shows no optimum, or
-        has it beside the middle; outlying: runs that deviate as a whole; heavy_episode: a held-out
-        episode that is much of the loss.
+        has it beside the middle; outlying: runs that deviate as a whole; unlearned: runs that
+        learned nothing; heavy_episode: a held-out episode that is much of the loss.
     """
     there = np.isfinite(runs.L)
     if not there.any():
@@ -71,6 +73,7 @@ def checks(runs: Runs, optima: pd.DataFrame) -> list[Check]:
         *_near_sizes(some),
         *_profiles(some, optima),
         *_outlying(some),
+        *_unlearned(some),
     ]
     return [*map(Check, of_rows), *_heavy_episodes(some)]
 
@@ -187,6 +190,23 @@ def _outlying(runs: Runs) -> list[str]:
             " scatter"
         )
     return [f"outlying: the run of {_listed(names)}"] if names else []
+
+
+def _unlearned(runs: Runs) -> list[str]:
+    """A flag of the runs that know no more than the frequencies of the actions at their end."""
+    last = pd.Series(runs.C).groupby(runs.run).idxmax().to_numpy()
+    # Frequencies differ from split to split: the entropy is that of the training actions.
+    share = np.fmax(runs.L, runs.L_test)[last] / runs.entropy[last]
+    names = [
+        f"{runs.N[row]:,.0f} parameters (loss {runs.L[row]:.4g} at {runs.C[row]:.4g} FLOPs)"
+        for row in last[share > UNLEARNED]
+    ]
+    if not names:
+        return []
+    return [
+        f"unlearned: {len(names)} of {len(last)} runs end where the actions' frequencies alone"
+        f" are: {_listed(names)}; they count in the mean of their size"
+    ]
 
 
 def _listed(names: list[str]) -> str:
