@@ -2,10 +2,11 @@
 
     python benchmarks/judged.py docs/tables/reference.csv docs/tables/reference_forecast.json
 
-prints Markdown: exponents without one of the seeds, and by other held-out games; the largest
-budget foretold in every form; what was foretold at a larger budget and what came out; Breakout's
-exponents by the paper's count of FLOPs; and the steps that were played beside those that as many
-games of every cell would take. Of a table of one game alone, exponents by other held-out games.
+prints Markdown: exponents without one of the seeds, without the runs that learned nothing, and by
+other held-out games; the largest budget foretold in every form; what was foretold at a larger
+budget and what came out; Breakout's exponents by the paper's count of FLOPs; and the steps that
+were played beside those that as many games of every cell would take. Of a table of one game alone,
+exponents by other held-out games.
 """
 
 import json
@@ -19,6 +20,7 @@ from equal_flops import markdown
 
 from ilscaling import laws, params, tables
 from ilscaling.laws import episodes
+from ilscaling.laws.quality import UNLEARNED
 from ilscaling.show.rows import foretold_loss
 from ilscaling.show.titles import title
 
@@ -53,6 +55,37 @@ def without_a_seed(table: pd.DataFrame, settings: params.Laws, quoted: dict) -> 
             lines.append([*line, "yes" if left else ""])
     head = ["game", "exponent of", "three seeds", *(f"without {seed}" for seed in seeds)]
     return markdown([*head, "leaves the interval"], lines)
+
+
+def unlearned(table: pd.DataFrame) -> pd.Series:
+    """Which rows are of a run that learned nothing by its last budget (laws.quality)."""
+    done = table[table["status"] == "done"]
+    ends = done.loc[done.groupby(["game", "size", "seed"])["budget"].idxmax()]
+    losses = ends[["dev_loss", "test_loss"]].max(axis=1)
+    dead = ends[losses > UNLEARNED * ends["action_entropy"]]
+    run = ["game", "size", "seed"]
+    return pd.Series(table.set_index(run).index.isin(dead.set_index(run).index), table.index)
+
+
+def without_unlearned(table: pd.DataFrame, settings: params.Laws) -> str:
+    """Markdown: exponents of the games that have runs that learned nothing, with and without."""
+    table = table.assign(dead=unlearned(table))
+    table = table[table.groupby("game")["dead"].transform("any")]
+    fits = [laws.fit_table(t, settings, validate=False) for t in (table, table[~table["dead"]])]
+    lines = []
+    for game in fits[0].games:
+        dead = table[table["dead"] & (table["game"] == game)]
+        runs = dead[["size", "seed"]].drop_duplicates().to_numpy()
+        names = "; ".join(f"{size:g}, {seed}" for size, seed in runs)
+        for law in EXPONENTS:
+            said = [fit.quoted(game, law) for fit in fits]
+            texts = [
+                f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}], {laws.determined(r)}"
+                for r in said
+            ]
+            lines.append([title(game), names, law, *texts])
+    head = ["game", "size and seed that learned nothing", "exponent of", "all runs", "without"]
+    return markdown(head, lines)
 
 
 def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
@@ -214,6 +247,7 @@ def main(path: str, forecast: str | None = None) -> None:
         return
     quoted = json.loads((ROOT / "results/reference/metrics.json").read_text(encoding="utf-8"))
     print(without_a_seed(table, settings, quoted), end="\n\n")
+    print(without_unlearned(table, settings), end="\n\n")
     print(by_form(table, settings), end="\n\n")
     print(by_split(table, settings), end="\n\n")
     print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")

@@ -102,6 +102,21 @@ def test_the_findings_say_what_other_held_out_games_say(monkeypatch):
     assert made.by_split(table, settings) in page
 
 
+@pytest.mark.slow
+def test_the_findings_say_what_comes_out_without_runs_that_learned_nothing(monkeypatch):
+    made, table, settings, page = judged(monkeypatch)
+    assert made.without_unlearned(table, settings) in page
+    # The same runs that the fit names.
+    of = made.unlearned(table)
+    for game in table.loc[of, "game"].unique():
+        fit = laws.fit_table(
+            table[table["game"] == game], settings.model_copy(update={"bootstrap": 0})
+        )
+        flag = next(n for n in fit.quoted(game, "L_min")["flags"] if n.startswith("unlearned: "))
+        runs = table[of & (table["game"] == game)].groupby(["size", "seed"]).ngroups
+        assert flag.startswith(f"unlearned: {runs} of 24 runs")
+
+
 def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import equal_flops
