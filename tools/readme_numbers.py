@@ -5,7 +5,8 @@
 Every number between the markers of README.md comes from results/default/metrics.json and, of the
 reference study, results/reference/metrics.json, of
 docs/schedules.md from benchmarks/schedules.json (studies/wsd.yaml as it was run), of docs/lot.md
-from results/lot/metrics.json, of docs/findings.md from every study's and of docs/experts.md from
+from results/lot/metrics.json, of docs/nethack.md from results/nld-mini/metrics.json and its table,
+of docs/findings.md from every study's and of docs/experts.md from
 the records in experts/; a test compares them.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import experts_page
 import findings_page
+import nethack_page
 import numpy as np
 import pandas as pd
 
@@ -89,7 +91,17 @@ def exponents(found: dict, theirs: dict[str, str]) -> list[str]:
 
 def lot(_: dict) -> str:
     """Markdown of the games that were drawn by lot."""
-    metrics = json.loads((ROOT / "results/lot/metrics.json").read_text(encoding="utf-8"))
+    return of_study("lot", {})
+
+
+def autoascend(_: dict) -> str:
+    """Markdown of NetHack on AutoAscend's games."""
+    return f"{nethack_page.losses()}\n\n{of_study('nld-mini', PAPER['nethack'])}"
+
+
+def of_study(name: str, theirs: dict[str, str]) -> str:
+    """Markdown of a study's games: what was measured, and its exponents."""
+    metrics = json.loads((ROOT / f"results/{name}/metrics.json").read_text(encoding="utf-8"))
     lines = []
     for game, found in metrics.items():
         lines += [
@@ -98,7 +110,7 @@ def lot(_: dict) -> str:
             f"lowest dev loss {found['lowest_dev_loss']:.3f} nats a step; best return "
             f"{found['best_return']:.1f}.{held_out(found)}{verdict(found)}",
             "",
-            *exponents(found, {}),
+            *exponents(found, theirs),
             "",
         ]
     return "\n".join(lines[:-1])
@@ -231,6 +243,7 @@ PAGES = {
     "README.md": (reference, block),
     "docs/schedules.md": (schedules,),
     "docs/lot.md": (lot,),
+    "docs/nethack.md": (autoascend,),
     "docs/experts.md": (experts_page.block,),
     "docs/findings.md": (findings_page.block,),
 }
