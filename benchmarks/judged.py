@@ -157,30 +157,71 @@ def both(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(dev_loss=loss, dev_losses=parts).drop(columns=dropped)
 
 
-def of_largest_budget(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
+def of_largest_budget(fit: laws.StudyFit) -> pd.DataFrame:
     """What the laws of the smaller budgets said of the lowest loss of the largest, a row a way."""
-    rows = laws.fit_table(table, settings.model_copy(update={"bootstrap": 0})).validation
+    rows = fit.validation
     return rows[(rows["law"] == "L_min") & rows["held_out"]]
+
+
+def alone(table: pd.DataFrame, settings: params.Laws) -> laws.StudyFit:
+    """The laws of a table and their test, without intervals."""
+    return laws.fit_table(table, settings.model_copy(update={"bootstrap": 0}))
 
 
 def by_form(table: pd.DataFrame, settings: params.Laws) -> str:
     """Markdown: how far the lowest loss of the largest budget lay from what the laws of the smaller
-    ones had said, by the grid's minima in every form, and by the quadratic surface."""
-    rows = of_largest_budget(table, settings)
+    ones had said, by the grid's minima in every form, and by the quadratic surface; and by how much
+    the saturating law of all budgets is better in AICc."""
+    fit = alone(table, settings)
+    rows, judged = of_largest_budget(fit), fit.verdicts
     ways = {
         "power law": ("grid", "power"),
         "saturating": ("grid", "saturating"),
         "broken": ("grid", "broken"),
         "quadratic surface": ("quadratic", "surface"),
     }
+    of_grid = judged[(judged["law"] == "L_min") & (judged["method"] == "grid")]
+    better = of_grid[of_grid["form"] == "saturating"].set_index("game")["delta_aic"]
     lines = []
     for game, of_game in rows.groupby("game", sort=False):
         errors = of_game.set_index(["method", "form"])["error"]
         said = (
             f"{np.expm1(errors[way]):+.1%}" if way in errors.index else "" for way in ways.values()
         )
-        lines.append([title(game), f"{of_game['trained_on'].max()}", *said])
-    return markdown(["game", "budgets below", *ways], lines)
+        line = [title(game), f"{of_game['trained_on'].max()}", *said]
+        lines.append([*line, f"{better[game]:+.1f}"])
+    return markdown(["game", "budgets below", *ways, "AICc for saturation"], lines)
+
+
+def steps_ahead(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of one game whose largest budget is to be foretold, by what is told of them: all; of the
+    sizes alone that the largest budget has; up to the last budget that has the smallest size."""
+    done = table[table["status"] == "done"]
+    sizes = done.groupby("budget")["size"].agg(set)
+    whole = max(budget for budget, has in sizes.items() if min(done["size"]) in has)
+    return {
+        "largest budget": done,
+        "its sizes alone": done[done["size"].isin(sizes[sizes.index.max()])],
+        "last budget with the smallest size": done[done["budget"] <= whole],
+    }
+
+
+def by_sizes(table: pd.DataFrame, settings: params.Laws) -> str:
+    """Markdown: how far a budget's lowest loss lay from what a power law and a saturating law of
+    the smaller ones' grid minima had said, where the sizes of a budget change and where not."""
+    lines = []
+    for game, rows in table.groupby("game", sort=False):
+        line = [title(game)]
+        for part in steps_ahead(rows).values():
+            said = of_largest_budget(alone(part, settings))
+            errors = said[said["method"] == "grid"].set_index("form")["error"]
+            for form in ("power", "saturating"):
+                known = form in errors.index
+                line.append(f"{np.expm1(errors[form]):+.1%}" if known else "")
+        lines.append(line)
+    parts = steps_ahead(table[table["game"] == table["game"].iloc[0]])
+    head = [f"{part}, {form}" for part in parts for form in ("power law", "saturating")]
+    return markdown(["game", *head], lines)
 
 
 def outcome(forecast: dict) -> str:
@@ -249,6 +290,7 @@ def main(path: str, forecast: str | None = None) -> None:
     print(without_a_seed(table, settings, quoted), end="\n\n")
     print(without_unlearned(table, settings), end="\n\n")
     print(by_form(table, settings), end="\n\n")
+    print(by_sizes(table, settings), end="\n\n")
     print(by_split(table, settings), end="\n\n")
     print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
     print(by_count(table, "breakout"), end="\n\n")

@@ -1,21 +1,27 @@
-"""What makes a fitted power law doubtful, as flags of its records: optima at the grid's edge, and a
-verdict against it. They are added where everything of a game is known, so that whoever shows a
-record shows them, too."""
+"""What makes a fitted power law doubtful, as flags of its records: optima at the grid's edge or
+that may not move, and a verdict against it. They are added where everything of a game is known,
+so that whoever shows a record shows them, too."""
 
 import pandas as pd
 
 from ilscaling.laws import headline, optima
 from ilscaling.laws.forms import POWER
+from ilscaling.laws.movement import Movement
 from ilscaling.laws.records import LAWS, Fit
 
 # Optima inside the sizes that a law needs: one says nothing of how it moves.
 INSIDE = 2
 REJECTED = "the pure power law is rejected "
 # Codes of flags by which an exponent is not determined, whatever its interval.
-DOUBTFUL = {"not_quoted", "not_identified", "two_points", "at_edge", "beside"}
+DOUBTFUL = {"not_quoted", "not_identified", "two_points", "at_edge", "stays", "beside"}
 
 
-def add(fits: list[Fit], best: pd.DataFrame, judged: pd.DataFrame) -> None:
+def add(
+    fits: list[Fit],
+    best: pd.DataFrame,
+    judged: pd.DataFrame,
+    moves: dict[str, Movement | None],
+) -> None:
     """Add flags to the power laws among the records of a game.
 
     Parameters
@@ -26,6 +32,8 @@ def add(fits: list[Fit], best: pd.DataFrame, judged: pd.DataFrame) -> None:
         The game's measured optima, of optima.COLUMNS.
     judged : DataFrame
         Its verdicts, of verdicts.COLUMNS.
+    moves : dict of str to Movement or None
+        Law -> whether its optimum moves.
     """
     for fit in fits:
         if fit["form"] != POWER or fit["parameter"] != "exponent" or fit["law"] not in LAWS:
@@ -35,6 +43,8 @@ def add(fits: list[Fit], best: pd.DataFrame, judged: pd.DataFrame) -> None:
         if fit["estimate"] is not None and (edge := at_edge(best, fit["law"], method)):
             # It says all that the note of some optima at the edge does.
             flags = [*(flag for flag in flags if not flag.startswith("edge:")), edge]
+        if fit["estimate"] is not None and (still := stays(fit, moves.get(fit["law"]))):
+            flags = [*flags, still]
         if rejected := _rejected(judged, fit["law"], method):
             flags = [*flags, rejected]
         fit["flags"] = flags
@@ -78,6 +88,16 @@ def at_edge(best: pd.DataFrame, law: str, method: str) -> str | None:
     which = " or ".join(sorted(edges.unique(), reverse=True))  # smallest or largest
     where = "every budget" if len(edges) == len(rows) else f"{len(edges)} of {len(rows)} budgets"
     return f"at_edge: the optimum is the {which} size at {where}"
+
+
+def stays(fit: Fit, moves: Movement | None) -> str | None:
+    """A flag, if the cells do not tell that an optimum moves as its exponent says."""
+    if moves is None or moves.shows(fit["estimate"], fit["level"]):
+        return None
+    return (
+        "stays: the sizes of budgets move with compute, and the cells do not tell an optimum that"
+        f" moves from one that stays (t {moves.t:.1f} of {moves.dof} degrees of freedom)"
+    )
 
 
 def _rejected(judged: pd.DataFrame, law: str, method: str) -> str | None:

@@ -13,6 +13,7 @@ from ilscaling.laws import (
     forms,
     headline,
     lines,
+    movement,
     optima,
     quality,
     regime,
@@ -233,7 +234,9 @@ def fit_game(rows: pd.DataFrame, game: str, settings: Laws, validate: bool = Tru
         )
     rare = chance.chances(fitted, verdicts.COMPARED)
     judged = verdicts.verdicts(game, table, tested, rare)
-    doubts.add(fits, table, judged)
+    part = runs.where(_inside(admitted, runs))
+    moves = {law: movement.movement(part, law) for law in movement.PLACES}
+    doubts.add(fits, table, judged, moves)
     return GameFit(fits, admitted.optima, admitted.cells, notes + silent, tested, judged)
 
 
