@@ -5,8 +5,10 @@
 prints Markdown: exponents without one of the seeds, without the runs that learned nothing, and by
 other held-out games; the largest budget foretold in every form; what was foretold at a larger
 budget and what came out; Breakout's exponents by the paper's count of FLOPs; and the steps that
-were played beside those that as many games of every cell would take. Of a table of one game alone,
-exponents by other held-out games.
+were played beside those that as many games of every cell would take. The misses of power laws and
+saturating laws, where sizes of a budget change and where not, go into
+docs/tables/reference_misses.csv, too. Of a table of one game alone: exponents by other held-out
+games.
 """
 
 import json
@@ -26,6 +28,9 @@ from ilscaling.show.titles import title
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPONENTS = ("N_opt", "L_min")
+FORMS = {"power": "power law", "saturating": "saturating"}
+# What `misses` gives of the reference study.
+MISSES = ROOT / "docs/tables/reference_misses.csv"
 
 
 def exponents(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
@@ -206,21 +211,35 @@ def steps_ahead(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def by_sizes(table: pd.DataFrame, settings: params.Laws) -> str:
-    """Markdown: how far a budget's lowest loss lay from what a power law and a saturating law of
-    the smaller ones' grid minima had said, where the sizes of a budget change and where not."""
-    lines = []
+def misses(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
+    """How far a budget's lowest loss lay from what a power law and a saturating law of the smaller
+    ones' grid minima had said, as a share of it: a row a game and part (see steps_ahead)."""
+    made = []
     for game, rows in table.groupby("game", sort=False):
-        line = [title(game)]
-        for part in steps_ahead(rows).values():
-            said = of_largest_budget(alone(part, settings))
+        for part, some in steps_ahead(rows).items():
+            said = of_largest_budget(alone(some, settings))
             errors = said[said["method"] == "grid"].set_index("form")["error"]
-            for form in ("power", "saturating"):
-                known = form in errors.index
-                line.append(f"{np.expm1(errors[form]):+.1%}" if known else "")
-        lines.append(line)
-    parts = steps_ahead(table[table["game"] == table["game"].iloc[0]])
-    head = [f"{part}, {form}" for part in parts for form in ("power law", "saturating")]
+            off = {form: np.expm1(errors.get(form, np.nan)) for form in FORMS}
+            made.append({"game": game, "part": part, **off})
+    return pd.DataFrame(made)
+
+
+def by_sizes(missed: pd.DataFrame) -> str:
+    """Markdown of `misses`, a row a game: where the sizes of a budget change and where not."""
+    of = missed.set_index(["game", "part"])
+    parts = missed["part"].unique()
+    lines = [
+        [
+            title(game),
+            *(
+                "" if np.isnan(of.loc[(game, part), form]) else f"{of.loc[(game, part), form]:+.1%}"
+                for part in parts
+                for form in FORMS
+            ),
+        ]
+        for game in missed["game"].unique()
+    ]
+    head = [f"{part}, {text}" for part in parts for text in FORMS.values()]
     return markdown(["game", *head], lines)
 
 
@@ -290,7 +309,9 @@ def main(path: str, forecast: str | None = None) -> None:
     print(without_a_seed(table, settings, quoted), end="\n\n")
     print(without_unlearned(table, settings), end="\n\n")
     print(by_form(table, settings), end="\n\n")
-    print(by_sizes(table, settings), end="\n\n")
+    missed = misses(table, settings)
+    missed.to_csv(MISSES, index=False, float_format="%.6g")
+    print(by_sizes(missed), end="\n\n")
     print(by_split(table, settings), end="\n\n")
     print(outcome(json.loads(Path(forecast).read_text(encoding="utf-8"))), end="\n\n")
     print(by_count(table, "breakout"), end="\n\n")

@@ -7,9 +7,9 @@
 
 studies/ahead.yaml has more of the same experts' play than studies/reference.yaml; it holds out
 other games, and trains on some that the reference study held out. This takes its dev and test games
-that the reference study does not train on, told by their seeds. It measures there the reference
-study's cells of the largest budget at the size of the lowest dev loss, and those of
-studies/ahead.yaml: how far the loss fell, and how far it was to fall by the predictions of
+that the reference study neither trains on nor chooses sizes by, told by their seeds. It measures
+there the reference study's cells of the largest budget at the size of the lowest dev loss, and
+those of studies/ahead.yaml: how far the loss fell, and how far it was to fall by the predictions of
 docs/tables/reference_forecast.json, over the test loss that the reference study measured. It writes
 the rows of these games into docs/tables/reference_same_games.csv and prints the table as Markdown.
 """
@@ -70,28 +70,32 @@ def by_game(files: Sequence[Path], split: Split) -> np.ndarray:
 
 
 def fallen(game: str, before: Keys, after: Keys, rows: pd.DataFrame) -> dict:
-    """How many held-out games no policy saw, and the losses there, nats a step."""
+    """How many held-out games no policy was trained on or chosen by, and the losses there, nats a
+    step."""
     best, run = largest(rows), next(run for run in after.runs if run.game == game)
     cells = [
         snapshots(before, game, int(best["size"].iloc[0]), float(best["budget"].iloc[0])),
         snapshots(after, game, run.size, after.params.games[game].grid.budgets[0]),
     ]
-    trained = open_split(ROOT / before.demos(game), "train").table["seed"]
+    splits = [open_split(ROOT / before.demos(game), name) for name in ("train", "dev")]
+    seen = np.concatenate([split.table["seed"] for split in splits])
     sums, steps, count = np.zeros(2), 0, 0
     for name in ("dev", "test"):
         split = open_split(ROOT / after.demos(game), name)
-        new = ~np.isin(split.table["seed"], trained)
+        new = ~np.isin(split.table["seed"], seen)
         sums += [by_game(files, split)[new].sum() for files in cells]
         steps, count = steps + int(split.table["steps"][new].sum()), count + int(new.sum())
     losses = dict(zip(("before", "after"), (sums / steps).tolist(), strict=True))
     return {"game": game, "held_out_games": count, **losses}
 
 
-def said(game: str, rows: pd.DataFrame) -> dict:
-    """What the laws foretold of the lowest loss, over the one that was measured: by both forms of
-    the grid's minima, and as it was quoted."""
+def said(game: str, rows: pd.DataFrame, budget: float) -> dict:
+    """What the laws foretold of the lowest loss of a budget, over the one that was measured: by
+    both forms of the grid's minima, and as it was quoted."""
     table = pd.DataFrame(json.loads(FORECAST.read_text(encoding="utf-8"))["predictions"])
     table = table[(table["game"] == game) & (table["quantity"] == "L_min")]
+    if not np.allclose(table["budget"], budget):
+        sys.exit(f"{game}: {FORECAST} is of another budget; first python benchmarks/ahead.py")
     measured = float(largest(rows)["test_loss"].mean())
     of_grid = table[table["method"] == "grid"].set_index("form")["estimate"] / measured
     (quoted,) = table[table["quoted"]].to_dict("records")
@@ -133,7 +137,8 @@ def main() -> None:
     for game, rows in table.groupby("game", sort=False):
         if game in (given.games or after.params.games):
             print(title(game), file=sys.stderr, flush=True)
-            row = fallen(game, before, after, rows) | said(game, rows)
+            budget = after.params.games[game].grid.budgets[0]
+            row = fallen(game, before, after, rows) | said(game, rows, budget)
             made = [*(other for other in made if other["game"] != game), row]
     made.sort(key=lambda row: order.index(row["game"]))
     shipped = pd.DataFrame(made)

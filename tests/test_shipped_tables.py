@@ -67,6 +67,7 @@ def test_the_findings_say_what_the_reference_table_says(monkeypatch):
     forecast = json.loads((ROOT / "docs/tables/reference_forecast.json").read_text("utf-8"))
     parts = (made.without_a_seed(table, settings, quoted), made.played(table))
     parts += (made.by_form(table, settings),)
+    parts += (made.by_sizes(pd.read_csv(made.MISSES)),)
     for part in (*parts, made.by_count(table, "breakout"), made.outcome(forecast)):
         assert part in page
 
@@ -94,6 +95,35 @@ def test_the_findings_say_what_games_that_neither_study_saw_say(monkeypatch):
         assert foretold[game]["L_min"]["form"] == row["quoted_form"]
         estimate = foretold[game]["L_min"]["estimate"]
         assert row["quoted"] == pytest.approx(estimate / measured, rel=1e-4), game
+
+
+@pytest.mark.slow
+def test_the_misses_are_those_of_the_reference_table(monkeypatch):
+    made, table, settings, _ = judged(monkeypatch)
+    pd.testing.assert_frame_equal(made.misses(table, settings), pd.read_csv(made.MISSES), rtol=1e-4)
+
+
+NULL_SIZES = ROOT / "docs/tables/reference_null_sizes.csv"
+
+
+def test_the_findings_say_what_an_optimum_that_stays_would_seem_to(monkeypatch):
+    page = judged(monkeypatch)[-1]
+    import null_sizes
+
+    assert null_sizes.shown(pd.read_csv(NULL_SIZES)) in page
+
+
+@pytest.mark.slow
+def test_an_optimum_that_stays_would_seem_to_grow_as_the_table_says(monkeypatch):
+    """Of one game; all take minutes."""
+    _, table, settings, _ = judged(monkeypatch)
+    import null_sizes
+
+    rows = table[(table["game"] == "go_to") & (table["status"] == "done")]
+    made = null_sizes.said(rows, settings.model_copy(update={"bootstrap": 0}))
+    of = pd.read_csv(NULL_SIZES).set_index("game").loc["go_to"]
+    for name in of.index:
+        assert made[name] == pytest.approx(of[name], rel=1e-3), name
 
 
 @pytest.mark.slow
