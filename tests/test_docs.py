@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # Other measurements that happen to have the digits of a result.
 SAME_BY_CHANCE: dict[str, set[str]] = {
     "laws.md": {"2.07"},  # a multiple of compute on a table of others
-    "nethack.md": {"0.961"},  # of AutoAscend
     "first-hour.md": {"1.05"},  # a cross-entropy of that hour
     "performance.md": {"1.05"},  # a ratio of times
 }

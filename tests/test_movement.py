@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.regression.linear_model import OLS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from null_sizes import planted
 
 from ilscaling import laws, tables
 from ilscaling.laws.game import admit
-from ilscaling.laws.movement import movement
+from ilscaling.laws.movement import _least_squares, movement
 from ilscaling.params import Laws
 
 TABLE = Path(__file__).parents[1] / "docs/tables/reference.csv"
@@ -57,6 +58,16 @@ def test_the_sign_of_an_optimum_that_stays_is_not_determined(cells):
     for game, record in records.items():
         assert any(flag.startswith("stays: ") for flag in record["flags"]), game
         assert laws.determined(record) == "not determined", game
+
+
+def test_the_errors_of_runs_are_those_of_statsmodels():
+    generator = np.random.default_rng(3)
+    x, run = generator.standard_normal((60, 3)), np.arange(60) % 9
+    y = x @ [1.0, 2.0, -0.5] + generator.standard_normal(9)[run] + generator.standard_normal(60)
+    fit = OLS(y, x).fit(cov_type="cluster", cov_kwds={"groups": run})
+    slopes, errors = _least_squares(y, x, run)
+    np.testing.assert_allclose(slopes, fit.params)
+    np.testing.assert_allclose(errors, fit.bse)
 
 
 def test_too_few_runs_budgets_or_sizes_tell_nothing(cells):

@@ -28,6 +28,7 @@ STUDIES = {
         "minatar_space_invaders",
     ),
     "lot": ("pong",),
+    "nld-mini": ("nethack",),
 }  # fmt: skip
 COLUMNS = (
     "game", "study", "cells", "N ~ C^a", "L ~ C^c", "lowest loss of the largest budget, foretold",

@@ -221,8 +221,8 @@ def claims() -> list[str]:
         f"- **Four times ahead, trained after it was foretold**, the loss of {len(fell)} games fell"
         f" to {_two(min(fell))} to {_two(max(fell))} of what it was. Saturating laws had said"
         f" {_two(min(level))} to {_two(max(level))}, power laws {_two(min(straight))} to"
-        f" {_two(max(straight))}; the saturating one was closer in {(gained > 0).sum()}, and further"
-        f" off in {(gained < 0).sum() or 'none'}.",
+        f" {_two(max(straight))}; the saturating one was closer in {(gained > 0).sum()}, and"
+        f" further off in {(gained < 0).sum() or 'none'}.",
         f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
         f" {_two(max(sizes))}** in the {len(sizes)} games whose cells tell that it grows at all."
         f" The paper says {_two(theirs[0])} and {_two(theirs[-1])}, of budgets 1e5 times these and"

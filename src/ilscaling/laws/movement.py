@@ -59,8 +59,6 @@ def movement(runs: Runs, law: str) -> Movement | None:
     Movement or None
         None if budgets, sizes or runs are too few to tell.
     """
-    from statsmodels.regression.linear_model import OLS  # takes a second to import
-
     some = runs.where(np.isfinite(runs.L))
     x, c = np.log(getattr(some, PLACES[law])), np.log(some.C)
     few = len(np.unique(some.position)) < BUDGETS or len(np.unique(some.N)) < SIZES
@@ -69,11 +67,27 @@ def movement(runs: Runs, law: str) -> Movement | None:
     x, c = ((v - v.mean()) / v.std() for v in (x, c))
     columns = pd.DataFrame({"y": np.log(some.L), "x": x, "square": x**2, "moving": x * c})
     within = columns - columns.groupby(some.position).transform("mean")
-    fit = OLS(within["y"], within[["x", "square", "moving"]]).fit(
-        cov_type="cluster", cov_kwds={"groups": some.run}
+    slopes, errors = _least_squares(
+        within["y"].to_numpy(), within[["x", "square", "moving"]].to_numpy(), some.run
     )
     dof = len(np.unique(some.run)) - 1
-    if not fit.params["square"] > 0:
+    if not slopes[1] > 0:
         return Movement(0.0, dof)
-    t = -fit.params["moving"] / fit.bse["moving"]
+    t = -slopes[2] / errors[2] if errors[2] > 0 else np.nan
     return Movement(float(t), dof) if np.isfinite(t) else None
+
+
+def _least_squares(y: np.ndarray, x: np.ndarray, run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (columns,) and their standard errors where the rows of a run deviate together.
+
+    Those of statsmodels' OLS with errors of clusters (tests/test_movement.py), whose import takes a
+    second, which nobody who fits a table should wait for.
+    """
+    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
+    away = x * (y - x @ slopes)[:, None]
+    runs, group = np.unique(run, return_inverse=True)
+    sums = np.zeros((len(runs), x.shape[1]))
+    np.add.at(sums, group, away)
+    inverse = np.linalg.pinv(x.T @ x)
+    few = len(runs) / (len(runs) - 1) * (len(y) - 1) / (len(y) - x.shape[1])
+    return slopes, np.sqrt(few * np.diag(inverse @ (sums.T @ sums) @ inverse))
