@@ -3,9 +3,9 @@
     python benchmarks/beyond.py docs/figures/reference-beyond.png
 
 Left: the lowest loss of each game's largest budget, by the laws of the smaller ones, of the sizes
-that the largest budget has (docs/tables/reference_misses.csv). Right: of the
-games that were trained at four times that budget, on held-out games that are the same before and
-after: docs/tables/reference_same_games.csv, and docs/tables/reference_forecast.json where the
+that the largest budget has (docs/tables/reference_misses.csv). Right: that of games that were
+trained at four times that budget, on held-out games that are the same before and after:
+docs/tables/reference_same_games.csv, and docs/tables/reference_forecast.json where the
 demonstrations were enough and so are the same. Laws of the grid's minima, in two forms.
 """
 
@@ -14,12 +14,11 @@ import sys
 
 import numpy as np
 import pandas as pd
-from judged import MISSES, ROOT
+from judged import FORMS, MISSES, ROOT
 
 from ilscaling import laws, tables
 from ilscaling.show.figures import style
 
-FORMS = ("power", "saturating")
 FACTOR = 4.0
 
 

@@ -42,6 +42,11 @@ def exponents(table: pd.DataFrame, settings: params.Laws) -> pd.DataFrame:
     return pd.DataFrame(found).T.astype(float)
 
 
+def estimate(record: dict) -> str:
+    """An exponent with its interval."""
+    return f"{record['estimate']:.3f} [{record['ci_low']:.3f}, {record['ci_high']:.3f}]"
+
+
 def without_a_seed(table: pd.DataFrame, settings: params.Laws, quoted: dict) -> str:
     """Markdown: exponents of all seeds with their interval, and without one of them."""
     settings = settings.model_copy(update={"bootstrap": 0})
@@ -83,12 +88,9 @@ def without_unlearned(table: pd.DataFrame, settings: params.Laws) -> str:
         runs = dead[["size", "seed"]].drop_duplicates().to_numpy()
         names = "; ".join(f"{size:g}, {seed}" for size, seed in runs)
         for law in EXPONENTS:
-            said = [fit.quoted(game, law) for fit in fits]
-            texts = [
-                f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}], {laws.determined(r)}"
-                for r in said
-            ]
-            lines.append([title(game), names, law, *texts])
+            of = [fit.quoted(game, law) for fit in fits]
+            said = [f"{estimate(record)}, {laws.determined(record)}" for record in of]
+            lines.append([title(game), names, law, *said])
     head = ["game", "size and seed that learned nothing", "exponent of", "all runs", "without"]
     return markdown(head, lines)
 
@@ -119,8 +121,7 @@ def by_split(table: pd.DataFrame, settings: params.Laws) -> str:
             of = [fit.quoted(game, law) for fit in fits.values()]
             if any(record["estimate"] is None for record in of):
                 continue
-            said = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
-            lines.append([title(game), ", ".join(counts), law, *said])
+            lines.append([title(game), ", ".join(counts), law, *map(estimate, of)])
     head = ["game", "episodes, dev and test", "exponent of", *(f"by {name}" for name in fits)]
     return markdown(head, lines)
 
@@ -140,8 +141,7 @@ def without_the_heaviest(table: pd.DataFrame, settings: params.Laws) -> str:
     lines = []
     for law in EXPONENTS:
         of = [fit.quoted(said[0].games[0], law) for fit in said]
-        values = [f"{r['estimate']:.3f} [{r['ci_low']:.3f}, {r['ci_high']:.3f}]" for r in of]
-        lines.append([title(said[0].games[0]), law, *values])
+        lines.append([title(said[0].games[0]), law, *map(estimate, of)])
     head = [f"by {len(dev.steps)} dev episodes", f"without one of {dev.steps[heaviest]:,.0f} steps"]
     return markdown(["game", "exponent of", *head], lines)
 

@@ -1,4 +1,4 @@
-"""Four times ahead, on held-out games that no policy of either study was trained on.
+"""Four times ahead, on held-out games that no policy was trained on or chosen by.
 
     snakemake --cores all --configfile studies/reference.yaml
     snakemake --cores all --configfile studies/ahead.yaml
@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from ahead import FORECAST, ROOT, TABLE
 from equal_flops import markdown
+from judged import FORMS
 
 from ilscaling import params, tables
 from ilscaling.learning.snapshot import load_policy
@@ -34,7 +35,6 @@ from ilscaling.show.titles import title
 from ilscaling.store import Split, open_split
 
 OUT = ROOT / "docs/tables/reference_same_games.csv"
-FORMS = {"power law": "power", "saturating": "saturating"}
 
 
 def keys(study: str) -> Keys:
@@ -100,7 +100,7 @@ def said(game: str, rows: pd.DataFrame, budget: float) -> dict:
     of_grid = table[table["method"] == "grid"].set_index("form")["estimate"] / measured
     (quoted,) = table[table["quoted"]].to_dict("records")
     return {
-        **{form: of_grid[form] for form in FORMS.values()},
+        **{form: of_grid[form] for form in FORMS},
         "quoted": quoted["estimate"] / measured,
         "quoted_form": quoted["form"],
         "quoted_method": quoted["method"],
@@ -114,15 +114,15 @@ def shown(table: pd.DataFrame) -> str:
         line = [title(row["game"]), f"{row['held_out_games']}"]
         line += [f"{row['before']:.3f}", f"{row['after']:.3f}"]
         line.append(f"{row['after'] / row['before']:.2f}")
-        for form in FORMS.values():
+        for form in FORMS:
             text = f"{row[form]:.2f}"
             if row["quoted_form"] == form:
                 of_grid = row["quoted_method"] == "grid"
                 text += ", quoted" if of_grid else f"; {row['quoted']:.2f}, quoted"
             line.append(text)
         lines.append(line)
-    head = ["game", "held-out games", "loss before", "loss after", "after / before", *FORMS]
-    return markdown(head, lines)
+    head = ["game", "held-out games", "loss before", "loss after", "after / before"]
+    return markdown([*head, *FORMS.values()], lines)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from ilscaling.plan import extrapolation
 
 
 def foretell(
-    params: Params, fit: laws.Fit, rows: pd.DataFrame, name: str, budget: float
+    params: Params, fit: laws.StudyFit, rows: pd.DataFrame, name: str, budget: float
 ) -> tuple[dict, list[dict]]:
     """What the laws propose for a game at a budget, and every prediction, as records for JSON.
 
