@@ -20,7 +20,7 @@ figures: setup
 	dvc pull results
 	@echo "Report:  $(CURDIR)/study/results/report.html"
 
-# The report of the reference study from its table, which took hours: two minutes, no network.
+# The report of the reference study from its table, which took hours: about a minute, no network.
 reference: setup
 	@ilscaling report docs/tables/reference.csv --study studies/reference.yaml \
 	  --forecast docs/tables/reference_forecast.json --title "The reference study" --out reference/report.html

@@ -261,7 +261,8 @@ def outcome(forecast: dict) -> str:
                 said += f" [{row['low']:.4g}, {row['high']:.4g}]"
                 held = "yes" if row["low"] <= measured <= row["high"] else "no"
             line = [title(game), column, f"{row['budget']:.3g}", f"{rows['size'].iloc[0]:g}", said]
-            off = row["estimate"] / measured - 1
+            # Returns may be below zero.
+            off = (row["estimate"] - measured) / abs(measured)
             lines.append([*line, f"{measured:.4g}", f"{off:+.1%}", held])
     head = ["game", "of", "FLOPs", "size", "foretold", "measured", "off", "interval held"]
     return markdown(head, lines)

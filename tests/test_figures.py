@@ -1,5 +1,6 @@
 """Figures show what the table and the fits say, and come out the same every time."""
 
+import filecmp
 import itertools
 import json
 from dataclasses import replace
@@ -392,6 +393,33 @@ def test_a_study_too_small_for_statistics_is_drawn_as_far_as_it_goes():
     assert forecast.data(short, {**foretold(short), "predictions": pd.DataFrame()}).empty
 
 
+def test_a_forecast_of_returns_below_zero_is_drawn_with_what_is_quoted_in_bold():
+    table = study()
+    table[["return_mean", "return_first", "return_second"]] -= 200.0
+    fit = fitted(table)
+    assert fit.power("breakout", "R_max")["line"] is None
+    told = foretold(fit)
+    said = {"game": "breakout", "method": "relation", "form": "sigmoid", "budget": 6e12}
+    said |= {"quantity": "R_max", "estimate": -105.0, "quoted": True}
+    predictions = told["predictions"]
+    predictions = predictions[~predictions["quantity"].str.startswith("R")].assign(quoted=False)
+    told["predictions"] = pd.concat([predictions, pd.DataFrame([said])])
+    told["realised"]["return_mean"] = -110.0
+    data = forecast.data(fit, told)
+    figure = forecast.draw(data)
+    returns, ways = figure.axes[2:4]
+    assert returns.get_yscale() == ways.get_yscale() == "linear"
+    low, high = returns.get_ylim()
+    best = data[(data["panel"] == "return") & (data["kind"] == "optimum")]
+    assert len(best) == len(BUDGETS) and best["y"].between(low, high).all()
+    assert low < -110.0 and high > -105.0 and ways.get_ylim() == (low, high)
+    assert (0.0, -105.0) in drawn(figure, 3)
+    assert [(t.get_text(), t.get_fontweight()) for t in ways.get_xticklabels()] == [
+        ("sigmoid", "bold")
+    ]
+    assert not overlapping(figure)
+
+
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
@@ -483,6 +511,15 @@ def test_games_come_in_the_order_of_the_fits(tmp_path, monkeypatch):
     for name in ("profiles", "laws", "return_on_loss"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"{name}.csv")["game"])) == order
     assert "conditions" in json.loads((tmp_path / "figures.json").read_text())
+
+
+def test_figures_are_the_same_to_the_byte_whatever_draws_them(table, tmp_path):
+    fit = laws.fit_table(table, params.Laws(bootstrap=0))
+    figures.draw_all(table, fit, tmp_path / "one")
+    figures.draw_all(table, fit, tmp_path / "two", processes=2)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) > 12
+    assert filecmp.cmpfiles(tmp_path / "one", tmp_path / "two", files, shallow=False)[0] == files
 
 
 def test_shared_demonstrations_are_drawn_once():

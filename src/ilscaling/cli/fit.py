@@ -230,7 +230,7 @@ def fit(
     if pictures:
         from ilscaling.show import figures as drawing
 
-        drawing.draw_all(read, fitted, out / "figures")
+        drawing.draw_all(read, fitted, out / "figures", processes=processes)
     for game in fitted.games:
         print(f"{game}: exponents of compute C, in training FLOPs")
         returns = has_returns(read, game)

@@ -72,7 +72,11 @@ def _fitted(table, settings):
     """The laws of a table, its games side by side on the cores that this process may use."""
     from ilscaling import laws
 
-    return laws.fit_table(table, settings, processes=len(os.sched_getaffinity(0)))
+    return laws.fit_table(table, settings, processes=_cores())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def figures(
@@ -86,7 +90,7 @@ def figures(
 
     outputs.refuse_folder(out, MANIFEST, table, path)
     read, settings = table_and_settings(table, None, read_study(path, study))
-    for drawn in drawing.draw_all(read, _fitted(read, settings), out).values():
+    for drawn in drawing.draw_all(read, _fitted(read, settings), out, processes=_cores()).values():
         print(drawn["png"])
 
 
@@ -129,7 +133,7 @@ def report(
     fitted = _fitted(read, settings)
     if pictures is None:
         pictures = files_beside
-        drawing.draw_all(read, fitted, pictures, forecast=foretold)
+        drawing.draw_all(read, fitted, pictures, forecast=foretold, processes=_cores())
     page.write(
         out,
         title=title,

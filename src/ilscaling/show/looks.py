@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ilscaling.laws import FORMS, POWER
+from ilscaling.laws import FORMS, POWER, bounded
 
 FLOPS = "training FLOPs"
 PARAMETERS = "parameters"
@@ -101,8 +101,13 @@ METHODS = {
     "quadratic": Method("quadratic", "quadratic", "the quadratic surface", "#009E73", "s"),
     "chinchilla": Method("chinchilla", "chinchilla", "the additive surface", "#AA4499", "^"),
     "varpro": Method("varpro", "varpro", "the additive surface", "#666633", "v"),
+    bounded.METHOD: Method(
+        "sigmoid", "sigmoid", "the sigmoid that ends at the expert's return", "#CC79A7", "X"
+    ),
 }
 SURFACE = "surface"
+# Forms that a method's name says.
+PLAIN = (POWER, SURFACE, bounded.FORM)
 
 
 class Way(NamedTuple):
@@ -115,7 +120,7 @@ class Way(NamedTuple):
 
 def has_way(method: str, form: str) -> bool:
     """Whether a (method, form) is known here."""
-    return method in METHODS and (form in FORMS or form == SURFACE)
+    return method in METHODS and (form in FORMS or form in PLAIN)
 
 
 def way(method: str, form: str) -> Way:
@@ -127,12 +132,12 @@ def way(method: str, form: str) -> Way:
         Known ones (see `has_way`).
     """
     look = METHODS[method]
-    label = look.label if form in (POWER, SURFACE) else f"{look.label}, {form}"
+    label = look.label if form in PLAIN else f"{look.label}, {form}"
     return Way(label, look.colour, look.marker)
 
 
 def place(method: str, form: str) -> tuple[int, int]:
-    """Where a (method, form) stands among others: power laws and surfaces, then form by form.
+    """Where a (method, form) stands among others: those of PLAIN, then form by form.
 
     Parameters
     ----------
@@ -145,7 +150,7 @@ def place(method: str, form: str) -> tuple[int, int]:
         To sort by.
     """
     forms = [name for name in FORMS if name != POWER]
-    return (0 if form in (POWER, SURFACE) else 1 + forms.index(form), [*METHODS].index(method))
+    return (0 if form in PLAIN else 1 + forms.index(form), [*METHODS].index(method))
 
 
 def ways(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ilscaling.files import atomic, write_json
 from ilscaling.laws import StudyFit
+from ilscaling.laws.processes import of_each
 from ilscaling.show.figures import across as _across
 from ilscaling.show.figures import conditions as _conditions
 from ilscaling.show.figures import currencies as _currencies
@@ -38,6 +39,7 @@ def draw_all(
     returns: pd.DataFrame | None = None,
     human: dict[str, float] | None = None,
     forecast: dict | None = None,
+    processes: int = 1,
 ) -> dict[str, dict[str, Path]]:
     """Draw every figure that there is data for.
 
@@ -60,6 +62,8 @@ def draw_all(
         Game -> published return of a human player.
     forecast
         What was foretold and what came out (see figures.forecast.data).
+    processes
+        How many figures are drawn at once, which changes none.
 
     Returns
     -------
@@ -84,7 +88,8 @@ def draw_all(
         has = "random_return" in table
         random = table.groupby("game")["random_return"].mean().to_dict() if has else {}
         drawn[_expert] = _expert.data(_ordered(returns, fit.games), human, random)
-    manifest = {module.NAME: draw(module, data, out) for module, data in drawn.items() if len(data)}
+    work = [(module.NAME, data, out) for module, data in drawn.items() if len(data)]
+    manifest = dict(zip((name for name, *_ in work), of_each(_draw, work, processes), strict=True))
     write_json(out / "figures.json", manifest)
     return {
         name: {kind: out / file for kind, file in entry["files"].items()}
@@ -113,6 +118,11 @@ def _ordered(rows: pd.DataFrame, games: list[str]) -> pd.DataFrame:
     place = {game: i for i, game in enumerate(games)}
     at = rows["game"].map(lambda game: place.get(game, len(place)))
     return rows.iloc[at.to_numpy().argsort(kind="stable")]
+
+
+def _draw(name: str, data: pd.DataFrame, out: Path) -> dict:
+    """As `draw`, by name: another process cannot be given a module."""
+    return draw(FIGURES[name], data, out)
 
 
 def draw(module, data: pd.DataFrame, out: Path) -> dict:

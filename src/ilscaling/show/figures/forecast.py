@@ -13,8 +13,9 @@ from ilscaling.show.rows import foretold_loss
 
 NAME, TITLE = "forecast", "Forecast and outcome"
 COLUMNS = ["game", "panel", "kind", "method", "form", "quantity", "x", "y", "low", "high"]
-COLUMNS += ["level", "used", "edge"]
-TYPES = dict.fromkeys(("x", "y", "low", "high", "level"), "float64") | {"used": bool, "edge": bool}
+COLUMNS += ["level", "used", "edge", "quoted"]
+TYPES = dict.fromkeys(("x", "y", "low", "high", "level"), "float64")
+TYPES |= dict.fromkeys(("used", "edge", "quoted"), bool)
 # panel -> its law, quantities that foretell it, measured column and its error
 PANELS = {
     "loss": ("L_min", ("L_min",), "dev_loss", "dev_loss_se"),
@@ -36,9 +37,9 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
     -------
     DataFrame
         A row a point: game, panel (loss, return), kind, method, form, quantity, x (FLOPs), y, low,
-        high, level, used, edge. kind: optimum; line, the quoted power law with its prediction band;
-        predicted, a method's value at the forecast's budget with its interval; realised, with one
-        standard error either way.
+        high, level, used, edge, quoted. kind: optimum; line, the power law of the quoted method
+        with its prediction band; predicted, a method's value at the forecast's budget with its
+        interval; realised, with one standard error either way.
     """
     rows = []
     predictions, realised = forecast["predictions"], tables.measured(forecast["realised"])
@@ -48,12 +49,7 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
             continue
         budget = float(mine["budget"].iloc[0])
         for panel, (law, quantities, value, error) in PANELS.items():
-            points = [
-                row
-                for row in law_figure.points(fit, game, law)
-                if row["method"] == fit.method(game) and row["kind"] == "optimum"
-            ]
-            points += _line(fit, game, law, budget)
+            points = _optima(fit, game, law) + _line(fit, game, law, budget)
             cells = realised[realised["game"] == game]
             said = mine[mine["quantity"].isin(quantities)]
             if panel == "loss" and foretold_loss(fit.method(game), cells) == "test_loss":
@@ -63,9 +59,9 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
             points += [
                 {"kind": "predicted", "x": budget, "y": p.estimate, "low": p.low, "high": p.high}
                 | {"method": p.method, "form": p.form, "quantity": p.quantity, "level": p.level}
+                | {"quoted": bool(getattr(p, "quoted", False))}
                 for p in said.itertuples()
-                if pd.notna(p.estimate)
-                and (p.quantity == law or p.form in (laws.POWER, looks.SURFACE))
+                if pd.notna(p.estimate) and (p.quantity == law or p.form in looks.PLAIN)
             ]
             for cell in cells.to_dict("records"):
                 if pd.notna(cell.get(value)):
@@ -74,13 +70,29 @@ def data(fit: laws.StudyFit, forecast: dict) -> pd.DataFrame:
                     at = {"x": cell["flops"], "y": cell[value]}
                     ends = {"low": cell[value] - se, "high": cell[value] + se}
                     points.append({"kind": "realised", **at, **ends})
-            marks = {"game": game, "panel": panel, "used": True, "edge": False}
+            marks = {"game": game, "panel": panel, "used": True, "edge": False, "quoted": False}
             rows += [{**marks, **row} for row in points]
     return pd.DataFrame(rows, columns=COLUMNS).astype(TYPES)
 
 
+def _optima(fit: laws.StudyFit, game: str, law: str) -> list[dict]:
+    """What the law of the quoted method rests on, or else what was measured at the best cells."""
+    found = law_figure.points(fit, game, law)
+    for method in (fit.method(game), "grid"):
+        mine = [p for p in found if p["method"] == method and p["kind"] == "optimum"]
+        if mine:
+            return mine
+    if law != "R_max":
+        return []
+    # No power law takes returns of zero and less.
+    cells = fit.optima[(fit.optima["game"] == game) & (fit.optima["method"] == "grid")]
+    shown = {"kind": "optimum", "method": "grid", "used": False}
+    points = cells.loc[cells["R_opt"].notna(), ["flops", "R_opt"]].itertuples(index=False)
+    return [{**shown, "x": x, "y": y} for x, y in points]
+
+
 def _line(fit: laws.StudyFit, game: str, law: str, budget: float) -> list[dict]:
-    """The quoted power law up to the forecast's budget, with the band of a new measurement."""
+    """The quoted method's power law up to the forecast's budget, with a new measurement's band."""
     record = fit.power(game, law)
     line = record["line"]
     if line is None:
@@ -117,18 +129,24 @@ def _extrapolated(ax: Axes, part: pd.DataFrame, label: str) -> None:
     line, real = part[part["kind"] == "line"], part[part["kind"] == "realised"]
     optima = part[part["kind"] == "optimum"]
     _realised(ax, real)
-    shown = pd.concat([optima, real, line])
-    positive = shown.loc[shown["y"] > 0, "y"]
-    if positive.empty:
-        style.empty(ax, "no law to extrapolate")
+    # Without a law to draw, what the methods say sets the scale.
+    said = part[part["kind"] == "predicted"].iloc[: 0 if len(line) else None]
+    shown = pd.concat([optima, real, line, said])
+    if shown.empty:
+        style.empty(ax, "nothing measured")
         return
     style.log_axis(ax.xaxis, shown["x"].min(), shown["x"].max(), most=4)
+    ax.grid(True, which="major")
+    positive = shown.loc[shown["y"] > 0, "y"]
+    if line.empty and len(positive) < len(shown):
+        # Returns of zero and less, and no power law: no logarithms.
+        ax.margins(y=0.1)
+        return
     ends = line[["low", "high"]].iloc[-1] if len(line) else positive
     reach = (positive.max() / positive.min()) ** 0.5
     low = max(np.nanmin([positive.min(), ends.min()]), positive.min() / reach)
     high = min(np.nanmax([positive.max(), ends.max()]), positive.max() * reach)
     style.log_axis(ax.yaxis, low, high, plain=True, most=6)
-    ax.grid(True, which="major")
 
 
 def _realised(ax: Axes, real: pd.DataFrame) -> None:
@@ -143,10 +161,8 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     if shown.empty:
         style.empty(ax, "nothing foretold")
         return
-    ax.set_yscale("log")
-    ends = shown[["low", "y", "high"]].to_numpy(dtype=np.float64)
-    own = beside.get_yscale() != "log"
-    ax.set_ylim((np.nanmin(ends), np.nanmax(ends)) if own else beside.get_ylim())
+    ax.set_yscale(beside.get_yscale())
+    ax.set_ylim(beside.get_ylim())
     ax.tick_params(axis="y", which="both", labelleft=False, left=False)
     ax.spines["left"].set_visible(False)
     low, high = ax.get_ylim()
@@ -158,7 +174,7 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     for x, (way, quantity) in enumerate(ways):
         row = _of(shown, way, quantity).iloc[0]
         look = looks.way(*way)
-        ends = np.clip([row["low"], row["high"]], low, high)
+        ends = np.clip(row[["low", "high"]].to_numpy(dtype=np.float64), low, high)
         ax.plot([x, x], ends, color=look.colour, lw=2.6, alpha=0.4, solid_capstyle="butt")
         inside = low <= row["y"] <= high
         marker = look.marker if inside else "^" if row["y"] > high else "v"
@@ -166,6 +182,8 @@ def _methods(ax: Axes, part: pd.DataFrame, beside: Axes) -> None:
     on_loss = {"R_on_1/L": " on loss"}
     names = [looks.way(*way).label + on_loss.get(quantity, "") for way, quantity in ways]
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6.3)
+    for text, (way, quantity) in zip(ax.get_xticklabels(), ways, strict=True):
+        text.set_fontweight("bold" if _of(shown, way, quantity)["quoted"].any() else "normal")
     ax.set_title(f"by each method at {words.power(shown['x'].iloc[0])} FLOPs", fontsize=8)
     ax.set_xlim(-0.7, len(names) - 0.3)
 
@@ -188,7 +206,8 @@ def _handles(data: pd.DataFrame) -> list:
 def caption(data: pd.DataFrame) -> str:
     """What a reader needs beside the figure."""
     return (
-        "The quoted power law extrapolated to the forecast's budget with the band of a new "
-        "measurement, beside it what each method foretold of the same measure. Star and line: the "
+        "The power law of the quoted method extrapolated to the forecast's budget with the band of "
+        "a new measurement, where there is one; beside it what each method foretold of the same "
+        "measure, in bold what is quoted. Star and line: the "
         "size that the law proposed, trained at that budget after the forecast was made."
     )

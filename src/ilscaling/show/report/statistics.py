@@ -341,7 +341,6 @@ def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     bounds = [np.nan if row[end] is None else float(row[end]) for end in ("low", "high")]
     held = bounds[0] <= real <= bounds[1] if known and np.isfinite(bounds).all() else None
     way = row["method"], row["form"]
-    # The relations that end at the expert's return are no way of the figures'.
     by = looks.way(*way).label if looks.has_way(*way) else ", ".join(way)
     return {
         "what": WHAT.get(column, "return"),
