@@ -97,6 +97,51 @@ def test_the_findings_say_what_games_that_neither_study_saw_say(monkeypatch):
         assert row["quoted"] == pytest.approx(estimate / measured, rel=1e-4), game
 
 
+WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+
+def test_the_findings_count_right_what_came_out_at_four_times():
+    """Of eleven games on the same held-out games, of NetHack and MinAtar on their own."""
+    page = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+    page = " ".join(page.split())
+    forecast = json.loads((ROOT / "docs/tables/reference_forecast.json").read_text("utf-8"))
+    told, real = pd.DataFrame(forecast["predictions"]), pd.DataFrame(forecast["realised"])
+    real = real.groupby("game")[["test_loss", "return_mean"]].mean()
+    loss = pd.read_csv(ROOT / "docs/tables/reference_same_games.csv").set_index("game")
+    eleven = loss[["power", "saturating", "quoted"]].div(loss["after"] / loss["before"], axis=0)
+    own = told[(told["quantity"] == "L_min") & told["game"].isin(set(real.index) - set(loss.index))]
+    by_form = own[own["method"] == "vertex"].pivot(index="game", columns="form", values="estimate")
+    others = by_form[["power", "saturating"]].assign(
+        quoted=own[own["quoted"]].set_index("game")["estimate"]
+    )
+    thirteen = pd.concat([eleven, others.div(real["test_loss"].reindex(others.index), axis=0)])
+    assert len(thirteen) == 13
+    miss = (thirteen - 1).abs()
+    closer = miss["saturating"] < miss["power"] - 1e-9
+    further = miss["saturating"] > miss["power"] + 1e-9
+    of_eleven, of_all = WORDS[closer[eleven.index].sum()], WORDS[closer.sum()]
+    assert f"The saturating law is closer in {of_eleven} of the eleven." in page
+    assert f"the saturating law was closer in {of_all} of thirteen games" in page
+    assert list(further[further].index) == ["qbert", "bank_heist"]
+    assert "**against in 2 of 11**, Q*bert and Bank Heist" in page
+    forms = told[(told["quantity"] == "L_min") & told["quoted"]].set_index("game")["form"]
+    missed = miss["quoted"] > 0.05
+    assert f"**against in {missed.sum()} of 13 games** on the same held-out games" in page
+    power = forms.reindex(missed.index) == "power"
+    off = f"in {WORDS[(missed & power).sum()]} of {WORDS[power.sum()]}"
+    assert f"a quoted power law was off by more than 5 % {off}." in page
+    returns = told[(told["quantity"] == "R_max") & told["quoted"]].set_index("game")
+    played = real["return_mean"].reindex(returns.index)
+    wrong = ((returns["estimate"] - played) / played.abs()).abs() > 0.05
+    inside = (returns["low"] <= played) & (played <= returns["high"])
+    known = returns["low"].notna()
+    assert inside[known].all()
+    assert (
+        f"**against in {wrong.sum()} of {len(returns)}**, "
+        f"outside of none of {WORDS[known.sum()]} intervals"
+    ) in page
+
+
 @pytest.mark.slow
 def test_the_misses_are_those_of_the_reference_table(monkeypatch):
     made, table, settings, _ = judged(monkeypatch)
@@ -145,6 +190,17 @@ def test_the_findings_say_what_comes_out_without_runs_that_learned_nothing(monke
         flag = next(n for n in fit.quoted(game, "L_min")["flags"] if n.startswith("unlearned: "))
         runs = table[of & (table["game"] == game)].groupby(["size", "seed"]).ngroups
         assert flag.startswith(f"unlearned: {runs} of 24 runs")
+
+
+def test_soft_labels_have_twice_the_return_as_readme_says():
+    table = tables.read_table(ROOT / "docs/tables/soft_breakout.csv")
+    best = table[table["budget"] == table["budget"].max()]
+    means = best.groupby(["algorithm", "size"])[["return_first", "return_second"]].mean()
+    # The size chosen by one half of the episodes, judged by the other.
+    chosen = means.loc[means.groupby("algorithm")["return_first"].idxmax(), "return_second"]
+    cloning, soft = chosen.droplevel("size")[["cloning", "soft"]]
+    assert 1.75 <= soft / cloning < 2.5
+    assert "on Breakout by twice the return" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_algorithms_says_what_its_tables_say(monkeypatch):
