@@ -271,11 +271,13 @@ def test_a_forecast_is_compared_with_the_losses_that_its_method_foretells():
     """Optima are judged on test, surfaces are fitted to dev: of NetHack .47 and .88 nats."""
     cells = pd.DataFrame({"dev_loss": [0.88], "test_loss": [0.47]})
     row = {"quantity": "L_min", "estimate": 0.5, "low": 0.45, "high": 0.55}
-    by_grid = statistics._foretold({**row, "method": "grid", "form": "power"}, cells)
+    grid = {**row, "method": "grid", "form": "power"}
+    by_grid = statistics._foretold({**grid, "quoted": True}, cells)
     by_surface = statistics._foretold({**row, "method": "varpro", "form": "surface"}, cells)
     assert (by_grid["what"], by_grid["held"]) == ("test loss", True)
     assert (by_surface["what"], by_surface["held"]) == ("dev loss", False)
-    without = statistics._foretold({**row, "method": "grid", "form": "power"}, cells[["dev_loss"]])
+    assert (by_grid["by"], by_surface["by"]) == ("grid (quoted)", "varpro")
+    without = statistics._foretold(grid, cells[["dev_loss"]])
     assert (without["what"], without["held"]) == ("dev loss", False)
 
 

@@ -342,9 +342,10 @@ def _foretold(row: dict, cells: pd.DataFrame) -> dict:
     held = bounds[0] <= real <= bounds[1] if known and np.isfinite(bounds).all() else None
     way = row["method"], row["form"]
     by = looks.way(*way).label if looks.has_way(*way) else ", ".join(way)
+    of_loss = ", by its loss" if row["quantity"] == "R_on_1/L" else ""
     return {
         "what": WHAT.get(column, "return"),
-        "by": by + (", by its loss" if row["quantity"] == "R_on_1/L" else ""),
+        "by": by + of_loss + (" (quoted)" if row.get("quoted", False) else ""),
         "said": number(float(row["estimate"])),
         "bounds": interval(*bounds, number),
         "off": off(float(np.log(float(row["estimate"]) / real))) if known else "",
