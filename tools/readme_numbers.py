@@ -236,7 +236,8 @@ def claims() -> list[str]:
         " more. Where small sizes end early, an optimum that stays seems to grow, too.",
         "- **One held-out game can decide an exponent.** By eleven games of NetHack that of size"
         f" was {_two(few)}; one of them was half of the loss. Without it it is {_two(rest)}, by"
-        f" seventy games {_two(metrics['nethack']['N_opt'])}. Intervals know of held-out episodes now.",
+        f" seventy games {_two(metrics['nethack']['N_opt'])}. Intervals know of held-out episodes"
+        " now.",
         f"- **A return is foretold worse than a loss** in {worse.sum()} of {len(worse)} games four"
         " times ahead, and it matters by which law.",
     ]
