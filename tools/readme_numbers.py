@@ -232,8 +232,8 @@ def claims() -> list[str]:
         f" further off in {(gained < 0).sum() or 'none'}.",
         f"- **The optimal size grows as compute to between {_two(min(sizes))} and"
         f" {_two(max(sizes))}** in the {len(sizes)} games in which the sign of its exponent is"
-        f" known. The paper says {_two(theirs[0])} and {_two(theirs[-1])}, of budgets 1e5 times these and"
-        " more. Where small sizes end early, an optimum that stays seems to grow, too.",
+        f" known. The paper says {_two(theirs[0])} and {_two(theirs[-1])}, of budgets 1e5 times"
+        " these and more. Where small sizes end early, an optimum that stays seems to grow, too.",
         "- **One held-out game can decide an exponent.** By eleven games of NetHack that of size"
         f" was {_two(few)}; one of them was half of the loss. Without it it is {_two(rest)}, by"
         f" seventy games {_two(metrics['nethack']['N_opt'])}. Intervals know of held-out episodes"
