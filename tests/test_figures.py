@@ -513,12 +513,13 @@ def test_games_come_in_the_order_of_the_fits(tmp_path, monkeypatch):
     assert "conditions" in json.loads((tmp_path / "figures.json").read_text())
 
 
-def test_figures_are_the_same_to_the_byte_whatever_draws_them(table, tmp_path):
+def test_figures_are_the_same_to_the_byte_whatever_draws_them(tmp_path):
+    table = study(budgets=(3e11, 1e12)).drop(columns=["return_mean", "return_se"])
     fit = laws.fit_table(table, params.Laws(bootstrap=0))
     figures.draw_all(table, fit, tmp_path / "one")
     figures.draw_all(table, fit, tmp_path / "two", processes=2)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert len(files) > 12
+    assert len(files) > 6
     assert filecmp.cmpfiles(tmp_path / "one", tmp_path / "two", files, shallow=False)[0] == files
 
 

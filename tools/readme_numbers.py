@@ -258,7 +258,8 @@ def misses_ahead(same_games: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         L_min and R_max: distance over what was measured.
     """
-    forecast = json.loads((ROOT / "docs/tables/reference_forecast.json").read_text("utf-8"))
+    path = ROOT / "docs/tables/reference_forecast.json"
+    forecast = json.loads(path.read_text(encoding="utf-8"))
     told = pd.DataFrame(forecast["predictions"])
     told = told[told["quoted"].astype(bool)].pivot(
         index="game", columns="quantity", values="estimate"

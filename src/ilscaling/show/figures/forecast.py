@@ -140,7 +140,8 @@ def _extrapolated(ax: Axes, part: pd.DataFrame, label: str) -> None:
     positive = shown.loc[shown["y"] > 0, "y"]
     if line.empty and len(positive) < len(shown):
         # Returns of zero and less, and no power law: no logarithms.
-        ax.margins(y=0.1)
+        low, high = np.nanmin(shown[["low", "y"]]), np.nanmax(shown[["y", "high"]])
+        ax.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
         return
     ends = line[["low", "high"]].iloc[-1] if len(line) else positive
     reach = (positive.max() / positive.min()) ** 0.5
